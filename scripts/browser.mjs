@@ -1,0 +1,62 @@
+/**
+ * The browser of the tests: an installed Chromium, Chrome or Edge, else the one that Playwright keeps. The environment
+ * variable CHROME_PATH overrides the search.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** No sandbox: containers cannot offer one, and the tests load only their own pages. Tests of leaks need `gc`. */
+export const browserArgs = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--js-flags=--expose-gc',
+]
+
+export async function findBrowser() {
+  const { CHROME_PATH } = process.env
+  if (CHROME_PATH) {
+    if (existsSync(CHROME_PATH)) return CHROME_PATH
+    throw new Error(`CHROME_PATH is ${JSON.stringify(CHROME_PATH)}, and there is no such file.`)
+  }
+  return installed().find(starts) ?? (await kept())
+}
+
+function installed() {
+  const { platform, env } = process
+  if (platform === 'darwin') {
+    const apps = ['Google Chrome', 'Chromium', 'Microsoft Edge'].map((name) => `${name}.app/Contents/MacOS/${name}`)
+    return ['/Applications', join(homedir(), 'Applications')].flatMap((folder) => apps.map((app) => join(folder, app)))
+  }
+  if (platform === 'win32') {
+    const apps = ['Google\\Chrome\\Application\\chrome.exe', 'Microsoft\\Edge\\Application\\msedge.exe']
+    const folders = [env.PROGRAMFILES, env['PROGRAMFILES(X86)'], env.LOCALAPPDATA].filter(Boolean)
+    return folders.flatMap((folder) => apps.map((app) => join(folder, app)))
+  }
+  const names = ['chromium', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chromium-browser']
+  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/snap/bin']
+  return names.flatMap((name) => folders.map((folder) => join(folder, name)))
+}
+
+/** Ubuntu's `chromium-browser` is there without the browser. Windows would open a window for `--version`. */
+function starts(path) {
+  if (!existsSync(path)) return false
+  return process.platform === 'win32' || spawnSync(path, ['--version'], { timeout: 20_000 }).status === 0
+}
+
+async function kept() {
+  try {
+    const { chromium } = await import('playwright')
+    const path = chromium.executablePath()
+    return existsSync(path) ? path : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Runs every check there is. One that fails does not keep the others from running, so that the last line,
+ * `N passed, M failed`, is true; the exit code is 1 if anything failed.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { startVitest } from 'vitest/node'
+
+let passed = 0
+let failed = 0
+
+for (const script of ['check', 'lint', 'knip']) {
+  console.log(`\n> npm run ${script}`)
+  const { status } = spawnSync('npm', ['run', '--silent', script], {
+    shell: process.platform === 'win32',
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  count(status === 0)
+}
+
+const vitest = await startVitest('test', [], { watch: false })
+const modules = vitest.state.getTestModules()
+for (const module of modules) {
+  for (const test of module.children.allTests()) {
+    const { state } = test.result()
+    if (state !== 'skipped') count(state === 'passed')
+  }
+  // What goes wrong outside of a test, in an import or a hook.
+  for (const suite of [module, ...module.children.allSuites()]) failed += suite.errors().length
+}
+failed += vitest.state.getUnhandledErrors().length
+for (const { name } of vitest.projects) {
+  if (modules.some(({ project }) => project.name === name)) continue
+  console.error(`\nThe project ${name} has run no test.`)
+  failed++
+}
+await vitest.close()
+
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
+
+function count(success) {
+  if (success) passed++
+  else failed++
+}

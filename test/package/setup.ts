@@ -1,0 +1,45 @@
+/**
+ * Packs the package once, in a copy of what goes into it, so that no old build can stand in for a new one. The tests
+ * get the tarball and, unpacked as `node_modules/rescind`, what a user installs.
+ */
+
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { run } from './run.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The folder whose `node_modules` has the package. */
+    consumer: string
+    tarball: string
+  }
+}
+
+const INPUTS = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'hooks',
+  'package.json',
+  'src',
+  'tsconfig.build.json',
+  'tsconfig.json',
+]
+
+export async function setup({ provide }: TestProject): Promise<() => void> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rescind-')))
+  const source = join(folder, 'source')
+  for (const input of INPUTS) if (existsSync(input)) cpSync(input, join(source, input), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(source, 'node_modules'), 'junction')
+  await run('npm', ['run', 'build', '--silent'], source)
+  const tarball = readdirSync(source).find((name) => name.endsWith('.tgz')) ?? 'missing.tgz'
+  const consumer = join(folder, 'consumer')
+  const installed = join(consumer, 'node_modules', 'rescind')
+  mkdirSync(installed, { recursive: true })
+  await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed], source)
+  provide('consumer', consumer)
+  provide('tarball', join(source, tarball))
+  return () => rmSync(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,52 @@
+/** What the package costs in a user's bundle: minified by Vite, gzip. The limits are a promise. */
+
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'vite'
+import { describe, expect, inject, it } from 'vitest'
+
+describe('the size in a bundle', () => {
+  it.each([
+    { what: 'all of rescind', code: "export * from 'rescind'", limit: 4_000 },
+    {
+      what: 'background, withCancel and withTimeout',
+      code: "export { background, withCancel, withTimeout } from 'rescind'",
+      limit: 1_600,
+    },
+    { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 200 },
+    { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 300 },
+    { what: 'nothing', code: "import 'rescind'", limit: 50 },
+  ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
+    const size = gzipSync(await bundle(code)).length
+    console.log(`${what}: ${size} of ${limit} bytes`)
+    expect(size).toBeLessThanOrEqual(limit)
+  })
+
+  it('is not that of an empty bundle', async () => {
+    expect(await bundle("export * from 'rescind'")).toContain('context deadline exceeded')
+  })
+})
+
+async function bundle(code: string): Promise<string> {
+  const entry = join(inject('consumer'), 'entry.js')
+  const result = await build({
+    configFile: false,
+    root: inject('consumer'),
+    logLevel: 'silent',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === 'entry' ? entry : null),
+        load: (id) => (id === entry ? code : null),
+      },
+    ],
+    build: {
+      write: false,
+      target: 'es2022',
+      minify: true,
+      rolldownOptions: { input: 'entry', preserveEntrySignatures: 'strict' },
+    },
+  })
+  if (!('output' in result)) throw new Error('one bundle was expected')
+  return result.output[0].code
+}

@@ -1,0 +1,143 @@
+/**
+ * The examples: every ```ts and ```tsx block of the README and every @example of a docstring is a module of its own.
+ * All have to compile; those with a line `expression // => value` are run, and the values compared. The public names
+ * need no import. What a block of the README leaves out stands before it, in a comment:
+ * `<!-- given: declare const db: Database -->`.
+ */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { run } from './run.ts'
+
+interface Snippet {
+  readonly name: string
+  readonly file: string
+  readonly code: string
+}
+
+interface Entry {
+  readonly specifier: string
+  readonly values: readonly string[]
+  readonly types: readonly string[]
+}
+
+const FOLDER = 'test/.snippets'
+const ASSERTION = /^(\s*)((?:const|let) (\w+) = )?(\S.*?) *\/\/ => (.+)$/gm
+
+const entries = await publicEntries()
+const readme = existsSync('README.md') ? blocksOf('README.md') : []
+const docstrings = ['src', 'hooks'].filter((folder) => existsSync(folder)).flatMap(sourcesIn).flatMap(examplesOf)
+const snippets = [...readme, ...docstrings]
+const runnable = snippets.filter(({ code }) => code.match(ASSERTION))
+
+beforeAll(() => {
+  rmSync(FOLDER, { recursive: true, force: true })
+  mkdirSync(FOLDER, { recursive: true })
+  for (const { file, code } of snippets) writeFileSync(join(FOLDER, file), moduleOf(code))
+  writeFileSync(
+    join(FOLDER, 'tsconfig.json'),
+    JSON.stringify({
+      extends: '../../tsconfig.json',
+      compilerOptions: { declaration: false, isolatedDeclarations: false },
+      include: ['*'],
+    }),
+  )
+})
+
+describe('the examples', () => {
+  it('are there, in the README and in the docstrings', () => {
+    expect(readme.length).toBeGreaterThan(0)
+    expect(docstrings.length).toBeGreaterThan(0)
+    expect(runnable.length).toBeGreaterThan(0)
+  })
+
+  it('compile', async () => {
+    expect(await run('tsc', ['-p', FOLDER]).catch((error: Error) => error.message)).toBe('')
+  })
+
+  it.each(runnable)('$name does what it says', async ({ file }) => {
+    await expect(import(/* @vite-ignore */ resolve(FOLDER, file))).resolves.toBeDefined()
+  })
+})
+
+describe('an example', () => {
+  it('fails where a value differs', () => {
+    expect(moduleOf('one() // => 1')).toContain('expect(one()).toEqual(1)')
+    expect(moduleOf("const rows = await all() // => ['a']")).toContain(
+      "const rows = await all()\nexpect(rows).toEqual(['a'])",
+    )
+  })
+
+  it('gets the public names it uses and does not import itself', () => {
+    const own = moduleOf("import { background } from 'rescind'\nwithCancel(background()) satisfies [Context, Cancel]")
+    expect(own).toContain("import { type Cancel, type Context, withCancel } from 'rescind'")
+  })
+})
+
+function blocksOf(path: string): Snippet[] {
+  const text = readFileSync(path, 'utf8')
+  const blocks = text.matchAll(/(?:<!-- given:([^]*?)-->\s*)?^( *)```(tsx?)\n([^]*?)^ *```$/gm)
+  return [...blocks].map(({ 1: given = '', 2: indent = '', 3: extension, 4: block = '', index }, number) => ({
+    name: `${path}:${text.slice(0, index).split('\n').length}`,
+    file: `readme-${number + 1}.${extension}`,
+    code: `${given.trim()}\n${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}`,
+  }))
+}
+
+function examplesOf(path: string): Snippet[] {
+  const text = readFileSync(path, 'utf8')
+  const examples = text.matchAll(/^ *\* @example\n([^]*?)(?=^ *\* @|^ *\*\/)/gm)
+  return [...examples].map(({ 1: example = '', index }, number) => ({
+    name: `${path}:${text.slice(0, index).split('\n').length}`,
+    file: `${path.replaceAll('/', '-').replace(/\.tsx?$/, '')}-${number + 1}.${path.endsWith('x') ? 'tsx' : 'ts'}`,
+    code: example.replaceAll(/^ *\* ?/gm, '').replaceAll(/^```.*$/gm, ''),
+  }))
+}
+
+function moduleOf(code: string): string {
+  const checked = code.replaceAll(
+    ASSERTION,
+    (_, indent: string, declaration: string | undefined, name: string, expression: string, value: string) =>
+      declaration
+        ? `${indent}${declaration}${expression}\n${indent}expect(${name}).toEqual(${value})`
+        : `${indent}expect(${expression}).toEqual(${value})`,
+  )
+  const imported = [...code.matchAll(/^import [^'"]*/gm)].join(' ')
+  const isUsed = (name: string): boolean => {
+    const word = new RegExp(`\\b${name}\\b`)
+    return word.test(code) && !word.test(imported)
+  }
+  const imports = entries.map(({ specifier, values, types }) => {
+    const names = [...types.filter(isUsed).map((name) => `type ${name}`), ...values.filter(isUsed)]
+    return names.length > 0 ? `import { ${names.join(', ')} } from '${specifier}'\n` : ''
+  })
+  return `import { expect } from 'vitest'\n${imports.join('')}\n${checked}\nexport {}\n`
+}
+
+/** The public entries of package.json, with the names that each exports. */
+function publicEntries(): Promise<Entry[]> {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    exports: Record<string, { default: string }>
+  }
+  return Promise.all(
+    Object.entries(exports).map(async ([entry, { default: compiled }]) => {
+      const source = compiled.replace('./dist/', '').replace(/\.js$/, '.ts')
+      const text = readFileSync(source, 'utf8')
+      const lists = [...text.matchAll(/^export type \{([^}]*)\}/gm)].flatMap(([, list = '']) => list.split(','))
+      const own = [...text.matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name = '']) => name)
+      return {
+        specifier: entry.replace(/^\./, 'rescind'),
+        values: Object.keys((await import(/* @vite-ignore */ resolve(source))) as object).toSorted(),
+        types: [...lists.map((name) => name.trim()).filter(Boolean), ...own].toSorted(),
+      }
+    }),
+  )
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+    .toSorted()
+}

@@ -1,0 +1,118 @@
+/** The house: which source may import which, and the rules of style that the linter does not know. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** Imports go down only, from a row to those before it; what is not named here is above these, an operation. */
+const ROWS: readonly (readonly string[])[] = [['src/errors.ts', 'src/timers.ts'], ['src/context.ts']]
+const OPERATIONS: number = ROWS.length
+const INDEX = 'src/index.ts'
+
+const files = ['src', 'hooks', 'demo', 'test', 'scripts'].flatMap(filesIn)
+const shipped = new Map(
+  files.filter((path) => /^(src|hooks)\//.test(path)).map((path) => [path, importsOf(path, read(path))]),
+)
+
+describe('the imports', () => {
+  it.each([...shipped])('of %s are files of the package', (_, imports) => {
+    for (const target of imports) expect([...shipped.keys(), 'react']).toContain(target)
+  })
+
+  it.each([...shipped])('of %s go down only', (path, imports) => {
+    for (const target of imports) expect(allows(path, target), `${path} imports ${target}`).toBe(true)
+  })
+
+  it('are not circular', () => {
+    expect(cycleIn(shipped)).toEqual([])
+  })
+
+  it('would be found circular, or pointing up', () => {
+    const circular = new Map([
+      ['one.ts', importsOf('one.ts', "import { two } from './two.ts'")],
+      ['two.ts', importsOf('two.ts', "export type { Three } from './three.ts'")],
+      ['three.ts', importsOf('three.ts', "import './two.ts'")],
+    ])
+    expect(cycleIn(circular)).toEqual(['two.ts', 'three.ts', 'two.ts'])
+    expect(allows('src/errors.ts', 'src/context.ts')).toBe(false)
+    expect(allows('src/errors.ts', 'src/timers.ts')).toBe(false)
+    expect(allows('src/tasks.ts', 'src/index.ts')).toBe(false)
+    expect(allows('hooks/task.ts', 'src/context.ts')).toBe(false)
+  })
+})
+
+describe('the style', () => {
+  it.each(files)('of %s is that of the house', (path) => {
+    const lines = read(path).split('\n')
+    const faults = lines.flatMap((line, index) => [
+      ...(line.length > 120 ? [`${index + 1}: longer than 120 columns`] : []),
+      ...(/\s$/.test(line) ? [`${index + 1}: white space at the end`] : []),
+      ...(/\t/.test(line) ? [`${index + 1}: a tab`] : []),
+      ...(/\.(m?[jt]s|tsx)$/.test(path) && line.endsWith(';') ? [`${index + 1}: a semicolon at the end`] : []),
+    ])
+    expect(faults).toEqual([])
+    expect(lines.at(-1)).toBe('')
+  })
+
+  it('knows no drawers for everything', () => {
+    expect(files.filter((path) => /(^|\/)(utils?|helpers?|types|common)\.[a-z]+$/.test(path))).toEqual([])
+  })
+})
+
+function allows(path: string, target: string): boolean {
+  if (!target.includes('/')) return path.startsWith('hooks/')
+  if (path.startsWith('hooks/')) return target.startsWith('hooks/') || target === INDEX
+  if (target.startsWith('hooks/') || target === INDEX) return false
+  const from = rowOf(path)
+  const to = rowOf(target)
+  return path === INDEX || to < from || (to === from && from === OPERATIONS)
+}
+
+function rowOf(path: string): number {
+  const row = ROWS.findIndex((paths) => paths.includes(path))
+  return row < 0 ? OPERATIONS : row
+}
+
+/** What `path` imports or re-exports, types included: its own files by path, packages by name. */
+function importsOf(path: string, code: string): string[] {
+  const specifiers = code.matchAll(
+    /^(?:import|export) (?:type )?(?:[\w*]+(?: as \w+)?,? )?(?:\{[^}]*\} )?from '([^']+)'|\bimport(?: |\()'([^']+)'/gm,
+  )
+  return [...specifiers].map(([, named, bare]) => {
+    const specifier = named ?? bare ?? ''
+    return specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier
+  })
+}
+
+/** The first circle there is, as a path that ends where it began; empty if there is none. */
+function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const acyclic = new Set<string>()
+  const walk = (path: string, above: readonly string[]): string[] => {
+    if (above.includes(path)) return [...above.slice(above.indexOf(path)), path]
+    if (acyclic.has(path)) return []
+    for (const target of graph.get(path) ?? []) {
+      const cycle = walk(target, [...above, path])
+      if (cycle.length > 0) return cycle
+    }
+    acyclic.add(path)
+    return []
+  }
+  for (const path of graph.keys()) {
+    const cycle = walk(path, [])
+    if (cycle.length > 0) return cycle
+  }
+  return []
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile() && /\.(m?[jt]s|tsx|css|html)$/.test(file.name))
+    .map((file) => join(file.parentPath, file.name).replaceAll('\\', '/'))
+    .filter((path) => !path.startsWith('test/.snippets/'))
+    .toSorted()
+}
+
+function read(path: string): string {
+  return readFileSync(path, 'utf8')
+}

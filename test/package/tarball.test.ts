@@ -1,0 +1,143 @@
+/** The package as a user gets it: what `npm run build` packs, unpacked into a `node_modules`. */
+
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { describe, expect, inject, it } from 'vitest'
+import { run } from './run.ts'
+
+const consumer = inject('consumer')
+const installed = join(consumer, 'node_modules', 'rescind')
+const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<string, unknown> & {
+  exports: Record<string, { types: string; default: string }>
+  scripts: Record<string, string>
+}
+const entries = Object.keys(manifest.exports).map((entry) => entry.replace(/^\./, 'rescind'))
+
+describe('the tarball', () => {
+  it('has every compiled source, the documents, and nothing else', () => {
+    const sources = ['src', 'hooks'].filter((folder) => existsSync(folder)).flatMap((folder) => filesIn(folder))
+    const compiled = sources.flatMap((path) =>
+      ['.js', '.js.map', '.d.ts'].map((ending) => `dist/${path.replace(/\.tsx?$/, ending)}`),
+    )
+    const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+    expect(filesIn(installed, '')).toEqual([...documents, ...compiled].toSorted())
+  })
+
+  it('needs no other package at run time and runs nothing on installation', () => {
+    expect(manifest).not.toHaveProperty('dependencies')
+    expect(manifest).not.toHaveProperty('optionalDependencies')
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(manifest.scripts).not.toHaveProperty(script)
+    }
+  })
+
+  it('is what publint asks for', async () => {
+    const { buffer } = new Uint8Array(readFileSync(inject('tarball')))
+    const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+  })
+
+  it('has types that fit every way to import it', async () => {
+    await expect(run('attw', [inject('tarball'), '--profile', 'esm-only', '--no-color'])).resolves.toContain('rescind')
+  })
+})
+
+describe('the types', () => {
+  // Without esnext.disposable: not every user's configuration has it.
+  const strictest = {
+    target: 'es2022',
+    lib: ['es2022', 'dom'],
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    noEmit: true,
+  }
+
+  it.each([
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])("compile in a user's program with moduleResolution $moduleResolution", async (resolution) => {
+    const project = join(consumer, `tsconfig.${resolution.moduleResolution}.json`)
+    writeFileSync(project, JSON.stringify({ compilerOptions: { ...strictest, ...resolution }, include: ['*.ts'] }))
+    writeFileSync(join(consumer, 'package.json'), JSON.stringify({ type: 'module' }))
+    cpSync('test/package/consumer', consumer, { recursive: true })
+    expect(await run('tsc', ['-p', project, '--listFilesOnly'])).toContain('/node_modules/rescind/dist/src/index.d.ts')
+    expect(await run('tsc', ['-p', project])).toBe('')
+  })
+})
+
+describe('importing', () => {
+  it.each(entries)('%s has no side effects', async (entry) => {
+    writeFileSync(join(consumer, 'import.mjs'), observe(entry))
+    const output = JSON.parse(await run('node', ['import.mjs'], consumer)) as unknown
+    expect(output).toEqual({ touched: [], changed: [] })
+  })
+
+  it('would show a side effect', async () => {
+    const impure = 'data:text/javascript,setTimeout(() => {}); Promise.prototype.then = 1; document.title'
+    writeFileSync(join(consumer, 'import.mjs'), observe(impure))
+    const output = JSON.parse(await run('node', ['import.mjs'], consumer)) as unknown
+    expect(output).toEqual({ touched: ['setTimeout', 'document.title'], changed: ['Promise.prototype.then'] })
+  })
+
+  it('gives one core to all entries', async () => {
+    const program = `
+      import { withTimeout } from 'rescind'
+      import { fakeClock } from 'rescind/testing'
+      const clock = fakeClock()
+      const [ctx] = withTimeout(clock.root, 1_000)
+      await clock.advance(1_000)
+      console.log(ctx.err.name)
+    `
+    writeFileSync(join(consumer, 'core.mjs'), program)
+    expect(await run('node', ['core.mjs'], consumer)).toBe('TimeoutError\n')
+  })
+
+  it('works from CommonJS', async () => {
+    writeFileSync(join(consumer, 'require.cjs'), "console.log(typeof require('rescind').withCancel)")
+    expect(await run('node', ['--no-warnings', 'require.cjs'], consumer)).toBe('function\n')
+  })
+})
+
+/** A program that tells in `touched` what an import started or asked of the page, in `changed` what it patched. */
+function observe(entry: string): string {
+  return `
+    const touched = []
+    const owners = Object.entries(Object.getOwnPropertyDescriptors(globalThis))
+      .flatMap(([name, { value }]) => [[name, value], [name + '.prototype', value?.prototype]])
+      .filter(([, owner]) => Object(owner) === owner)
+    const properties = () => new Map(
+      [['globalThis', globalThis], ...owners].flatMap(([label, owner]) => Reflect.ownKeys(owner).map((key) => {
+        const { value, get } = Object.getOwnPropertyDescriptor(owner, key)
+        return [label + '.' + String(key), get ?? value]
+      })),
+    )
+    const trap = (owner, name) => { owner[name] = () => { touched.push(name) } }
+    for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'fetch', 'reportError']) {
+      trap(globalThis, name)
+    }
+    trap(globalThis, 'addEventListener')
+    trap(EventTarget.prototype, 'addEventListener')
+    trap(process, 'on')
+    for (const name of ['window', 'document', 'history', 'navigation', 'location']) {
+      const touch = (_, key) => { touched.push(name + '.' + String(key)) }
+      globalThis[name] = new Proxy({}, { get: touch, set: touch, has: touch, defineProperty: touch })
+    }
+    const before = properties()
+    await import(${JSON.stringify(entry)})
+    const after = [...properties()]
+    const changed = after.filter(([path, value]) => !Object.is(before.get(path), value)).map(([path]) => path)
+    console.log(JSON.stringify({ touched, changed }))
+  `
+}
+
+function filesIn(folder: string, prefix: string = `${folder}/`): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => prefix + join(file.parentPath, file.name).slice(folder.length + 1).replaceAll('\\', '/'))
+    .toSorted()
+}
