@@ -1,0 +1,64 @@
+/**
+ * Signals of others: a context that ends with its parent or with any of them. All contexts that follow a signal hang on
+ * one hub, and a link there takes its target into the chain that ends, so a signal too ends everything in one step.
+ */
+
+import { attach, createCancel, derive, detach, end, hubOf, isSignal, settled } from './context.ts'
+import type { Cancel, Child, Context, ContextLike, ContextNode, Ending, Resource } from './context.ts'
+import { invalid } from './errors.ts'
+
+/**
+ * Derives a context that also ends when any of `signals` aborts; the signal's reason becomes the cause. A
+ * `TimeoutError` as reason, as `AbortSignal.timeout` has it, ends the context with a {@link DeadlineExceededError};
+ * the reason of another context's signal is taken over as it is, cause included. The signals carry no listener after
+ * the context's end.
+ *
+ * @throws TypeError if `parent` is not a context, or one of `signals` not an AbortSignal
+ */
+export function withSignal(parent: ContextLike, ...signals: AbortSignal[]): [ctx: Context, cancel: Cancel] {
+  for (const signal of signals) if (!isSignal(signal)) throw invalid('signal', 'an AbortSignal', signal)
+  const node = derive(parent, 'withSignal')
+  const links = [...new Set(signals)].map((signal) => new Link(settled(hubOf(signal)), node))
+  for (const { parent: hub } of links) {
+    if (hub.ended) end(node, hub.ended)
+    node.sources = { hub, from: { signal: hub.source as AbortSignal }, outer: node.sources }
+  }
+  if (!node.ended) {
+    for (const link of links) attach(link)
+    node.own = { release: () => links.forEach(detach) }
+  }
+  return [node, createCancel(node)]
+}
+
+/** Waits for a hub's end on behalf of a context that has its own parent, and takes that context along. */
+class Link implements Child {
+  readonly parent: ContextNode
+  readonly target: ContextNode
+  ended: Ending | undefined
+  first: Child | undefined
+  previous: Child | undefined
+  next: Child | undefined
+
+  constructor(hub: ContextNode, target: ContextNode) {
+    this.parent = hub
+    this.target = target
+  }
+
+  get controller(): undefined {
+    return undefined
+  }
+
+  get own(): Resource {
+    return this
+  }
+
+  /** Puts its target into the chain that is ending, as if it were a child. If the target's parent ended, it is there. */
+  release(): void {
+    const { target } = this
+    if (target.ended || target.parent?.node.ended) return
+    detach(target)
+    this.first = target.previous = target
+  }
+
+  tell(): void {}
+}

@@ -1,0 +1,293 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+/**
+ * Work under a context. Every operation takes the context first, settles no later than it ends, and then rejects with
+ * exactly `ctx.err`, whatever the work itself rejected with: engines disagree on that. Nothing stays behind, no
+ * timer, no listener, no unhandled rejection. `group` follows golang.org/x/sync/errgroup.
+ */
+
+import { afterFunc, clockOf, contextOf, withCancel, withoutCancel, withTimeout } from './context.ts'
+import type { Cancel, Context, ContextLike } from './context.ts'
+import { invalid, isCanceled, isDeadlineExceeded, isObject } from './errors.ts'
+import { Timer } from './timers.ts'
+
+/** A function that works under a context. */
+export type Work<T> = (ctx: Context) => T | PromiseLike<T>
+
+class Alarm extends Timer {
+  readonly expire: () => void
+
+  constructor(due: number, expire: () => void) {
+    super(due)
+    this.expire = expire
+  }
+}
+
+/**
+ * Waits `ms` milliseconds. Zero and less wait for the next turn of the event loop, Infinity for the end of `ctx`.
+ *
+ * @returns resolves when the time is over; rejects with `ctx.err` when `ctx` ends first, with a TypeError if `ctx` is
+ * not a context or `ms` not a number
+ * @example
+ * const [ctx, cancel] = withTimeout(background(), 10)
+ * const err = await sleep(ctx, 60_000).catch((error) => error)
+ * err === ctx.err // => true
+ * cancel()
+ * @see Go's `time.After` in a `select` with `ctx.Done()`
+ */
+export function sleep(ctx: ContextLike, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const context = contextOf(ctx)
+    if (typeof ms !== 'number' || Number.isNaN(ms)) throw invalid('ms', 'a number of milliseconds', ms)
+    context.throwIfDone()
+    const clock = clockOf(context)
+    const alarm = new Alarm(clock.now() + Math.max(ms, 0), () => {
+      if (stop()) resolve()
+    })
+    const stop = afterFunc(context, () => {
+      clock.stop(alarm)
+      reject(context.err)
+    })
+    if (ms < Infinity) clock.start(alarm)
+  })
+}
+
+/**
+ * Waits for a promise, or for what `work` returns, but no longer than `ctx` lives. For work that takes no signal, and
+ * for one honest error everywhere. `work` is not called if `ctx` has ended; a result that comes too late is dropped.
+ *
+ * @returns settles as the work does; rejects with `ctx.err` if `ctx` ends first, or if the work fails after that,
+ * with a TypeError if `ctx` is not a context, or `work` neither a promise nor a function
+ */
+export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const context = contextOf(ctx)
+    const isPromise = isObject(work) && 'then' in work
+    if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
+    // A promise gets its handlers even if nobody will look at it: its late rejection must not count as unhandled.
+    if (!isPromise) context.throwIfDone()
+    const running = isPromise ? work : new Promise<T>((settle) => settle(work(context)))
+    const stop = afterFunc(context, () => reject(context.err))
+    running.then(
+      (value) => {
+        if (stop()) resolve(value)
+      },
+      (error: unknown) => {
+        if (stop()) reject(error)
+      },
+    )
+  })
+}
+
+/** Options of {@link group}. */
+export interface GroupOptions {
+  /** How many functions may run at once; no limit if left out. */
+  readonly limit?: number | undefined
+  /** Keeps the others running when one fails. */
+  readonly supervise?: boolean | undefined
+}
+
+/**
+ * Functions that work on parts of one task; see {@link group}. `await using` cancels what is still running at the end
+ * of the block and waits until it has stopped; a failure that no `wait` has reported is thrown there.
+ */
+export interface Group extends AsyncDisposable {
+  /** What the functions work under: ends with the parent, with the first error, and once `wait` is over. */
+  readonly ctx: Context
+  /**
+   * Runs `fn`, as soon as `limit` allows. Needs no `await`; awaiting it keeps a producer from running ahead.
+   *
+   * @returns true when `fn` was started, false when the group ended first and `fn` will never run; never rejects
+   * @throws TypeError if `fn` is not a function
+   */
+  go(fn: Work<unknown>): Promise<boolean>
+  /**
+   * Runs `fn` if `limit` allows it now.
+   *
+   * @returns whether it was started
+   * @throws TypeError if `fn` is not a function
+   */
+  tryGo(fn: Work<unknown>): boolean
+  /**
+   * Waits until every function has settled, clean-up included.
+   *
+   * @returns rejects with the first error, or with `ctx.err` where the parent ended and work was left undone
+   */
+  wait(): Promise<void>
+}
+
+/**
+ * Runs several functions that work on parts of one task. The first that fails cancels the others, with its error as the
+ * cause (with `supervise` they go on); `wait` tells when all are through.
+ *
+ * @throws TypeError if `parent` is not a context, or `limit` not a positive whole number or Infinity
+ * @example
+ * const g = group(background())
+ * g.go(() => Promise.reject(new Error('operation 1 failed')))
+ * g.go((ctx) => sleep(ctx, 60_000))
+ * await g.wait().catch((error) => error.message) // => 'operation 1 failed'
+ * @see Go's `errgroup.WithContext`
+ */
+export function group(parent: ContextLike, options: GroupOptions = {}): Group {
+  if (!isObject(options)) throw invalid('options', 'an object', options)
+  const { limit = Infinity } = options
+  if (!(limit > 0) || (limit !== Infinity && !Number.isInteger(limit))) {
+    throw invalid('limit', 'a positive whole number or Infinity', limit)
+  }
+  return new TaskGroup(parent, limit, options)
+}
+
+interface Waiting {
+  readonly fn: Work<unknown>
+  readonly admit: (started: boolean) => void
+}
+
+const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
+
+class TaskGroup implements Group {
+  readonly ctx: Context
+  readonly #cancel: Cancel
+  readonly #limit: number
+  readonly #supervise: boolean
+  #running = 0
+  /** Who waits for a slot, oldest first; empty once the group has ended. */
+  #queue: Waiting[] = []
+  /** The first error, boxed because any value can be thrown. */
+  #failure: { readonly error: unknown } | undefined
+  #reported = false
+  /** Resolved when nothing runs and nothing waits for a slot. */
+  #idle: (() => void)[] = []
+
+  constructor(parent: ContextLike, limit: number, { supervise }: GroupOptions) {
+    const [ctx, cancel] = withCancel(parent, { label: 'group' })
+    this.ctx = ctx
+    this.#cancel = cancel
+    this.#limit = limit
+    this.#supervise = supervise === true
+    afterFunc(ctx, () => this.#turnAway())
+  }
+
+  go(fn: Work<unknown>): Promise<boolean> {
+    if (this.tryGo(fn)) return Promise.resolve(true)
+    return new Promise((admit) => {
+      this.#queue.push({ fn, admit })
+      if (this.ctx.err !== undefined) this.#turnAway()
+    })
+  }
+
+  tryGo(fn: Work<unknown>): boolean {
+    if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+    if (this.#running >= this.#limit || this.ctx.err !== undefined) return false
+    this.#start(fn)
+    return true
+  }
+
+  async wait(): Promise<void> {
+    await this.#settled()
+    this.#cancel()
+    this.#reported = true
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  async [ASYNC_DISPOSE](): Promise<void> {
+    const failure = this.#failure
+    this.#cancel()
+    await this.#settled()
+    if (failure !== undefined && !this.#reported) throw failure.error
+  }
+
+  #start(fn: Work<unknown>): void {
+    this.#running++
+    const done = () => {
+      this.#running--
+      this.#admit()
+    }
+    new Promise((settle) => settle(fn(this.ctx))).then(done, (error: unknown) => {
+      this.#fail(error)
+      done()
+    })
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
+    const { err } = this.ctx
+    this.#failure = { error: err !== undefined && (isCanceled(error) || isDeadlineExceeded(error)) ? err : error }
+    if (!this.#supervise) this.#cancel(error)
+  }
+
+  /** Starts who waits, as far as there are slots, and says so when nothing is left. */
+  #admit(): void {
+    if (this.ctx.err !== undefined) this.#turnAway()
+    while (this.#running < this.#limit) {
+      const next = this.#queue.shift()
+      if (next === undefined) break
+      this.#start(next.fn)
+      next.admit(true)
+    }
+    if (this.#running > 0) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
+  #turnAway(): void {
+    const left = this.#queue.splice(0)
+    if (left.length > 0) this.#failure ??= { error: this.ctx.err }
+    for (const { admit } of left) admit(false)
+  }
+
+  async #settled(): Promise<void> {
+    if (this.#running > 0 || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+}
+
+/**
+ * Runs clean-up that must happen although `ctx` may have ended: under a context with the values of `ctx`, without its
+ * end, and with `ms` milliseconds of its own.
+ *
+ * @returns settles as `fn` does; rejects with a DeadlineExceededError after `ms`, with a TypeError if `ctx` is not a
+ * context, `ms` not a finite number, or `fn` not a function
+ */
+export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Promise<T> {
+  if (!Number.isFinite(ms)) throw invalid('ms', 'a finite number of milliseconds', ms)
+  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  const [shielded, cancel] = withTimeout(withoutCancel(ctx), ms, { label: 'shield' })
+  try {
+    return await until(shielded, fn)
+  } finally {
+    cancel()
+  }
+}
+
+/**
+ * Lets the event loop breathe in the middle of CPU work, so that input, timers and cancels get their turn.
+ *
+ * @returns resolves in a later turn; rejects with `ctx.err` if `ctx` has ended by then, with a TypeError if `ctx` is
+ * not a context
+ * @see https://wicg.github.io/scheduling-apis/#dom-scheduler-yield
+ */
+export async function pause(ctx: ContextLike): Promise<void> {
+  const context = contextOf(ctx)
+  context.throwIfDone()
+  await nextTurn()
+  context.throwIfDone()
+}
+
+interface Platform {
+  scheduler?: { yield?: () => Promise<void> }
+  setImmediate?: (fn: () => void) => unknown
+}
+
+function nextTurn(): Promise<void> {
+  const { scheduler, setImmediate } = globalThis as Platform
+  if (scheduler?.yield !== undefined) return scheduler.yield()
+  return new Promise((resolve) => {
+    if (setImmediate !== undefined) return setImmediate(resolve)
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(undefined)
+  })
+}

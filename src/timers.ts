@@ -1,0 +1,191 @@
+/**
+ * Time: one clock, one binary heap, one platform timer for all deadlines of that clock. A timer expires when the clock
+ * says so, never because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is
+ * monotonic, so a step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started.
+ */
+
+/** The longest delay that platform timers take; a longer one fires at once. */
+const MAX_DELAY = 0x7fff_ffff
+
+/** Something that falls due. */
+export abstract class Timer {
+  /** When, in the clock's monotonic milliseconds. */
+  readonly due: number
+  /** The place in the heap; -1 while not pending. */
+  index: number
+  /** Tells timers of the same time apart. */
+  order: number
+
+  constructor(due: number) {
+    this.due = due
+    this.index = -1
+    this.order = 0
+  }
+
+  /** Called once, with the timer no longer pending. */
+  abstract expire(): void
+}
+
+/**
+ * The platform's time. The globals are looked up at every use, so that replaced ones (fake timers) are followed. A
+ * clock with a time of its own overrides `now`, `wall` and `arm`.
+ */
+export class Clock {
+  readonly #heap: Timer[] = []
+  #started = 0
+  /** When the platform timer will fire; Infinity when there is none. */
+  #armed = Infinity
+  /**
+   * The `setTimeout` that armed it. Once that is replaced, its timer may never fire, or fire after it came back: it
+   * stays.
+   */
+  #armedBy: typeof setTimeout | undefined
+  #clear: (() => void) | undefined
+  /** True after the heap ran empty in this turn. */
+  #emptied = false
+  /** How long the computer slept unnoticed by `performance.now()`. */
+  #slept = 0
+  /** What the wall clock was ahead of `performance.now()` when the page was hidden; undefined while it is visible. */
+  #ahead: number | undefined
+
+  /** Monotonic milliseconds. */
+  now(): number {
+    return performance.now() + this.#slept
+  }
+
+  /** Milliseconds since the epoch. */
+  wall(): number {
+    return Date.now()
+  }
+
+  /** When the next timer is due; Infinity if none is pending. */
+  next(): number {
+    return this.#heap[0]?.due ?? Infinity
+  }
+
+  start(timer: Timer): void {
+    timer.order = this.#started++
+    this.#place(timer, this.#heap.length)
+    if (!timer.index || this.#armedBy !== setTimeout) this.#schedule()
+  }
+
+  /** Does nothing for a timer that is not pending. */
+  stop(timer: Timer): void {
+    const { index } = timer
+    if (index < 0) return
+    timer.index = -1
+    const last = this.#heap.pop() as Timer
+    if (last !== timer) this.#place(last, index)
+    else if (!index) this.#rest()
+  }
+
+  /** Expires everything that is due, in order. Safe to call from inside `expire`. */
+  check(): void {
+    if (!this.#heap[0]) return
+    const now = this.now()
+    for (let first; (first = this.#heap[0]) && first.due <= now; ) {
+      this.stop(first)
+      first.expire()
+    }
+  }
+
+  /**
+   * A page went away or came back. Browsers disagree on whether `performance.now()` counts the computer's sleep: what
+   * the wall clock gained on it while the page was hidden counts here. While the page is visible the wall clock does
+   * not matter.
+   */
+  handleEvent(): void {
+    const ahead = Date.now() - performance.now()
+    if (document.hidden) this.#ahead ??= ahead
+    else {
+      this.#slept += Math.max(ahead - (this.#ahead ?? ahead), 0)
+      this.#ahead = undefined
+      this.#fire()
+    }
+  }
+
+  /** Asks the platform to call `fire` after `ms`, and to tell when the page wakes. */
+  protected arm(fire: () => void, ms: number): () => void {
+    const clear = clearTimeout
+    const handle = setTimeout(fire, ms)
+    this.#listen('addEventListener')
+    return () => {
+      clear(handle)
+      this.#listen('removeEventListener')
+    }
+  }
+
+  #listen(change: 'addEventListener' | 'removeEventListener'): void {
+    for (const type of ['visibilitychange', 'resume', 'pageshow']) globalThis[change]?.(type, this, true)
+  }
+
+  /** Puts `timer` where it belongs, starting from the hole at `index`. */
+  #place(timer: Timer, index: number): void {
+    const heap = this.#heap
+    const put = (moved: Timer, to: number) => {
+      heap[index] = moved
+      moved.index = index
+      index = to
+    }
+    while (index > 0) {
+      const above = (index - 1) >> 1
+      if (!isBefore(timer, heap[above] as Timer)) break
+      put(heap[above] as Timer, above)
+    }
+    for (let below; (below = 2 * index + 1) < heap.length; ) {
+      const right = heap[below + 1]
+      if (right && isBefore(right, heap[below] as Timer)) below++
+      if (!isBefore(heap[below] as Timer, timer)) break
+      put(heap[below] as Timer, below)
+    }
+    put(timer, index)
+  }
+
+  /** Sees to it that the platform timer fires no later than the next timer is due. */
+  #schedule(): void {
+    const next = this.next()
+    if (this.#armedBy === setTimeout) {
+      if (this.#armed <= next) return
+      this.#disarm()
+    }
+    const now = this.now()
+    const ms = Math.min(Math.ceil(Math.max(next - now, 0)), MAX_DELAY)
+    this.#armed = now + ms
+    this.#armedBy = setTimeout
+    this.#clear = this.arm(this.#fire, ms)
+  }
+
+  #disarm(): void {
+    this.#clear?.()
+    this.#clear = undefined
+    this.#armed = Infinity
+  }
+
+  #fire = (): void => {
+    this.#disarm()
+    this.check()
+    if (this.#heap[0]) this.#schedule()
+  }
+
+  /**
+   * The heap ran empty. Clearing the platform timer costs more than a whole derive and cancel, so only the first time
+   * in a turn does it at once; after that the turn's end does, and a loop of short-lived deadlines keeps one platform
+   * timer.
+   */
+  #rest(): void {
+    if (this.#emptied) return
+    this.#emptied = true
+    this.#disarm()
+    void Promise.resolve().then(() => {
+      this.#emptied = false
+      if (!this.#heap[0]) this.#disarm()
+    })
+  }
+}
+
+/** The clock of `background()` and `todo()`. */
+export const systemClock: Clock = /* @__PURE__ */ new Clock()
+
+function isBefore(one: Timer, other: Timer): boolean {
+  return one.due < other.due || (one.due === other.due && one.order < other.order)
+}
