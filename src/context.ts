@@ -135,7 +135,7 @@ interface Source {
 
 /** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
 export class ContextNode implements Context, Child {
-  readonly parent: ContextNode | undefined
+  parent: ContextNode | undefined
   node: ContextNode
   /** Of a hub only: the foreign signal that ends it. Carries our listener while there are children or a controller. */
   declare source?: AbortSignal
@@ -162,11 +162,12 @@ export class ContextNode implements Context, Child {
     this.node = this
     this.kind = kind
     this.label = label
-    this.clock = parent?.clock ?? systemClock
+    const above = parent?.node
+    this.clock = above?.clock ?? systemClock
     this.values = parent?.values
-    this.deadlines = parent?.deadlines
-    this.sources = parent?.sources
-    this.ended = parent?.node.ended
+    this.deadlines = above?.deadlines
+    this.sources = above?.sources
+    this.ended = above?.ended
     this.controller = undefined
     this.first = undefined
     this.previous = undefined
@@ -187,7 +188,7 @@ export class ContextNode implements Context, Child {
 
   get deadline(): number | undefined {
     let at = Infinity
-    for (let { deadlines } = this; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
+    for (let { deadlines } = this.node; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
     return at < Infinity ? at : undefined
   }
 
@@ -215,7 +216,7 @@ export class ContextNode implements Context, Child {
     for (let context: ContextNode | undefined = this; context; context = context.parent) {
       const { clock, ended, kind, label, own } = context
       const details = [label]
-      if (own instanceof Deadline) {
+      if (own instanceof Deadline && own.ms < Infinity) {
         details.push(duration(own.ms), ended ? '' : `${duration(Math.max(own.due - clock.now(), 0))} left`)
       }
       const shown = details.filter(Boolean).join(', ')
@@ -242,24 +243,46 @@ const ONCE = { once: true }
 /** One hub for each foreign signal, however many contexts follow it. */
 const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, ContextNode>()
 
-/** The own deadline of a node. */
-class Deadline extends Timer implements Resource {
+/** The own deadline of a node. A hub's is that of the foreign context: known, but not ours to watch. */
+export class Deadline extends Timer implements Resource {
   readonly node: ContextNode
   readonly outer: Deadline | undefined
-  /** In epoch milliseconds; Infinity once disarmed. */
-  at: number
-  readonly ms: number
+  /** When the time given began: monotonic, and in epoch milliseconds. */
+  readonly born: number
+  readonly since: number
+  /** The time given; Infinity once disarmed. */
+  ms: number
   readonly label: string | undefined
   readonly cause: unknown
 
-  constructor(node: ContextNode, ms: number, at: number, cause?: unknown) {
-    super(node.clock.now() + ms)
+  constructor(node: ContextNode, ms: number, since: number, cause?: unknown) {
+    const born = node.clock.now()
+    super(born + ms)
     this.node = node
     this.outer = node.deadlines
-    this.at = at
+    this.born = born
+    this.since = since
     this.ms = ms
     this.label = node.label
     this.cause = cause
+  }
+
+  /** In epoch milliseconds. */
+  get at(): number {
+    return this.since + this.ms
+  }
+
+  /** Pending from now on, unless it never comes. */
+  start(): void {
+    const { clock, ended } = this.node
+    if (this.ms <= 0) this.expire()
+    else if (this.ms < Infinity && !ended) clock.start(this)
+  }
+
+  move(ms: number): void {
+    this.release()
+    this.ms = ms
+    this.due = this.born + ms
   }
 
   expire(): void {
@@ -337,7 +360,7 @@ export function withTimeout(
 ): [ctx: Context, cancel: Cancel] {
   assertNumber('ms', ms)
   const node = derive(parent, 'withTimeout', options)
-  return limited(node, ms, node.clock.wall() + ms, options)
+  return limited(node, ms, node.clock.wall(), options)
 }
 
 /**
@@ -356,7 +379,8 @@ export function withDeadline(
   const time = at instanceof Date ? at.getTime() : at
   assertNumber('at', time, at)
   const node = derive(parent, 'withDeadline', options)
-  return limited(node, time - node.clock.wall(), time, options)
+  const now = node.clock.wall()
+  return limited(node, time - now, now, options)
 }
 
 /**
@@ -501,22 +525,8 @@ export function cause(ctx: ContextLike): unknown {
   return ended && (ended.cause === undefined ? ended.err : ended.cause)
 }
 
-/**
- * Makes `ctx` give up its own deadline, its own signals and its own cancel: from now on it only follows its parent.
- * For work that succeeded while its result, such as a streaming body, is still being read. Does nothing once `ctx`
- * has ended.
- *
- * @throws TypeError if `ctx` is not a context
- */
-export function disarm(ctx: Context): void {
-  const node = resolve(ctx)
-  if (settled(node) !== node || node.ended) return
-  node.own?.release()
-  node.own = DISARMED
-  if (node.deadlines?.node === node) node.deadlines.at = Infinity
-}
-
-const DISARMED: Resource = { release() {} }
+/** Stands where a context gave up what it held and its cancel. */
+export const DISARMED: Resource = { release() {} }
 
 /** `ctx` itself, or for something foreign a context that stands for it. */
 export function contextOf(ctx: ContextLike): Context {
@@ -525,26 +535,33 @@ export function contextOf(ctx: ContextLike): Context {
 
 /** The clock that `ctx` got from its root. */
 export function clockOf(ctx: ContextLike): Clock {
-  return resolve(ctx).clock
+  return resolve(ctx).node.clock
 }
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
-  const above = resolve(parent, 'parent')
-  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
-  settled(above)
-  const node = new ContextNode(above, kind, options?.label)
+  const node = prepare(parent, kind, options)
   if (!node.ended) attach(node)
   return node
 }
 
-/** Gives a new node its own deadline, `ms` milliseconds from now, which is the time `at`. */
-function limited(node: ContextNode, ms: number, at: number, options?: DeadlineOptions): [ctx: Context, cancel: Cancel] {
-  if (ms < Infinity) {
-    const deadline = new Deadline(node, ms, at, options?.cause)
-    node.deadlines = node.own = deadline
-    if (ms <= 0) deadline.expire()
-    else if (!node.ended) node.clock.start(deadline)
-  }
+/** A new node that its parent does not know yet. */
+export function prepare(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
+  const above = resolve(parent, 'parent')
+  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
+  settled(above)
+  return new ContextNode(above, kind, options?.label)
+}
+
+/** Gives a new node its own deadline, `ms` milliseconds from now, which is `since` on the wall. */
+function limited(
+  node: ContextNode,
+  ms: number,
+  since: number,
+  options?: DeadlineOptions,
+): [ctx: Context, cancel: Cancel] {
+  const deadline = new Deadline(node, ms, since, options?.cause)
+  node.deadlines = node.own = deadline
+  deadline.start()
   return [node, createCancel(node)]
 }
 
@@ -566,9 +583,10 @@ function dispose(this: Cancel): void {
 }
 
 /** The node of `context`, brought up to date: passed deadlines and aborted signals count before anybody told us. */
-export function settled({ clock, deadlines, node, sources }: ContextNode): ContextNode {
+export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
-    if (deadlines) clock.check()
+    let { sources } = node
+    if (node.deadlines) node.clock.check()
     for (; sources; sources = sources.outer) {
       const { aborted, reason } = sources.from.signal
       if (aborted) end(sources.hub, endingOf(reason))
@@ -577,7 +595,7 @@ export function settled({ clock, deadlines, node, sources }: ContextNode): Conte
   return node
 }
 
-function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
+export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
   if (value instanceof ContextNode) return value
   if (isSignal(value?.signal)) return adopt(value)
   throw invalid(parameter, 'a context', value)
@@ -592,10 +610,11 @@ export function isSignal(value: Partial<AbortSignal> | undefined): value is Abor
 function adopt(foreign: ContextLike & { readonly deadline?: unknown }): ContextNode {
   const { deadline, signal } = foreign
   const hub = hubOf(signal)
-  const context = view(hub, 'foreign', FOREIGN, foreign)
-  context.sources = { hub, from: foreign, outer: undefined }
-  if (typeof deadline === 'number') context.deadlines = new Deadline(context, deadline - systemClock.wall(), deadline)
-  return context
+  const now = hub.clock.wall()
+  hub.deadlines = undefined
+  if (typeof deadline === 'number') hub.deadlines = new Deadline(hub, deadline - now, now)
+  hub.sources = { hub, from: foreign, outer: undefined }
+  return view(hub, 'foreign', FOREIGN, foreign)
 }
 
 function foreignValue(foreign: unknown, key: Key<unknown>): unknown {
@@ -696,7 +715,7 @@ function assertKey(key: unknown): asserts key is Key<unknown> {
   if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
 }
 
-function assertNumber(parameter: string, value: number, given: unknown = value): void {
+export function assertNumber(parameter: string, value: number, given: unknown = value): void {
   if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(parameter, 'a number of milliseconds', given)
 }
 

@@ -94,6 +94,12 @@ export function isDeadlineExceeded(error: unknown): boolean {
   return nearestName(error) === 'TimeoutError'
 }
 
+/** A cause that everybody shares: compare it, by identity or by `name`. It has no stack, since nobody throws it. */
+export function sentinel(name: string, message: string): Error {
+  const error = new Error(message)
+  return Object.defineProperties(error, { name: { value: name }, stack: { value: `${name}: ${message}` } })
+}
+
 /** Whether `value` is one of the two errors above, made by any copy of this package. */
 export function isContextError(value: unknown): value is CanceledError | DeadlineExceededError {
   return isObject(value) && brand in value

@@ -5,7 +5,6 @@ export {
   background,
   cause,
   createKey,
-  disarm,
   todo,
   withCancel,
   withDeadline,
@@ -15,6 +14,10 @@ export {
 } from './context.ts'
 export type { Cancel, Context, ContextLike, DeadlineOptions, DeriveOptions, Key } from './context.ts'
 export { CanceledError, DeadlineExceededError, isCanceled, isDeadlineExceeded } from './errors.ts'
+export { disarm, rearm, remaining, withLink } from './lifetime.ts'
+export { PageHidden, withPage } from './page.ts'
+export { Navigated, reactRouterSource, tanStackRouterSource, withRoute } from './routes.ts'
+export type { RouteOptions, RouteSource } from './routes.ts'
 export { withSignal } from './signals.ts'
 export { group, pause, shield, sleep, until } from './tasks.ts'
 export type { Group, GroupOptions, Work } from './tasks.ts'

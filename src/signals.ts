@@ -4,7 +4,7 @@
  */
 
 import { attach, createCancel, derive, detach, end, hubOf, isSignal, settled } from './context.ts'
-import type { Cancel, Child, Context, ContextLike, ContextNode, Ending, Resource } from './context.ts'
+import type { Cancel, Child, Context, ContextLike, ContextNode, DeriveOptions, Ending, Resource } from './context.ts'
 import { invalid } from './errors.ts'
 
 /**
@@ -16,8 +16,18 @@ import { invalid } from './errors.ts'
  * @throws TypeError if `parent` is not a context, or one of `signals` not an AbortSignal
  */
 export function withSignal(parent: ContextLike, ...signals: AbortSignal[]): [ctx: Context, cancel: Cancel] {
+  return following(parent, 'withSignal', signals)
+}
+
+/** Derives a context that follows `signals` under the name `kind`. */
+export function following(
+  parent: ContextLike,
+  kind: string,
+  signals: readonly AbortSignal[],
+  options?: DeriveOptions,
+): [ctx: Context, cancel: Cancel] {
   for (const signal of signals) if (!isSignal(signal)) throw invalid('signal', 'an AbortSignal', signal)
-  const node = derive(parent, 'withSignal')
+  const node = derive(parent, kind, options)
   const links = [...new Set(signals)].map((signal) => new Link(settled(hubOf(signal)), node))
   for (const { parent: hub } of links) {
     if (hub.ended) end(node, hub.ended)
@@ -52,7 +62,9 @@ class Link implements Child {
     return this
   }
 
-  /** Puts its target into the chain that is ending, as if it were a child. If the target's parent ended, it is there. */
+  /**
+   * Puts its target into the chain that is ending, as if it were a child. If the target's parent ended, it is there.
+   */
   release(): void {
     const { target } = this
     if (target.ended || target.parent?.node.ended) return

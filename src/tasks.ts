@@ -62,11 +62,11 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
 export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const context = contextOf(ctx)
-    const isPromise = isObject(work) && 'then' in work
+    const isPromise = isThenable(work)
     if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
     // A promise gets its handlers even if nobody will look at it: its late rejection must not count as unhandled.
     if (!isPromise) context.throwIfDone()
-    const running = isPromise ? work : new Promise<T>((settle) => settle(work(context)))
+    const running = isPromise ? Promise.resolve(work) : new Promise<T>((settle) => settle(work(context)))
     const stop = afterFunc(context, () => reject(context.err))
     running.then(
       (value) => {
@@ -77,6 +77,10 @@ export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Prom
       },
     )
   })
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return isObject(value) && typeof (value as { then?: unknown }).then === 'function'
 }
 
 /** Options of {@link group}. */
@@ -140,6 +144,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
 interface Waiting {
   readonly fn: Work<unknown>
   readonly admit: (started: boolean) => void
+  /** Who came next. A list, since taking the first out of a long array costs as much as the array is long. */
+  next: Waiting | undefined
 }
 
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
@@ -150,8 +156,9 @@ class TaskGroup implements Group {
   readonly #limit: number
   readonly #supervise: boolean
   #running = 0
-  /** Who waits for a slot, oldest first; empty once the group has ended. */
-  #queue: Waiting[] = []
+  /** Who waits for a slot, in the order of coming; nobody once the group has ended. */
+  #first: Waiting | undefined
+  #last: Waiting | undefined
   /** The first error, boxed because any value can be thrown. */
   #failure: { readonly error: unknown } | undefined
   #reported = false
@@ -170,7 +177,10 @@ class TaskGroup implements Group {
   go(fn: Work<unknown>): Promise<boolean> {
     if (this.tryGo(fn)) return Promise.resolve(true)
     return new Promise((admit) => {
-      this.#queue.push({ fn, admit })
+      const waiting: Waiting = { fn, admit, next: undefined }
+      if (this.#first === undefined) this.#first = waiting
+      else (this.#last as Waiting).next = waiting
+      this.#last = waiting
       if (this.ctx.err !== undefined) this.#turnAway()
     })
   }
@@ -219,11 +229,11 @@ class TaskGroup implements Group {
   /** Starts who waits, as far as there are slots, and says so when nothing is left. */
   #admit(): void {
     if (this.ctx.err !== undefined) this.#turnAway()
-    while (this.#running < this.#limit) {
-      const next = this.#queue.shift()
-      if (next === undefined) break
-      this.#start(next.fn)
-      next.admit(true)
+    while (this.#first !== undefined && this.#running < this.#limit) {
+      const { fn, admit, next } = this.#first
+      this.#first = next
+      this.#start(fn)
+      admit(true)
     }
     if (this.#running > 0) return
     for (const resolve of this.#idle.splice(0)) resolve()
@@ -231,13 +241,15 @@ class TaskGroup implements Group {
 
   /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
   #turnAway(): void {
-    const left = this.#queue.splice(0)
-    if (left.length > 0) this.#failure ??= { error: this.ctx.err }
-    for (const { admit } of left) admit(false)
+    let left = this.#first
+    if (left === undefined) return
+    this.#first = undefined
+    this.#failure ??= { error: this.ctx.err }
+    for (; left !== undefined; left = left.next) left.admit(false)
   }
 
   async #settled(): Promise<void> {
-    if (this.#running > 0 || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#running > 0 || this.#first !== undefined) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 }
 

@@ -7,10 +7,13 @@
 /** The longest delay that platform timers take; a longer one fires at once. */
 const MAX_DELAY = 0x7fff_ffff
 
+/** Less than this, in milliseconds, is no sleep but the difference in how two clocks are read. */
+const MIN_SLEEP = 1_000
+
 /** Something that falls due. */
 export abstract class Timer {
   /** When, in the clock's monotonic milliseconds. */
-  readonly due: number
+  due: number
   /** The place in the heap; -1 while not pending. */
   index: number
   /** Tells timers of the same time apart. */
@@ -89,28 +92,34 @@ export class Clock {
     }
   }
 
-  /**
-   * A page went away or came back. Browsers disagree on whether `performance.now()` counts the computer's sleep: what
-   * the wall clock gained on it while the page was hidden counts here. While the page is visible the wall clock does
-   * not matter.
-   */
+  /** A page went away or came back. */
   handleEvent(): void {
+    this.#countSleep()
+    if (!document.hidden) this.#fire()
+  }
+
+  /**
+   * Browsers disagree on whether `performance.now()` counts the computer's sleep: what the wall clock gained on it
+   * while the page was hidden counts here. While the page is visible the wall clock does not matter.
+   */
+  #countSleep(): void {
     const ahead = Date.now() - performance.now()
-    if (document.hidden) this.#ahead ??= ahead
-    else {
-      this.#slept += Math.max(ahead - (this.#ahead ?? ahead), 0)
-      this.#ahead = undefined
-      this.#fire()
-    }
+    const gained = ahead - (this.#ahead ?? ahead)
+    if (gained >= MIN_SLEEP) this.#slept += gained
+    this.#ahead = globalThis.document?.hidden ? ahead : undefined
   }
 
   /** Asks the platform to call `fire` after `ms`, and to tell when the page wakes. */
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
     const handle = setTimeout(fire, ms)
+    this.#countSleep()
     this.#listen('addEventListener')
     return () => {
       clear(handle)
+      this.#countSleep()
+      // From now on nobody tells when the page comes back.
+      this.#ahead = undefined
       this.#listen('removeEventListener')
     }
   }

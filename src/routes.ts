@@ -1,0 +1,183 @@
+/**
+ * Routes: contexts that end when the address changes. What counts is that it has changed, not that somebody wants to
+ * change it: a blocked navigation ends nothing. Hash, state and the same address again are not another route. There
+ * is one watch for each source, and it touches the page only while somebody follows it.
+ */
+
+import { afterFunc } from './context.ts'
+import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
+import { invalid, isObject, sentinel } from './errors.ts'
+import { following } from './signals.ts'
+
+/** The cause of what ended because the route changed. */
+export const Navigated: Error = /* @__PURE__ */ sentinel('Navigated', 'the route changed')
+
+/** Who knows the route: the browser, or a router. */
+export interface RouteSource {
+  /** The address now, absolute or relative. */
+  href(): string
+  /** Calls `listener` after every change of the address, until the returned function is called. */
+  subscribe(listener: () => void): () => void
+}
+
+/** Options of {@link withRoute}. */
+export interface RouteOptions extends DeriveOptions {
+  /** Who knows the route; the browser's address bar if left out. One object is one watch: make it once. */
+  readonly source?: RouteSource | undefined
+  /**
+   * Says that going from one address to the other is no change of the route, such as another sort order in the query.
+   */
+  readonly ignore?: ((to: URL, from: URL) => boolean) | undefined
+}
+
+/**
+ * Derives a context that also ends when the route changes, with {@link Navigated} as the cause. Where there is no
+ * address bar, as on a server, and no `source`, it is a plain `withCancel`.
+ *
+ * @throws TypeError if `parent` is not a context, `source` not a source, or `ignore` not a function
+ */
+export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx: Context, cancel: Cancel] {
+  if (!isObject(options)) throw invalid('options', 'an object', options)
+  const { ignore, source = addressBar } = options
+  if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
+  if (ignore !== undefined && typeof ignore !== 'function') throw invalid('ignore', 'a function', ignore)
+  const watch = watches.get(source) ?? new Watch(source)
+  const controller = ignore ? new AbortController() : watch.controller
+  const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
+  if (ctx.err === undefined) afterFunc(ctx, watch.join(ignore && { controller, ignore }))
+  return [ctx, cancel]
+}
+
+interface Follower {
+  readonly controller: AbortController
+  readonly ignore: (to: URL, from: URL) => boolean
+}
+
+/** The watches that somebody follows. */
+const watches = /* @__PURE__ */ new WeakMap<RouteSource, Watch>()
+
+class Watch {
+  readonly source: RouteSource
+  /** Aborts at the next change; for all who have no `ignore`. */
+  controller: AbortController = new AbortController()
+  readonly #choosy = new Set<Follower>()
+  #users = 0
+  #at: URL | undefined
+  #unsubscribe: (() => void) | undefined
+
+  constructor(source: RouteSource) {
+    this.source = source
+  }
+
+  /** One more follower. Returns what to call when it has gone. */
+  join(follower: Follower | undefined): () => void {
+    if (!this.#users++) {
+      watches.set(this.source, this)
+      this.#at = this.#address()
+      this.#unsubscribe = this.source.subscribe(() => this.#check())
+    }
+    if (follower) this.#choosy.add(follower)
+    return () => {
+      if (follower) this.#choosy.delete(follower)
+      if (--this.#users) return
+      watches.delete(this.source)
+      this.#unsubscribe?.()
+    }
+  }
+
+  #address(): URL {
+    const { origin = 'null' } = globalThis.location ?? {}
+    const url = new URL(this.source.href(), origin === 'null' ? 'http://localhost' : origin)
+    url.hash = ''
+    return url
+  }
+
+  #check(): void {
+    const from = this.#at as URL
+    const to = this.#address()
+    if (to.href === from.href) return
+    this.#at = to
+    const { controller } = this
+    this.controller = new AbortController()
+    controller.abort(Navigated)
+    for (const { controller, ignore } of [...this.#choosy]) if (!ignore(to, from)) controller.abort(Navigated)
+  }
+}
+
+/** The part of the Navigation API that is used here. */
+interface Platform {
+  readonly navigation?: EventTarget
+  readonly history?: History
+}
+
+const addressBar: RouteSource = {
+  href: () => globalThis.location?.href ?? '/',
+  subscribe(listener) {
+    const { navigation, history } = globalThis as Platform
+    if (navigation) return listen(navigation, 'currententrychange', listener)
+    if (!history) return () => {}
+    const stops = [
+      patch(history, 'pushState', listener),
+      patch(history, 'replaceState', listener),
+      listen(globalThis as unknown as EventTarget, 'popstate', listener),
+    ]
+    return () => stops.forEach((stop) => stop())
+  },
+}
+
+function listen(target: EventTarget, type: string, listener: () => void): () => void {
+  target.addEventListener(type, listener)
+  return () => target.removeEventListener(type, listener)
+}
+
+/** Calls `listener` after `history[name]`. Taken off again, it leaves what others have put over it in the meantime. */
+function patch(history: History, name: 'pushState' | 'replaceState', listener: () => void): () => void {
+  const before = Object.getOwnPropertyDescriptor(history, name)
+  const original = history[name]
+  let isOn = true
+  const patched: History['pushState'] = function (this: History, ...args) {
+    original.apply(this, args)
+    if (isOn) listener()
+  }
+  history[name] = patched
+  return () => {
+    isOn = false
+    if (history[name] !== patched) return
+    if (before) Object.defineProperty(history, name, before)
+    else Reflect.deleteProperty(history, name)
+  }
+}
+
+/** What a router of React Router 6.4 and newer has. */
+interface ReactRouter {
+  readonly state: { readonly location: { readonly pathname: string; readonly search: string } }
+  subscribe(listener: () => void): () => void
+}
+
+/** What a router of TanStack Router has. */
+interface TanStackRouter {
+  readonly state: { readonly location: { readonly href: string } }
+  subscribe(event: 'onBeforeLoad', listener: () => void): () => void
+}
+
+/**
+ * The source of a router made by React Router's `createBrowserRouter`, `createHashRouter` or `createMemoryRouter`.
+ * The route changes when the router shows it, after its loaders. Make it once, next to the router.
+ */
+export function reactRouterSource(router: ReactRouter): RouteSource {
+  return {
+    href: () => router.state.location.pathname + router.state.location.search,
+    subscribe: (listener) => router.subscribe(() => listener()),
+  }
+}
+
+/**
+ * The source of a router made by TanStack Router's `createRouter`. The route changes when the router has accepted it,
+ * before its loaders. Make it once, next to the router.
+ */
+export function tanStackRouterSource(router: TanStackRouter): RouteSource {
+  return {
+    href: () => router.state.location.href,
+    subscribe: (listener) => router.subscribe('onBeforeLoad', () => listener()),
+  }
+}
