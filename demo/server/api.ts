@@ -1,0 +1,98 @@
+/**
+ * The demo's endpoints, on real sockets: the same under Vite's dev server and in production. Every request gets a
+ * context that ends when its client goes or the server stops, and every endpoint works under it.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
+import { background, sleep, withCancel } from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import { Log } from './log.ts'
+import type { Entry } from './log.ts'
+import { withRequest } from './request.ts'
+import { work } from './work.ts'
+
+export interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly url: URL
+  readonly log: Log
+}
+
+/** Settles when it has nothing more to do; may reject as soon as its context has ended. */
+type Endpoint = (ctx: Context, exchange: Exchange) => void | Promise<void>
+
+export interface Api {
+  /** Answers `req` if that is a request for an endpoint; says whether it was. */
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => boolean
+  /** Ends everything that is under way. */
+  readonly stop: Cancel
+}
+
+const HEARTBEAT_MS = 15_000
+
+const endpoints: Readonly<Record<string, Endpoint>> = {
+  'GET /api/work': work,
+  'POST /api/unwanted': unwanted,
+  'GET /api/events': events,
+  'GET /api/log': ({ err }, { res, url, log }) => {
+    if (err === undefined) json(res, log.entries(url.searchParams.get('page') ?? ''))
+  },
+  'GET /api/clock': (_, { res }) => json(res, performance.now()),
+}
+
+export function startApi(): Api {
+  const [root, stop] = withCancel(background(), { label: 'server' })
+  const log = new Log()
+  const handle = (req: IncomingMessage, res: ServerResponse) => {
+    const url = new URL(req.url ?? '/', 'http://localhost')
+    if (!url.pathname.startsWith('/api/')) return false
+    const endpoint = endpoints[`${req.method} ${url.pathname}`]
+    if (endpoint === undefined) res.writeHead(404).end()
+    else void serve(root, endpoint, { req, res, url, log })
+    return true
+  }
+  return { handle, stop }
+}
+
+async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Promise<void> {
+  const { req, res } = exchange
+  const [ctx, cancel] = withRequest(root, req, res)
+  using _ = cancel
+  try {
+    await endpoint(ctx, exchange)
+  } catch (error) {
+    if (ctx.err !== undefined) return
+    console.error(error)
+    if (res.headersSent) res.destroy()
+    else res.writeHead(500).end()
+  }
+}
+
+/** A page that works without rescind tells nobody that it gave up. It tells the log, or nothing could be counted. */
+function unwanted(_: Context, { res, url, log }: Exchange): void {
+  log.unwanted(url.searchParams.get('id') ?? '', 'nobody waits any more, and the handler is not told')
+  res.writeHead(204).end()
+}
+
+/** What the log has of a page, and then the log as it is written, for as long as the page listens. */
+async function events(ctx: Context, { res, url, log }: Exchange): Promise<void> {
+  res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  res.write('retry: 1000\n\n')
+  const page = url.searchParams.get('page') ?? ''
+  const send = (entry: Entry) => res.write(`data: ${JSON.stringify(entry)}\n\n`)
+  log.entries(page).forEach(send)
+  log.follow(ctx, page, send)
+  try {
+    for (;;) {
+      await sleep(ctx, HEARTBEAT_MS)
+      res.write(': still here\n\n')
+    }
+  } finally {
+    res.end()
+  }
+}
+
+function json(res: ServerResponse, value: unknown): void {
+  res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(value))
+}

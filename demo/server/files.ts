@@ -1,0 +1,50 @@
+/** The files of the built demo, for browsers. Nothing outside of `root` is ever served. */
+
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname, join, normalize, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { Context } from 'rescind'
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+}
+
+export async function sendFile(ctx: Context, root: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const path = fileFor(root, req.url ?? '/')
+  const size = path === undefined ? undefined : await sizeOf(path)
+  if (path === undefined || size === undefined) return void res.writeHead(404).end('Not found')
+  if (req.method !== 'GET' && req.method !== 'HEAD') return void res.writeHead(405, { allow: 'GET, HEAD' }).end()
+  // What Vite puts into assets/ has a hash in its name.
+  const isHashed = path.startsWith(join(root, 'assets', sep))
+  res.writeHead(200, {
+    'content-type': CONTENT_TYPES[extname(path)] ?? 'application/octet-stream',
+    'content-length': size,
+    'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'x-content-type-options': 'nosniff',
+  })
+  if (req.method === 'HEAD') res.end()
+  else await pipeline(createReadStream(path), res, { signal: ctx.signal })
+}
+
+function fileFor(root: string, url: string): string | undefined {
+  try {
+    const pathname = decodeURIComponent(new URL(url, 'http://localhost').pathname)
+    const path = normalize(join(root, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
+    return path.startsWith(root) && !path.includes('\0') ? path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined for what is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ? found.size : undefined
+}

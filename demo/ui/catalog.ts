@@ -1,0 +1,35 @@
+/** All scenarios there are, found by their files, with the source that their files show. */
+
+import type { Scenario } from './scenario.ts'
+
+export interface Listed {
+  /** The name of its file, and of its address. */
+  readonly id: string
+  readonly scenario: Scenario
+  readonly code: {
+    readonly with: string
+    readonly without: string
+    /** What it imports from `rescind`. */
+    readonly names: readonly string[]
+  }
+}
+
+const modules = import.meta.glob<Scenario>('../scenarios/*.tsx', { eager: true, import: 'scenario' })
+const sources = import.meta.glob<string>('../scenarios/*.tsx', { eager: true, import: 'default', query: '?raw' })
+
+export const catalog: readonly Listed[] = Object.entries(modules)
+  .map(([path, scenario]) => {
+    const source = sources[path] ?? ''
+    const id = path.replace(/^.*\/(.*)\.tsx$/, '$1')
+    const names = /import \{ (.*) \} from 'rescind'/.exec(source)?.[1]?.split(', ') ?? []
+    return { id, scenario, code: { with: region(source, 'with'), without: region(source, 'without'), names } }
+  })
+  .toSorted((left, right) => left.scenario.order - right.scenario.order)
+
+/** The lines between `// #region name` and `// #endregion`. */
+function region(source: string, name: string): string {
+  const lines = source.split('\n')
+  const start = lines.indexOf(`// #region ${name}`)
+  if (start < 0) throw new Error(`There is no region ${name} in:\n${source.slice(0, 200)}`)
+  return lines.slice(start + 1, lines.indexOf('// #endregion', start)).join('\n')
+}

@@ -1,0 +1,79 @@
+/** Sliders with their units, the switch, and the buttons. Esc cancels wherever the focus is. */
+
+import { useEffect } from 'react'
+import type { ReactElement } from 'react'
+import { address } from './address.ts'
+import type { Address } from './address.ts'
+import type { Slider } from './scenario.ts'
+import { milliseconds } from './units.ts'
+
+export interface ControlsProps {
+  readonly sliders: readonly Slider[]
+  readonly settings: Address['settings']
+  readonly rescind: Address['rescind']
+  readonly state: 'running' | 'still'
+  readonly onStart: () => void
+  readonly onCancel: (cause: Error) => void
+}
+
+export function Controls({ sliders, settings, rescind, state, onStart, onCancel }: ControlsProps): ReactElement {
+  const isRunning = state === 'running'
+  useEffect(() => {
+    if (!isRunning) return
+    const listener = ({ key }: KeyboardEvent) => {
+      if (key === 'Escape') onCancel(new Error('Esc'))
+    }
+    window.addEventListener('keydown', listener)
+    return () => window.removeEventListener('keydown', listener)
+  }, [isRunning, onCancel])
+
+  return (
+    <form className="controls" onSubmit={(event) => event.preventDefault()}>
+      <div className="sliders">
+        {sliders.map((slider) => (
+          <SliderField key={slider.name} slider={slider} settings={settings} />
+        ))}
+      </div>
+      <div className="actions">
+        <button
+          type="button"
+          role="switch"
+          className="switch"
+          aria-checked={rescind === 'on'}
+          onClick={() => address.change({ rescind: rescind === 'on' ? 'off' : 'on' })}
+        >
+          <span className="knob" />
+          rescind
+        </button>
+        <button type="button" disabled={!isRunning} onClick={() => onCancel(new Error('Cancel button'))}>
+          Cancel <kbd>Esc</kbd>
+        </button>
+        <button type="submit" className="primary" onClick={onStart}>
+          Run
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function SliderField({ slider, settings }: { slider: Slider; settings: Address['settings'] }) {
+  const { name, label, min, max, step, initial, top } = slider
+  const value = settings[name] ?? initial
+  const text = value === max && top !== undefined ? top : milliseconds(value)
+  return (
+    <label className="slider">
+      <span>{label}</span>
+      <b aria-hidden="true">{text}</b>
+      <input
+        type="range"
+        name={name}
+        min={min}
+        max={max}
+        step={step}
+        value={value}
+        aria-valuetext={text}
+        onChange={({ target }) => address.change({ settings: { ...settings, [name]: target.valueAsNumber } })}
+      />
+    </label>
+  )
+}

@@ -1,0 +1,79 @@
+/**
+ * The page's line to the server's log. Entries come over a socket of their own as they are written. Clocks differ, so
+ * on every connection the page asks for the server's, and from then on knows where a server's time lies on its own
+ * axis, to within half a round trip.
+ */
+
+import { afterFunc, background, withCancel } from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import type { Entry } from '../server/log.ts'
+import { Store } from './store.ts'
+
+export interface LinkState {
+  readonly status: 'connecting' | 'up' | 'down'
+  /** The server's clock minus the page's, in milliseconds. */
+  readonly offset: number
+  /** What the server's log says of this page's requests. */
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+const PINGS = 5
+
+/** Begins the ids of all requests of this page. */
+export const pageId: string = `p${Math.random().toString(36).slice(2, 10)}.`
+
+export class Link extends Store<LinkState> {
+  #disconnect: Cancel | undefined
+
+  constructor() {
+    super({ status: 'connecting', offset: 0, entries: new Map() })
+  }
+
+  /** Connects, afresh if it was connected before. A line that breaks is tried again by the browser. */
+  connect(): void {
+    this.#disconnect?.(new Error('connecting afresh'))
+    const [ctx, disconnect] = withCancel(background(), { label: 'server log' })
+    this.#disconnect = disconnect
+    this.#patch({ status: 'connecting' })
+    const source = new EventSource(`/api/events?page=${pageId}`)
+    afterFunc(ctx, () => source.close())
+    source.addEventListener('open', () => void this.#synchronize(ctx))
+    source.addEventListener('error', () => {
+      if (ctx.err === undefined) this.#patch({ status: 'down' })
+    })
+    source.addEventListener('message', ({ data }) => this.#receive(JSON.parse(String(data)) as Entry))
+  }
+
+  async #synchronize(ctx: Context): Promise<void> {
+    try {
+      const offset = await clockOffset(ctx)
+      if (ctx.err === undefined) this.#patch({ status: 'up', offset })
+    } catch {
+      if (ctx.err === undefined) this.#patch({ status: 'down' })
+    }
+  }
+
+  #receive(entry: Entry): void {
+    this.#patch({ entries: new Map(this.get().entries).set(entry.id, entry) })
+  }
+
+  #patch(patch: Partial<LinkState>): void {
+    this.set({ ...this.get(), ...patch })
+  }
+}
+
+/** The fastest round trip is the one that says most. */
+async function clockOffset({ signal }: Context): Promise<number> {
+  let best = Infinity
+  let offset = 0
+  for (let ping = 0; ping < PINGS; ping++) {
+    const sent = performance.now()
+    const response = await fetch('/api/clock', { signal })
+    const serverTime = Number(await response.text())
+    const received = performance.now()
+    if (received - sent >= best) continue
+    best = received - sent
+    offset = serverTime - (sent + received) / 2
+  }
+  return offset
+}

@@ -1,0 +1,42 @@
+/** The page around the scenarios. */
+
+import type { ReactElement } from 'react'
+import { address } from './address.ts'
+import { catalog } from './catalog.ts'
+import type { Link } from './link.ts'
+import { Stage } from './stage.tsx'
+import { useStore } from './store.ts'
+
+export function Shell({ link }: { link: Link }): ReactElement {
+  const current = useStore(address)
+  const { listed } = current
+  return (
+    <div className="shell">
+      <header className="masthead">
+        <a className="brand" href="#/">
+          rescind
+        </a>
+        <p>Go’s context for the browser and React. Watch real work stop.</p>
+      </header>
+      <nav aria-label="Scenarios">
+        <ul>
+          {catalog.map(({ id, scenario }) => (
+            <li key={id}>
+              <a href={`#/${id}`} aria-current={id === listed?.id ? 'page' : undefined}>
+                {scenario.title}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      {listed === undefined ? (
+        <main>
+          <h1>No such scenario</h1>
+          <p className="about">This address names a scenario that does not exist. Choose one from the list.</p>
+        </main>
+      ) : (
+        <Stage key={listed.id} listed={listed} address={current} link={link} />
+      )}
+    </div>
+  )
+}

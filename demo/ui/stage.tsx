@@ -1,0 +1,114 @@
+/** One scenario on the page: its controls, its lanes, its log, its code, and the comparison. */
+
+import { useEffect } from 'react'
+import type { ReactElement } from 'react'
+import type { Address } from './address.ts'
+import type { Listed } from './catalog.ts'
+import { useClock } from './clock.ts'
+import { Controls } from './controls.tsx'
+import { Lanes } from './lanes.tsx'
+import type { Link, LinkState } from './link.ts'
+import { Result, ServerLog, useTimeline } from './panels.tsx'
+import { reader } from './run.ts'
+import { Snippet } from './snippet.tsx'
+import { useStore } from './store.ts'
+import { Summary, wasteOf } from './summary.tsx'
+import type { Timeline } from './timeline.ts'
+import { milliseconds } from './units.ts'
+import { useRun } from './use-run.ts'
+
+const NOTHING: Timeline = {
+  browser: [],
+  server: [],
+  log: [],
+  totals: { requests: 0, stopped: 0, ms: 0, bytes: 0 },
+  isOver: true,
+}
+
+/** What is known of a server whose log has not come to its end. */
+const OPEN: Record<LinkState['status'], string> = {
+  up: 'The server is still at work.',
+  connecting: 'Connecting to the server’s log.',
+  down: 'The server does not answer.',
+}
+
+export interface StageProps {
+  readonly listed: Listed
+  readonly address: Address
+  readonly link: Link
+}
+
+export function Stage({ listed: { scenario, code }, address, link }: StageProps): ReactElement {
+  const linkState = useStore(link)
+  const [{ current, on, off }, start, cancel] = useRun(scenario, address, linkState.status)
+  const [timeline = NOTHING, outcome] = useTimeline(current, linkState)
+  const isPending = current !== undefined && outcome === undefined
+  const clock = useClock(isPending || (!timeline.isOver && linkState.status === 'up') ? 'running' : 'still')
+  const now = current === undefined ? 0 : Math.max(clock - current.started, 0)
+  const { rescind, settings } = address
+  const ms = reader(settings)
+  const marks = scenario.marks(ms)
+
+  useEffect(() => {
+    document.title = `${scenario.title} · rescind`
+  }, [scenario])
+
+  return (
+    <main>
+      <h1>{scenario.title}</h1>
+      <p className="about">{scenario.about}</p>
+      {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
+      <div className="card">
+        <Controls
+          sliders={scenario.sliders}
+          settings={settings}
+          rescind={rescind}
+          state={isPending ? 'running' : 'still'}
+          onStart={start}
+          onCancel={cancel}
+        />
+        <Lanes timeline={timeline} now={now} span={spanOf(scenario.span(ms), timeline, now)} marks={marks} />
+        <Summary
+          outcome={outcome}
+          progress={current === undefined ? 'nothing has run yet' : progressOf(now, ms('timeout'))}
+          waste={timeline.isOver && linkState.status !== 'down' ? wasteOf(timeline) : OPEN[linkState.status]}
+        />
+      </div>
+      <div className="results">
+        <Result title="Without rescind" run={off} link={linkState} />
+        <Result title="With rescind" run={on} link={linkState} />
+      </div>
+      <div className="details">
+        <ServerLog lines={timeline.log} />
+        <Snippet
+          title={rescind === 'on' ? 'The code that ran' : 'The code that ran, without rescind'}
+          code={rescind === 'on' ? code.with : code.without}
+          names={code.names}
+        />
+      </div>
+    </main>
+  )
+}
+
+function Down({ onRetry }: { onRetry: () => void }) {
+  return (
+    <div className="down" role="alert">
+      <p>
+        <b>The demo’s server does not answer.</b> Without it there is nothing to cancel. Is it still running?
+      </p>
+      <button type="button" onClick={onRetry}>
+        Retry
+      </button>
+    </div>
+  )
+}
+
+function progressOf(now: number, timeout: number): string {
+  return `${milliseconds(now)}, deadline in ${milliseconds(Math.max(timeout - now, 0))}`
+}
+
+/** The axis has room for what is planned and for what took longer. */
+function spanOf(planned: number, { browser, server }: Timeline, now: number): number {
+  const ends = [...browser, ...server].map(({ end }) => end ?? now)
+  return Math.max(planned, 200, ...ends) * 1.06
+}

@@ -1,0 +1,59 @@
+/** How a run came out, in one sentence: for the eye at once, for screen readers at most once a second. */
+
+import { useEffect, useRef, useState } from 'react'
+import type { ReactElement } from 'react'
+import type { Outcome } from './run.ts'
+import type { Timeline } from './timeline.ts'
+import { bytes, milliseconds } from './units.ts'
+
+export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline): string {
+  const work = milliseconds(ms)
+  if (requests > 0) {
+    const what = requests === 1 ? '1 request' : `${requests} requests`
+    return `The server finished ${what} for nothing: ${work} of work, ${bytes(size)} sent to nobody.`
+  }
+  if (stopped > 0) return `The server stopped too, after ${work} of unwanted work.`
+  return ms > 0 ? `The server worked for nobody, ${work}.` : 'Nothing went to waste.'
+}
+
+export interface SummaryProps {
+  readonly outcome: Outcome | undefined
+  /** How far a run is that has no outcome yet. */
+  readonly progress: string
+  readonly waste: string
+}
+
+export function Summary({ outcome, progress, waste }: SummaryProps): ReactElement {
+  const said = useCalm(
+    outcome === undefined ? 'Running.' : `${outcome.text}, after ${milliseconds(outcome.at)}. ${waste}`,
+  )
+  return (
+    <div className="summary" data-outcome={outcome?.kind ?? 'running'}>
+      <p className="outcome">
+        {outcome?.text ?? 'running'} <span>{outcome ? `after ${milliseconds(outcome.at)}` : progress}</span>
+      </p>
+      <p>{outcome && waste}</p>
+      <output className="unseen">{said}</output>
+    </div>
+  )
+}
+
+const CALM_MS = 1000
+
+/** `text`, but no oftener than once a second; in between the newest waits. */
+function useCalm(text: string): string {
+  const [said, setSaid] = useState('')
+  const last = useRef(-Infinity)
+  useEffect(() => {
+    const rest = last.current + CALM_MS - performance.now()
+    const timer = setTimeout(
+      () => {
+        last.current = performance.now()
+        setSaid(text)
+      },
+      Math.max(rest, 0),
+    )
+    return () => clearTimeout(timer)
+  }, [text])
+  return said
+}

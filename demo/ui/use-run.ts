@@ -1,0 +1,62 @@
+/**
+ * Runs a scenario for a component: by itself when the settings have come to rest, and on demand. There is one run at a
+ * time: a new one supersedes the last, and what is under way when the component goes is canceled.
+ */
+
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { background, sleep, withCancel } from 'rescind'
+import type { Cancel } from 'rescind'
+import type { Address } from './address.ts'
+import type { LinkState } from './link.ts'
+import { perform } from './run.ts'
+import type { Run } from './run.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface Runs {
+  /** The newest run. */
+  readonly current: Run | undefined
+  /** The newest runs with the same settings, to be compared. */
+  readonly on: Run | undefined
+  readonly off: Run | undefined
+}
+
+const REST_MS = 300
+
+const NONE: Runs = { current: undefined, on: undefined, off: undefined }
+
+export function useRun(
+  scenario: Scenario,
+  address: Address,
+  status: LinkState['status'],
+): [runs: Runs, start: () => void, cancel: (cause: Error) => void] {
+  const [runs, setRuns] = useState(NONE)
+  const pending = useRef<Cancel>(undefined)
+  const running = useRef<Cancel>(undefined)
+
+  const cancel = useCallback((cause: Error) => running.current?.(cause), [])
+
+  const start = useCallback(() => {
+    pending.current?.()
+    cancel(new Error('superseded'))
+    const [ctx, cancelRun] = withCancel(background(), { label: scenario.title })
+    running.current = cancelRun
+    const current = perform(ctx, scenario, address)
+    setRuns((last) => ({
+      ...(last.current?.settings === current.settings ? last : NONE),
+      [current.rescind]: current,
+      current,
+    }))
+  }, [scenario, address, cancel])
+
+  useEffect(() => {
+    if (status !== 'up') return
+    const [ctx, cancelPending] = withCancel(background(), { label: 'rest' })
+    pending.current = cancelPending
+    sleep(ctx, REST_MS).then(start, () => {})
+    return () => cancelPending()
+  }, [start, status])
+
+  useEffect(() => () => cancel(new Error('navigated')), [cancel])
+
+  return [runs, start, cancel]
+}

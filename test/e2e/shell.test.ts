@@ -1,0 +1,156 @@
+/** What all scenarios share: the buttons, the keyboard, the address, the code, and what happens without a server. */
+
+import { readFile } from 'node:fs/promises'
+import type { Browser } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launch, outcome, patiently, serveDemo, serveDev, visit } from './demo.ts'
+import type { Server } from './demo.ts'
+
+const SLOW = '#/http-timeout?latency=5000&timeout=5000'
+
+let server: Server
+let browser: Browser
+
+beforeAll(async () => {
+  server = await serveDemo()
+  browser = await launch()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await server?.[Symbol.asyncDispose]()
+})
+
+describe('Cancel', () => {
+  it('stops the handler on a click', async () => {
+    await using demo = await visit(browser, server, SLOW)
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await demo.page.getByRole('button', { name: 'Cancel' }).click()
+    await outcome(demo.page, 'context canceled: Cancel button')
+    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    expect(await demo.page.getByRole('button', { name: 'Cancel' }).isDisabled()).toBe(true)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops the handler on Esc', async () => {
+    await using demo = await visit(browser, server, SLOW)
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await demo.page.keyboard.press('Escape')
+    await outcome(demo.page, 'context canceled: Esc')
+    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+  })
+
+  it('only makes the page look away without rescind', async () => {
+    await using demo = await visit(browser, server, '#/http-timeout?latency=2500&timeout=5000&rescind=off')
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await demo.page.keyboard.press('Escape')
+    await outcome(demo.page, 'wait canceled: Esc')
+    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
+    expect((await demo.entry('report'))?.wasted.ms).toBeGreaterThan(0)
+  })
+})
+
+describe('a run', () => {
+  it('is canceled by the next one', async () => {
+    await using demo = await visit(browser, server, SLOW)
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    const first = await demo.entry('report')
+    await demo.page.getByRole('button', { name: 'Run' }).click()
+    await expect.poll(async () => (await demo.entry('report'))?.id, patiently).not.toBe(first?.id)
+    const log = (await (await fetch(`${server.url}api/log?page=${first?.id}`)).json()) as unknown[]
+    expect(log).toMatchObject([{ id: first?.id, outcome: 'stopped', cause: 'client gone' }])
+  })
+
+  it('is canceled when its scenario is left', async () => {
+    await using demo = await visit(browser, server, SLOW)
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await demo.page.getByRole('link', { name: 'Dependent operations' }).click()
+    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    await outcome(demo.page, 'operation 1 failed')
+    expect(await demo.page.title()).toBe('Dependent operations · rescind')
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('is said in words to who does not see it', async () => {
+    await using demo = await visit(browser, server, '#/http-timeout?latency=3000&timeout=50')
+    await demo.page
+      .getByRole('status')
+      .filter({ hasText: /^context deadline exceeded, after \d+ ms\. The server stopped too, after/ })
+      .waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+describe('the address', () => {
+  it('keeps the sliders and the switch', async () => {
+    await using demo = await visit(browser, server, '#/http-timeout?latency=850&timeout=350&rescind=off')
+    const { page } = demo
+    expect(await page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('850')
+    expect(await page.getByRole('slider', { name: 'Timeout' }).inputValue()).toBe('350')
+    expect(await page.getByRole('switch', { name: 'rescind' }).getAttribute('aria-checked')).toBe('false')
+    await page.getByRole('slider', { name: 'Latency' }).press('ArrowRight')
+    await page.waitForURL(/#\/http-timeout\?latency=900&timeout=350&rescind=off$/)
+    await page.reload()
+    expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
+  })
+
+  it('takes what makes no sense for what is nearest', async () => {
+    await using demo = await visit(browser, server, '#/http-timeout?latency=99999&timeout=soon')
+    expect(await demo.page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('5000')
+    expect(await demo.page.getByRole('slider', { name: 'Timeout' }).inputValue()).toBe('500')
+  })
+
+  it('may name no scenario at all', async () => {
+    await using demo = await visit(browser, server, '#/nowhere')
+    await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+describe('the code', () => {
+  it.each([
+    ['dependent-operations', 'on', /^async function runBoth\(/],
+    ['dependent-operations', 'off', /^async function runBothByHand\(/],
+    ['http-timeout', 'on', /^async function getReport\(/],
+    ['http-timeout', 'off', /^async function getReportByHand\(/],
+  ])('of %s with rescind %s is the one that runs, and is copied', async (id, rescind, start) => {
+    await using demo = await visit(browser, server, `#/${id}?rescind=${rescind}`)
+    const { page } = demo
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const code = page.getByRole('region', { name: 'Code' })
+    const shown = await code.locator('pre').innerText()
+    expect(shown).toMatch(start)
+    expect(shown.split('\n').length).toBeLessThanOrEqual(12)
+    expect(await readFile(`demo/scenarios/${id}.tsx`, 'utf8')).toContain(`\n${shown}\n`)
+    await code.getByRole('button', { name: 'Copy' }).click()
+    await code.getByRole('button', { name: 'Copied' }).waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(shown)
+  })
+})
+
+describe('without its server', () => {
+  it('says so, and goes on when the server is back', async () => {
+    const first = await serveDemo()
+    await using demo = await visit(browser, first, '#/http-timeout?latency=50&timeout=3000')
+    const { page } = demo
+    await outcome(page, 'response received')
+    await first[Symbol.asyncDispose]()
+    await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor()
+    await page.getByRole('button', { name: 'Run' }).click()
+    await outcome(page, 'no answer from the server')
+    await using _ = await serveDemo(Number(new URL(first.url).port))
+    await page.getByRole('button', { name: 'Retry' }).click()
+    await outcome(page, 'response received')
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+})
+
+describe('the dev server', () => {
+  it('has the same endpoints on real sockets', async () => {
+    await using dev = await serveDev()
+    await using demo = await visit(browser, dev, '#/http-timeout?latency=3000&timeout=100')
+    await outcome(demo.page, 'context deadline exceeded')
+    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    expect(demo.complaints).toEqual([])
+  })
+})
