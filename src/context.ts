@@ -498,7 +498,7 @@ function callBack(): void {
 }
 
 /** Hands an error to the platform as uncaught. */
-function report(error: unknown): void {
+export function report(error: unknown): void {
   if (typeof reportError === 'function') return reportError(error)
   queueMicrotask(() => {
     throw error

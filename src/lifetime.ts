@@ -60,7 +60,7 @@ export function rearm(ctx: Context, ms: number | Date): void {
   const time = ms instanceof Date ? ms.getTime() : ms
   assertNumber('ms', time, ms)
   if (own instanceof Deadline) {
-    if (node.ended) return
+    if (settled(node).ended) return
     own.move(ms === time ? time : time - own.since)
     own.start()
     settled(node)

@@ -4,7 +4,7 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc } from './context.ts'
+import { afterFunc, report } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { following } from './signals.ts'
@@ -97,10 +97,20 @@ class Watch {
     const to = this.#address()
     if (to.href === from.href) return
     this.#at = to
-    const { controller } = this
+    const choosy = [...this.#choosy].filter(({ ignore }) => !saysSo(ignore, to, from))
+    const leaving = [this, ...choosy].map(({ controller }) => controller)
     this.controller = new AbortController()
-    controller.abort(Navigated)
-    for (const { controller, ignore } of [...this.#choosy]) if (!ignore(to, from)) controller.abort(Navigated)
+    for (const controller of leaving) controller.abort(Navigated)
+  }
+}
+
+/** What throws has not said so. */
+function saysSo(ignore: Follower['ignore'], to: URL, from: URL): boolean {
+  try {
+    return ignore(to, from)
+  } catch (error) {
+    report(error)
+    return false
   }
 }
 

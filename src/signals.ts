@@ -31,6 +31,8 @@ export function following(
   const links = [...new Set(signals)].map((signal) => new Link(settled(hubOf(signal)), node))
   for (const { parent: hub } of links) {
     if (hub.ended) end(node, hub.ended)
+    // Not again for a signal that the level above follows: every read looks at all of them.
+    if (node.sources?.hub === hub) continue
     node.sources = { hub, from: { signal: hub.source as AbortSignal }, outer: node.sources }
   }
   if (!node.ended) {

@@ -41,9 +41,11 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     if (typeof ms !== 'number' || Number.isNaN(ms)) throw invalid('ms', 'a number of milliseconds', ms)
     context.throwIfDone()
     const clock = clockOf(context)
-    const alarm = new Alarm(clock.now() + Math.max(ms, 0), () => {
+    const wake = () => {
       if (stop()) resolve()
-    })
+    }
+    // Not at once: `stop` looks at the clock, and whatever else is due would come before it, one inside of the other.
+    const alarm = new Alarm(clock.now() + Math.max(ms, 0), () => void Promise.resolve().then(wake))
     const stop = afterFunc(context, () => {
       clock.stop(alarm)
       reject(context.err)
@@ -263,7 +265,7 @@ class TaskGroup implements Group {
 export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Promise<T> {
   if (!Number.isFinite(ms)) throw invalid('ms', 'a finite number of milliseconds', ms)
   if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
-  const [shielded, cancel] = withTimeout(withoutCancel(ctx), ms, { label: 'shield' })
+  const [shielded, cancel] = withTimeout(withoutCancel(contextOf(ctx)), ms, { label: 'shield' })
   try {
     return await until(shielded, fn)
   } finally {
