@@ -51,7 +51,7 @@ export function withLink(
  * @example
  * const [ctx, cancel] = withTimeout(background(), 1_000)
  * rearm(ctx, 60_000)
- * Math.ceil(remaining(ctx) / 1_000) // => 60
+ * Math.ceil((remaining(ctx) ?? 0) / 1_000) // => 60
  * cancel()
  */
 export function rearm(ctx: Context, ms: number | Date): void {

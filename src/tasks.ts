@@ -292,9 +292,14 @@ interface Platform {
   setImmediate?: (fn: () => void) => unknown
 }
 
+/** Whether the last turn came from `scheduler.yield`. */
+let yielded = false
+
 function nextTurn(): Promise<void> {
   const { scheduler, setImmediate } = globalThis as Platform
-  if (scheduler?.yield !== undefined) return scheduler.yield()
+  // Chromium puts what has yielded before all messages, timers and responses, so only every other turn is one of those.
+  yielded = scheduler?.yield !== undefined && !yielded
+  if (yielded) return (scheduler as { yield: () => Promise<void> }).yield()
   return new Promise((resolve) => {
     if (setImmediate !== undefined) return setImmediate(resolve)
     const { port1, port2 } = new MessageChannel()

@@ -5,7 +5,7 @@
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { run } from './run.ts'
 
@@ -28,6 +28,9 @@ const INPUTS = [
   'tsconfig.json',
 ]
 
+/** What a user of the optional parts has installed. */
+const PEERS = ['react', '@types/react']
+
 export async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rescind-')))
   const source = join(folder, 'source')
@@ -39,6 +42,11 @@ export async function setup({ provide }: TestProject): Promise<() => void> {
   const installed = join(consumer, 'node_modules', 'rescind')
   mkdirSync(installed, { recursive: true })
   await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed], source)
+  for (const peer of PEERS) {
+    const link = join(consumer, 'node_modules', peer)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(resolve('node_modules', peer), link, 'junction')
+  }
   provide('consumer', consumer)
   provide('tarball', join(source, tarball))
   return () => rmSync(folder, { recursive: true, force: true })

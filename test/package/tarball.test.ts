@@ -106,6 +106,7 @@ describe('importing', () => {
 /** A program that tells in `touched` what an import started or asked of the page, in `changed` what it patched. */
 function observe(entry: string): string {
   return `
+    await import('react')
     const touched = []
     const owners = Object.entries(Object.getOwnPropertyDescriptors(globalThis))
       .flatMap(([name, { value }]) => [[name, value], [name + '.prototype', value?.prototype]])

@@ -1,0 +1,116 @@
+/**
+ * A boundary: everything below it works under its context and ends with it. The context is inert until the boundary
+ * is on the page, as that of every hook is.
+ */
+
+import { createContext, forwardRef, useContext, useImperativeHandle, useMemo, useState } from 'react'
+import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
+import { background, withValue } from '../src/index.ts'
+import type { Context, Key, RouteOptions } from '../src/index.ts'
+import { share, useLife } from './life.ts'
+
+/** What a ref to a {@link Scope} gives. */
+export interface ScopeHandle {
+  /** What everything below works under. */
+  readonly context: Context
+  /** Ends it. It stays ended until `reset`. */
+  cancel(cause?: unknown): void
+  /** Ends it, if it has not, and begins anew: what is below and runs by itself runs again. */
+  reset(): void
+}
+
+/** What is set with `withValue`. */
+export type ScopeValue = readonly [key: Key<unknown>, value: unknown]
+
+/** Properties of {@link Scope}. */
+export interface ScopeProps {
+  readonly children?: ReactNode
+  /** What it is derived from; the nearest scope above if left out. */
+  readonly parent?: Context | undefined
+  /** Milliseconds from the time it appears until it ends by itself. Another one counts from the same start. */
+  readonly timeout?: number | undefined
+  /** When it ends by itself: a Date, or milliseconds since the epoch. */
+  readonly deadline?: number | Date | undefined
+  /** Values for everything below. Others (by `Object.is`) begin the scope anew: they belong to another request. */
+  readonly values?: readonly ScopeValue[] | undefined
+  /** A name for people. */
+  readonly label?: string | undefined
+  /** Ends it when the route changes, and begins anew. Options are as for `withRoute`. */
+  readonly route?: boolean | RouteOptions | undefined
+  /** Others (by `Object.is`) begin the scope anew. */
+  readonly resetKeys?: readonly unknown[] | undefined
+}
+
+const Nearest = /* @__PURE__ */ createContext<Context | undefined>(undefined)
+
+/**
+ * The context of the nearest {@link Scope} above; without one, `background()`. Keeps its identity until the scope
+ * begins anew.
+ */
+export function useScope(): Context {
+  return useContext(Nearest) ?? background()
+}
+
+/**
+ * The value of `key` in `ctx`, by default in the nearest scope; the key's fallback if it was never set.
+ *
+ * @throws TypeError if `key` is not from `createKey`
+ * @see `Context.value`
+ */
+export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
+  const scope = useScope()
+  return (ctx ?? scope).value(key)
+}
+
+/**
+ * A boundary for work: ends with what is above it, by its own time, by its route, by `cancel` of its ref, and when it
+ * is removed or hidden.
+ *
+ * @throws TypeError if `parent` is not a context, a time not a number, or a key not from `createKey`
+ */
+export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHandle>> = /* @__PURE__ */ forwardRef<
+  ScopeHandle,
+  ScopeProps
+>(function Scope({ children, parent, timeout, deadline, values, label, route, resetKeys }, ref) {
+  const scope = useScope()
+  const base = useValues(parent ?? scope, values)
+  const key = useKept(resetKeys ?? [], sameItems)
+  const { life, renew } = useLife(
+    base,
+    {
+      label,
+      timeout,
+      deadline: deadline instanceof Date ? deadline.getTime() : deadline,
+      route: route === true ? {} : route || undefined,
+    },
+    key,
+  )
+  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: renew }), [life, renew])
+  return <Nearest.Provider value={life.ctx}>{children}</Nearest.Provider>
+})
+
+/** `parent` with `values`: the same context until either changes. */
+function useValues(parent: Context, values: readonly ScopeValue[] = []): Context {
+  const kept = useKept({ parent, values }, (one, other) => one.parent === other.parent && samePairs(one, other))
+  return useMemo(() => {
+    const ctx = kept.values.reduce((above, [key, value]) => withValue(above, key, value), kept.parent)
+    return share(ctx, kept.parent)
+  }, [kept])
+}
+
+function samePairs(one: { values: readonly ScopeValue[] }, other: { values: readonly ScopeValue[] }): boolean {
+  return sameItems(one.values.flat(), other.values.flat())
+}
+
+/** The first of all values that are the same as this one. */
+function useKept<T>(value: T, same: (one: T, other: T) => boolean): T {
+  const [kept, keep] = useState(value)
+  if (same(kept, value)) return kept
+  keep(value)
+  return value
+}
+
+/** Compares as React compares dependencies. */
+export function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((item, index) => Object.is(item, other[index]))
+}

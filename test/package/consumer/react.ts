@@ -1,0 +1,32 @@
+/** Uses `rescind/react` as a program of a user would; only its types are looked at. */
+
+import { createElement } from 'react'
+import type { FunctionComponent } from 'react'
+import { background, createKey } from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import { Scope, Superseded, useContextState, useRemaining, useScope, useTask, useTimeout, useValue } from 'rescind/react'
+import type { ScopeHandle, Task } from 'rescind/react'
+
+const user = createKey<{ readonly name: string }>('user')
+
+const Album: FunctionComponent<{ readonly id: number }> = ({ id }) => {
+  const [ctx, cancel]: [Context, Cancel] = useTimeout(useScope(), 5_000)
+  const title: Task<string> = useTask(async ({ signal }) => (await fetch(`/${id}`, { signal })).text(), [id], {
+    parent: ctx,
+    mode: 'latest',
+  })
+  const save = useTask(async (ctx: Context, name: string, stars: number) => name.repeat(stars).length, undefined)
+  const saved: Promise<number> = save.run('album', 5)
+  void saved.then(() => cancel(Superseded))
+  const left: number | undefined = useRemaining(ctx, { interval: 100 })
+  const { done, err } = useContextState(ctx)
+  return `${title.data ?? title.status} ${left} ${done} ${err?.name} ${useValue(user)?.name}`
+}
+
+export function Page(handle: (scope: ScopeHandle | null) => void): unknown {
+  return createElement(
+    Scope,
+    { parent: background(), timeout: 30_000, values: [[user, { name: 'Ada' }]], route: true, ref: handle },
+    createElement(Album, { id: 1 }),
+  )
+}
