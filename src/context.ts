@@ -247,21 +247,22 @@ const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, ContextNode>()
 export class Deadline extends Timer implements Resource {
   readonly node: ContextNode
   readonly outer: Deadline | undefined
-  /** When the time given began: monotonic, and in epoch milliseconds. */
+  /** When the time given began, in monotonic milliseconds. */
   readonly born: number
-  readonly since: number
+  /** The same in epoch milliseconds; undefined until somebody asks, since a look at a clock costs as much as a derive. */
+  began: number | undefined
   /** The time given; Infinity once disarmed. */
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
 
-  constructor(node: ContextNode, ms: number, since: number, cause?: unknown) {
+  constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
     const born = node.clock.now()
     super(born + ms)
     this.node = node
     this.outer = node.deadlines
     this.born = born
-    this.since = since
+    this.began = began
     this.ms = ms
     this.label = node.label
     this.cause = cause
@@ -269,7 +270,12 @@ export class Deadline extends Timer implements Resource {
 
   /** In epoch milliseconds. */
   get at(): number {
-    return this.since + this.ms
+    return this.since() + this.ms
+  }
+
+  since(): number {
+    const { clock } = this.node
+    return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))
   }
 
   /** Pending from now on, unless it never comes. */
@@ -360,7 +366,7 @@ export function withTimeout(
 ): [ctx: Context, cancel: Cancel] {
   assertNumber('ms', ms)
   const node = derive(parent, 'withTimeout', options)
-  return limited(node, ms, node.clock.wall(), options)
+  return limited(node, ms, options)
 }
 
 /**
@@ -380,7 +386,7 @@ export function withDeadline(
   assertNumber('at', time, at)
   const node = derive(parent, 'withDeadline', options)
   const now = node.clock.wall()
-  return limited(node, time - now, now, options)
+  return limited(node, time - now, options, now)
 }
 
 /**
@@ -552,14 +558,14 @@ export function prepare(parent: ContextLike, kind: string, options?: DeriveOptio
   return new ContextNode(above, kind, options?.label)
 }
 
-/** Gives a new node its own deadline, `ms` milliseconds from now, which is `since` on the wall. */
+/** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
 function limited(
   node: ContextNode,
   ms: number,
-  since: number,
   options?: DeadlineOptions,
+  now?: number,
 ): [ctx: Context, cancel: Cancel] {
-  const deadline = new Deadline(node, ms, since, options?.cause)
+  const deadline = new Deadline(node, ms, options?.cause, now)
   node.deadlines = node.own = deadline
   deadline.start()
   return [node, createCancel(node)]
@@ -612,7 +618,7 @@ function adopt(foreign: ContextLike & { readonly deadline?: unknown }): ContextN
   const hub = hubOf(signal)
   const now = hub.clock.wall()
   hub.deadlines = undefined
-  if (typeof deadline === 'number') hub.deadlines = new Deadline(hub, deadline - now, now)
+  if (typeof deadline === 'number') hub.deadlines = new Deadline(hub, deadline - now, undefined, now)
   hub.sources = { hub, from: foreign, outer: undefined }
   return view(hub, 'foreign', FOREIGN, foreign)
 }

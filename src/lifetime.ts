@@ -34,7 +34,7 @@ export function withLink(
     const { clock, deadlines, ended, sources } = settled(parent)
     if (node.ended || node.own) return
     Object.assign(node, { parent, clock, deadlines, sources, values: parent.values })
-    node.deadlines = node.own = new Deadline(node, Infinity, clock.wall())
+    node.deadlines = node.own = new Deadline(node, Infinity)
     if (ended) end(node, ended)
     else attach(node)
   }
@@ -61,7 +61,7 @@ export function rearm(ctx: Context, ms: number | Date): void {
   assertNumber('ms', time, ms)
   if (own instanceof Deadline) {
     if (settled(node).ended) return
-    own.move(ms === time ? time : time - own.since)
+    own.move(ms === time ? time : time - own.since())
     own.start()
     settled(node)
   } else if (own !== DISARMED) throw invalid('ctx', 'a context with a deadline of its own', ctx)
