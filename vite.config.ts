@@ -27,6 +27,8 @@ const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
     },
     // Lowers `using`, which Safari does not know.
     oxc: { target: 'es2022' },
+    // Has named exports for bundlers only; the benchmark of peers runs in Node.
+    ssr: { noExternal: ['react-use'] },
     build: { target: 'es2022', outDir: path('./dist-demo/client'), emptyOutDir: true },
     test: { projects: isTest ? await projects() : [] },
   }
