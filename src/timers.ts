@@ -125,7 +125,8 @@ export class Clock {
   }
 
   #listen(change: 'addEventListener' | 'removeEventListener'): void {
-    for (const type of ['visibilitychange', 'resume', 'pageshow']) globalThis[change]?.(type, this, true)
+    if (!globalThis[change]) return
+    for (const type of ['visibilitychange', 'resume', 'pageshow']) globalThis[change](type, this, true)
   }
 
   /** Puts `timer` where it belongs, starting from the hole at `index`. */

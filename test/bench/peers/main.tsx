@@ -1,6 +1,6 @@
 /**
- * What libraries do with work that nobody wants any more, counted: `npm run bench:peers`. The same component and the same
- * work for everybody, in jsdom; the table goes into the README, between its two marks. Nothing is timed here.
+ * What libraries do with work that nobody wants any more, counted: `npm run bench:peers`. The same component and the
+ * same work for everybody, in jsdom; the table goes into the README, between its two marks. Nothing is timed here.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -1,0 +1,83 @@
+/**
+ * What is weighed: the heap before and after, each time collected until nothing more can go. Runs in a process of its
+ * own, since keeping many objects alive makes the engine allocate their like differently from then on.
+ */
+
+import { setMaxListeners } from 'node:events'
+import { others, peers, subject } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { median, metric } from './measure.ts'
+import type { Metrics } from './measure.ts'
+
+export const LIVE = 'live context'
+export const PAIR = 'live context with its cancel'
+export const RETAINED = 'retained by each ended child'
+
+/** Signals with more children than this take too long to fill. */
+const CHILDREN = 1_000
+
+/** The first round also pays for code and caches: it is dropped. */
+const ROUNDS = 3
+
+/** What takes microseconds a child is weighed with fewer of them. */
+const lean = new Set([subject, ...peers])
+
+export async function weigh(): Promise<Metrics> {
+  setMaxListeners(0)
+  const metrics: Metrics = {}
+  for (const contender of [subject, ...others]) {
+    const { name } = contender
+    metrics[metric(LIVE, name)] = await live(contender, (child) => contender.context(child))
+    metrics[metric(PAIR, name)] = await live(contender, (child) => child)
+    metrics[metric(RETAINED, name)] = await retained(contender, shortLived(contender))
+  }
+  return metrics
+}
+
+export function shortLived(contender: Contender<unknown, unknown>): number {
+  return lean.has(contender) ? 1_000_000 : 20_000
+}
+
+/** Bytes for each of many live children, of which the caller keeps what `kept` says. */
+async function live<Ctx, Child>(contender: Contender<Ctx, Child>, kept: (child: Child) => unknown): Promise<number> {
+  const rounds: number[] = []
+  const count = lean.has(contender) ? 100 : 5
+  for (let round = 0; round < ROUNDS; round++) {
+    const parents = Array.from({ length: count }, () => contender.root())
+    // What a parent makes for its first child belongs to the parent.
+    for (const parent of parents) contender.cancel(contender.derive(contender.context(parent)))
+    const all = Array.from<unknown>({ length: count * CHILDREN }).fill(undefined)
+    const before = await heap()
+    for (let index = 0; index < all.length; index++) {
+      all[index] = kept(contender.derive(contender.context(parents[index % count] as Child)))
+    }
+    rounds.push(((await heap()) - before) / all.length)
+    for (const parent of parents) contender.cancel(parent)
+    all.length = 0
+  }
+  return median(rounds.slice(1))
+}
+
+/** Bytes for each of `count` children that lived shortly under one parent, which is still alive. */
+async function retained<Ctx, Child>(contender: Contender<Ctx, Child>, count: number): Promise<number> {
+  const parent = contender.context(contender.root())
+  const run = (times: number) => {
+    for (let index = 0; index < times; index++) contender.cancel(contender.derive(parent))
+  }
+  run(10_000)
+  const before = await heap()
+  run(count)
+  const bytes = (await heap()) - before
+  if (contender.ended(parent)) throw new Error('The parent ended: nothing was retained because nobody was left.')
+  return bytes / count
+}
+
+async function heap(): Promise<number> {
+  for (let round = 0; round < 4; round++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+  return process.memoryUsage().heapUsed
+}

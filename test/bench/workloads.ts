@@ -1,0 +1,283 @@
+/**
+ * What is timed. A workload is one function for all contenders, and checks what it did: one that ends nothing would
+ * win. The calls go through the contender's interface, which costs each of them the same few nanoseconds and keeps the
+ * engine from seeing through the work and leaving it out.
+ */
+
+import { setMaxListeners } from 'node:events'
+import { background, createKey, withCancel, withValue } from 'rescind'
+import type { Context, Key } from 'rescind'
+import { others, subject } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { clock, compare, metric } from './measure.ts'
+import type { Case, Metrics, Phases } from './measure.ts'
+
+const SUBJECT = subject.name
+
+export const DERIVE = 'derive + cancel'
+export const LIMIT = 'derive with timeout + cancel'
+export const LIMIT_APART = 'derive with timeout + cancel, a turn each'
+export const WIDE = '1,000 children with a listener each'
+export const DEEP = 'chain of 100'
+export const PENDING = '10,000 pending timeouts, create'
+export const PENDING_CANCEL = '10,000 pending timeouts, cancel each'
+const PENDING_AGAIN = '10,000 pending timeouts, create again'
+export const PENDING_CANCEL_SOONEST = '10,000 pending timeouts, soonest first'
+export const SIBLINGS = 'derive + cancel beside 10,000 siblings'
+export const SIGNAL = 'derive + read signal + cancel'
+export const TREE = 'tree of 1,000'
+export const LOOKUPS: readonly (readonly [workload: string, depth: number])[] = [
+  ['value at depth 10', 10],
+  ['value at depth 100', 100],
+]
+export const BARE_CONTROLLER = 'new AbortController().abort(reason)'
+
+type Workload = (contender: Contender<unknown, unknown>) => Case['run']
+
+/** What rescind and each of the others do: the phases that are told apart, and the work. */
+const SHARED: readonly (readonly [phases: readonly string[], workload: Workload])[] = [
+  [[DERIVE], (contender) => deriveAndCancel(contender)],
+  [[LIMIT], limitAndCancel],
+  [[LIMIT_APART], limitInTurns],
+  [[WIDE], wide],
+  [[DEEP], deep],
+  [[PENDING, PENDING_CANCEL], (contender) => pending(contender, 7_919)],
+  [[PENDING_AGAIN, PENDING_CANCEL_SOONEST], (contender) => pending(contender, 1)],
+]
+
+/** What only rescind does here; Go does the same. */
+const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
+  [DERIVE, deriveAndCancel(subject)],
+  [TREE, tree],
+  ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
+]
+
+/** Runs every workload. The lean come first: what `AbortSignal.any` leaves behind takes a while to go. */
+export async function time(): Promise<Metrics> {
+  // Node warns of more than ten listeners on one signal; a thousand children need a thousand.
+  setMaxListeners(0)
+  const metrics: Metrics = {}
+  for (const [workload, run] of ALONE) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
+  for (const other of others.toReversed()) {
+    for (const [phases, workload] of SHARED) {
+      const times = await compare(caseOf(subject, workload), caseOf(other, workload))
+      for (const [index, phase] of phases.entries()) metrics[metric(phase, other.name)] = times[index] ?? NaN
+    }
+  }
+  for (const contender of [subject, ...others.toReversed()]) {
+    const [times = NaN] = await compare(caseOf(contender, deriveBeside(100)), caseOf(contender, deriveBeside(10_000)))
+    metrics[metric(SIBLINGS, contender.name)] = times
+  }
+  const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal })
+  metrics[metric(SIGNAL, BARE_CONTROLLER)] = times
+  return metrics
+}
+
+function caseOf(contender: Contender<unknown, unknown>, workload: Workload): Case {
+  return { name: contender.name, run: workload(contender) }
+}
+
+function deriveAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>, root: Child = contender.root()): Case['run'] {
+  const parent = contender.context(root)
+  return (count) => {
+    let child = root
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      child = contender.derive(parent)
+      contender.cancel(child)
+    }
+    const elapsed = performance.now() - start
+    check(contender.ended(contender.context(child)) && !contender.ended(parent))
+    return [elapsed]
+  }
+}
+
+function deriveBeside(siblings: number): Workload {
+  return (contender) => {
+    const root = contender.root()
+    const alive = Array.from({ length: siblings }, () => contender.derive(contender.context(root)))
+    const run = deriveAndCancel(contender, root)
+    return (count) => {
+      const phases = run(count)
+      check(!alive.some((child) => contender.ended(contender.context(child))))
+      return phases
+    }
+  }
+}
+
+/**
+ * Node keeps a list for each length of timer: whoever finds one for the same length, or a timer that is due earlier,
+ * gets a new timer for half the price. Nobody does here: each sample's length is shorter than all before.
+ */
+let timeout = 100_000_000
+
+/** Many within one turn: here rescind, which has one platform timer for all, touches it only once. */
+function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
+  const root = contender.root()
+  const parent = contender.context(root)
+  return (count) => {
+    let child = root
+    const ms = (timeout -= 1_000)
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      child = contender.limit(parent, ms)
+      contender.cancel(child)
+    }
+    const elapsed = performance.now() - start
+    check(contender.ended(contender.context(child)) && !contender.ended(parent))
+    return [elapsed]
+  }
+}
+
+/** One in each turn, as a page with a request now and then: everybody sets and clears a platform timer each time. */
+function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
+  const root = contender.root()
+  const parent = contender.context(root)
+  return async (count) => {
+    let child = root
+    const ms = (timeout -= 1_000)
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      child = contender.limit(parent, ms)
+      contender.cancel(child)
+      await undefined
+    }
+    const elapsed = performance.now() - start
+    check(contender.ended(contender.context(child)) && !contender.ended(parent))
+    return [elapsed]
+  }
+}
+
+/**
+ * rescind's callbacks run in a microtask after the cancel, the others' inside of it. So the clock runs until a
+ * microtask that was queued after the cancel, for everybody, and by then all callbacks must have run.
+ */
+function wide<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
+  return async (count) => {
+    let called = 0
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      const root = contender.root()
+      const parent = contender.context(root)
+      for (let born = 0; born < 1_000; born++) {
+        contender.listen(contender.context(contender.derive(parent)), () => {
+          called++
+        })
+      }
+      contender.cancel(root)
+      await undefined
+    }
+    const elapsed = performance.now() - start
+    check(called === 1_000 * count)
+    return [elapsed]
+  }
+}
+
+function deep<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
+  return (count) => {
+    let leaf: Ctx | undefined
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      const root = contender.root()
+      leaf = contender.context(root)
+      for (let depth = 0; depth < 100; depth++) leaf = contender.context(contender.derive(leaf))
+      contender.cancel(root)
+    }
+    const elapsed = performance.now() - start
+    check(leaf !== undefined && contender.ended(leaf))
+    return [elapsed]
+  }
+}
+
+const PENDING_COUNT = 10_000
+
+/**
+ * All of them pending at once, no two of the same length. They end with steps of `stride`: 1 is the order in which they
+ * would expire, a large prime is hardly any order.
+ */
+function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number): Case['run'] {
+  return (count) => {
+    let creating = 0
+    let canceling = 0
+    for (let index = 0; index < count; index++) {
+      const parent = contender.context(contender.root())
+      const children: Child[] = []
+      const start = performance.now()
+      for (let ms = 60_000; ms < 60_000 + PENDING_COUNT; ms++) children.push(contender.limit(parent, ms))
+      const created = performance.now()
+      const ending = Array.from(children, (_, place) => children[(place * stride) % PENDING_COUNT] as Child)
+      const ordered = performance.now()
+      for (const child of ending) contender.cancel(child)
+      const canceled = performance.now()
+      creating += created - start
+      canceling += canceled - ordered
+      check(children.every((child) => contender.ended(contender.context(child))))
+    }
+    return [creating, canceling]
+  }
+}
+
+function readSignal(count: number): Phases {
+  const [parent] = withCancel(background())
+  let aborted = 0
+  const start = performance.now()
+  for (let index = 0; index < count; index++) {
+    const [{ signal }, cancel] = withCancel(parent)
+    cancel()
+    if (signal.aborted) aborted++
+  }
+  const ms = performance.now() - start
+  check(aborted === count)
+  return [ms]
+}
+
+function abort(count: number): Phases {
+  const reason = new DOMException('canceled', 'AbortError')
+  let aborted = 0
+  const start = performance.now()
+  for (let index = 0; index < count; index++) {
+    const controller = new AbortController()
+    controller.abort(reason)
+    if (controller.signal.aborted) aborted++
+  }
+  const ms = performance.now() - start
+  check(aborted === count)
+  return [ms]
+}
+
+/**
+ * Ten children to a node, a thousand nodes in all, ended from the root. The same tree stands in go/context_test.go.
+ */
+function tree(count: number): Phases {
+  let leaf: Context | undefined
+  const start = performance.now()
+  for (let index = 0; index < count; index++) {
+    const [root, cancel] = withCancel(background())
+    const nodes = [root]
+    for (let born = 1; born < 1_000; born++) nodes.push(withCancel(nodes[Math.floor((born - 1) / 10)] as Context)[0])
+    cancel()
+    leaf = nodes.at(-1)
+  }
+  const ms = performance.now() - start
+  check(leaf?.err !== undefined)
+  return [ms]
+}
+
+/** Looks up the outermost of `depth` values, from the innermost. */
+function lookup(depth: number): Case['run'] {
+  const keys = Array.from({ length: depth }, (_, index) => createKey<number>(`key ${index}`))
+  const innermost = keys.reduce((ctx, key) => withValue(ctx, key, 1), withCancel(background())[0])
+  const outermost = keys[0] as Key<number>
+  return (count) => {
+    let sum = 0
+    const start = performance.now()
+    for (let index = 0; index < count; index++) sum += innermost.value(outermost) ?? 0
+    const ms = performance.now() - start
+    check(sum === count)
+    return [ms]
+  }
+}
+
+function check(held: boolean): void {
+  if (!held) throw new Error('The workload did not do its work: its time means nothing.')
+}
