@@ -4,8 +4,8 @@
  * Contexts: a tree in which everything derived from a context ends when that one ends. Semantics: Go's `context`
  * package.
  *
- * The invariant: ending is one step. `end` first marks the whole subtree and only then lets anybody know, so no
- * listener ever finds a live child under a done parent, and the first cause stands for ever. A node is linked into
+ * The invariant: ending is one step. `end` first marks the whole subtree and only then tells anybody, so no listener
+ * ever finds a live child under a done parent, and the first cause stands for ever. A node is linked into
  * its parent's children exactly while both are live and the parent can end; whatever ends or is stopped leaves
  * nothing behind.
  */
@@ -98,7 +98,7 @@ const CANCELED: Ending = /* @__PURE__ */ new Ending()
 /** What is linked into a node: a derived context, or a leaf that waits for the node's end. */
 export interface Child {
   readonly parent: ContextNode | undefined
-  /** Set once, by `endChain`, or at birth under a done parent. */
+  /** Set once, by `mark`, or at birth under a done parent. */
   ended: Ending | undefined
   /**
    * The oldest live child, whose `previous` is the youngest; null where nothing can ever end the node: it links nobody.
@@ -240,8 +240,8 @@ const FOREIGN: Key<unknown> = /* @__PURE__ */ createKey('foreign')
 
 const ONCE = { once: true }
 
-/** One hub for each foreign signal, however many contexts follow it. */
-const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, ContextNode>()
+/** One hub for each foreign context or signal, however many contexts follow it. */
+const hubs = /* @__PURE__ */ new WeakMap<object, ContextNode>()
 
 /** The own deadline of a node. A hub's is that of the foreign context: known, but not ours to watch. */
 export class Deadline extends Timer implements Resource {
@@ -255,6 +255,8 @@ export class Deadline extends Timer implements Resource {
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
+  /** Whom it ended and has yet to tell. */
+  declare audience?: Child[] | undefined
 
   constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
     const born = node.clock.now()
@@ -281,7 +283,7 @@ export class Deadline extends Timer implements Resource {
   /** Pending from now on, unless it never comes. */
   start(): void {
     const { clock, ended } = this.node
-    if (this.ms <= 0) this.expire()
+    if (this.ms <= 0) end(this.node, new Ending(this.cause, this))
     else if (this.ms < Infinity && !ended) clock.start(this)
   }
 
@@ -292,7 +294,12 @@ export class Deadline extends Timer implements Resource {
   }
 
   expire(): void {
-    end(this.node, new Ending(this.cause, this))
+    this.audience = mark(this.node, new Ending(this.cause, this))
+  }
+
+  override announce(): void {
+    tell(this.audience)
+    this.audience = undefined
   }
 
   release(): void {
@@ -612,29 +619,32 @@ export function isSignal(value: Partial<AbortSignal> | undefined): value is Abor
   return typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
 }
 
+type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
+
 /** A context that stands for a foreign one. */
-function adopt(foreign: ContextLike & { readonly deadline?: unknown }): ContextNode {
-  const { deadline, signal } = foreign
-  const hub = hubOf(signal)
+function adopt(foreign: ForeignContext): ContextNode {
+  const isContext = 'deadline' in foreign || 'value' in foreign
+  const hub = hubOf(foreign.signal, isContext ? foreign : undefined)
+  const at = foreign.deadline
   const now = hub.clock.wall()
-  hub.deadlines = undefined
-  if (typeof deadline === 'number') hub.deadlines = new Deadline(hub, deadline - now, undefined, now)
-  hub.sources = { hub, from: foreign, outer: undefined }
+  if (isContext) hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
   return view(hub, 'foreign', FOREIGN, foreign)
 }
 
 function foreignValue(foreign: unknown, key: Key<unknown>): unknown {
-  const { value } = foreign as { value?: unknown }
+  const { value } = foreign as ForeignContext
   return typeof value === 'function' ? value.call(foreign, key) : undefined
 }
 
-export function hubOf(signal: AbortSignal): ContextNode {
-  let hub = hubs.get(signal)
+/** The hub of a foreign context, or else of the signal alone. */
+export function hubOf(signal: AbortSignal, foreign?: ForeignContext): ContextNode {
+  const key = foreign ?? signal
+  let hub = hubs.get(key)
   if (!hub) {
     hub = new ContextNode(undefined, 'foreign')
     hub.source = signal
-    hub.sources = { hub, from: { signal }, outer: undefined }
-    hubs.set(signal, hub)
+    hub.sources = { hub, from: foreign ?? { signal }, outer: undefined }
+    hubs.set(key, hub)
   }
   return hub
 }
@@ -681,18 +691,19 @@ export function detach(child: Child): void {
 
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
 export function end(node: ContextNode, ending: Ending): void {
-  if (node.ended) return
-  detach(node)
-  endChain(node, ending)
+  if (!node.ended) tell(mark(node, ending))
 }
 
 /**
- * Ends `head` and all below it: first marks every node, appending its children to the chain (parents before children,
- * siblings in the order of their birth), and then tells everybody, in that order.
+ * Marks a live node and all below it as ended. Takes them one after the other from a chain, to which each appends its
+ * children: parents before children, siblings in the order of their birth.
+ *
+ * @returns those who have somebody to tell, in that order
  */
-function endChain(head: Child, ending: Ending): void {
+function mark(head: ContextNode, ending: Ending): Child[] | undefined {
   let audience: Child[] | undefined
-  let tail = head
+  let tail: Child = head
+  detach(head)
   for (let node: Child | undefined = head; node; ) {
     node.ended = ending
     node.own?.release()
@@ -707,6 +718,10 @@ function endChain(head: Child, ending: Ending): void {
     node.previous = node.next = undefined
     node = next
   }
+  return audience
+}
+
+function tell(audience: Child[] | undefined): void {
   if (audience) for (const node of audience) node.tell()
 }
 

@@ -202,10 +202,13 @@ class TaskGroup implements Group {
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
-    const failure = this.#failure
+    const before = this.#failure
     this.#cancel()
     await this.#settled()
-    if (failure !== undefined && !this.#reported) throw failure.error
+    const failure = this.#failure
+    // That what was still running rejects with the cancel is no failure; that its clean-up throws is one.
+    const isOwn = failure !== before && failure?.error === this.ctx.err
+    if (failure !== undefined && !this.#reported && !isOwn) throw failure.error
   }
 
   #start(fn: Work<unknown>): void {

@@ -72,11 +72,11 @@ export function fakeClock(at: number | Date = 0): FakeClock {
       const target = clock.elapsed + ms
       await turn()
       while (clock.next() <= target) {
-        clock.elapsed = Math.max(clock.next(), clock.elapsed)
+        clock.elapsed = clock.next()
         clock.check()
         await turn()
       }
-      clock.elapsed = target
+      clock.elapsed = Math.max(target, clock.elapsed)
     },
   }
 }

@@ -25,8 +25,11 @@ export abstract class Timer {
     this.order = 0
   }
 
-  /** Called once, with the timer no longer pending. */
+  /** Called once, with the timer no longer pending. Runs no code of users. */
   abstract expire(): void
+
+  /** Lets the outside know, after everything that was due with it has expired too. */
+  announce(): void {}
 }
 
 /**
@@ -46,6 +49,8 @@ export class Clock {
   #clear: (() => void) | undefined
   /** True after the heap ran empty in this turn. */
   #emptied = false
+  /** Expired, and not yet announced. */
+  readonly #expired: Timer[] = []
   /** How long the computer slept unnoticed by `performance.now()`. */
   #slept = 0
   /** What the wall clock was ahead of `performance.now()` when the page was hidden; undefined while it is visible. */
@@ -82,14 +87,21 @@ export class Clock {
     else if (!index) this.#rest()
   }
 
-  /** Expires everything that is due, in order. Safe to call from inside `expire`. */
+  /** Expires everything that is due, in order, and then announces it. What announces may call this again. */
   check(): void {
     if (!this.#heap[0]) return
     const now = this.now()
+    const expired = this.#expired
+    const isInner = expired.length > 0
     for (let first; (first = this.#heap[0]) && first.due <= now; ) {
       this.stop(first)
       first.expire()
+      expired.push(first)
     }
+    if (isInner || !expired.length) return
+    // Grows while it is announced: an inner call leaves that to this one, or each would go one call deeper.
+    for (const timer of expired) timer.announce()
+    expired.length = 0
   }
 
   /** A page went away or came back. */

@@ -1,0 +1,459 @@
+/** What every context promises: when it lives, what it says of its end, its signal and its values. */
+
+import {
+  afterFunc,
+  background,
+  CanceledError,
+  cause,
+  createKey,
+  isDeadlineExceeded,
+  todo,
+  withCancel,
+  withDeadline,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Context } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { countListeners, derivations, microtask } from './support.ts'
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
+
+describe.each([
+  ['background', background],
+  ['todo', todo],
+])('%s', (name, root) => {
+  it('is one context that lives for ever, without deadline and values', () => {
+    const ctx = root()
+    expect(root()).toBe(ctx)
+    expect(ctx.err).toBeUndefined()
+    expect(ctx.deadline).toBeUndefined()
+    expect(ctx.signal.aborted).toBe(false)
+    expect(ctx.value(createKey('anything'))).toBeUndefined()
+    expect(cause(ctx)).toBeUndefined()
+    expect(() => ctx.throwIfDone()).not.toThrow()
+  })
+
+  it('says its name', () => {
+    expect(String(root())).toBe(name)
+  })
+})
+
+it('background and todo are two roots', () => {
+  expect(background()).not.toBe(todo())
+})
+
+describe('withCancel', () => {
+  it('lives until cancel is called', () => {
+    const [ctx, cancel] = withCancel(background())
+    expect(ctx.err).toBeUndefined()
+    expect(cause(ctx)).toBeUndefined()
+    expect(() => ctx.throwIfDone()).not.toThrow()
+    cancel()
+    expect(ctx.err).toBeInstanceOf(CanceledError)
+    expect(cause(ctx)).toBe(ctx.err)
+    expect(ctx.deadline).toBeUndefined()
+  })
+
+  it('throws its err, and exactly that, once it has ended', () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('why')
+    let thrown: unknown
+    try {
+      ctx.throwIfDone()
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown).toBe(ctx.err)
+    expect(ctx.err).toBe(ctx.err)
+  })
+
+  it('keeps the cause apart from the error', () => {
+    const why = new Error('the user left')
+    const [ctx, cancel] = withCancel(background())
+    cancel(why)
+    expect(cause(ctx)).toBe(why)
+    expect(ctx.err?.cause).toBe(why)
+    expect(ctx.err).toMatchObject({ name: 'AbortError', message: 'context canceled' })
+  })
+
+  it.each([null, 0, '', false, Number.NaN])('takes %s as a cause', (why) => {
+    const [ctx, cancel] = withCancel(background())
+    cancel(why)
+    expect(cause(ctx)).toBe(why)
+    expect(ctx.err).toHaveProperty('cause', why)
+  })
+
+  it('takes undefined for no cause', () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel(undefined)
+    expect(cause(ctx)).toBe(ctx.err)
+    expect(ctx.err).not.toHaveProperty('cause')
+  })
+
+  it('keeps the first cause for ever', () => {
+    const [parent, cancelParent] = withCancel(background())
+    const [ctx, cancel] = withCancel(parent)
+    cancel('first')
+    const { err } = ctx
+    cancel('second')
+    cancel()
+    cancelParent('third')
+    expect(cause(ctx)).toBe('first')
+    expect(ctx.err).toBe(err)
+    expect(cause(parent)).toBe('third')
+  })
+
+  it('keeps having had no cause for ever', () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    cancel('too late')
+    expect(cause(ctx)).toBe(ctx.err)
+  })
+
+  it('keeps the cause of a parent that ended first', () => {
+    const [parent, cancelParent] = withCancel(background())
+    const [ctx, cancel] = withCancel(parent)
+    cancelParent('parent')
+    cancel('child')
+    expect(cause(ctx)).toBe('parent')
+  })
+
+  it('ends everything below it before cancel returns, all with one error', () => {
+    const [top, cancel] = withCancel(background())
+    const below: Context[] = []
+    for (const [, derive] of derivations) {
+      const [ctx] = derive(top)
+      const [child] = derive(withValue(ctx, createKey('key'), 1))
+      below.push(ctx, child)
+    }
+    cancel('why')
+    for (const ctx of below) {
+      expect(ctx.err).toBe(top.err)
+      expect(cause(ctx)).toBe('why')
+      expect(ctx.signal.aborted).toBe(true)
+      expect(ctx.signal.reason).toBe(top.err)
+    }
+  })
+
+  it('leaves its parent and its siblings alone', () => {
+    const [parent, cancelParent] = withCancel(background())
+    const siblings = [withCancel(parent), withCancel(parent), withCancel(parent)]
+    siblings[1]?.[1]()
+    expect(parent.err).toBeUndefined()
+    expect(siblings.map(([{ err }]) => err?.name)).toEqual([undefined, 'AbortError', undefined])
+    cancelParent()
+    expect(siblings.map(([{ err }]) => err?.name)).toEqual(['AbortError', 'AbortError', 'AbortError'])
+  })
+
+  it.each([
+    [[0]],
+    [[1]],
+    [[2]],
+    [[0, 1]],
+    [[1, 2]],
+    [[2, 0]],
+    [[0, 1, 2]],
+    [[2, 1, 0]],
+    [[1, 0, 2]],
+  ])('keeps the other children of its parent in order when %j of three end', async (ended) => {
+    const [parent, cancelParent] = withCancel(background())
+    const log: number[] = []
+    const children = [0, 1, 2].map((index) => {
+      const [ctx, cancel] = withCancel(parent)
+      afterFunc(ctx, () => log.push(index))
+      return cancel
+    })
+    for (const index of ended) children[index]?.()
+    afterFunc(parent, () => log.push(3))
+    await microtask()
+    expect(log).toEqual(ended)
+    log.length = 0
+    cancelParent()
+    await microtask()
+    // The callback is one level above those of the children.
+    expect(log).toEqual([3, ...[0, 1, 2].filter((index) => !ended.includes(index))])
+  })
+
+  it('is over from the start under a parent that has ended', async () => {
+    const [parent, cancelParent] = withCancel(background())
+    cancelParent('before')
+    for (const [, derive] of derivations) {
+      const [ctx, cancel] = derive(parent)
+      expect(ctx.err).toBe(parent.err)
+      expect(ctx.signal.reason).toBe(parent.err)
+      cancel('after')
+      expect(cause(ctx)).toBe('before')
+    }
+  })
+
+  it('ends at the end of a block with `using`', () => {
+    let inside: Context
+    {
+      const [ctx, cancel] = withCancel(background())
+      using _ = cancel
+      inside = ctx
+      expect(inside.err).toBeUndefined()
+    }
+    expect(inside.err).toBeInstanceOf(CanceledError)
+    expect(cause(inside)).toBe(inside.err)
+  })
+
+  it('ends at the end of a block that throws', () => {
+    const [ctx, cancel] = withCancel(background())
+    expect(() => {
+      using _ = cancel
+      throw new Error('thrown')
+    }).toThrow('thrown')
+    expect(ctx.err).toBeInstanceOf(CanceledError)
+  })
+
+  it('builds no error for a cancel: those without a cause share one, the others come when somebody asks', () => {
+    const [one, cancelOne] = withCancel(background())
+    const [other, cancelOther] = withCancel(background())
+    cancelOne()
+    cancelOther()
+    expect(one.err).toBe(other.err)
+
+    const [ctx, cancel] = withCancel(background())
+    cancel('why')
+    function whoAsks(): unknown {
+      return ctx.err?.stack
+    }
+    expect(whoAsks()).toContain('whoAsks')
+  })
+
+  it('builds an error of its own for each cause', () => {
+    const [one, cancelOne] = withCancel(background())
+    const [other, cancelOther] = withCancel(background())
+    cancelOne('why')
+    cancelOther('why')
+    expect(one.err).not.toBe(other.err)
+  })
+})
+
+describe('cause', () => {
+  it('is undefined while the context lives', () => {
+    expect(cause(withTimeout(background(), 60_000, { cause: 'slow' })[0])).toBeUndefined()
+  })
+
+  it('reads a foreign context', () => {
+    const controller = new AbortController()
+    expect(cause(controller)).toBeUndefined()
+    controller.abort('why')
+    expect(cause(controller)).toBe('why')
+  })
+})
+
+describe('signal', () => {
+  it('is a genuine one, and always the same', () => {
+    const [ctx, cancel] = withCancel(background())
+    const { signal } = ctx
+    expect(signal).toBeInstanceOf(AbortSignal)
+    expect(signal.aborted).toBe(false)
+    const merged = AbortSignal.any([signal])
+    cancel('why')
+    expect(ctx.signal).toBe(signal)
+    expect(signal.aborted).toBe(true)
+    expect(signal.reason).toBe(ctx.err)
+    expect(merged.reason).toBe(ctx.err)
+  })
+
+  it('is understood by the platform', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('why')
+    await expect(fetch('data:,text', { signal: ctx.signal })).rejects.toBe(ctx.err)
+  })
+
+  it('has aborted when it is first read after the end', () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('why')
+    expect(ctx.signal.aborted).toBe(true)
+    expect(ctx.signal.reason).toBe(ctx.err)
+    expect(() => ctx.signal.throwIfAborted()).toThrow(ctx.err)
+  })
+
+  it('fires once', () => {
+    const [ctx, cancel] = withCancel(background())
+    const listener = vi.fn<() => void>()
+    ctx.signal.addEventListener('abort', listener)
+    cancel()
+    cancel()
+    expect(ctx.signal.aborted).toBe(true)
+    expect(listener).toHaveBeenCalledTimes(1)
+  })
+
+  it('is made when it is first read, and aborted with a reason', () => {
+    const aborts: unknown[][] = []
+    let made = 0
+    vi.stubGlobal(
+      'AbortController',
+      class extends AbortController {
+        constructor() {
+          super()
+          made++
+        }
+
+        override abort(...reason: [unknown?]): void {
+          aborts.push(reason)
+          super.abort(...reason)
+        }
+      },
+    )
+    const [parent, cancel] = withCancel(background())
+    const [ctx] = withCancel(parent)
+    withTimeout(ctx, 60_000)
+    afterFunc(ctx, () => {})
+    void [ctx.err, ctx.deadline, String(ctx), cause(ctx)]
+    expect(made).toBe(0)
+    void [ctx.signal, ctx.signal]
+    expect(made).toBe(1)
+    cancel()
+    expect(made).toBe(1)
+    expect(aborts).toEqual([[ctx.err]])
+  })
+
+  it('is shared with those who differ in values only', () => {
+    const [ctx] = withCancel(background())
+    expect(withValue(ctx, createKey('key'), 1).signal).toBe(ctx.signal)
+  })
+})
+
+describe('withValue', () => {
+  const name = createKey<string>('name')
+  const count = createKey('count', 7)
+
+  it('answers with the nearest value, and with the fallback where there is none', () => {
+    const one = withValue(background(), name, 'one')
+    const two = withValue(withCancel(one)[0], name, 'two')
+    expect(background().value(name)).toBeUndefined()
+    expect(background().value(count)).toBe(7)
+    expect([one.value(name), two.value(name)]).toEqual(['one', 'two'])
+    expect(two.value(count)).toBe(7)
+    expect(withValue(two, count, 8).value(count)).toBe(8)
+  })
+
+  it('knows keys by identity, not by name', () => {
+    const other = createKey<string>('name')
+    const ctx = withValue(background(), name, 'value')
+    expect(ctx.value(other)).toBeUndefined()
+    expect(withValue(ctx, other, 'other').value(name)).toBe('value')
+  })
+
+  it.each([undefined, null, 0, '', false])('holds %s', (value) => {
+    const key = createKey<unknown>('key', 'fallback')
+    expect(withValue(background(), key, value).value(key)).toBe(value)
+  })
+
+  it('lives exactly as long as its parent', () => {
+    const [parent, cancel] = withTimeout(background(), 60_000)
+    const ctx = withValue(parent, name, 'value')
+    expect(ctx.deadline).toBe(parent.deadline)
+    expect(ctx.err).toBeUndefined()
+    cancel('why')
+    expect(ctx.err).toBe(parent.err)
+    expect(cause(ctx)).toBe('why')
+    expect(ctx.signal).toBe(parent.signal)
+    expect(() => ctx.throwIfDone()).toThrow(parent.err)
+  })
+
+  it('is passed on by everything that derives, and outlives the end', () => {
+    const ctx = withValue(background(), name, 'value')
+    for (const [, derive] of derivations) {
+      const [child, cancel] = derive(ctx)
+      expect(child.value(name)).toBe('value')
+      cancel()
+      expect(child.value(name)).toBe('value')
+    }
+    expect(withoutCancel(ctx).value(name)).toBe('value')
+  })
+
+  it('does not reach up or across', () => {
+    const [parent] = withCancel(background())
+    const [sibling] = withCancel(parent)
+    withValue(parent, name, 'value')
+    expect(parent.value(name)).toBeUndefined()
+    expect(sibling.value(name)).toBeUndefined()
+  })
+})
+
+describe('withoutCancel', () => {
+  it('keeps the values and drops the rest', async () => {
+    const clock = fakeClock(1_000)
+    const key = createKey<string>('key')
+    const controller = new AbortController()
+    const [parent, cancel] = withTimeout(withSignal(clock.root, controller.signal)[0], 5_000)
+    const ctx = withoutCancel(withValue(parent, key, 'value'))
+    const [child] = withCancel(ctx)
+    expect(ctx.deadline).toBeUndefined()
+    cancel('parent')
+    controller.abort()
+    await clock.advance(5_000)
+    for (const survivor of [ctx, child]) {
+      expect(survivor.err).toBeUndefined()
+      expect(survivor.signal.aborted).toBe(false)
+      expect(survivor.value(key)).toBe('value')
+    }
+  })
+
+  it('lives under a parent that has ended', () => {
+    const [parent, cancel] = withCancel(background())
+    cancel()
+    const ctx = withoutCancel(parent)
+    expect(ctx.err).toBeUndefined()
+    expect(cause(ctx)).toBeUndefined()
+    expect(withCancel(ctx)[0].err).toBeUndefined()
+  })
+
+  it('lets its children end', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 5)
+    const [child] = withTimeout(withoutCancel(parent), 10)
+    const [other, cancel] = withCancel(withoutCancel(parent))
+    cancel('why')
+    await clock.advance(9)
+    expect(child.err).toBeUndefined()
+    await clock.advance(1)
+    expect(isDeadlineExceeded(child.err)).toBe(true)
+    expect(cause(other)).toBe('why')
+  })
+
+  it('leaves no listener on a foreign signal', () => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    withCancel(withoutCancel({ signal }))
+    expect(listeners()).toBe(0)
+  })
+})
+
+describe('toString', () => {
+  it('says how the context was derived, and how much time is left', async () => {
+    const clock = fakeClock()
+    const [search] = withCancel(clock.root, { label: 'search' })
+    const [ctx, cancel] = withTimeout(search, 5_000)
+    expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, 5s left)')
+    await clock.advance(1_800)
+    expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, 3.2s left)')
+    cancel()
+    expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s)')
+  })
+
+  it('knows all kinds', () => {
+    const clock = fakeClock()
+    const key = createKey<string>('user')
+    const { signal } = new AbortController()
+    expect(String(withCancel(todo())[0])).toBe('todo.withCancel')
+    expect(String(withValue(background(), key, 'secret'))).toBe('background.withValue(user)')
+    expect(String(withoutCancel(background()))).toBe('background.withoutCancel')
+    expect(String(withSignal(background(), signal)[0])).toBe('background.withSignal')
+    expect(String(withDeadline(clock.root, 250, { label: 'query' })[0])).toBe(
+      'background.withDeadline(query, 250ms, 250ms left)',
+    )
+    expect(String(withCancel({ signal })[0])).toMatch(/^foreign.*\.withCancel$/)
+  })
+})

@@ -1,0 +1,744 @@
+/**
+ * Several functions that work on parts of one task. What golang.org/x/sync/errgroup promises, and that nothing is left
+ * running, waiting or unhandled when a group is over.
+ */
+
+import {
+  background,
+  cause,
+  createKey,
+  group,
+  isCanceled,
+  shield,
+  sleep,
+  until,
+  withCancel,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Context, Group } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { countListeners, failOnUnhandled, isCollected, microtask, outcome, task } from './support.ts'
+
+failOnUnhandled()
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** What the compiler would refuse. */
+const wrong = <T>(value: unknown) => value as T
+
+/** Work that ends with its context and takes 5 ms to clean up after it. */
+function cleansUp(log: string[], name: string): (ctx: Context) => Promise<void> {
+  return async (ctx) => {
+    try {
+      await sleep(ctx, 60_000)
+    } finally {
+      await shield(ctx, 1_000, (ctx) => sleep(ctx, 5))
+      log.push(`${name} is clean`)
+    }
+  }
+}
+
+async function failsInCleanUp(ctx: Context): Promise<void> {
+  await sleep(ctx, 60_000).catch(() => {})
+  throw new Error('in clean-up')
+}
+
+/** Functions that run until they are told to stop, and which of them are running. */
+interface Switchboard {
+  readonly running: string[]
+  work(name: string): () => Promise<void>
+  stop(name: string): void
+}
+
+function switchboard(): Switchboard {
+  const running: string[] = []
+  const stops = new Map<string, () => void>()
+  return {
+    running,
+    work: (name) => () => {
+      running.push(name)
+      return new Promise<void>((resolve) => stops.set(name, resolve))
+    },
+    stop(name) {
+      running.splice(running.indexOf(name), 1)
+      stops.get(name)?.()
+    },
+  }
+}
+
+describe('group', () => {
+  it('runs its functions at the same time, and waits for all of them', async () => {
+    const clock = fakeClock()
+    const g = group(clock.root)
+    const log: string[] = []
+    for (const ms of [30, 10, 20]) {
+      void g.go(async (ctx) => {
+        await sleep(ctx, ms)
+        log.push(`${ms} at ${clock.at}`)
+      })
+    }
+    const waiting = outcome(g.wait())
+    await clock.advance(29)
+    expect(waiting.settled).toBe(false)
+    await clock.advance(1)
+    expect(waiting).toEqual({ settled: true, value: undefined })
+    expect(log).toEqual(['10 at 10', '20 at 20', '30 at 30'])
+  })
+
+  it('starts a function at once, with the context of the group', () => {
+    const g = group(background())
+    const started: Context[] = []
+    void g.go((ctx) => started.push(ctx))
+    expect(g.tryGo((ctx) => started.push(ctx))).toBe(true)
+    expect(started).toEqual([g.ctx, g.ctx])
+  })
+
+  it('takes functions that return no promise', async () => {
+    const g = group(background())
+    const log: string[] = []
+    void g.go(() => log.push('ran'))
+    await g.wait()
+    expect(log).toEqual(['ran'])
+  })
+
+  it('that was given nothing to do is over at once', async () => {
+    const g = group(background())
+    await expect(g.wait()).resolves.toBeUndefined()
+    expect(g.ctx.err?.name).toBe('AbortError')
+  })
+
+  it('passes values and the deadline of its parent on', () => {
+    const clock = fakeClock(1_000)
+    const user = createKey<string>('user')
+    const [parent] = withTimeout(withValue(clock.root, user, 'ada'), 5_000)
+    const { ctx } = group(parent)
+    expect(ctx.value(user)).toBe('ada')
+    expect(ctx.deadline).toBe(6_000)
+    expect(String(group(background()).ctx)).toBe('background.withCancel(group)')
+  })
+
+  it('takes a foreign context', async () => {
+    const controller = new AbortController()
+    const g = group(controller)
+    void g.go((ctx) => sleep(ctx, 60_000))
+    controller.abort('why')
+    await expect(g.wait()).rejects.toMatchObject({ name: 'AbortError', cause: 'why' })
+  })
+})
+
+describe('the first error', () => {
+  it('cancels the others and is their cause, and wait rejects with it', async () => {
+    const g = group(background())
+    const first = new Error('first')
+    const causes: unknown[] = []
+    void g.go(() => Promise.reject(first))
+    for (let sibling = 0; sibling < 3; sibling++) {
+      void g.go((ctx) => sleep(ctx, 60_000).finally(() => causes.push(cause(ctx), ctx.err?.name)))
+    }
+    await expect(g.wait()).rejects.toBe(first)
+    expect(causes).toEqual([first, 'AbortError', first, 'AbortError', first, 'AbortError'])
+    expect(cause(g.ctx)).toBe(first)
+  })
+
+  it('wins over all that follow', async () => {
+    const g = group(background())
+    void g.go(failsInCleanUp)
+    void g.go(() => Promise.reject(new Error('first')))
+    void g.go(() => Promise.reject(new Error('second')))
+    void g.go(failsInCleanUp)
+    await expect(g.wait()).rejects.toThrow('first')
+    await expect(g.wait()).rejects.toThrow('first')
+  })
+
+  it('may be thrown, before the function has returned anything', async () => {
+    const g = group(background())
+    const thrown = new Error('thrown')
+    const starting = g.go(() => {
+      throw thrown
+    })
+    await expect(starting).resolves.toBe(true)
+    await expect(g.wait()).rejects.toBe(thrown)
+    expect(cause(g.ctx)).toBe(thrown)
+  })
+
+  it.each([undefined, null, 0, '', false, Number.NaN])('may be %s', async (error) => {
+    const g = group(background())
+    void g.go(() => Promise.reject(error))
+    void g.go(() => Promise.reject(new Error('second')))
+    const waiting = outcome(g.wait())
+    await task()
+    expect(waiting).toStrictEqual({ settled: true, error })
+    expect(cause(g.ctx)).toBe(error === undefined ? g.ctx.err : error)
+  })
+
+  it('may be the cancel of something else, which is an error like any other', async () => {
+    const [other, cancel] = withCancel(background())
+    const g = group(background())
+    void g.go(() => sleep(other, 60_000))
+    void g.go((ctx) => sleep(ctx, 60_000))
+    cancel('other')
+    await expect(g.wait()).rejects.toBe(other.err)
+    expect(cause(g.ctx)).toBe(other.err)
+  })
+
+  it('leaves the parent alone', async () => {
+    const [parent] = withCancel(background())
+    const g = group(parent)
+    void g.go(() => Promise.reject(new Error('first')))
+    await expect(g.wait()).rejects.toThrow('first')
+    expect(parent.err).toBeUndefined()
+  })
+
+  it('need not be waited for', async () => {
+    const g = group(background())
+    void g.go(() => Promise.reject(new Error('nobody waits')))
+    void g.go((ctx) => sleep(ctx, 60_000))
+    await task()
+    expect(g.ctx.err?.cause).toEqual(new Error('nobody waits'))
+  })
+})
+
+describe('wait', () => {
+  it('settles when everybody has cleaned up', async () => {
+    const g = group(background())
+    const log: string[] = []
+    void g.go(cleansUp(log, 'one'))
+    void g.go(cleansUp(log, 'other'))
+    void g.go(() => Promise.reject(new Error('first')))
+    await expect(g.wait()).rejects.toThrow('first')
+    expect(log).toEqual(['one is clean', 'other is clean'])
+  })
+
+  it('may be called several times, by several', async () => {
+    const g = group(background())
+    void g.go(() => Promise.reject(new Error('first')))
+    const outcomes = await Promise.allSettled([g.wait(), g.wait(), g.wait()])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    const done = group(background())
+    void done.go(() => {})
+    await Promise.all([done.wait(), done.wait()])
+    await done.wait()
+  })
+
+  it('ends the context of the group, without a cause', async () => {
+    const g = group(background())
+    void g.go(() => {})
+    expect(g.ctx.err).toBeUndefined()
+    await g.wait()
+    expect(isCanceled(g.ctx.err)).toBe(true)
+    expect(g.ctx.err).not.toHaveProperty('cause')
+  })
+
+  it('waits for functions that came while it waited', async () => {
+    const clock = fakeClock()
+    const g = group(clock.root)
+    void g.go((ctx) => sleep(ctx, 10))
+    const waiting = outcome(g.wait())
+    void g.go((ctx) => sleep(ctx, 20))
+    await clock.advance(10)
+    expect(waiting.settled).toBe(false)
+    await clock.advance(10)
+    expect(waiting.settled).toBe(true)
+  })
+
+  it.each<[how: string, work: (ctx: Context) => Promise<unknown>]>([
+    ['its context', (ctx) => sleep(ctx, 60_000)],
+    [
+      "the platform's own error",
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+        }),
+    ],
+    [
+      'an error around that',
+      (ctx) => sleep(ctx, 60_000).catch((error) => Promise.reject(new Error('failed', { cause: error }))),
+    ],
+  ])('rejects with the err of the context if the parent ended and work failed by %s', async (_, work) => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 10, { label: 'page' })
+    const g = group(parent)
+    void g.go(work)
+    const waiting = outcome(g.wait())
+    await clock.advance(10)
+    expect(waiting.error).toBe(parent.err)
+    expect(waiting.error).toMatchObject({ name: 'TimeoutError', label: 'page' })
+  })
+
+  it('rejects with an error of the work itself though the parent has ended', async () => {
+    const [parent, cancel] = withCancel(background())
+    const g = group(parent)
+    void g.go((ctx) => sleep(ctx, 60_000).catch(() => Promise.reject(new Error('clean-up failed'))))
+    cancel()
+    await expect(g.wait()).rejects.toThrow('clean-up failed')
+  })
+
+  it('resolves if all work was done though the parent has ended', async () => {
+    const [parent, cancel] = withCancel(background())
+    const g = group(parent)
+    void g.go((ctx) => sleep(ctx, 60_000).catch(() => 'fine'))
+    cancel()
+    await expect(g.wait()).resolves.toBeUndefined()
+  })
+})
+
+describe('supervise', () => {
+  it('keeps the others running when one fails', async () => {
+    const clock = fakeClock()
+    const g = group(clock.root, { supervise: true })
+    const log: string[] = []
+    void g.go(() => Promise.reject(new Error('first')))
+    void g.go(async (ctx) => {
+      await sleep(ctx, 10)
+      log.push('other')
+      throw new Error('second')
+    })
+    const waiting = outcome(g.wait())
+    await clock.advance(9)
+    expect(g.ctx.err).toBeUndefined()
+    await expect(g.go(() => log.push('later'))).resolves.toBe(true)
+    await clock.advance(1)
+    expect(log).toEqual(['later', 'other'])
+    expect(waiting.error).toEqual(new Error('first'))
+    expect(g.ctx.err).not.toHaveProperty('cause')
+  })
+
+  it('runs what waits for a slot', async () => {
+    const g = group(background(), { supervise: true, limit: 1 })
+    const log: string[] = []
+    void g.go(() => Promise.reject(new Error('first')))
+    await expect(g.go(() => log.push('second'))).resolves.toBe(true)
+    await expect(g.wait()).rejects.toThrow('first')
+    expect(log).toEqual(['second'])
+  })
+
+  it('ends all of them with the parent all the same', async () => {
+    const [parent, cancel] = withCancel(background())
+    const g = group(parent, { supervise: true })
+    void g.go((ctx) => sleep(ctx, 60_000))
+    cancel('parent')
+    await expect(g.wait()).rejects.toBe(parent.err)
+  })
+})
+
+describe('limit', () => {
+  it('of 1 runs one after the other, in order', async () => {
+    const clock = fakeClock()
+    const g = group(clock.root, { limit: 1 })
+    const log: string[] = []
+    for (const name of ['one', 'two', 'three']) {
+      void g.go(async (ctx) => {
+        log.push(`${name} starts at ${clock.at}`)
+        await sleep(ctx, 10)
+        log.push(`${name} stops`)
+      })
+    }
+    const waiting = outcome(g.wait())
+    await clock.advance(30)
+    expect(log.join(', ')).toBe(
+      'one starts at 0, one stops, two starts at 10, two stops, three starts at 20, three stops',
+    )
+    expect(waiting.settled).toBe(true)
+  })
+
+  it('is never exceeded, and fully used', async () => {
+    const board = switchboard()
+    const g = group(background(), { limit: 2 })
+    const admitted: string[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void g.go(board.work(name)).then(() => admitted.push(name))
+    expect(board.running).toEqual(['a', 'b'])
+    await task()
+    expect(admitted).toEqual(['a', 'b'])
+    board.stop('b')
+    await task()
+    expect(board.running).toEqual(['a', 'c'])
+    board.stop('c')
+    board.stop('a')
+    await task()
+    expect(board.running).toEqual(['d', 'e'])
+    expect(admitted).toEqual(['a', 'b', 'c', 'd', 'e'])
+    board.stop('d')
+    board.stop('e')
+    await g.wait()
+    expect(board.running).toEqual([])
+  })
+
+  it('refuses tryGo while it is reached', async () => {
+    const board = switchboard()
+    const g = group(background(), { limit: 2 })
+    expect(['a', 'b', 'c'].map((name) => g.tryGo(board.work(name)))).toEqual([true, true, false])
+    board.stop('a')
+    await task()
+    expect(g.tryGo(board.work('d'))).toBe(true)
+    expect(g.tryGo(board.work('e'))).toBe(false)
+    board.stop('b')
+    board.stop('d')
+    await g.wait()
+    expect(board.running).toEqual([])
+  })
+
+  it('lets nobody overtake who waits', async () => {
+    const g = group(background(), { limit: 1 })
+    const log: string[] = []
+    const overtake = () => g.tryGo(() => log.push('overtaker'))
+    void g.go(() => log.push('first'))
+    void g.go(() => log.push(`second, and overtaken: ${overtake()}`))
+    void g.go(() => log.push('third'))
+    expect(overtake()).toBe(false)
+    await g.wait()
+    expect(log).toEqual(['first', 'second, and overtaken: false', 'third'])
+  })
+
+  it('lets functions ask for more, and waits for those', async () => {
+    const g = group(background(), { limit: 1 })
+    const log: number[] = []
+    const next = (depth: number): void => {
+      log.push(depth)
+      if (depth < 100) void g.go(() => next(depth + 1))
+    }
+    void g.go(() => next(0))
+    await g.wait()
+    expect(log).toEqual([...Array(101).keys()])
+  })
+
+  it('slows down a producer that awaits its slots', async () => {
+    const g = group(background(), { limit: 3 })
+    let running = 0
+    let most = 0
+    for (let item = 0; item < 50; item++) {
+      await g.go(async () => {
+        most = Math.max(most, ++running)
+        await task()
+        running--
+      })
+    }
+    await g.wait()
+    expect(most).toBe(3)
+  })
+
+  it.each(['an error', 'the parent'])('turns away who waits when the group ends by %s', async (by) => {
+    const [parent, cancel] = withCancel(background())
+    const g = group(parent, { limit: 1 })
+    const failure = new Error('failed')
+    const log: string[] = []
+    void g.go(async (ctx) => {
+      if (by === 'an error') throw failure
+      await until(ctx, new Promise(() => {})).catch(() => {})
+    })
+    const waiting = [g.go(() => log.push('second')), g.go(() => log.push('third'))]
+    if (by === 'the parent') cancel('parent')
+    await expect(Promise.all(waiting)).resolves.toEqual([false, false])
+    await expect(g.wait()).rejects.toBe(by === 'an error' ? failure : parent.err)
+    expect(log).toEqual([])
+  })
+
+  it('turns away who waits as soon as the group ends, though nobody gives up a slot yet', async () => {
+    const board = switchboard()
+    const [parent, cancel] = withCancel(background())
+    const g = group(parent, { limit: 1 })
+    void g.go(board.work('stubborn'))
+    const waiting = outcome(g.go(board.work('second')))
+    cancel('parent')
+    await task()
+    expect(waiting.value).toBe(false)
+    const over = outcome(g.wait())
+    await task()
+    expect(over.settled).toBe(false)
+    board.stop('stubborn')
+    await task()
+    expect(over.error).toBe(parent.err)
+  })
+
+  it('takes 100,000 who wait in a moment', { timeout: 5_000 }, async () => {
+    const g = group(background(), { limit: 1 })
+    let ran = 0
+    for (let item = 0; item < 100_000; item++) void g.go(() => ran++)
+    await g.wait()
+    expect(ran).toBe(100_000)
+  })
+})
+
+describe('a group that has ended', () => {
+  const ways: [how: string, end: () => Promise<Group>][] = [
+    [
+      'by wait',
+      async () => {
+        const g = group(background())
+        await g.wait()
+        return g
+      },
+    ],
+    [
+      'by an error',
+      async () => {
+        const g = group(background())
+        void g.go(() => Promise.reject(new Error('first')))
+        await g.wait().catch(() => {})
+        return g
+      },
+    ],
+    [
+      'with its parent',
+      async () => {
+        const [parent, cancel] = withCancel(background())
+        const g = group(parent)
+        cancel('parent')
+        return g
+      },
+    ],
+    [
+      'before it began',
+      async () => {
+        const [parent, cancel] = withCancel(background())
+        cancel('parent')
+        return group(parent)
+      },
+    ],
+  ]
+
+  it.each(ways)('%s starts nothing more', async (_, end) => {
+    const g = await end()
+    const fn = vi.fn<() => void>()
+    expect(g.tryGo(fn)).toBe(false)
+    await expect(g.go(fn)).resolves.toBe(false)
+    expect(fn).not.toHaveBeenCalled()
+  })
+
+  it('with work left undone has failed', async () => {
+    const [parent, cancel] = withCancel(background())
+    cancel('parent')
+    const g = group(parent)
+    await expect(g.go(() => {})).resolves.toBe(false)
+    await expect(g.wait()).rejects.toBe(parent.err)
+  })
+
+  it('with tryGo alone has not: nothing was promised', async () => {
+    const [parent, cancel] = withCancel(background())
+    cancel('parent')
+    const g = group(parent)
+    expect(g.tryGo(() => {})).toBe(false)
+    await expect(g.wait()).resolves.toBeUndefined()
+  })
+
+  it('by its deadline starts nothing more, though no timer has fired yet', () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 0)
+    expect(group(parent).tryGo(() => {})).toBe(false)
+  })
+})
+
+describe('groups within groups', () => {
+  it('end with the outer one, inside out', async () => {
+    const log: string[] = []
+    const outer = group(background())
+    void outer.go(async (ctx) => {
+      const inner = group(ctx)
+      void inner.go(cleansUp(log, 'inner work'))
+      await inner.wait().finally(() => log.push('inner group is over'))
+    })
+    const failure = new Error('outer work failed')
+    void outer.go(() => Promise.reject(failure))
+    await expect(outer.wait()).rejects.toBe(failure)
+    expect(log).toEqual(['inner work is clean', 'inner group is over'])
+  })
+
+  it('pass an error on from the inside out', async () => {
+    const outer = group(background())
+    const failure = new Error('inner work failed')
+    const causes: unknown[] = []
+    void outer.go(async (ctx) => {
+      const inner = group(ctx)
+      void inner.go(() => Promise.reject(failure))
+      await inner.wait()
+    })
+    void outer.go((ctx) => sleep(ctx, 60_000).finally(() => causes.push(cause(ctx))))
+    await expect(outer.wait()).rejects.toBe(failure)
+    expect(causes).toEqual([failure])
+  })
+})
+
+describe('await using', () => {
+  it('cancels what still runs at the end of the block, and waits for its clean-up', async () => {
+    const log: string[] = []
+    let ctx: Context
+    {
+      await using g = group(background())
+      ctx = g.ctx
+      void g.go(cleansUp(log, 'work'))
+      log.push('end of the block')
+    }
+    expect(log).toEqual(['end of the block', 'work is clean'])
+    expect(isCanceled(ctx.err)).toBe(true)
+  })
+
+  it('throws a failure that no wait has reported', async () => {
+    const failure = new Error('first')
+    const block = async () => {
+      await using g = group(background())
+      void g.go(() => Promise.reject(failure))
+      await task()
+    }
+    await expect(block()).rejects.toBe(failure)
+  })
+
+  it('throws what goes wrong in the clean-up that it started itself', async () => {
+    const block = async () => {
+      await using g = group(background())
+      void g.go(failsInCleanUp)
+    }
+    await expect(block()).rejects.toThrow('clean-up')
+  })
+
+  it('throws no failure twice', async () => {
+    let reported: unknown
+    {
+      await using g = group(background())
+      void g.go(() => Promise.reject(new Error('first')))
+      await g.wait().catch((error: unknown) => {
+        reported = error
+      })
+    }
+    expect(reported).toEqual(new Error('first'))
+  })
+
+  it('lets what the block throws through, after all have cleaned up', async () => {
+    const log: string[] = []
+    const block = async () => {
+      await using g = group(background())
+      void g.go(cleansUp(log, 'work'))
+      throw new Error('thrown by the block')
+    }
+    await expect(block()).rejects.toThrow('thrown by the block')
+    expect(log).toEqual(['work is clean'])
+  })
+
+  it('keeps both, what the block throws and a failure', async () => {
+    const failure = new Error('first')
+    const thrown = new Error('thrown by the block')
+    const block = async () => {
+      await using g = group(background())
+      void g.go(() => Promise.reject(failure))
+      await task()
+      throw thrown
+    }
+    await expect(block()).rejects.toMatchObject({ error: failure, suppressed: thrown })
+  })
+
+  it('turns away who waits for a slot, and that is no failure', async () => {
+    const board = switchboard()
+    const waiting: Promise<boolean>[] = []
+    {
+      await using g = group(background(), { limit: 1 })
+      void g.go((ctx) => sleep(ctx, 60_000))
+      waiting.push(g.go(board.work('second')))
+    }
+    await expect(Promise.all(waiting)).resolves.toEqual([false])
+    expect(board.running).toEqual([])
+  })
+
+  it('of a group without work is over at once', async () => {
+    let ctx: Context
+    {
+      await using g = group(background())
+      ctx = g.ctx
+    }
+    expect(isCanceled(ctx.err)).toBe(true)
+  })
+})
+
+describe('a group that is over leaves behind', () => {
+  it('no listener on a foreign parent', async () => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const g = group({ signal })
+    void g.go(() => {})
+    expect(listeners()).toBe(1)
+    await g.wait()
+    expect(listeners()).toBe(0)
+    const failed = group({ signal }, { limit: 1 })
+    void failed.go(() => Promise.reject(new Error('first')))
+    void failed.go(() => {})
+    await failed.wait().catch(() => {})
+    expect(listeners()).toBe(0)
+    {
+      await using disposed = group({ signal })
+      void disposed.go((ctx) => sleep(ctx, 60_000))
+    }
+    expect(listeners()).toBe(0)
+  })
+
+  it('no timer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
+    const g = group(background())
+    for (let sibling = 0; sibling < 10; sibling++) void g.go((ctx) => sleep(ctx, 60_000))
+    void g.go(() => Promise.reject(new Error('first')))
+    await g.wait().catch(() => {})
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('no child in its parent', async () => {
+    const [parent] = withCancel(background())
+    const run = async () => {
+      const g = group(parent)
+      void g.go((ctx) => ctx.err)
+      await g.wait()
+      return new WeakRef(g.ctx)
+    }
+    const ref = await run()
+    expect(await isCollected(() => ref.deref() ?? {})).toBe(true)
+    expect(parent.err).toBeUndefined()
+  })
+})
+
+describe('a wrong argument', () => {
+  it.each<[shown: string, limit: unknown]>([
+    ['0', 0],
+    ['-1', -1],
+    ['1.5', 1.5],
+    ['NaN', Number.NaN],
+    ['-Infinity', -Infinity],
+    ['"2"', '2'],
+    ['null', null],
+  ])('for the limit is a TypeError that says so: %s', (shown, limit) => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const message = `rescind: limit must be a positive whole number or Infinity, got ${shown}`
+    expect(() => group({ signal }, { limit: wrong(limit) })).toThrow(new TypeError(message))
+    expect(listeners()).toBe(0)
+  })
+
+  it('may be left out or undefined', async () => {
+    for (const limit of [undefined, Infinity, 1]) {
+      const g = group(background(), { limit, supervise: undefined })
+      await expect(g.go(() => {})).resolves.toBe(true)
+      await g.wait()
+    }
+  })
+
+  it.each<[shown: string, value: unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['5', 5],
+    ['[object Promise]', Promise.resolve()],
+  ])('for a function is a TypeError that says so, also when the group has ended: %s', async (shown, value) => {
+    const message = `rescind: fn must be a function, got ${shown}`
+    const g = group(background())
+    for (let round = 0; round < 2; round++) {
+      expect(() => g.tryGo(wrong(value))).toThrow(new TypeError(message))
+      expect(() => g.go(wrong(value))).toThrow(new TypeError(message))
+      await g.wait()
+    }
+  })
+
+  it('for the parent or the options is a TypeError that says so', () => {
+    const message = 'rescind: options must be an object, got'
+    expect(() => group(wrong(undefined))).toThrow(new TypeError('rescind: parent must be a context, got undefined'))
+    expect(() => group(background(), wrong(null))).toThrow(new TypeError(`${message} null`))
+    expect(() => group(background(), wrong(2))).toThrow(new TypeError(`${message} 2`))
+  })
+})

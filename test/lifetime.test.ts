@@ -1,0 +1,519 @@
+/** What can change in the life of a context after it was made. */
+
+import {
+  afterFunc,
+  background,
+  cause,
+  createKey,
+  disarm,
+  isDeadlineExceeded,
+  rearm,
+  remaining,
+  todo,
+  withCancel,
+  withDeadline,
+  withLink,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { block, countListeners, derivations, isCollected, logAbort, microtask } from './support.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** What the compiler would refuse. */
+const wrong = <T>(value: unknown) => value as T
+
+describe('disarm', () => {
+  it('has nothing to take from a context that never ends', () => {
+    disarm(background())
+    disarm(withoutCancel(background()))
+    expect(() => rearm(background(), 5)).toThrow(TypeError)
+    expect(() => rearm(withoutCancel(background()), 5)).toThrow(TypeError)
+  })
+
+  it('takes the deadline away', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    disarm(ctx)
+    expect(ctx.deadline).toBeUndefined()
+    await clock.advance(20)
+    expect(ctx.err).toBeUndefined()
+    expect(ctx.signal.aborted).toBe(false)
+  })
+
+  it('takes the cancel away', () => {
+    for (const [, derive] of derivations) {
+      const [ctx, cancel] = derive(background())
+      disarm(ctx)
+      cancel('too late')
+      cancel[Symbol.dispose]()
+      expect(ctx.err).toBeUndefined()
+    }
+  })
+
+  it('takes the signals away, and their listeners', () => {
+    const controller = new AbortController()
+    const listeners = countListeners(controller.signal)
+    const [ctx] = withSignal(background(), controller.signal)
+    const [child] = withCancel(ctx)
+    disarm(ctx)
+    expect(listeners()).toBe(0)
+    controller.abort()
+    expect(ctx.err).toBeUndefined()
+    expect(child.err).toBeUndefined()
+  })
+
+  it('leaves it to its parent, whose deadline is what remains', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 20, { label: 'parent' })
+    const [ctx] = withTimeout(parent, 10)
+    const log: string[] = []
+    logAbort(ctx, log, 'listener')
+    afterFunc(ctx, () => log.push('callback'))
+    disarm(ctx)
+    expect(ctx.deadline).toBe(20)
+    await clock.advance(19)
+    expect(ctx.err).toBeUndefined()
+    await clock.advance(1)
+    expect(ctx.err).toBe(parent.err)
+    expect(log).toEqual(['listener', 'callback'])
+  })
+
+  it('leaves children their own deadlines, even those that were later', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    const [sooner] = withTimeout(ctx, 5)
+    const [later] = withTimeout(ctx, 15)
+    const [child, cancel] = withCancel(ctx)
+    disarm(ctx)
+    expect([sooner, later, child].map(({ deadline }) => deadline)).toEqual([5, 15, undefined])
+    await clock.advance(14)
+    expect([ctx, sooner, later].map(({ err }) => err?.name)).toEqual([undefined, 'TimeoutError', undefined])
+    await clock.advance(1)
+    expect(later.err).toMatchObject({ name: 'TimeoutError', ms: 15 })
+    cancel('child')
+    expect(cause(child)).toBe('child')
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('of a parent leaves its children without its deadline', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    const [child] = withCancel(ctx)
+    disarm(ctx)
+    await clock.advance(10)
+    expect(child.err).toBeUndefined()
+    expect(child.deadline).toBeUndefined()
+  })
+
+  it('changes nothing once the context has ended', async () => {
+    const clock = fakeClock()
+    const [expired] = withTimeout(clock.root, 10)
+    const [canceled, cancel] = withTimeout(clock.root, 10)
+    cancel('why')
+    await clock.advance(10)
+    disarm(expired)
+    disarm(canceled)
+    expect(isDeadlineExceeded(expired.err)).toBe(true)
+    expect(cause(canceled)).toBe('why')
+    expect([expired.deadline, canceled.deadline]).toEqual([10, 10])
+  })
+
+  it('comes too late after the deadline, though no timer has fired yet', () => {
+    const [ctx] = withTimeout(background(), 2)
+    block(3)
+    disarm(ctx)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('may be repeated', async () => {
+    const clock = fakeClock()
+    const [parent, cancel] = withCancel(clock.root)
+    const [ctx] = withTimeout(parent, 10)
+    disarm(ctx)
+    disarm(ctx)
+    await clock.advance(10)
+    expect(ctx.err).toBeUndefined()
+    cancel('parent')
+    expect(cause(ctx)).toBe('parent')
+  })
+
+  it('does nothing to a context that only adds a value, and to a root', async () => {
+    const clock = fakeClock()
+    const [parent, cancel] = withTimeout(clock.root, 10)
+    disarm(withValue(parent, createKey('key'), 1))
+    disarm(background())
+    expect(parent.deadline).toBe(10)
+    cancel('why')
+    expect(cause(parent)).toBe('why')
+  })
+})
+
+describe('rearm', () => {
+  it('moves the deadline, counted from when the context was derived', async () => {
+    const clock = fakeClock(1_000)
+    const [ctx] = withTimeout(clock.root, 10, { label: 'query' })
+    const [child] = withCancel(ctx)
+    await clock.advance(5)
+    rearm(ctx, 20)
+    expect([ctx.deadline, child.deadline]).toEqual([1_020, 1_020])
+    expect(String(ctx)).toBe('background.withTimeout(query, 20ms, 15ms left)')
+    await clock.advance(14)
+    expect(ctx.err).toBeUndefined()
+    await clock.advance(1)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', label: 'query', ms: 20 })
+    expect(child.err).toBe(ctx.err)
+  })
+
+  it('tells listeners at the new time, sooner or later than before', async () => {
+    const clock = fakeClock()
+    const [sooner] = withTimeout(clock.root, 20, { cause: 'slow' })
+    const [later] = withTimeout(clock.root, 10)
+    const log: string[] = []
+    for (const [name, ctx] of Object.entries({ sooner, later })) {
+      ctx.signal.addEventListener('abort', () => log.push(`${name} at ${clock.at}`))
+    }
+    rearm(sooner, 5)
+    rearm(later, 30)
+    await clock.advance(40)
+    expect(log).toEqual(['sooner at 5', 'later at 30'])
+    expect(cause(sooner)).toBe('slow')
+  })
+
+  it('takes a Date for the time itself', async () => {
+    const clock = fakeClock(1_000)
+    const [ctx] = withDeadline(clock.root, 1_010)
+    await clock.advance(5)
+    rearm(ctx, new Date(1_030))
+    expect(ctx.deadline).toBe(1_030)
+    await clock.advance(25)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 30 })
+  })
+
+  const past = [5, 4, 0, -1, new Date(1_005), new Date(0), -Infinity]
+
+  it.each(past)('ends at once if the time has passed: %s', async (at) => {
+    const clock = fakeClock(1_000)
+    const [ctx] = withTimeout(clock.root, 10)
+    await clock.advance(5)
+    let aborted = false
+    ctx.signal.addEventListener('abort', () => {
+      aborted = true
+    })
+    rearm(ctx, at)
+    expect(aborted).toBe(true)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('to Infinity takes the deadline away, and a later one gives it back', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    rearm(ctx, Infinity)
+    expect(ctx.deadline).toBeUndefined()
+    await clock.advance(100)
+    expect(ctx.err).toBeUndefined()
+    rearm(ctx, 110)
+    await clock.advance(10)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    const [endless] = withTimeout(clock.root, Infinity)
+    rearm(endless, 10)
+    await clock.advance(10)
+    expect(isDeadlineExceeded(endless.err)).toBe(true)
+  })
+
+  it('goes by the soonest of several limits', async () => {
+    const clock = fakeClock(1_000)
+    const [ctx] = withTimeout(clock.root, 10)
+    rearm(ctx, 30, new Date(1_020), Infinity)
+    expect(ctx.deadline).toBe(1_020)
+    rearm(ctx)
+    expect(ctx.deadline).toBeUndefined()
+    rearm(ctx, 5, new Date(1_020))
+    await clock.advance(5)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 5 })
+  })
+
+  it("leaves the parent's deadline as it is", async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 20, { label: 'parent' })
+    const [ctx] = withTimeout(parent, 10)
+    rearm(ctx, 30)
+    expect(ctx.deadline).toBe(20)
+    await clock.advance(20)
+    expect(ctx.err).toMatchObject({ label: 'parent' })
+  })
+
+  it('changes nothing once the context has ended or was disarmed', async () => {
+    const clock = fakeClock()
+    const [canceled, cancel] = withTimeout(clock.root, 10)
+    const [disarmed] = withTimeout(clock.root, 10)
+    cancel('why')
+    disarm(disarmed)
+    rearm(canceled, 20)
+    rearm(disarmed, 20)
+    await clock.advance(20)
+    expect(cause(canceled)).toBe('why')
+    expect(disarmed.err).toBeUndefined()
+    expect([canceled.deadline, disarmed.deadline]).toEqual([10, undefined])
+  })
+
+  it('comes too late after the deadline, though no timer has fired yet', () => {
+    const [ctx] = withTimeout(background(), 2)
+    block(3)
+    rearm(ctx, 60_000)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('leaves no timer behind', async () => {
+    vi.useFakeTimers()
+    const [ctx, cancel] = withTimeout(background(), 10)
+    rearm(ctx, 5_000)
+    rearm(ctx, 100)
+    expect(vi.getTimerCount()).toBe(1)
+    cancel()
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each<[shown: string, ms: unknown]>([
+    ['NaN', Number.NaN],
+    ['"5"', '5'],
+    ['undefined', undefined],
+    ['Invalid Date', new Date('soon')],
+  ])('throws a TypeError for %s', (shown, ms) => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    expect(() => rearm(ctx, wrong(ms))).toThrow(TypeError)
+    expect(() => rearm(ctx, wrong(ms))).toThrow(/^rescind: ms must be a number of milliseconds/)
+    expect(() => rearm(ctx, wrong(ms))).toThrow(`got ${shown}`)
+    expect(ctx.deadline).toBe(10)
+  })
+
+  it('throws a TypeError for what has no deadline of its own', () => {
+    const [parent] = withTimeout(background(), 60_000)
+    const { signal } = new AbortController()
+    const key = createKey<number>('key')
+    const others = [todo(), withCancel(parent)[0], withSignal(parent, signal)[0], withValue(parent, key, 1)]
+    for (const ctx of [...others, wrong<typeof parent>(undefined)]) {
+      expect(() => rearm(ctx, 5)).toThrow(TypeError)
+      expect(() => rearm(ctx, 5)).toThrow(/^rescind: ctx must be a context/)
+    }
+    expect(parent.err).toBeUndefined()
+  })
+})
+
+describe('remaining', () => {
+  it('says how many milliseconds are left until the nearest deadline', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 20)
+    const [ctx] = withTimeout(parent, 10)
+    const [longer] = withTimeout(parent, 30)
+    const value = withValue(ctx, createKey('key'), 1)
+    expect([parent, ctx, longer, value].map((ctx) => remaining(ctx))).toEqual([20, 10, 20, 10])
+    await clock.advance(4)
+    expect([parent, ctx, longer, value].map((ctx) => remaining(ctx))).toEqual([16, 6, 16, 6])
+    rearm(ctx, 12)
+    expect(remaining(ctx)).toBe(8)
+    disarm(ctx)
+    expect(remaining(ctx)).toBe(16)
+  })
+
+  it('is undefined without a deadline, and 0 after the end', () => {
+    const [ctx, cancel] = withCancel(background())
+    expect(remaining(ctx)).toBeUndefined()
+    expect(remaining(background())).toBeUndefined()
+    expect(remaining(withTimeout(background(), Infinity)[0])).toBeUndefined()
+    cancel()
+    expect(remaining(ctx)).toBe(0)
+    expect(remaining(withTimeout(background(), 0)[0])).toBe(0)
+  })
+
+  it('is 0 after the deadline, and ends nothing', () => {
+    const [ctx] = withTimeout(background(), 2)
+    let aborted = false
+    ctx.signal.addEventListener('abort', () => {
+      aborted = true
+    })
+    block(3)
+    expect(remaining(ctx)).toBe(0)
+    expect(aborted).toBe(false)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('reads a foreign deadline', () => {
+    vi.useFakeTimers()
+    const { signal } = new AbortController()
+    const foreign = { signal, deadline: Date.now() + 5_000 }
+    expect(remaining(foreign)).toBeCloseTo(5_000)
+    expect(remaining(withCancel(foreign)[0])).toBeCloseTo(5_000)
+  })
+
+  it('throws a TypeError without a context', () => {
+    expect(() => remaining(wrong(undefined))).toThrow(new TypeError('rescind: ctx must be a context, got undefined'))
+  })
+})
+
+describe('withLink', () => {
+  const key = createKey<string>('key')
+
+  it('has values and its cancel, and nothing else before it is linked', async () => {
+    const clock = fakeClock()
+    const [parent, cancelParent] = withTimeout(withValue(clock.root, key, 'value'), 10)
+    const [ctx, cancel] = withLink(parent)
+    expect(ctx.value(key)).toBe('value')
+    expect(ctx.deadline).toBeUndefined()
+    cancelParent('parent')
+    await clock.advance(10)
+    expect(ctx.err).toBeUndefined()
+    cancel('own')
+    expect(cause(ctx)).toBe('own')
+    expect(ctx.signal.reason).toBe(ctx.err)
+  })
+
+  it('ends with its parent once it is linked, in the same step', () => {
+    const [parent, cancel] = withCancel(background())
+    const [ctx, , link] = withLink(parent)
+    const [child] = withCancel(ctx)
+    const seen: unknown[] = []
+    parent.signal.addEventListener('abort', () => seen.push(cause(ctx), cause(child), ctx.signal.aborted))
+    link()
+    expect(ctx.err).toBeUndefined()
+    cancel('parent')
+    expect(seen).toEqual(['parent', 'parent', true])
+    expect(ctx.err).toBe(parent.err)
+  })
+
+  it('takes its children and its listeners along', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 10)
+    const [ctx, , link] = withLink(parent)
+    const [child] = withCancel(withValue(ctx, createKey('other'), 1))
+    const log: string[] = []
+    logAbort(child, log, 'child')
+    afterFunc(ctx, () => log.push('callback'))
+    link()
+    await clock.advance(10)
+    expect(log).toEqual(['child', 'callback'])
+    expect(child.err).toBe(parent.err)
+  })
+
+  it('is over at once if the parent ended meanwhile', () => {
+    const [parent, cancel] = withCancel(background())
+    const [ctx, , link] = withLink(parent)
+    const log: string[] = []
+    logAbort(ctx, log, 'listener')
+    cancel('meanwhile')
+    expect(ctx.err).toBeUndefined()
+    link()
+    expect(cause(ctx)).toBe('meanwhile')
+    expect(log).toEqual(['listener'])
+  })
+
+  it('lives under a parent that has ended, until it is linked', () => {
+    const [parent, cancel] = withCancel(background())
+    cancel('before')
+    const [ctx, , link] = withLink(parent)
+    expect(ctx.err).toBeUndefined()
+    link()
+    expect(cause(ctx)).toBe('before')
+  })
+
+  it('has the deadline of what it is linked to, and can be given one of its own', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 20)
+    const [ctx, , link] = withLink(parent)
+    const [child] = withCancel(ctx)
+    await clock.advance(5)
+    link()
+    expect([ctx.deadline, child.deadline]).toEqual([20, 20])
+    rearm(ctx, 10)
+    expect([ctx.deadline, child.deadline]).toEqual([15, 15])
+    await clock.advance(10)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 10 })
+    expect(parent.err).toBeUndefined()
+  })
+
+  it('can be linked to something else, whose values and clock it takes', async () => {
+    const clock = fakeClock()
+    const [target] = withTimeout(withValue(clock.root, key, 'target'), 10)
+    const [ctx, , link] = withLink(background())
+    link(target)
+    expect(ctx.value(key)).toBe('target')
+    await clock.advance(10)
+    expect(ctx.err).toBe(target.err)
+
+    const [timed, , linkTimed] = withLink(background())
+    linkTimed(clock.root)
+    rearm(timed, 5)
+    expect(timed.deadline).toBe(15)
+    await clock.advance(5)
+    expect(timed.err).toMatchObject({ name: 'TimeoutError', ms: 5 })
+  })
+
+  it('can be linked to a foreign context, and has ended for whoever hears of its end first', () => {
+    const controller = new AbortController()
+    const [ctx, , link] = withLink(background())
+    const seen: unknown[] = []
+    controller.signal.addEventListener('abort', () => seen.push(cause(ctx)))
+    link(controller)
+    controller.abort('why')
+    expect(seen).toEqual(['why'])
+  })
+
+  it('is linked once', () => {
+    const [one, cancelOne] = withCancel(background())
+    const [other, cancelOther] = withCancel(background())
+    const [ctx, , link] = withLink(one)
+    link()
+    link(other)
+    cancelOther('other')
+    expect(ctx.err).toBeUndefined()
+    cancelOne('one')
+    expect(cause(ctx)).toBe('one')
+  })
+
+  it('that was canceled stays so, linked or not', () => {
+    const [parent, cancelParent] = withCancel(background())
+    const [ctx, cancel, link] = withLink(parent)
+    cancel('own')
+    link()
+    cancelParent('parent')
+    expect(cause(ctx)).toBe('own')
+  })
+
+  it('may be dropped, linked and canceled or never linked at all', async () => {
+    const [parent] = withCancel(background())
+    expect(await isCollected(() => withLink(parent)[0])).toBe(true)
+    const make = () => {
+      const [ctx, cancel, link] = withLink(parent)
+      link()
+      cancel()
+      return ctx
+    }
+    expect(await isCollected(make)).toBe(true)
+    const keep = () => {
+      const [ctx, , link] = withLink(parent)
+      link()
+      return ctx
+    }
+    expect(await isCollected(keep)).toBe(false)
+    expect(parent.err).toBeUndefined()
+  })
+
+  it('carries its label', () => {
+    expect(String(withLink(background(), { label: 'scope' })[0])).toBe('background.withLink(scope)')
+  })
+
+  it('throws a TypeError without a parent or a target', () => {
+    expect(() => withLink(wrong(undefined))).toThrow(new TypeError('rescind: parent must be a context, got undefined'))
+    const [ctx, , link] = withLink(background())
+    expect(() => link(wrong(null))).toThrow(new TypeError('rescind: target must be a context, got null'))
+    expect(ctx.err).toBeUndefined()
+  })
+})

@@ -1,0 +1,217 @@
+/**
+ * A context tree as naive as can be: every question is answered by looking at everything. It shares nothing with the
+ * source but the semantics, and is what the property tests compare the source with.
+ */
+
+/** Why a node ended; all that ended in one step share it. */
+export interface Ending {
+  readonly name: 'AbortError' | 'TimeoutError'
+  /** What `cause` says; undefined if that is the error itself. */
+  readonly cause: unknown
+  /** The time that was given, of a deadline of ours. */
+  readonly ms?: number | undefined
+}
+
+/** What a callback or a listener does when it runs. */
+export type Action =
+  | { readonly does: 'nothing' | 'throw' }
+  | { readonly does: 'cancel'; readonly target: number; readonly cause: unknown }
+  | { readonly does: 'derive' | 'stop'; readonly target: number }
+
+/** A context, or a foreign signal. */
+export interface Node {
+  readonly is: 'node'
+  readonly id: number
+  readonly parent: Node | undefined
+  /** Whether it ends with its parent. */
+  readonly follows: boolean
+  /** Whether it is its parent in all but a value. */
+  readonly view: boolean
+  readonly ms: number
+  readonly cause: unknown
+  /** By birth, the ended ones too. */
+  readonly children: Item[]
+  readonly listeners: Action[]
+  due: number
+  disarmed: boolean
+  ended: Ending | undefined
+  /** Whether somebody has read its signal. */
+  heard: boolean
+}
+
+/** A function that waits for a context's end. */
+export interface Callback {
+  readonly is: 'callback'
+  readonly id: number
+  readonly action: Action
+  state: 'waiting' | 'stopped' | 'due'
+}
+
+/** What a foreign signal has for a child where a context follows it beside its parent. */
+interface Link {
+  readonly is: 'link'
+  readonly target: Node
+}
+
+type Item = Node | Callback | Link
+
+/** How a node comes to be; what is left out is as with `withCancel`. */
+export interface Birth {
+  readonly parent?: Node | undefined
+  readonly follows?: boolean
+  readonly view?: boolean
+  readonly ms?: number
+  readonly cause?: unknown
+  readonly signals?: readonly Node[]
+}
+
+export class Model {
+  now = 0
+  readonly nodes: Node[] = []
+  readonly callbacks: Callback[] = []
+  /** What could be observed, in order. */
+  readonly log: string[] = []
+  #due: Callback[] = []
+
+  derive({ parent, follows = true, view = false, ms = Infinity, cause, signals = [] }: Birth): Node {
+    const node: Node = {
+      is: 'node',
+      id: this.nodes.length,
+      parent,
+      follows,
+      view,
+      ms,
+      cause,
+      children: [],
+      listeners: [],
+      due: this.now + ms,
+      disarmed: false,
+      ended: undefined,
+      heard: false,
+    }
+    this.nodes.push(node)
+    if (!parent || !follows || view) return node
+    const above = baseOf(parent)
+    node.ended = above.ended ?? signals.find(({ ended }) => ended)?.ended
+    if (node.ended) return node
+    above.children.push(node)
+    for (const signal of new Set(signals)) signal.children.push({ is: 'link', target: node })
+    if (ms <= 0) this.#expire(node)
+    return node
+  }
+
+  cancel(node: Node, cause: unknown): void {
+    if (!node.disarmed) this.end(node, { name: 'AbortError', cause })
+  }
+
+  disarm(node: Node): void {
+    if (!node.ended && !node.view) node.disarmed = true
+  }
+
+  afterFunc(node: Node, action: Action): void {
+    const callback: Callback = { is: 'callback', id: this.callbacks.length, action, state: 'waiting' }
+    this.callbacks.push(callback)
+    const base = baseOf(node)
+    if (!base.ended) base.children.push(callback)
+    else {
+      callback.state = 'due'
+      this.#tell(callback)
+    }
+  }
+
+  stop(callback: Callback): void {
+    this.log.push(`stop ${callback.id}: ${callback.state === 'waiting'}`)
+    if (callback.state === 'waiting') callback.state = 'stopped'
+  }
+
+  listen(node: Node, action: Action): void {
+    const base = baseOf(node)
+    base.heard = true
+    base.listeners.push(action)
+  }
+
+  /** Breadth first, so parents before children and siblings by birth. Nobody hears of it before all are marked. */
+  end(node: Node, ending: Ending): void {
+    if (node.ended) return
+    const reached = new Set<Item>([node])
+    for (const item of reached) {
+      if (item.is === 'callback') item.state = 'due'
+      if (item.is === 'link') reached.add(item.target)
+      if (item.is !== 'node') continue
+      item.ended = ending
+      for (const child of item.children) if (isWaiting(child)) reached.add(child)
+    }
+    for (const item of reached) if (item.is !== 'link') this.#tell(item)
+  }
+
+  /** Runs the callbacks that are due, and those that become due by that. */
+  flush(): void {
+    while (this.#due.length > 0) {
+      for (const { id, action } of this.#due.splice(0)) {
+        this.log.push(`callback ${id}`)
+        this.#act(action, `callback ${id}`)
+      }
+    }
+  }
+
+  advance(ms: number): void {
+    const target = this.now + ms
+    this.flush()
+    for (let next: Node | undefined; (next = this.pending()[0]) && next.due <= target; this.flush()) {
+      this.now = next.due
+      while ((next = this.pending()[0]) && next.due <= this.now) this.#expire(next)
+    }
+    this.now = target
+  }
+
+  /** Who has a deadline yet to come: by time, then by birth. */
+  pending(): Node[] {
+    return this.nodes
+      .filter(({ due, ended, disarmed }) => due < Infinity && !ended && !disarmed)
+      .toSorted((one, other) => one.due - other.due || one.id - other.id)
+  }
+
+  /** When `node` ends at the latest. */
+  deadlineOf({ due, disarmed, parent, follows }: Node): number {
+    const own = disarmed ? Infinity : due
+    return parent && follows ? Math.min(own, this.deadlineOf(parent)) : own
+  }
+
+  /** Whether anything waits for a foreign signal. */
+  isFollowed(signal: Node): boolean {
+    return !signal.ended && (signal.heard || signal.children.some((child) => isWaiting(child)))
+  }
+
+  #expire(node: Node): void {
+    this.end(node, { name: 'TimeoutError', cause: node.cause, ms: node.ms })
+  }
+
+  #tell(item: Node | Callback): void {
+    if (item.is === 'callback') this.#due.push(item)
+    else {
+      for (const action of item.listeners) {
+        this.log.push(`listener of ${item.id}`)
+        this.#act(action, `listener of ${item.id}`)
+      }
+    }
+  }
+
+  #act(action: Action, who: string): void {
+    const target = 'target' in action ? (this.nodes[action.target] as Node) : undefined
+    if (action.does === 'throw') this.log.push(`thrown by ${who}`)
+    if (action.does === 'derive') this.derive({ parent: target })
+    if (action.does === 'cancel' && target) this.cancel(target, action.cause)
+    if (action.does === 'stop') this.stop(this.callbacks[action.target] as Callback)
+  }
+}
+
+/** Whose end `node` shares. */
+export function baseOf(node: Node): Node {
+  return node.view && node.parent ? baseOf(node.parent) : node
+}
+
+function isWaiting(item: Item): boolean {
+  if (item.is === 'callback') return item.state === 'waiting'
+  const node = item.is === 'link' ? item.target : item
+  return !node.ended && !(item.is === 'link' && node.disarmed)
+}

@@ -1,0 +1,78 @@
+/** What a million short-lived contexts retain, measured on the heap. */
+
+import {
+  afterFunc,
+  background,
+  createKey,
+  withCancel,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import { describe, expect, it } from 'vitest'
+import { countListeners, task } from '../support.ts'
+
+const COUNT = 1_000_000
+
+/** One byte for each of the million would be as much; a context that is kept takes more than a hundred. */
+const TOLERANCE = COUNT
+
+async function heap(): Promise<number> {
+  for (let round = 0; round < 4; round++) {
+    await task()
+    globalThis.gc?.()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+async function retained(run: (index: number) => void): Promise<number> {
+  for (let index = 0; index < 1_000; index++) run(index)
+  const before = await heap()
+  for (let index = 0; index < COUNT; index++) run(index)
+  return (await heap()) - before
+}
+
+describe('1,000,000 short-lived children of one parent leave the heap flat', { timeout: 60_000 }, () => {
+  const [parent] = withCancel(background())
+  withCancel(parent)
+  const { signal } = new AbortController()
+  const key = createKey<number>('key')
+
+  it.each<[name: string, run: (index: number) => void]>([
+    ['withCancel', () => withCancel(parent)[1]()],
+    ['withCancel, with a cause', (index) => withCancel(parent)[1](index)],
+    ['withTimeout', (index) => withTimeout(parent, 60_000 + index)[1]()],
+    ['withTimeout that has expired', () => withTimeout(parent, 0)],
+    ['withSignal', () => withSignal(parent, signal)[1]()],
+    ['a foreign parent', () => withCancel({ signal })[1]()],
+    ['withValue', (index) => withCancel(withValue(parent, key, index))[1]()],
+    ['withoutCancel', () => withoutCancel(parent)],
+    ['afterFunc that was stopped', () => afterFunc(parent, () => {})()],
+    [
+      'a child with children',
+      () => {
+        const [ctx, cancel] = withCancel(parent)
+        withCancel(withTimeout(ctx, 60_000)[0])
+        afterFunc(ctx, () => {})
+        cancel()
+      },
+    ],
+  ])('%s', async (_, run) => {
+    expect(await retained(run)).toBeLessThan(TOLERANCE)
+    expect(parent.err).toBeUndefined()
+  })
+
+  it('would show if they did not', async () => {
+    const [kept, cancel] = withCancel(background())
+    expect(await retained(() => withCancel(kept))).toBeGreaterThan(100 * TOLERANCE)
+    cancel()
+  })
+
+  it('and the signals without listeners', () => {
+    const listeners = countListeners(signal)
+    withSignal(parent, signal)[1]()
+    withCancel({ signal })[1]()
+    expect(listeners()).toBe(0)
+  })
+})

@@ -1,0 +1,591 @@
+/**
+ * Work under a context: every operation settles no later than its context ends, then with exactly `ctx.err`, and leaves
+ * nothing behind. No test may end with a rejection that nobody handled. `group` has a file of its own.
+ */
+
+import {
+  afterFunc,
+  background,
+  cause,
+  createKey,
+  isDeadlineExceeded,
+  pause,
+  shield,
+  sleep,
+  until,
+  withCancel,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Context, ContextLike } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { countListeners, failOnUnhandled, microtask, outcome, task } from './support.ts'
+
+failOnUnhandled()
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+/** What the compiler would refuse. */
+const wrong = <T>(value: unknown) => value as T
+
+/** Every operation that waits, at work for longer than any context here lives. */
+const operations: [name: string, wait: (ctx: ContextLike) => Promise<unknown>][] = [
+  ['sleep', (ctx) => sleep(ctx, 60_000)],
+  ['a sleep without end', (ctx) => sleep(ctx, Infinity)],
+  ['until with a promise', (ctx) => until(ctx, new Promise(() => {}))],
+  ['until with a function', (ctx) => until(ctx, () => new Promise(() => {}))],
+  ['until with work that fails when it is aborted', (ctx) => until(ctx, abortable)],
+]
+
+/** Work that rejects with an error of its own when its context ends, as fetch does in some engines. */
+function abortable({ signal }: Context): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new DOMException('The operation was aborted', 'AbortError')))
+  })
+}
+
+describe.each(operations)('%s', (_, wait) => {
+  it('rejects with the err of its context when that is canceled', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const waiting = outcome(wait(ctx))
+    await task()
+    expect(waiting.settled).toBe(false)
+    cancel('why')
+    await microtask()
+    await microtask()
+    expect(waiting).toEqual({ settled: true, error: ctx.err })
+    expect(waiting.error).toBe(ctx.err)
+  })
+
+  it('rejects with the err of its context when that expires', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 5_000)
+    const waiting = outcome(wait(ctx))
+    await clock.advance(4_999)
+    expect(waiting.settled).toBe(false)
+    await clock.advance(1)
+    expect(isDeadlineExceeded(waiting.error)).toBe(true)
+    expect(waiting.error).toBe(ctx.err)
+  })
+
+  it('rejects if its context has ended already', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('before')
+    await expect(wait(ctx)).rejects.toBe(ctx.err)
+  })
+
+  it('rejects with the error that a foreign context has, and takes its listener off', async () => {
+    const controller = new AbortController()
+    const listeners = countListeners(controller.signal)
+    const waiting = outcome(wait(controller))
+    expect(listeners()).toBe(1)
+    controller.abort('why')
+    await task()
+    expect(waiting.error).toMatchObject({ name: 'AbortError', message: 'context canceled', cause: 'why' })
+    expect(listeners()).toBe(0)
+  })
+
+  it('leaves no timer and no rejection behind, though nobody waits for it', async () => {
+    vi.useFakeTimers()
+    const [ctx, cancel] = withCancel(background())
+    void wait(ctx).catch(() => {})
+    cancel()
+    await microtask()
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('sleep', () => {
+  it('resolves after ms, and not before', async () => {
+    const clock = fakeClock()
+    const sleeping = outcome(sleep(clock.root, 5_000))
+    await clock.advance(4_999)
+    expect(sleeping.settled).toBe(false)
+    await clock.advance(1)
+    expect(sleeping).toEqual({ settled: true, value: undefined })
+  })
+
+  it('resolves after ms of real time', async () => {
+    const start = performance.now()
+    await sleep(background(), 5)
+    expect(performance.now() - start).toBeGreaterThanOrEqual(5)
+  })
+
+  it.each([0, -0, -1, -Infinity])('of %s ms waits for a later turn of the event loop', async (ms) => {
+    const log: string[] = []
+    const sleeping = sleep(background(), ms).then(() => log.push('slept'))
+    for (let round = 0; round < 20; round++) await microtask()
+    log.push('microtasks')
+    await sleeping
+    expect(log).toEqual(['microtasks', 'slept'])
+  })
+
+  it('of Infinity never resolves, and starts no timer', async () => {
+    vi.useFakeTimers()
+    const [ctx, cancel] = withCancel(background())
+    const sleeping = outcome(sleep(ctx, Infinity))
+    expect(vi.getTimerCount()).toBe(0)
+    await vi.advanceTimersByTimeAsync(2 ** 40)
+    expect(sleeping.settled).toBe(false)
+    cancel()
+    await microtask()
+    await microtask()
+    expect(sleeping.error).toBe(ctx.err)
+  })
+
+  it('may be longer than platform timers can', async () => {
+    const clock = fakeClock()
+    const sleeping = outcome(sleep(clock.root, 2 ** 40))
+    await clock.advance(2 ** 40 - 1)
+    expect(sleeping.settled).toBe(false)
+    await clock.advance(1)
+    expect(sleeping.settled).toBe(true)
+  })
+
+  it('that is over at the deadline of its context has come too late', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    const sleeping = outcome(sleep(ctx, 10))
+    await clock.advance(10)
+    expect(isDeadlineExceeded(sleeping.error)).toBe(true)
+  })
+
+  it('that is over just as its context ends has come too late', async () => {
+    const clock = fakeClock()
+    const [ctx, cancel] = withCancel(clock.root)
+    const sleeping = outcome(sleep(ctx, 10))
+    const [other] = withTimeout(clock.root, 10)
+    other.signal.addEventListener('abort', () => cancel('just now'))
+    await clock.advance(10)
+    expect(sleeping).toEqual({ settled: true, error: ctx.err })
+  })
+
+  it('wakes 100,000 at once, in the order in which they fell asleep', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 60_000)
+    const woken: number[] = []
+    for (let index = 0; index < 100_000; index++) void sleep(ctx, 10).then(() => woken.push(index))
+    await clock.advance(10)
+    expect(woken).toHaveLength(100_000)
+    expect(woken.every((number, index) => number === index)).toBe(true)
+  })
+
+  it('leaves no listener and no timer behind when it is over', async () => {
+    vi.useFakeTimers()
+    const controller = new AbortController()
+    const listeners = countListeners(controller.signal)
+    const sleeping = sleep(controller, 5_000)
+    expect(listeners()).toBe(1)
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(5_000)
+    await sleeping
+    expect(listeners()).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('shares one platform timer with all others', async () => {
+    vi.useFakeTimers()
+    const [ctx, cancel] = withCancel(background())
+    const sleeping = Array.from({ length: 1_000 }, (_, index) => sleep(ctx, 1_000 + index).catch(() => 'ended'))
+    expect(vi.getTimerCount()).toBe(1)
+    cancel()
+    expect(new Set(await Promise.all(sleeping))).toEqual(new Set(['ended']))
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each<[shown: string, ms: unknown]>([
+    ['NaN', Number.NaN],
+    ['"5"', '5'],
+    ['undefined', undefined],
+    ['null', null],
+  ])('rejects with a TypeError for %s, and leaves nothing behind', async (shown, ms) => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const message = `rescind: ms must be a number of milliseconds, got ${shown}`
+    await expect(sleep({ signal }, wrong(ms))).rejects.toThrow(new TypeError(message))
+    expect(listeners()).toBe(0)
+  })
+
+  it('rejects with a TypeError without a context', async () => {
+    const message = 'rescind: ctx must be a context, got undefined'
+    await expect(sleep(wrong(undefined), 5)).rejects.toThrow(new TypeError(message))
+  })
+})
+
+describe('until', () => {
+  it('resolves as a promise does, or with what a function returns or promises', async () => {
+    const ctx = background()
+    await expect(until(ctx, Promise.resolve('promised'))).resolves.toBe('promised')
+    await expect(until(ctx, () => 'returned')).resolves.toBe('returned')
+    await expect(until(ctx, async () => 'promised')).resolves.toBe('promised')
+    await expect(until(ctx, () => undefined)).resolves.toBeUndefined()
+  })
+
+  it('takes what is only like a promise', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable -- this is what the test is about
+    const thenable = { then: (resolve: (value: string) => void) => resolve('then') }
+    await expect(until(background(), wrong<PromiseLike<string>>(thenable))).resolves.toBe('then')
+    const callable = Object.assign(() => 'called', thenable)
+    await expect(until(background(), wrong<PromiseLike<string>>(callable))).resolves.toBe('then')
+  })
+
+  it('gives the function its context', async () => {
+    const [ctx] = withCancel(background())
+    await expect(until(ctx, (inner) => inner)).resolves.toBe(ctx)
+    const controller = new AbortController()
+    const inner = await until(controller, (context) => context)
+    controller.abort('why')
+    expect(cause(inner)).toBe('why')
+  })
+
+  it('rejects as the work does while the context lives, whatever that is', async () => {
+    const ctx = background()
+    const error = new Error('failed')
+    await expect(until(ctx, Promise.reject(error))).rejects.toBe(error)
+    await expect(until(ctx, () => Promise.reject(error))).rejects.toBe(error)
+    await expect(until(ctx, () => Promise.reject())).rejects.toBeUndefined()
+    const aborted = new DOMException('somebody else', 'AbortError')
+    await expect(until(ctx, () => Promise.reject(aborted))).rejects.toBe(aborted)
+  })
+
+  it('rejects with what the function throws', async () => {
+    const error = new Error('thrown')
+    const [ctx] = withCancel(background())
+    await expect(
+      until(ctx, () => {
+        throw error
+      }),
+    ).rejects.toBe(error)
+  })
+
+  it('does not call the function if the context has ended', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    const fn = vi.fn<() => void>()
+    await expect(until(ctx, fn)).rejects.toBe(ctx.err)
+    expect(fn).not.toHaveBeenCalled()
+  })
+
+  it('rejects with the err of a context that has ended, though the promise is fulfilled', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    await expect(until(ctx, Promise.resolve('late'))).rejects.toBe(ctx.err)
+  })
+
+  it.each<[what: string, settle: (resolve: (value: string) => void, reject: (error: Error) => void) => void]>([
+    ['result', (resolve) => resolve('late')],
+    ['rejection', (_, reject) => reject(new Error('late'))],
+  ])('drops a %s that comes too late', async (_, settle) => {
+    const [ctx, cancel] = withCancel(background())
+    const finishing: (() => void)[] = []
+    const work = new Promise<string>((resolve, reject) => finishing.push(() => settle(resolve, reject)))
+    const waiting = [outcome(until(ctx, work)), outcome(until(ctx, () => work))]
+    cancel('why')
+    finishing[0]?.()
+    await task()
+    expect(waiting.map(({ error }) => error)).toEqual([ctx.err, ctx.err])
+    await expect(until(ctx, work)).rejects.toBe(ctx.err)
+  })
+
+  it('drops the rejection of a promise under a context that has ended', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    await expect(until(ctx, Promise.reject(new Error('failed')))).rejects.toBe(ctx.err)
+  })
+
+  it('rejects with the err of its context if the function ends that', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const working = until(ctx, () => {
+      cancel('from within')
+      return 'result'
+    })
+    await expect(working).rejects.toBe(ctx.err)
+    expect(cause(ctx)).toBe('from within')
+  })
+
+  it('rejects with the err of its context if the work fails by it', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10, { label: 'query' })
+    const waiting = outcome(until(ctx, abortable))
+    await clock.advance(10)
+    expect(waiting.error).toBe(ctx.err)
+    expect(waiting.error).toMatchObject({ name: 'TimeoutError', label: 'query' })
+  })
+
+  it('leaves no listener behind, however the work settles', async () => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const works = [
+      () => 'returned',
+      () => Promise.reject(new Error('rejected')),
+      () => {
+        throw new Error('thrown')
+      },
+      Promise.resolve('fulfilled'),
+      Promise.reject(new Error('rejected')),
+      {
+        // oxlint-disable-next-line unicorn/no-thenable -- what is only like a promise may do this
+        then() {
+          throw new Error('thrown by then')
+        },
+      },
+    ]
+    for (const work of works) await until({ signal }, wrong<() => void>(work)).catch(() => {})
+    expect(listeners()).toBe(0)
+  })
+
+  it.each<[shown: string, work: unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['5', 5],
+    ['"work"', 'work'],
+    ['[object Object]', {}],
+    // oxlint-disable-next-line unicorn/no-thenable -- looks like a promise and is none
+    ['[object Object]', { then: 5 }],
+  ])('rejects with a TypeError for %s, and leaves nothing behind', async (shown, work) => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const message = `rescind: work must be a promise or a function, got ${shown}`
+    await expect(until({ signal }, wrong<() => void>(work))).rejects.toThrow(new TypeError(message))
+    expect(listeners()).toBe(0)
+  })
+
+  it('rejects with a TypeError without a context, and does not call the function', async () => {
+    const fn = vi.fn<() => void>()
+    const message = 'rescind: ctx must be a context, got null'
+    await expect(until(wrong(null), fn)).rejects.toThrow(new TypeError(message))
+    expect(fn).not.toHaveBeenCalled()
+  })
+})
+
+describe('shield', () => {
+  it('runs the function though the context has ended, with its values and without its end', async () => {
+    const clock = fakeClock(1_000)
+    const user = createKey<string>('user')
+    const [parent, cancel] = withTimeout(withValue(clock.root, user, 'ada'), 10)
+    cancel('why')
+    const state = await shield(parent, 5_000, (ctx) => [ctx.deadline, ctx.err, ctx.signal.aborted, ctx.value(user)])
+    expect(state).toEqual([6_000, undefined, false, 'ada'])
+  })
+
+  it('goes on when the context ends in the middle', async () => {
+    const clock = fakeClock()
+    const [parent, cancel] = withCancel(clock.root)
+    const cleaning = outcome(
+      shield(parent, 5_000, async (ctx) => {
+        await sleep(ctx, 1_000)
+        return ctx.err ?? 'clean'
+      }),
+    )
+    cancel('why')
+    await clock.advance(1_000)
+    expect(cleaning).toEqual({ settled: true, value: 'clean' })
+  })
+
+  it('gives the function no more than ms', async () => {
+    const clock = fakeClock()
+    const [parent, cancel] = withCancel(clock.root)
+    cancel('why')
+    const cleaning = outcome(shield(parent, 100, () => new Promise(() => {})))
+    await clock.advance(99)
+    expect(cleaning.settled).toBe(false)
+    await clock.advance(1)
+    expect(cleaning.error).toMatchObject({ name: 'TimeoutError', label: 'shield', ms: 100 })
+  })
+
+  it.each([0, -1])('does not call the function with %s ms', async (ms) => {
+    const fn = vi.fn<() => void>()
+    await expect(shield(background(), ms, fn)).rejects.toMatchObject({ name: 'TimeoutError', ms })
+    expect(fn).not.toHaveBeenCalled()
+  })
+
+  it('settles as the function does', async () => {
+    const ctx = background()
+    const error = new Error('failed')
+    await expect(shield(ctx, 1_000, () => 'returned')).resolves.toBe('returned')
+    await expect(shield(ctx, 1_000, async () => 'promised')).resolves.toBe('promised')
+    await expect(shield(ctx, 1_000, () => Promise.reject(error))).rejects.toBe(error)
+    const throwing = () => {
+      throw error
+    }
+    await expect(shield(ctx, 1_000, throwing)).rejects.toBe(error)
+  })
+
+  it.each<[how: string, fn: () => unknown]>([
+    ['returned', () => 'done'],
+    ['failed', () => Promise.reject(new Error('failed'))],
+    [
+      'thrown',
+      () => {
+        throw new Error('thrown')
+      },
+    ],
+  ])('ends the context of the function, and its timer, once that has %s', async (_, fn) => {
+    vi.useFakeTimers()
+    let inside: Context | undefined
+    const cleaning = shield(background(), 5_000, (ctx) => {
+      inside = ctx
+      return fn()
+    })
+    expect(inside?.err).toBeUndefined()
+    await cleaning.catch(() => {})
+    expect(inside?.err?.name).toBe('AbortError')
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('leaves no listener on a foreign context', async () => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const counts: number[] = []
+    await shield({ signal }, 5_000, (ctx) => {
+      afterFunc(ctx, () => {})
+      counts.push(listeners())
+    })
+    expect([...counts, listeners()]).toEqual([0, 0])
+  })
+
+  it.each<[shown: string, ms: unknown]>([
+    ['NaN', Number.NaN],
+    ['Infinity', Infinity],
+    ['"5"', '5'],
+    ['undefined', undefined],
+  ])('rejects with a TypeError for %s ms: clean-up is always bounded', async (shown, ms) => {
+    const fn = vi.fn<() => void>()
+    const message = `rescind: ms must be a finite number of milliseconds, got ${shown}`
+    await expect(shield(background(), wrong(ms), fn)).rejects.toThrow(new TypeError(message))
+    expect(fn).not.toHaveBeenCalled()
+  })
+
+  it('rejects with a TypeError without a context or a function', async () => {
+    const fn = vi.fn<() => void>()
+    await expect(shield(wrong(undefined), 5, fn)).rejects.toThrow(
+      new TypeError('rescind: ctx must be a context, got undefined'),
+    )
+    await expect(shield(background(), 5, wrong<() => void>('fn'))).rejects.toThrow(
+      new TypeError('rescind: fn must be a function, got "fn"'),
+    )
+    expect(fn).not.toHaveBeenCalled()
+  })
+})
+
+describe('pause', () => {
+  it('lets the event loop have a turn', async () => {
+    const log: string[] = []
+    const { port1, port2 } = new MessageChannel()
+    const message = new Promise<void>((resolve) => {
+      port1.onmessage = () => {
+        log.push('message')
+        port1.close()
+        resolve()
+      }
+    })
+    port2.postMessage(undefined)
+    // Not much is left waiting here but the message.
+    for (let step = 0; step < 20; step++) await pause(background())
+    expect(log).toEqual(['message'])
+    await message
+  })
+
+  it('is no microtask', async () => {
+    const log: string[] = []
+    const pausing = pause(background()).then(() => log.push('paused'))
+    for (let round = 0; round < 20; round++) await microtask()
+    log.push('microtasks')
+    await pausing
+    expect(log).toEqual(['microtasks', 'paused'])
+  })
+
+  it('rejects if the context has ended, before or meanwhile', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const pausing = outcome(pause(ctx))
+    cancel('meanwhile')
+    await task()
+    await task()
+    expect(pausing.error).toBe(ctx.err)
+    await expect(pause(ctx)).rejects.toBe(ctx.err)
+  })
+
+  it('does not take a turn if the context has ended', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('before')
+    const pausing = outcome(pause(ctx))
+    for (let round = 0; round < 5; round++) await microtask()
+    expect(pausing).toEqual({ settled: true, error: ctx.err })
+  })
+
+  it('leaves no port open', async () => {
+    let open = 0
+    vi.stubGlobal('scheduler', undefined)
+    vi.stubGlobal('setImmediate', undefined)
+    vi.stubGlobal(
+      'MessageChannel',
+      class extends MessageChannel {
+        constructor() {
+          super()
+          open++
+          const { port1 } = this
+          const { close } = port1
+          port1.close = () => (open--, close.call(port1))
+        }
+      },
+    )
+    await pause(background())
+    expect(open).toBe(0)
+  })
+
+  it('stops a computation at its deadline', async () => {
+    const [ctx] = withTimeout(background(), 5)
+    let steps = 0
+    const compute = async () => {
+      for (;;) {
+        steps++
+        await pause(ctx)
+      }
+    }
+    await expect(compute()).rejects.toThrow('context deadline exceeded')
+    expect(steps).toBeGreaterThan(1)
+  })
+
+  it('uses scheduler.yield where there is one, but not for ever: it starves all the others', async () => {
+    const scheduler = { yields: 0, yield: () => (scheduler.yields++, Promise.resolve()) }
+    vi.stubGlobal('scheduler', scheduler)
+    for (let step = 0; step < 10; step++) await pause(background())
+    expect(scheduler.yields).toBe(5)
+  })
+
+  it.each([
+    ['setImmediate', { scheduler: undefined, setImmediate: (fn: () => void) => setTimeout(fn) }],
+    ['nothing of the kind', { scheduler: undefined, setImmediate: undefined }],
+    ['a scheduler that cannot yield', { scheduler: {}, setImmediate: undefined }],
+  ])('does it with %s too', async (_, globals) => {
+    for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
+    const log: string[] = []
+    const pausing = pause(background()).then(() => log.push('paused'))
+    for (let round = 0; round < 20; round++) await microtask()
+    log.push('microtasks')
+    await pausing
+    expect(log).toEqual(['microtasks', 'paused'])
+  })
+
+  it('reads a foreign context, and puts no listener on it', async () => {
+    const controller = new AbortController()
+    const listeners = countListeners(controller.signal)
+    const pausing = outcome(pause(controller))
+    expect(listeners()).toBe(0)
+    controller.abort('why')
+    await task()
+    await task()
+    expect(pausing.error).toMatchObject({ name: 'AbortError', cause: 'why' })
+  })
+
+  it('rejects with a TypeError without a context', async () => {
+    const message = 'rescind: ctx must be a context, got undefined'
+    await expect(pause(wrong(undefined))).rejects.toThrow(new TypeError(message))
+  })
+})

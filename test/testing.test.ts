@@ -1,0 +1,162 @@
+/** The clock for tests: time that moves when it is told to, and otherwise is like any other. */
+
+import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withDeadline, withTimeout } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { block, task } from './support.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('fakeClock', () => {
+  it('starts at 0, or at the time given', () => {
+    expect(fakeClock().at).toBe(0)
+    expect(fakeClock(1_000).at).toBe(1_000)
+    expect(fakeClock(new Date(1_000)).at).toBe(1_000)
+    expect(fakeClock(-5.5).at).toBe(-5.5)
+  })
+
+  it('has a root like background', () => {
+    const { root } = fakeClock()
+    expect(root).not.toBe(background())
+    expect(String(root)).toBe('background')
+    expect(root.err).toBeUndefined()
+    expect(root.deadline).toBeUndefined()
+    expect(root.signal.aborted).toBe(false)
+  })
+
+  it('stands still by itself', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 1)
+    block(3)
+    await task()
+    expect(ctx.err).toBeUndefined()
+    expect(clock.at).toBe(0)
+  })
+
+  it('is for all that is derived from its root, and for nothing else', async () => {
+    const one = fakeClock(1_000)
+    const other = fakeClock(2_000)
+    const [ours] = withTimeout(withCancel(one.root)[0], 10)
+    const [theirs] = withTimeout(other.root, 10)
+    const [real] = withTimeout(background(), 60_000)
+    expect([ours.deadline, theirs.deadline]).toEqual([1_010, 2_010])
+    await one.advance(10)
+    expect([ours, theirs, real].map(({ err }) => err?.name)).toEqual(['TimeoutError', undefined, undefined])
+    expect([one.at, other.at]).toEqual([1_010, 2_000])
+  })
+
+  it('lets everything fall due in order, each at its own time', async () => {
+    const clock = fakeClock()
+    const log: string[] = []
+    for (const ms of [30, 10, 20, 10]) {
+      const [ctx] = withTimeout(clock.root, ms)
+      afterFunc(ctx, () => log.push(`${ms} at ${clock.at}`))
+    }
+    await clock.advance(29)
+    expect(log).toEqual(['10 at 10', '10 at 10', '20 at 20'])
+    expect(clock.at).toBe(29)
+    await clock.advance(1)
+    expect(log.at(-1)).toBe('30 at 30')
+  })
+
+  it('gives what waits its turn before time moves on', async () => {
+    const clock = fakeClock()
+    const log: string[] = []
+    const work = async () => {
+      for (const round of [1, 2, 3]) {
+        await sleep(clock.root, 10)
+        log.push(`round ${round} at ${clock.at}`)
+      }
+    }
+    const [ctx] = withTimeout(clock.root, 25)
+    afterFunc(ctx, () => log.push(`timeout at ${clock.at}`))
+    const working = work()
+    await clock.advance(100)
+    await working
+    expect(log).toEqual(['round 1 at 10', 'round 2 at 20', 'timeout at 25', 'round 3 at 30'])
+  })
+
+  it('lets fall due what is made on the way', async () => {
+    const clock = fakeClock()
+    const log: string[] = []
+    const [ctx] = withTimeout(clock.root, 10)
+    afterFunc(ctx, () => {
+      const [next] = withTimeout(clock.root, 5)
+      afterFunc(next, () => log.push(`next at ${clock.at}`))
+    })
+    await clock.advance(15)
+    expect(log).toEqual(['next at 15'])
+  })
+
+  it('lets a chain of promises through before it moves', async () => {
+    const clock = fakeClock()
+    const log: number[] = []
+    const chain = async () => {
+      for (let step = 0; step < 20; step++) await undefined
+      const [ctx] = withTimeout(clock.root, 10)
+      afterFunc(ctx, () => log.push(clock.at))
+    }
+    void chain()
+    await clock.advance(10)
+    expect(log).toEqual([10])
+  })
+
+  it('may be moved by nothing', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 1)
+    await clock.advance(0)
+    expect(clock.at).toBe(0)
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('never goes back, even if it is told to move twice at once', async () => {
+    const clock = fakeClock()
+    const seen: number[] = []
+    const moves = [100, 10].map((ms) => clock.advance(ms).then(() => seen.push(clock.at)))
+    const [ctx] = withTimeout(clock.root, 50)
+    afterFunc(ctx, () => seen.push(clock.at))
+    await Promise.all(moves)
+    expect(seen).toEqual([50, 50, 100])
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    const [next] = withDeadline(clock.root, clock.at)
+    expect(isDeadlineExceeded(next.err)).toBe(true)
+  })
+
+  it('works under fake timers, and needs none of them', async () => {
+    vi.useFakeTimers()
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 10)
+    expect(vi.getTimerCount()).toBe(0)
+    await clock.advance(10)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    ['NaN', Number.NaN],
+    ['Infinity', Infinity],
+    ['"now"', 'now'],
+    ['null', null],
+    ['Invalid Date', new Date('soon')],
+  ])('throws a TypeError if it should start at %s', (shown, at) => {
+    expect(() => fakeClock(at as number)).toThrow(TypeError)
+    expect(() => fakeClock(at as number)).toThrow(/^rescind: at must be/)
+    expect(() => fakeClock(at as number)).toThrow(`got ${shown}`)
+  })
+
+  it.each([
+    ['-1', -1],
+    ['NaN', Number.NaN],
+    ['Infinity', Infinity],
+    ['"5"', '5'],
+    ['undefined', undefined],
+  ])('rejects with a TypeError if it should move by %s, and stands still', async (shown, ms) => {
+    const clock = fakeClock()
+    await expect(clock.advance(ms as number)).rejects.toThrow(TypeError)
+    await expect(clock.advance(ms as number)).rejects.toThrow(/^rescind: ms must be/)
+    await expect(clock.advance(ms as number)).rejects.toThrow(`got ${shown}`)
+    expect(clock.at).toBe(0)
+  })
+})

@@ -1,0 +1,523 @@
+/**
+ * Deadlines on the platform's time: honest when read, few platform timers, and deaf to the wall clock. Page events come
+ * from the real document where there is one; only `hidden` is ours.
+ */
+
+import {
+  afterFunc,
+  background,
+  cause,
+  DeadlineExceededError,
+  disarm,
+  isDeadlineExceeded,
+  withCancel,
+  withDeadline,
+  withTimeout,
+} from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import * as fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { block, microtask } from './support.ts'
+
+/** What the deadlines of a test are derived from, so that none of them outlives it. */
+let root: Context
+let cancelRoot: Cancel
+
+beforeEach(() => {
+  ;[root, cancelRoot] = withCancel(background())
+})
+
+afterEach(async () => {
+  cancelRoot()
+  await microtask()
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
+
+const ended = (ctx: Context) => new Promise<void>((resolve) => void afterFunc(ctx, resolve))
+
+describe('a deadline on real time', () => {
+  it('fires by itself', async () => {
+    const [ctx] = withTimeout(root, 5)
+    const { signal } = ctx
+    await ended(ctx)
+    expect(signal.aborted).toBe(true)
+    expect(signal.reason).toBeInstanceOf(DeadlineExceededError)
+  })
+
+  it('does not fire before its time', async () => {
+    const start = performance.now()
+    const [ctx] = withTimeout(root, 5)
+    await ended(ctx)
+    expect(performance.now() - start).toBeGreaterThanOrEqual(5)
+  })
+
+  const reads: [name: string, read: (ctx: Context, stop: () => boolean) => unknown, expected: unknown][] = [
+    ['err', (ctx) => ctx.err?.name, 'TimeoutError'],
+    ['signal', (ctx) => ctx.signal.aborted, true],
+    ['cause', (ctx) => cause(ctx), 'slow'],
+    ['the stop of afterFunc', (_, stop) => stop(), false],
+    ['what is derived from it', (ctx) => cause(withCancel(ctx)[0]), 'slow'],
+    ['disarm', (ctx) => (disarm(ctx), ctx.err?.name), 'TimeoutError'],
+  ]
+
+  it.each(reads)('is over for %s as soon as the time is, while the event loop is blocked', (_, read, expected) => {
+    const [ctx] = withTimeout(root, 2, { cause: 'slow' })
+    const stop = afterFunc(ctx, () => {})
+    block(3)
+    expect(read(ctx, stop)).toBe(expected)
+  })
+
+  it('is over for throwIfDone and for everything below while the event loop is blocked', () => {
+    const [ctx] = withTimeout(root, 2)
+    const [child] = withCancel(ctx)
+    const log: string[] = []
+    child.signal.addEventListener('abort', () => log.push('child'))
+    block(3)
+    expect(() => child.throwIfDone()).toThrow('context deadline exceeded')
+    expect(log).toEqual(['child'])
+    expect(child.err).toBe(ctx.err)
+  })
+
+  it('beats what is derived after it, while the event loop is blocked', () => {
+    const [parent] = withTimeout(root, 2, { cause: 'parent' })
+    block(3)
+    expect(cause(withTimeout(parent, 0, { cause: 'child' })[0])).toBe('parent')
+  })
+
+  it('is over for a cancel that comes after it', () => {
+    const [ctx, cancel] = withTimeout(root, 2)
+    void ctx.signal
+    block(3)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    cancel('too late')
+    expect(cause(ctx)).toBe(ctx.err)
+  })
+})
+
+describe('a deadline', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+
+  it('follows fake timers', async () => {
+    const [ctx] = withTimeout(root, 5_000)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(4_999)
+    expect(signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signal.aborted).toBe(true)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('is in epoch milliseconds', () => {
+    vi.setSystemTime(1_000)
+    const [ctx, cancel] = withTimeout(root, 5_000)
+    expect(ctx.deadline).toBe(6_000)
+    expect(withDeadline(root, 500)[0].err?.name).toBe('TimeoutError')
+    cancel()
+  })
+
+  it.each([-3_600_000, 3_600_000])('does not move with a step of the wall clock by %s ms', async (step) => {
+    const [timeout] = withTimeout(root, 5_000)
+    const [deadline] = withDeadline(root, Date.now() + 5_000)
+    vi.setSystemTime(Date.now() + step)
+    expect([timeout.err, deadline.err]).toEqual([undefined, undefined])
+    await vi.advanceTimersByTimeAsync(4_999)
+    expect([timeout.err, deadline.err]).toEqual([undefined, undefined])
+    await vi.advanceTimersByTimeAsync(1)
+    expect([timeout.err?.name, deadline.err?.name]).toEqual(['TimeoutError', 'TimeoutError'])
+  })
+
+  it.each([0x7fff_ffff, 0x8000_0000, 0x1_0000_0000, 10 * 0x7fff_ffff])('may be %s ms away', async (ms) => {
+    const setTimeout = vi.spyOn(globalThis, 'setTimeout')
+    const [ctx] = withTimeout(root, ms)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(ms - 1)
+    expect(signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signal.aborted).toBe(true)
+    for (const [, delay] of setTimeout.mock.calls) expect(delay).toBeLessThanOrEqual(0x7fff_ffff)
+  })
+
+  it('does not end because a platform timer fires too early', async () => {
+    const armed: (() => void)[] = []
+    vi.stubGlobal('setTimeout', (fire: () => void) => armed.push(fire))
+    const [ctx] = withTimeout(root, 5_000)
+    expect(armed).toHaveLength(1)
+    armed.shift()?.()
+    expect(ctx.err).toBeUndefined()
+    expect(armed).toHaveLength(1)
+    vi.advanceTimersByTime(5_000)
+    const { length } = armed
+    expect(length).toBe(1)
+    const listener = vi.fn<() => void>()
+    ctx.signal.addEventListener('abort', listener)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    armed.shift()?.()
+    expect(armed).toHaveLength(0)
+  })
+
+  it("later than the parent's starts no platform timer, nor does one that has passed or never comes", () => {
+    const setTimeout = vi.spyOn(globalThis, 'setTimeout')
+    const [parent, cancel] = withTimeout(root, 5_000)
+    expect(setTimeout).toHaveBeenCalledTimes(1)
+    withTimeout(parent, 5_000)
+    withTimeout(parent, 6_000)
+    withDeadline(parent, Date.now() + 6_000)
+    withTimeout(root, Infinity)
+    withDeadline(root, Infinity)
+    withTimeout(root, 0)
+    withTimeout(root, -1)
+    expect(setTimeout).toHaveBeenCalledTimes(1)
+    cancel()
+  })
+
+  it('under a parent that has ended starts no platform timer', () => {
+    const [parent, cancel] = withCancel(root)
+    cancel()
+    withTimeout(parent, 5_000)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each<[order: string, ms: (index: number) => number]>([
+    ['one after the other', (index) => 1_000 + index],
+    ['one before the other', (index) => 20_000 - index],
+    ['all at the same time', () => 1_000],
+    ['here and there', (index) => 1_000 + ((index * 7_919) % 10_007)],
+  ])('shares one platform timer with 10,000 others, due %s', (_, ms) => {
+    const contexts = Array.from({ length: 10_000 }, (_, index) => withTimeout(root, ms(index)))
+    expect(vi.getTimerCount()).toBe(1)
+    for (const [, cancel] of contexts.slice(0, 5_000)) cancel()
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(20_000)
+    for (const [index, [ctx]] of contexts.entries()) expect(isDeadlineExceeded(ctx.err)).toBe(index >= 5_000)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('leaves no platform timer when none is pending any more', async () => {
+    const [, cancel] = withTimeout(root, 5_000)
+    const [disarmed] = withTimeout(root, 6_000)
+    const [parent, cancelParent] = withCancel(root)
+    withTimeout(withCancel(parent)[0], 7_000)
+    expect(vi.getTimerCount()).toBe(1)
+    cancel()
+    disarm(disarmed)
+    cancelParent()
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('leaves no platform timer after a loop of short-lived ones, and the next one is on time', async () => {
+    for (let round = 0; round < 1_000; round++) withTimeout(root, 5_000)[1]()
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+    for (let round = 0; round < 10; round++) withTimeout(root, 5_000 - round)[1]()
+    const [ctx] = withTimeout(root, 10)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(10)
+    expect(signal.aborted).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is on time though a sooner one was canceled, and though a later one was there first', async () => {
+    const [later] = withTimeout(root, 9_000)
+    const [, cancel] = withTimeout(root, 3_000)
+    const [ctx] = withTimeout(root, 5_000)
+    cancel()
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(signal.aborted).toBe(true)
+    expect(later.err).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(later.err?.name).toBe('TimeoutError')
+  })
+
+  it('on a clock of its own needs no platform timer', () => {
+    withTimeout(fakeClock().root, 5_000)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('fake timers that come and go', () => {
+  it('are followed while a deadline on real time is pending', async () => {
+    const [real, cancel] = withTimeout(root, 30_000)
+    const [sooner, cancelSooner] = withTimeout(root, 1_000)
+    vi.useFakeTimers()
+    // In any case later than what is pending, however fake timers count.
+    const ms = performance.now() + 10_000_000
+    const [ctx] = withTimeout(root, ms)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(ms)
+    expect(signal.aborted).toBe(true)
+    vi.useRealTimers()
+    cancel()
+    cancelSooner()
+    expect([real.err, sooner.err]).not.toContain(undefined)
+  })
+
+  it('are followed by a deadline that is sooner than those pending on real time', async () => {
+    const [, cancel] = withTimeout(root, 10_000_000)
+    vi.useFakeTimers()
+    const [ctx] = withTimeout(root, 5)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(5)
+    expect(signal.aborted).toBe(true)
+    cancel()
+  })
+
+  it('give back a deadline on real time that they have taken over', async () => {
+    const [real] = withTimeout(root, 20)
+    vi.useFakeTimers()
+    const [ctx] = withTimeout(root, 5)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(5)
+    expect(signal.aborted).toBe(true)
+    vi.useRealTimers()
+    await ended(real)
+    expect(isDeadlineExceeded(real.err)).toBe(true)
+  })
+
+  it.each([1, 10_000_000])('do not hold up real time with a deadline of %s ms that they left behind', async (ms) => {
+    vi.useFakeTimers()
+    const [, cancel] = withTimeout(root, ms)
+    vi.useRealTimers()
+    const [ctx] = withTimeout(root, 5)
+    await ended(ctx)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    cancel()
+  })
+
+  it('may come twice', async () => {
+    for (const _ of [1, 2]) {
+      vi.useFakeTimers()
+      const [ctx] = withTimeout(root, 5_000)
+      const { signal } = ctx
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(signal.aborted).toBe(true)
+      withTimeout(root, 1)
+      vi.useRealTimers()
+    }
+  })
+})
+
+describe('many deadlines', () => {
+  it('end by time, then by age, whatever is canceled or disarmed in between', async () => {
+    const deadline = fc.record({
+      ms: fc.integer({ min: 1, max: 40 }),
+      fate: fc.constantFrom('expires', 'expires', 'canceled', 'disarmed'),
+      at: fc.nat({ max: 40 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(deadline, { maxLength: 60, size: 'max' }), async (deadlines) => {
+        const clock = fakeClock()
+        const log: number[] = []
+        const contexts = deadlines.map(({ ms }, index) => {
+          const [ctx, cancel] = withTimeout(clock.root, ms)
+          ctx.signal.addEventListener('abort', () => {
+            if (isDeadlineExceeded(ctx.err)) log.push(index)
+          })
+          return { ctx, cancel }
+        })
+        for (let now = 0; now <= 40; now++) {
+          for (const [index, { fate, at }] of deadlines.entries()) {
+            const context = contexts[index]
+            if (at !== now || !context) continue
+            if (fate === 'canceled') context.cancel()
+            if (fate === 'disarmed') disarm(context.ctx)
+          }
+          await clock.advance(1)
+        }
+        const expected = deadlines
+          .map(({ ms, fate, at }, index) => ({ ms, index, expires: fate === 'expires' || at >= ms }))
+          .filter(({ expires }) => expires)
+          .toSorted((one, other) => one.ms - other.ms || one.index - other.index)
+        expect(log).toEqual(expected.map(({ index }) => index))
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+/** The computer sleeps: the wall clock goes on, `performance.now()` and timers do not. */
+function sleepFor(ms: number): void {
+  vi.setSystemTime(Date.now() + ms)
+}
+
+describe.skipIf(typeof document === 'undefined')('the page', () => {
+  let hidden = false
+
+  beforeEach(() => {
+    hidden = false
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden })
+    vi.useFakeTimers()
+  })
+
+  afterEach(() => {
+    change('visible')
+    Reflect.deleteProperty(document, 'hidden')
+  })
+
+  function change(state: 'hidden' | 'visible'): void {
+    hidden = state === 'hidden'
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+  }
+
+  it('counts the sleep of the computer while it is hidden', async () => {
+    const [ctx] = withTimeout(root, 10_000)
+    const { signal } = ctx
+    change('hidden')
+    sleepFor(8_999)
+    change('visible')
+    expect(signal.aborted).toBe(false)
+    change('hidden')
+    sleepFor(1_001)
+    change('visible')
+    expect(signal.aborted).toBe(true)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    const [later, cancel] = withTimeout(root, 10)
+    expect(later.err).toBeUndefined()
+    cancel()
+  })
+
+  it('does not take for sleep how two clocks differ when they are read, however often', () => {
+    const [ctx] = withTimeout(root, 10_000)
+    change('hidden')
+    for (let sooner = 1; sooner <= 100; sooner++) {
+      sleepFor(999)
+      withTimeout(root, 9_000 - sooner)
+    }
+    change('visible')
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('counts sleep and waking time together', async () => {
+    const [ctx] = withTimeout(root, 10_000)
+    await vi.advanceTimersByTimeAsync(3_000)
+    change('hidden')
+    await vi.advanceTimersByTimeAsync(2_000)
+    sleepFor(4_000)
+    change('visible')
+    await vi.advanceTimersByTimeAsync(999)
+    expect(ctx.err).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(ctx.signal.aborted).toBe(true)
+  })
+
+  it('counts the sleep if it was hidden when the deadline was made', () => {
+    change('hidden')
+    const [ctx, cancel] = withTimeout(root, 10_000)
+    sleepFor(10_000)
+    change('visible')
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    cancel()
+  })
+
+  it('does not count a step of the wall clock while it is visible', () => {
+    const [ctx, cancel] = withTimeout(root, 10_000)
+    sleepFor(3_600_000)
+    change('visible')
+    dispatchEvent(new Event('pageshow'))
+    change('hidden')
+    change('visible')
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('does not count a step of the wall clock though nothing was pending when it was shown again', async () => {
+    const [, cancel] = withTimeout(root, 10_000)
+    change('hidden')
+    cancel()
+    await microtask()
+    change('visible')
+    sleepFor(3_600_000)
+    const [ctx, cancelCtx] = withTimeout(root, 10_000)
+    change('hidden')
+    change('visible')
+    expect(ctx.err).toBeUndefined()
+    cancelCtx()
+  })
+
+  it('does not count a step of the wall clock between two times that it was hidden', async () => {
+    const [, cancel] = withTimeout(root, 10_000)
+    change('hidden')
+    cancel()
+    await microtask()
+    change('visible')
+    sleepFor(3_600_000)
+    change('hidden')
+    const [ctx, cancelCtx] = withTimeout(root, 10_000)
+    change('visible')
+    expect(ctx.err).toBeUndefined()
+    cancelCtx()
+  })
+
+  it('counts the sleep though a timer has fired while it was hidden', async () => {
+    const [sooner] = withTimeout(root, 1_000)
+    const [ctx] = withTimeout(root, 10_000)
+    change('hidden')
+    sleepFor(8_000)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(isDeadlineExceeded(sooner.err)).toBe(true)
+    change('visible')
+    expect(ctx.err).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(ctx.signal.aborted).toBe(true)
+  })
+
+  it('does not go back when the wall clock was set back while it was hidden', async () => {
+    const [ctx] = withTimeout(root, 10_000)
+    change('hidden')
+    sleepFor(-3_600_000)
+    change('visible')
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(ctx.err).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it.each<[event: string, wake: () => void]>([
+    ['visibilitychange', () => change('visible')],
+    ['resume', () => document.dispatchEvent(new Event('resume', { bubbles: true }))],
+    ['pageshow', () => dispatchEvent(new Event('pageshow'))],
+  ])('that wakes with %s ends what is over, though its timers were frozen', (_, wake) => {
+    const [ctx] = withTimeout(root, 10_000)
+    const [later, cancel] = withTimeout(root, 20_000)
+    const { signal } = ctx
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000)
+    expect(signal.aborted).toBe(false)
+    wake()
+    expect(signal.aborted).toBe(true)
+    expect(later.err).toBeUndefined()
+    cancel()
+  })
+
+  it('is listened to only while a deadline is pending', async () => {
+    const listening = new Set<string>()
+    const { addEventListener, removeEventListener } = globalThis
+    vi.stubGlobal('addEventListener', (...args: Parameters<typeof addEventListener>) => {
+      listening.add(args[0])
+      addEventListener(...args)
+    })
+    vi.stubGlobal('removeEventListener', (...args: Parameters<typeof removeEventListener>) => {
+      listening.delete(args[0])
+      removeEventListener(...args)
+    })
+    const [, cancelFirst] = withCancel(root)
+    expect(listening.size).toBe(0)
+    const [ctx, cancel] = withTimeout(root, 10_000)
+    const [expiring] = withTimeout(root, 5_000)
+    expect([...listening].toSorted()).toEqual(['pageshow', 'resume', 'visibilitychange'])
+    cancelFirst()
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(isDeadlineExceeded(expiring.err)).toBe(true)
+    expect([...listening].toSorted()).toEqual(['pageshow', 'resume', 'visibilitychange'])
+    cancel()
+    await microtask()
+    expect(ctx.err?.name).toBe('AbortError')
+    expect(listening.size).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})

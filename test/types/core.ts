@@ -1,0 +1,116 @@
+/**
+ * What the compiler must accept and refuse of the public types. Nothing here runs: `npm run check` is the test, and an
+ * error that does not come is an error.
+ */
+
+import {
+  afterFunc,
+  background,
+  cause,
+  createKey,
+  disarm,
+  group,
+  shield,
+  sleep,
+  until,
+  withCancel,
+  withDeadline,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Cancel, CanceledError, Context, ContextLike, DeadlineExceededError, Group, Key } from 'rescind'
+
+/** Accepts only an argument of exactly the type `Expected`. */
+function exactly<Expected>() {
+  return <Actual>(_: Actual & (Same<Actual, Expected> extends true ? unknown : never)): void => {}
+}
+
+type Same<One, Other> =
+  (<Probe>() => Probe extends One ? 1 : 2) extends <Probe>() => Probe extends Other ? 1 : 2 ? true : false
+
+const root = background()
+const text = createKey<string>('text')
+const [ctx, cancel] = withCancel(root)
+
+// @ts-expect-error -- `exactly` itself: a wider type is not the same
+exactly<string | undefined>()('text')
+
+// Deriving: a labelled pair, from anything with a signal.
+exactly<[ctx: Context, cancel: Cancel]>()(withCancel(root))
+exactly<[ctx: Context, cancel: Cancel]>()(withTimeout(root, 5_000, { label: 'search', cause: 'slow' }))
+exactly<[ctx: Context, cancel: Cancel]>()(withDeadline(root, new Date()))
+exactly<[ctx: Context, cancel: Cancel]>()(withSignal(root, AbortSignal.timeout(5), new AbortController().signal))
+withCancel(new AbortController())
+withCancel(new Request('/'))
+
+// @ts-expect-error -- a parent is not optional
+withCancel()
+// @ts-expect-error -- nor is it null
+withCancel(null)
+// @ts-expect-error -- a bare signal is no context: withSignal is for it
+withCancel(AbortSignal.timeout(5))
+// @ts-expect-error -- a duration is a number
+withTimeout(root, '5s')
+// @ts-expect-error -- a time is a number or a Date
+withDeadline(root, '2030-01-01')
+// @ts-expect-error -- signals, not controllers
+withSignal(root, new AbortController())
+// @ts-expect-error -- only a deadline has a cause in advance
+withCancel(root, { cause: 'none' })
+// @ts-expect-error -- no misspelt option
+withTimeout(root, 5, { lable: 'search' })
+
+// Canceling: with or without a cause, and at the end of a block.
+cancel()
+cancel(new Error('any cause'))
+exactly<Cancel>()(cancel)
+cancel satisfies Disposable
+
+// A context is read, never written.
+exactly<AbortSignal>()(ctx.signal)
+exactly<number | undefined>()(ctx.deadline)
+exactly<CanceledError | DeadlineExceededError | undefined>()(ctx.err)
+exactly<unknown>()(cause(ctx))
+ctx satisfies ContextLike
+// @ts-expect-error -- the signal is the context's own
+ctx.signal = AbortSignal.abort()
+// @ts-expect-error -- ending it is for who holds `cancel`
+ctx.cancel()
+
+// Values: the key knows the type.
+exactly<string | undefined>()(ctx.value(text))
+exactly<Key<number>>()(createKey('count', 0))
+withValue(ctx, text, 'r-17')
+// @ts-expect-error -- a value of another type
+withValue(ctx, text, 17)
+// @ts-expect-error -- a key comes from createKey
+withValue(ctx, 'text', 'r-17')
+// @ts-expect-error -- and so it does when reading
+ctx.value('text')
+// @ts-expect-error -- what only looks like one is none
+ctx.value({ name: 'text', fallback: undefined })
+
+// Work: typed by what it gives.
+exactly<Promise<void>>()(sleep(ctx, 10))
+exactly<Promise<number>>()(until(ctx, Promise.resolve(1)))
+exactly<Promise<number>>()(until(ctx, (inner) => inner.deadline ?? 0))
+exactly<Promise<string>>()(shield(ctx, 100, async () => 'clean'))
+exactly<() => boolean>()(afterFunc(ctx, () => {}))
+exactly<void>()(disarm(ctx))
+// @ts-expect-error -- a value is no work
+until(ctx, 1)
+// @ts-expect-error -- the context comes first
+until(Promise.resolve(1), ctx)
+// @ts-expect-error -- work comes last
+shield(ctx, () => {}, 100)
+
+const tasks: Group = group(ctx, { limit: 2, supervise: true })
+tasks satisfies AsyncDisposable
+exactly<Promise<boolean>>()(tasks.go(({ signal }) => signal.aborted))
+exactly<boolean>()(tasks.tryGo(async () => {}))
+exactly<Promise<void>>()(tasks.wait())
+// @ts-expect-error -- a promise has started already: a group starts its work
+tasks.go(Promise.resolve())
+// @ts-expect-error -- a limit is a number
+group(ctx, { limit: '2' })
