@@ -10,6 +10,7 @@ import type { Cancel, Context } from 'rescind'
 import { Log } from './log.ts'
 import type { Entry } from './log.ts'
 import { withRequest } from './request.ts'
+import { search } from './search.ts'
 import { work } from './work.ts'
 
 export interface Exchange {
@@ -33,6 +34,7 @@ const HEARTBEAT_MS = 15_000
 
 const endpoints: Readonly<Record<string, Endpoint>> = {
   'GET /api/work': work,
+  'GET /api/search': search,
   'POST /api/unwanted': unwanted,
   'GET /api/events': events,
   'GET /api/log': ({ err }, { res, url, log }) => {
@@ -69,9 +71,15 @@ async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Pro
   }
 }
 
-/** A page that works without rescind tells nobody that it gave up. It tells the log, or nothing could be counted. */
+/**
+ * A page that works without rescind tells nobody that it gave up. It tells the log, or nothing could be counted. Its
+ * word may come late, behind what it gave up, so it says since when.
+ */
 function unwanted(_: Context, { res, url, log }: Exchange): void {
-  log.unwanted(url.searchParams.get('id') ?? '', 'nobody waits any more, and the handler is not told')
+  const times = url.searchParams.getAll('at').map(Number)
+  for (const [index, id] of url.searchParams.getAll('id').entries()) {
+    log.unwanted(id, 'nobody waits any more, and the handler is not told', times[index])
+  }
   res.writeHead(204).end()
 }
 

@@ -20,6 +20,8 @@ interface Line {
 export interface Entry {
   readonly id: string
   readonly name: string
+  /** How long the handler works if nothing stops it. */
+  readonly latency: number
   readonly arrived: number
   readonly lines: readonly Line[]
   /** When nobody wanted the answer any more; undefined if that was not so before the handler ended. */
@@ -32,18 +34,21 @@ export interface Entry {
   readonly wasted: { readonly ms: number; readonly bytes: number }
 }
 
-export interface Ending {
-  readonly text: string
-  readonly cause?: string
-  /** The size of the answer. */
-  readonly bytes?: number
-}
-
 const KEPT = 500
+
+interface Sent {
+  /** On the server's clock. */
+  readonly at: number
+  readonly bytes: number
+}
 
 export class Log {
   /** The newest `KEPT` entries, oldest first. */
   readonly #entries = new Map<string, Entry>()
+  /** What was sent for each of them. */
+  readonly #sent = new Map<string, Sent[]>()
+  /** Since when nobody wants the answers to requests that have not come yet. */
+  readonly #early = new Map<string, readonly [text: string, time: number]>()
   readonly #readers = new Set<(entry: Entry) => void>()
 
   /** Those whose id starts with `prefix`. */
@@ -60,35 +65,54 @@ export class Log {
     afterFunc(ctx, () => this.#readers.delete(reader))
   }
 
-  open(id: string, name: string, text: string): void {
+  open(request: Pick<Entry, 'id' | 'name' | 'latency'>, text: string): void {
     const arrived = performance.now()
-    this.#put({ id, name, arrived, lines: [{ at: 0, text }], wasted: { ms: 0, bytes: 0 } })
+    this.#sent.set(request.id, [])
+    this.#put({ ...request, arrived, lines: [{ at: 0, text }], wasted: { ms: 0, bytes: 0 } })
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= KEPT) break
       this.#entries.delete(oldest)
+      this.#sent.delete(oldest)
     }
+    const early = this.#early.get(request.id)
+    this.#early.delete(request.id)
+    if (early !== undefined) this.unwanted(request.id, ...early)
   }
 
-  /** Notes that nobody wants the answer any more. The first word counts, and none does after the handler's end. */
-  unwanted(id: string, text: string): void {
+  /** Notes that something was sent. Tells the readers with the next line. */
+  sent(id: string, bytes: number): void {
+    this.#sent.get(id)?.push({ at: performance.now(), bytes })
+  }
+
+  /**
+   * Notes that nobody wants the answer any more, or has not since `time` on the server's clock. The first word counts,
+   * and none does that speaks of a time after the handler's end.
+   */
+  unwanted(id: string, text: string, time: number = performance.now()): void {
     const entry = this.#entries.get(id)
-    if (entry === undefined || entry.ended !== undefined || entry.unwanted !== undefined) return
-    const at = performance.now() - entry.arrived
-    this.#put({ ...entry, unwanted: at, lines: [...entry.lines, { at, text }] })
+    if (entry === undefined && this.#early.size < KEPT) this.#early.set(id, [text, time])
+    if (entry === undefined || entry.unwanted !== undefined) return
+    const at = Math.max(Math.min(time, performance.now()) - entry.arrived, 0)
+    if (at >= (entry.ended ?? Infinity)) return
+    const lines = [...entry.lines, { at, text }].toSorted((left, right) => left.at - right.at)
+    this.#put(this.#assess({ ...entry, unwanted: at, lines }))
   }
 
-  end(id: string, outcome: HandlerOutcome, { text, cause, bytes = 0 }: Ending): void {
+  /** @param cause why it failed or was stopped */
+  end(id: string, outcome: HandlerOutcome, text: string, cause?: string): void {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
     const at = performance.now() - entry.arrived
-    this.#put({
-      ...entry,
-      ended: at,
-      outcome,
-      ...(cause !== undefined && { cause }),
-      lines: [...entry.lines, { at, text }],
-      wasted: entry.unwanted === undefined ? entry.wasted : { ms: at - entry.unwanted, bytes },
-    })
+    const lines = [...entry.lines, { at, text }]
+    this.#put(this.#assess({ ...entry, ended: at, outcome, ...(cause !== undefined && { cause }), lines }))
+  }
+
+  #assess(entry: Entry): Entry {
+    const { id, arrived, ended, unwanted } = entry
+    if (unwanted === undefined || ended === undefined) return entry
+    const late = this.#sent.get(id)?.filter(({ at }) => at >= arrived + unwanted) ?? []
+    const bytes = late.reduce((sum, { bytes }) => sum + bytes, 0)
+    return { ...entry, wasted: { ms: ended - unwanted, bytes } }
   }
 
   #put(entry: Entry): void {

@@ -1,7 +1,7 @@
 /**
- * The endpoint that takes its time: makes rows for `latency` milliseconds, then answers with all of them, or fails if
- * it was told to. It works under the request's context, so it stops within one row of the client's leaving. With
- * `rescind=off` it works as handlers do that nobody tells: to the end.
+ * Work that takes its time, piece by piece, and answers when all pieces are there, or fails if it was told to. It is
+ * done under the request's context, so it stops within one step of the client's leaving. With `rescind=off` it is
+ * done as by handlers that nobody tells: to the end.
  */
 
 import { cause, sleep, withoutCancel } from 'rescind'
@@ -9,75 +9,106 @@ import type { Context } from 'rescind'
 import type { Exchange } from './api.ts'
 import { clientGone } from './request.ts'
 
-const ROW_MS = 10
+const STEP_MS = 10
 const MAX_LATENCY = 10_000
 
+/** What every request for work says. */
 interface Order {
   readonly id: string
   readonly name: string
+  /** How long it takes, in milliseconds. */
   readonly latency: number
   readonly fails: boolean
   readonly isTold: boolean
 }
 
-/** The rows that are there so far. */
-interface Result {
-  readonly rows: string[]
+/** How the work is done. */
+export interface Job extends Order {
+  /** How many pieces there are. */
   readonly total: number
+  /** What has become of the pieces, in words: `rows made`. */
+  readonly unit: string
+  readonly make: (index: number) => void
+  /** The answer, when all pieces are there; undefined if it was sent already. */
+  readonly body: () => string | undefined
 }
 
-export async function work(requestCtx: Context, { res, url, log }: Exchange): Promise<void> {
+/** Makes rows. With `streams=yes` each of them is sent as soon as it is there. */
+export async function work(requestCtx: Context, exchange: Exchange): Promise<void> {
+  const { res, url, log } = exchange
   const order = orderOf(url.searchParams)
-  if (typeof order === 'string') {
-    res.writeHead(400, { 'content-type': 'text/plain' }).end(order)
-    return
-  }
-  const { id, name, latency, fails, isTold } = order
+  if (typeof order === 'string') return refuse(exchange, order)
+  const isStream = url.searchParams.get('streams') === 'yes'
+  const total = Math.ceil(order.latency / STEP_MS)
+  const rows: string[] = []
+  await perform(requestCtx, exchange, {
+    ...order,
+    total,
+    unit: 'rows made',
+    make(index) {
+      const row = JSON.stringify({ row: index + 1, of: total })
+      if (!isStream) return void rows.push(row)
+      if (index === 0) res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+      res.write(`${row}\n`)
+      log.sent(order.id, row.length + 1)
+    },
+    body: () => (isStream ? undefined : `{"rows":[${rows.join(',')}]}`),
+  })
+}
+
+export async function perform(requestCtx: Context, { res, log }: Exchange, job: Job): Promise<void> {
+  const { id, name, latency, fails, isTold, total, unit } = job
   const ctx = isTold ? requestCtx : withoutCancel(requestCtx)
-  const result: Result = { rows: [], total: Math.ceil(latency / ROW_MS) }
-  log.open(id, name, `arrived: ${latency} ms of work`)
+  let made = 0
+  const progress = () => `${made} of ${total} ${unit}`
+  const answer = (body: string) => {
+    res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
+    log.sent(id, Buffer.byteLength(body))
+  }
+  log.open({ id, name, latency }, `arrived: ${latency} ms of work`)
   res.once('close', () => {
     if (!res.writableEnded) log.unwanted(id, isTold ? 'client gone' : 'client gone, and the handler is not told')
   })
   try {
-    await makeRows(ctx, latency, result)
+    await inSteps(ctx, job, (index) => {
+      job.make(index)
+      made = index + 1
+    })
     if (fails) throw new Error(`${name} failed`)
-    const body = `{"rows":[${result.rows.join(',')}]}`
-    answer(res, body)
-    log.end(id, 'finished', { text: `finished: ${progress(result)}`, bytes: Buffer.byteLength(body) })
+    const body = job.body()
+    if (body === undefined) res.end()
+    else answer(body)
+    log.end(id, 'finished', `finished: ${progress()}`)
   } catch (error) {
     if (ctx.err === undefined) {
       const { message } = error as Error
-      answer(res, JSON.stringify({ error: message }))
-      log.end(id, 'failed', { text: `failed: ${message}`, cause: message })
+      if (res.headersSent) res.destroy()
+      else answer(JSON.stringify({ error: message }))
+      log.end(id, 'failed', `failed: ${message}`, message)
       return
     }
     const reason = cause(ctx)
     const why = reason instanceof Error ? reason.message : String(reason)
-    if (reason !== clientGone) res.writeHead(503).end()
-    log.end(id, 'stopped', { text: `stopped: ${why}, ${progress(result)}`, cause: why })
+    if (res.headersSent) res.destroy()
+    else if (reason !== clientGone) res.writeHead(503).end()
+    log.end(id, 'stopped', `stopped: ${why}, ${progress()}`, why)
   }
 }
 
-async function makeRows(ctx: Context, latency: number, { rows, total }: Result): Promise<void> {
+/** Makes the pieces at an even pace, those that are due at every step. */
+async function inSteps(ctx: Context, { latency, total }: Job, make: Job['make']): Promise<void> {
   const start = performance.now()
-  while (rows.length < total) {
-    const due = Math.min((rows.length + 1) * ROW_MS, latency)
-    await sleep(ctx, start + due - performance.now())
-    rows.push(JSON.stringify({ row: rows.length + 1, of: total, made: Math.round(performance.now() - start) }))
+  let made = 0
+  for (let step = 1; made < total; step++) {
+    const at = Math.min(step * STEP_MS, latency)
+    await sleep(ctx, start + at - performance.now())
+    const due = at < latency ? Math.floor((total * at) / latency) : total
+    while (made < due) make(made++)
   }
-}
-
-function answer(res: Exchange['res'], body: string): void {
-  res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-}
-
-function progress({ rows, total }: Result): string {
-  return `${rows.length} of ${total} rows made`
 }
 
 /** The order, or what is wrong with it. */
-function orderOf(query: URLSearchParams): Order | string {
+export function orderOf(query: URLSearchParams): Order | string {
   const id = query.get('id') ?? ''
   const name = query.get('name') ?? ''
   const latency = Number(query.get('latency') ?? NaN)
@@ -85,4 +116,8 @@ function orderOf(query: URLSearchParams): Order | string {
   if (name === '' || name.length > 40) return 'name must have 1 to 40 characters'
   if (!(latency >= 0 && latency <= MAX_LATENCY)) return `latency must be from 0 to ${MAX_LATENCY} (ms)`
   return { id, name, latency, fails: query.get('fails') === 'yes', isTold: query.get('rescind') !== 'off' }
+}
+
+export function refuse({ res }: Exchange, why: string): void {
+  res.writeHead(400, { 'content-type': 'text/plain' }).end(why)
 }

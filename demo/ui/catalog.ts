@@ -9,7 +9,7 @@ export interface Listed {
   readonly code: {
     readonly with: string
     readonly without: string
-    /** What it imports from `rescind`. */
+    /** What it imports from `rescind` and `rescind/react`. */
     readonly names: readonly string[]
   }
 }
@@ -21,7 +21,8 @@ export const catalog: readonly Listed[] = Object.entries(modules)
   .map(([path, scenario]) => {
     const source = sources[path] ?? ''
     const id = path.replace(/^.*\/(.*)\.tsx$/, '$1')
-    const names = /import \{ (.*) \} from 'rescind'/.exec(source)?.[1]?.split(', ') ?? []
+    const imports = source.matchAll(/^import \{ (.*) \} from 'rescind(?:\/react)?'$/gm)
+    const names = [...imports].flatMap(([, list = '']) => list.split(', '))
     return { id, scenario, code: { with: region(source, 'with'), without: region(source, 'without'), names } }
   })
   .toSorted((left, right) => left.scenario.order - right.scenario.order)

@@ -7,9 +7,8 @@ export function useClock(state: 'running' | 'still'): number {
   const [now, setNow] = useState(() => performance.now())
   useEffect(() => {
     if (state === 'still') return
-    const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
     // Still told how far things are, but not as motion.
-    if (isCalm) {
+    if (isCalm()) {
       const timer = setInterval(() => setNow(performance.now()), 1000)
       return () => clearInterval(timer)
     }
@@ -20,4 +19,9 @@ export function useClock(state: 'running' | 'still'): number {
     return () => cancelAnimationFrame(frame)
   }, [state])
   return now
+}
+
+/** Whether motion is not wanted. */
+export function isCalm(): boolean {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches
 }

@@ -19,13 +19,12 @@ export interface ControlsProps {
 export function Controls({ sliders, settings, rescind, state, onStart, onCancel }: ControlsProps): ReactElement {
   const isRunning = state === 'running'
   useEffect(() => {
-    if (!isRunning) return
     const listener = ({ key }: KeyboardEvent) => {
       if (key === 'Escape') onCancel(new Error('Esc'))
     }
     window.addEventListener('keydown', listener)
     return () => window.removeEventListener('keydown', listener)
-  }, [isRunning, onCancel])
+  }, [onCancel])
 
   return (
     <form className="controls" onSubmit={(event) => event.preventDefault()}>
@@ -57,9 +56,9 @@ export function Controls({ sliders, settings, rescind, state, onStart, onCancel 
 }
 
 function SliderField({ slider, settings }: { slider: Slider; settings: Address['settings'] }) {
-  const { name, label, min, max, step, initial, top } = slider
+  const { name, label, min, max, step, initial, bottom, top } = slider
   const value = settings[name] ?? initial
-  const text = value === max && top !== undefined ? top : milliseconds(value)
+  const text = (value === max ? top : value === min ? bottom : undefined) ?? milliseconds(value)
   return (
     <label className="slider">
       <span>{label}</span>

@@ -12,12 +12,17 @@ export interface LanesProps {
   /** The length of the axis in milliseconds. */
   readonly span: number
   readonly marks: readonly Mark[]
+  /** How many requests there will be at most. */
+  readonly rows: number
 }
 
-export function Lanes({ timeline, now, span, marks }: LanesProps): ReactElement {
+/** More rows than this get a line each. */
+const ROOMY = 3
+
+export function Lanes({ timeline, now, span, marks, rows }: LanesProps): ReactElement {
   const scale: Scale = (ms) => `${Math.min(Math.max((ms / span) * 100, 0), 100)}%`
   return (
-    <div className="lanes">
+    <div className={rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
       <div className="grid" aria-hidden="true">
         {ticksOf(span).map((tick) => (
           <div key={tick} className="tick" style={{ left: scale(tick) }}>
@@ -26,8 +31,12 @@ export function Lanes({ timeline, now, span, marks }: LanesProps): ReactElement 
         ))}
         {marks
           .filter(({ at }) => at <= span)
-          .map(({ at, label }) => (
-            <div key={label} className={at > span * 0.8 ? 'late mark' : 'mark'} style={{ left: scale(at) }}>
+          .map(({ at, label, kind = 'limit' }) => (
+            <div
+              key={`${at} ${label}`}
+              className={`${kind} mark${at > span * 0.8 ? ' late' : ''}`}
+              style={{ left: scale(at) }}
+            >
               <span>{label}</span>
             </div>
           ))}

@@ -19,6 +19,13 @@ export interface LinkState {
 
 const PINGS = 5
 
+let latestOffset = 0
+
+/** The server's time for one of this page's. */
+export function serverTime(time: number): number {
+  return time + latestOffset
+}
+
 /** Begins the ids of all requests of this page. */
 export const pageId: string = `p${Math.random().toString(36).slice(2, 10)}.`
 
@@ -47,7 +54,9 @@ export class Link extends Store<LinkState> {
   async #synchronize(ctx: Context): Promise<void> {
     try {
       const offset = await clockOffset(ctx)
-      if (ctx.err === undefined) this.#patch({ status: 'up', offset })
+      if (ctx.err !== undefined) return
+      latestOffset = offset
+      this.#patch({ status: 'up', offset })
     } catch {
       if (ctx.err === undefined) this.#patch({ status: 'down' })
     }

@@ -2,7 +2,8 @@
 
 import type { ReactElement } from 'react'
 import type { LinkState } from './link.ts'
-import type { Outcome, Run } from './run.ts'
+import type { Note, Outcome, Run } from './run.ts'
+import type { Tally } from './scenario.ts'
 import { Store, useStore } from './store.ts'
 import { timelineOf } from './timeline.ts'
 import type { Timeline } from './timeline.ts'
@@ -10,6 +11,7 @@ import type { Call } from './trace.ts'
 import { bytes, milliseconds } from './units.ts'
 
 const noCalls = new Store<readonly Call[]>([])
+export const noNotes: Store<readonly Note[]> = new Store<readonly Note[]>([])
 const noOutcome = new Store<Outcome | undefined>(undefined)
 
 export type Progress = [timeline: Timeline | undefined, outcome: Outcome | undefined]
@@ -21,14 +23,22 @@ export function useTimeline(run: Run | undefined, link: LinkState): Progress {
   return [run && timelineOf(run, calls, outcome, link), outcome]
 }
 
+/** Beside so many tallies there is no room for the bytes. */
+const ROOM = 2
+
+const NONE: readonly Tally[] = []
+
 interface ResultProps {
   readonly title: string
   readonly run: Run | undefined
   readonly link: LinkState
+  readonly tallies: readonly Tally[] | undefined
 }
 
-export function Result({ title, run, link }: ResultProps): ReactElement {
+export function Result({ title, run, link, tallies = NONE }: ResultProps): ReactElement {
   const [timeline, outcome] = useTimeline(run, link)
+  const calls = useStore(run?.trace ?? noCalls)
+  const notes = useStore(run?.play.notes ?? noNotes)
   const totals = timeline?.totals
   return (
     <section className="panel result" aria-label={title} data-mode={run?.rescind}>
@@ -43,10 +53,18 @@ export function Result({ title, run, link }: ResultProps): ReactElement {
           <dt>of unwanted server work</dt>
           <dd data-total="ms">{totals ? milliseconds(totals.ms) : '–'}</dd>
         </div>
-        <div>
-          <dt>sent to nobody</dt>
-          <dd data-total="bytes">{totals ? bytes(totals.bytes) : '–'}</dd>
-        </div>
+        {tallies.length < ROOM && (
+          <div>
+            <dt>sent to nobody</dt>
+            <dd data-total="bytes">{totals ? bytes(totals.bytes) : '–'}</dd>
+          </div>
+        )}
+        {tallies.map(({ name, label, count }) => (
+          <div key={name}>
+            <dt>{label}</dt>
+            <dd data-total={name}>{run ? count(calls, notes) : '–'}</dd>
+          </div>
+        ))}
       </dl>
     </section>
   )

@@ -1,18 +1,39 @@
-/** One run of a scenario: what it asked of the server, and how it came out on this side. */
+/**
+ * One run of a scenario: what it asked of the server, and how it came out on this side. A scenario that has a scene is
+ * played by its script, or by the user.
+ */
 
-import { isCanceled, isDeadlineExceeded, until } from 'rescind'
+import { isCanceled, isDeadlineExceeded, sleep, until, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import type { Address } from './address.ts'
-import type { Scenario, Settings } from './scenario.ts'
+import type { FunctionScenario, Play, Scenario, SceneScenario, Settings } from './scenario.ts'
 import { Store } from './store.ts'
 import { describe, Trace } from './trace.ts'
 
-export interface Outcome {
+export interface Verdict {
   readonly kind: 'success' | 'failed' | 'deadline' | 'canceled'
   /** What the code got: its result, or the message of its error. */
   readonly text: string
+}
+
+export interface Outcome extends Verdict {
   /** Since the start, in milliseconds. */
   readonly at: number
+}
+
+/** Something that a scene has seen. */
+export interface Note {
+  /** Steps are drawn across the lanes; what was right or wrong on the screen is counted. */
+  readonly kind: 'step' | 'right' | 'wrong'
+  readonly label: string
+  /** Since the start, in milliseconds. */
+  readonly at: number
+}
+
+/** What somebody does in a scene. */
+export interface Act {
+  readonly state: string
+  readonly label?: string | undefined
 }
 
 export interface Run {
@@ -21,30 +42,128 @@ export interface Run {
   readonly settings: Address['settings']
   readonly rescind: Address['rescind']
   readonly trace: Trace
+  readonly play: Play
   /** Undefined while it is under way. */
   readonly outcome: Store<Outcome | undefined>
+  /** Its scene is on the page: the script may begin. */
+  readonly open: () => void
+  /** The user takes over from the script. */
+  readonly act: (act: Act) => void
 }
 
-export function perform(ctx: Context, scenario: Scenario, { settings, rescind }: Address): Run {
+/** After what a user does by hand, time to do more. */
+const PATIENCE_MS = 1000
+
+let takes = 0
+
+/** @param first what the user has begun it with; without, the script plays */
+export function perform(ctx: Context, scenario: Scenario, { settings, rescind }: Address, first?: Act): Run {
+  const started = performance.now()
   const trace = new Trace({ told: rescind === 'on' })
   const outcome = new Store<Outcome | undefined>(undefined)
-  const started = performance.now()
   const settle = (kind: Outcome['kind'], text: string) => {
     outcome.set({ kind, text, at: performance.now() - started })
-    if (rescind === 'off') reportUnwanted(trace)
+    trace.giveUp(() => true)
   }
-  const lab = { ms: reader(settings), url: trace.url.bind(trace) }
-  const result = rescind === 'on' ? scenario.withRescind(ctx, lab) : scenario.withoutRescind(lab)
+  const take = first ? takes : ++takes
+  const play = preparePlay(ctx, scenario, { ms: reader(settings), rescind, trace, started, take })
+  const [scriptCtx, stopScript] = withCancel(ctx, { label: 'script' })
+  const act = ({ state, label }: Act) => {
+    stopScript()
+    play.go(state, label)
+  }
+  if (first) act(first)
+  const isOpen = new Store(false)
+  const result = 'Scene' in scenario ? enact(ctx, scenario, play, { scriptCtx, isOpen }) : execute(ctx, scenario, play)
   // Without rescind, `until` is no more than the page that looks away: nothing it waits for hears of it.
   until(ctx, result).then(
-    () => settle('success', scenario.success),
+    ({ kind, text }) => settle(kind, text),
     (error: unknown) => {
       if (rescind === 'off' && ctx.err !== undefined) settle('canceled', describe(ctx.err).replace('context ', 'wait '))
       else settle(kindOf(error), error instanceof TypeError ? 'no answer from the server' : describe(error))
     },
   )
-  return { started, settings, rescind, trace, outcome }
+  return { started, settings, rescind, trace, play, outcome, open: () => isOpen.set(true), act }
 }
+
+async function execute(ctx: Context, scenario: FunctionScenario, play: Play): Promise<Verdict> {
+  await (play.rescind === 'on' ? scenario.withRescind(ctx, play) : scenario.withoutRescind(play))
+  return { kind: 'success', text: scenario.success }
+}
+
+interface Cue {
+  /** Ends when the user takes over. */
+  readonly scriptCtx: Context
+  readonly isOpen: Store<boolean>
+}
+
+async function enact(ctx: Context, scenario: SceneScenario, play: Play, { scriptCtx, isOpen }: Cue): Promise<Verdict> {
+  const isByHand = () => scriptCtx.err !== undefined && ctx.err === undefined
+  try {
+    await whenever(scriptCtx, [isOpen], isOpen.get)
+    await scenario.script(scriptCtx, play)
+  } catch (error) {
+    if (!isByHand()) throw error
+  }
+  for (;;) {
+    const verdict = await scenario.verdict(ctx, play)
+    const before = [play.state.get(), play.calls.get()]
+    if (!isByHand()) return verdict
+    await sleep(ctx, PATIENCE_MS)
+    if (before[0] === play.state.get() && before[1] === play.calls.get()) return verdict
+  }
+}
+
+interface Setting extends Pick<Play, 'ms' | 'rescind' | 'started' | 'take'> {
+  readonly trace: Trace
+}
+
+function preparePlay(ctx: Context, scenario: Scenario, { ms, rescind, started, take, trace }: Setting): Play {
+  const state = new Store('Scene' in scenario ? scenario.initial : '')
+  const notes = new Store<readonly Note[]>([])
+  const note: Play['note'] = (kind, label) => {
+    notes.set([...notes.get(), { kind, label, at: performance.now() - started }])
+  }
+  return {
+    ctx,
+    started,
+    ms,
+    rescind,
+    take,
+    state,
+    notes,
+    note,
+    calls: trace,
+    url: trace.url.bind(trace),
+    giveUp: trace.giveUp.bind(trace),
+    go(next, label) {
+      if (label !== undefined) note('step', label)
+      state.set(next)
+    },
+    when: (ctx, isOver) => whenever(ctx, [state, notes, trace], isOver),
+  }
+}
+
+/** Resolves when `isOver` holds, which depends on `stores` alone. */
+async function whenever(ctx: Context, stores: readonly Watched[], isOver: () => boolean): Promise<void> {
+  let stops: (() => void)[] = []
+  try {
+    await until(
+      ctx,
+      new Promise<void>((resolve) => {
+        const check = () => {
+          if (isOver()) resolve()
+        }
+        stops = stores.map((store) => store.subscribe(check))
+        check()
+      }),
+    )
+  } finally {
+    for (const stop of stops) stop()
+  }
+}
+
+type Watched = Pick<Store<unknown>, 'subscribe'>
 
 /** Reads the settings by name. */
 export function reader(settings: Address['settings']): Settings {
@@ -58,11 +177,4 @@ export function reader(settings: Address['settings']): Settings {
 function kindOf(error: unknown): Outcome['kind'] {
   if (isDeadlineExceeded(error)) return 'deadline'
   return isCanceled(error) ? 'canceled' : 'failed'
-}
-
-/** Nobody waits for what is still open. The server cannot know; its log has to, to count what is done for nothing. */
-function reportUnwanted(trace: Trace): void {
-  for (const { id, ended } of trace.get()) {
-    if (ended === undefined) void fetch(`/api/unwanted?id=${id}`, { method: 'POST' }).catch(() => {})
-  }
 }

@@ -3,8 +3,11 @@
  * regions `with` and `without` of the file are the code that runs, and that the page shows.
  */
 
-import type { ReactNode } from 'react'
+import type { ReactElement, ReactNode } from 'react'
 import type { Context } from 'rescind'
+import type { Note, Verdict } from './run.ts'
+import type { Store } from './store.ts'
+import type { Call } from './trace.ts'
 
 export interface Slider {
   readonly name: string
@@ -14,7 +17,8 @@ export interface Slider {
   readonly max: number
   readonly step: number
   readonly initial: number
-  /** What the highest value is called where it is more than a number. */
+  /** What the lowest and the highest value are called where they are more than a number. */
+  readonly bottom?: string
   readonly top?: string
 }
 
@@ -25,12 +29,16 @@ export type Settings = (name: string) => number
 export interface Work {
   readonly latency: number
   readonly fails?: boolean
+  /** Sends its rows one by one, as they are made. */
+  readonly streams?: boolean
+  /** Searches for this; `latency` is that of a search that finds a lot. */
+  readonly search?: string
 }
 
 /** What a scenario runs with. */
 export interface Lab {
   readonly ms: Settings
-  /** The address of a piece of work. A request for it appears in the lanes as `name`. */
+  /** The address of a piece of work, for one request. It appears in the lanes as `name`. */
   readonly url: (name: string, work: Work) => string
 }
 
@@ -38,19 +46,74 @@ export interface Lab {
 export interface Mark {
   readonly at: number
   readonly label: string
+  /** What somebody did, and not a limit. */
+  readonly kind?: 'step'
 }
 
-export interface Scenario {
+/** A number beside those that all scenarios have. */
+export interface Tally {
+  readonly name: string
+  readonly label: string
+  readonly count: (calls: readonly Call[], notes: readonly Note[]) => number
+}
+
+interface Common {
   readonly title: string
   /** Where it stands among the others. */
   readonly order: number
   readonly about: ReactNode
   readonly sliders: readonly Slider[]
-  /** What to say when it went well. */
-  readonly success: string
   readonly marks: (ms: Settings) => readonly Mark[]
   /** How long it takes when nothing stops it. */
   readonly span: (ms: Settings) => number
+  /** How many requests there will be at most; 2 if left out. More than 3 get a line each. */
+  readonly rows?: number
+  readonly tallies?: readonly Tally[]
+}
+
+/** A scenario that is a function. */
+export interface FunctionScenario extends Common {
+  /** What to say when it went well. */
+  readonly success: string
   readonly withRescind: (ctx: Context, lab: Lab) => Promise<unknown>
   readonly withoutRescind: (lab: Lab) => Promise<unknown>
 }
+
+/** What a scene plays with. Another run has another one. */
+export interface Play<State extends string = string> extends Lab {
+  /** Ends with the run. */
+  readonly ctx: Context
+  /** On the page's monotonic clock, in milliseconds. */
+  readonly started: number
+  readonly rescind: 'on' | 'off'
+  /** Counts the plays from the start; a run that the user begins by hand goes on in the same take. */
+  readonly take: number
+  readonly state: Store<State>
+  readonly calls: Store<readonly Call[]>
+  readonly notes: Store<readonly Note[]>
+  /** Changes the state; a label is drawn across the lanes. */
+  readonly go: (state: State, label?: string) => void
+  readonly note: (kind: Note['kind'], label: string) => void
+  /** Nobody waits for the answers to these any more. With rescind the server hears of it, without only its log. */
+  readonly giveUp: (isUnwanted: (call: Call) => boolean) => void
+  /** Resolves when `isOver` holds. What it reads is in the stores above. */
+  readonly when: (ctx: Context, isOver: () => boolean) => Promise<void>
+}
+
+export interface SceneProps<State extends string = string> {
+  readonly play: Play<State>
+  /** What the user does by hand. It stops the script. */
+  readonly onAct: Play<State>['go']
+}
+
+/** A scenario that is a part of a page, and somebody who uses it. */
+export interface SceneScenario<State extends string = string> extends Common {
+  readonly initial: State
+  Scene(props: SceneProps<State>): ReactElement
+  /** Uses the page, as a user would. */
+  script(ctx: Context, play: Play<State>): Promise<void>
+  /** Waits until nothing is under way any more, and says how it came out. */
+  verdict(ctx: Context, play: Play<State>): Promise<Verdict>
+}
+
+export type Scenario = FunctionScenario | SceneScenario

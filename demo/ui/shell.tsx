@@ -1,5 +1,6 @@
 /** The page around the scenarios. */
 
+import { useEffect, useRef } from 'react'
 import type { ReactElement } from 'react'
 import { address } from './address.ts'
 import { catalog } from './catalog.ts'
@@ -10,6 +11,13 @@ import { useStore } from './store.ts'
 export function Shell({ link }: { link: Link }): ReactElement {
   const current = useStore(address)
   const { listed } = current
+  const list = useRef<HTMLElement>(null)
+
+  // On a narrow screen the list is one line that scrolls.
+  useEffect(() => {
+    list.current?.querySelector(`[href="#/${listed?.id}"]`)?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [listed])
+
   return (
     <div className="shell">
       <header className="masthead">
@@ -18,7 +26,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
         </a>
         <p>Go’s context for the browser and React. Watch real work stop.</p>
       </header>
-      <nav aria-label="Scenarios">
+      <nav ref={list} aria-label="Scenarios">
         <ul>
           {catalog.map(({ id, scenario }) => (
             <li key={id}>

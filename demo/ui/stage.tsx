@@ -8,7 +8,7 @@ import { useClock } from './clock.ts'
 import { Controls } from './controls.tsx'
 import { Lanes } from './lanes.tsx'
 import type { Link, LinkState } from './link.ts'
-import { Result, ServerLog, useTimeline } from './panels.tsx'
+import { noNotes, Result, ServerLog, useTimeline } from './panels.tsx'
 import { reader } from './run.ts'
 import { Snippet } from './snippet.tsx'
 import { useStore } from './store.ts'
@@ -40,18 +40,22 @@ export interface StageProps {
 
 export function Stage({ listed: { scenario, code }, address, link }: StageProps): ReactElement {
   const linkState = useStore(link)
-  const [{ current, on, off }, start, cancel] = useRun(scenario, address, linkState.status)
+  const [{ current, on, off }, start, cancel, act] = useRun(scenario, address, linkState.status)
   const [timeline = NOTHING, outcome] = useTimeline(current, linkState)
   const isPending = current !== undefined && outcome === undefined
   const clock = useClock(isPending || (!timeline.isOver && linkState.status === 'up') ? 'running' : 'still')
   const now = current === undefined ? 0 : Math.max(clock - current.started, 0)
   const { rescind, settings } = address
   const ms = reader(settings)
-  const marks = scenario.marks(ms)
+  const notes = useStore(current?.play.notes ?? noNotes)
+  const steps = notes.flatMap(({ kind, at, label }) => (kind === 'step' ? [{ kind, at, label }] : []))
+  const marks = [...scenario.marks(ms), ...steps]
 
   useEffect(() => {
     document.title = `${scenario.title} · rescind`
   }, [scenario])
+
+  useEffect(() => current?.open(), [current])
 
   return (
     <main>
@@ -67,16 +71,27 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
           onStart={start}
           onCancel={cancel}
         />
-        <Lanes timeline={timeline} now={now} span={spanOf(scenario.span(ms), timeline, now)} marks={marks} />
+        {'Scene' in scenario && (
+          <div className="scene">
+            {current && <scenario.Scene play={current.play} onAct={(state, label) => act({ state, label })} />}
+          </div>
+        )}
+        <Lanes
+          timeline={timeline}
+          now={now}
+          span={spanOf(scenario.span(ms), timeline, now)}
+          marks={marks}
+          rows={scenario.rows ?? 2}
+        />
         <Summary
           outcome={outcome}
-          progress={current === undefined ? 'nothing has run yet' : progressOf(now, ms('timeout'))}
+          progress={current === undefined ? 'nothing has run yet' : progressOf(now, settings.timeout)}
           waste={timeline.isOver && linkState.status !== 'down' ? wasteOf(timeline) : OPEN[linkState.status]}
         />
       </div>
       <div className="results">
-        <Result title="Without rescind" run={off} link={linkState} />
-        <Result title="With rescind" run={on} link={linkState} />
+        <Result title="Without rescind" run={off} link={linkState} tallies={scenario.tallies} />
+        <Result title="With rescind" run={on} link={linkState} tallies={scenario.tallies} />
       </div>
       <div className="details">
         <ServerLog lines={timeline.log} />
@@ -103,7 +118,8 @@ function Down({ onRetry }: { onRetry: () => void }) {
   )
 }
 
-function progressOf(now: number, timeout: number): string {
+function progressOf(now: number, timeout: number | undefined): string {
+  if (timeout === undefined) return milliseconds(now)
   return `${milliseconds(now)}, deadline in ${milliseconds(Math.max(timeout - now, 0))}`
 }
 

@@ -54,10 +54,10 @@ export function timelineOf(
   const entriesOf = calls.flatMap(({ id }) => entries.get(id) ?? [])
   const arrival = ({ arrived }: Entry) => Math.max(arrived - offset - started, 0)
   return {
-    browser: calls.map((call) => browserBar(call, started, outcome)),
-    server: calls.map(({ id, name, latency }) => {
+    browser: calls.map((call) => browserBar(call, started, entries.get(call.id)?.latency)),
+    server: calls.map(({ id, name, unwanted = Infinity }) => {
       const entry = entries.get(id)
-      return entry === undefined ? absent(id, name) : serverBar(entry, arrival(entry), latency)
+      return entry === undefined ? absent(id, name) : serverBar(entry, arrival(entry), unwanted - started)
     }),
     log: entriesOf
       .flatMap((entry) =>
@@ -77,24 +77,23 @@ export function timelineOf(
     },
     isOver:
       outcome !== undefined &&
-      calls.every(({ ended }) => ended !== undefined) &&
+      calls.every(({ ended, unwanted, isReported }) => ended !== undefined && (unwanted === undefined || isReported)) &&
       entriesOf.every(({ ended }) => ended !== undefined),
   }
 }
 
-function browserBar(call: Call, started: number, outcome: Outcome | undefined): Bar {
-  const { id, name, sent, ended, why } = call
-  const end = ended === undefined ? undefined : ended - started
-  const isLate = outcome !== undefined && (end === undefined || end > outcome.at)
+function browserBar(call: Call, started: number, latency: number | undefined): Bar {
+  const { id, name, sent, ended, outcome, unwanted, why } = call
+  const isCut = outcome === 'canceled'
   return {
     id,
     name,
-    kind: call.outcome === 'answered' ? 'done' : (call.outcome ?? 'running'),
+    kind: outcome === 'answered' ? 'done' : (outcome ?? 'running'),
     start: sent - started,
-    end,
-    planned: call.outcome === 'canceled' ? sent - started + call.latency : undefined,
-    unwanted: isLate && call.outcome !== 'canceled' ? outcome.at : undefined,
-    note: isLate && call.outcome === 'answered' ? `${noteOf(call)}, too late` : (why ?? noteOf(call)),
+    end: ended === undefined ? undefined : ended - started,
+    planned: isCut && latency !== undefined ? sent - started + latency : undefined,
+    unwanted: unwanted === undefined || isCut ? undefined : unwanted - started,
+    note: unwanted !== undefined && outcome === 'answered' ? `${noteOf(call)}, too late` : (why ?? noteOf(call)),
   }
 }
 
@@ -102,9 +101,15 @@ function noteOf({ outcome, bytes: size = 0 }: Call): string {
   return outcome === 'answered' ? `answered, ${bytes(size)}` : 'waiting for the answer'
 }
 
-function serverBar(entry: Entry, start: number, latency: number): Bar {
-  const { id, name, ended, outcome, cause, unwanted, wasted } = entry
-  const isForNothing = outcome === 'finished' && unwanted !== undefined
+/** @param givenUp when the page lost interest: what is under way shows it before the log has heard of it */
+function serverBar(entry: Entry, start: number, givenUp: number): Bar {
+  const { id, name, latency, ended, outcome, cause, wasted } = entry
+  const unwanted =
+    entry.unwanted !== undefined
+      ? start + entry.unwanted
+      : outcome === undefined && givenUp < Infinity
+        ? Math.max(givenUp, start)
+        : undefined
   return {
     id,
     name,
@@ -112,17 +117,17 @@ function serverBar(entry: Entry, start: number, latency: number): Bar {
     start,
     end: ended === undefined ? undefined : start + ended,
     planned: outcome === 'stopped' ? start + latency : undefined,
-    unwanted: unwanted === undefined || outcome === 'stopped' ? undefined : start + unwanted,
+    unwanted: outcome === 'stopped' ? undefined : unwanted,
     note:
       outcome === undefined
         ? unwanted === undefined
           ? 'working'
           : 'working for nobody'
-        : isForNothing
-          ? `finished for nothing: ${milliseconds(wasted.ms)}`
-          : outcome === 'finished'
+        : outcome !== 'finished'
+          ? `${outcome}: ${cause}`
+          : unwanted === undefined
             ? 'finished'
-            : `${outcome}: ${cause}`,
+            : `finished for nothing: ${milliseconds(wasted.ms)}`,
   }
 }
 

@@ -3,7 +3,7 @@
  * notes when a request of a trace was sent and how it ended. The code that is shown runs with it, unaware.
  */
 
-import { pageId } from './link.ts'
+import { pageId, serverTime } from './link.ts'
 import type { Work } from './scenario.ts'
 import { Store } from './store.ts'
 
@@ -12,10 +12,11 @@ export type CallOutcome = 'answered' | 'failed' | 'canceled'
 export interface Call {
   readonly id: string
   readonly name: string
-  /** How long the server was asked to work, in milliseconds. */
-  readonly latency: number
   /** On the page's monotonic clock, in milliseconds. */
   readonly sent: number
+  /** From when on nobody waits for the answer, without rescind; and whether the server's log has been told. */
+  readonly unwanted?: number
+  readonly isReported?: boolean
   readonly ended?: number
   readonly outcome?: CallOutcome
   /** Why it failed or was canceled. */
@@ -26,6 +27,7 @@ export interface Call {
 /** The calls of one run, in the order they were sent. */
 export class Trace extends Store<readonly Call[]> {
   readonly #isTold: boolean
+  #isReporting = false
 
   /** @param told whether the server's handlers work under a context that ends when the client goes */
   constructor({ told }: { told: boolean }) {
@@ -33,54 +35,128 @@ export class Trace extends Store<readonly Call[]> {
     this.#isTold = told
   }
 
-  url(name: string, { latency, fails }: Work): string {
+  url(name: string, { latency, fails, streams, search }: Work): string {
     const id = `${pageId}${++requests}`
-    announced.set(id, { trace: this, name, latency })
+    announced.set(id, { trace: this, name })
     const query = new URLSearchParams({ id, name, latency: String(latency) })
     if (fails) query.set('fails', 'yes')
+    if (streams) query.set('streams', 'yes')
+    if (search !== undefined) query.set('q', search)
     if (!this.#isTold) query.set('rescind', 'off')
-    return `/api/work?${query}`
+    return `/api/${search === undefined ? 'work' : 'search'}?${query}`
   }
 
-  send(call: Pick<Call, 'id' | 'name' | 'latency'>): void {
-    this.set([...this.get(), { ...call, sent: performance.now() }])
+  send(id: string, name: string): void {
+    this.set([...this.get(), { id, name, sent: performance.now() }])
   }
 
+  /** Only the first end counts. */
   end(id: string, outcome: CallOutcome, details: Pick<Call, 'why' | 'bytes'>): void {
-    const ended = performance.now()
+    const call = this.get().find((call) => call.id === id)
+    if (call?.ended === undefined) this.#change(id, { ended: performance.now(), outcome, ...details })
+  }
+
+  /**
+   * Nobody waits for these any more, and without rescind nobody stops them either. The server cannot know; its log has
+   * to, to count what is done for nothing.
+   */
+  giveUp(isUnwanted: (call: Call) => boolean): void {
+    if (this.#isTold) return
+    const unwanted = performance.now()
+    const isNew = (call: Call) => call.ended === undefined && call.unwanted === undefined && isUnwanted(call)
+    const calls = this.get().filter(isNew)
+    for (const { id } of calls) this.#change(id, { unwanted })
+    if (calls.length > 0) void this.#report()
+  }
+
+  /** One report at a time: browsers have few connections to a server, and those belong to what is measured. */
+  async #report(): Promise<void> {
+    if (this.#isReporting) return
+    this.#isReporting = true
+    for (;;) {
+      const open = this.get().filter(({ unwanted, isReported }) => unwanted !== undefined && !isReported)
+      if (open.length === 0) break
+      const query = new URLSearchParams()
+      for (const { id, unwanted = 0 } of open) {
+        query.append('id', id)
+        query.append('at', String(serverTime(unwanted)))
+      }
+      await globalThis.fetch(`/api/unwanted?${query}`, { method: 'POST' }).catch(() => {})
+      for (const { id } of open) this.#change(id, { isReported: true })
+    }
+    this.#isReporting = false
+  }
+
+  #change(id: string, patch: Partial<Call>): void {
     const calls = this.get()
     const index = calls.findIndex((call) => call.id === id)
     const call = calls[index]
-    if (call !== undefined) this.set(calls.with(index, { ...call, ended, outcome, ...details }))
+    if (call !== undefined) this.set(calls.with(index, { ...call, ...patch }))
   }
 }
 
 let requests = 0
 
 /** The addresses given out and not fetched yet, by the id of the request. */
-const announced = new Map<string, { readonly trace: Trace; readonly name: string; readonly latency: number }>()
+const announced = new Map<string, { readonly trace: Trace; readonly name: string }>()
 
-/** The platform's fetch, drawn into the lanes. It resolves when the body is there, so that its end can be drawn too. */
+/** The platform's fetch, drawn into the lanes. */
 export async function fetch(url: string, init: RequestInit = {}): Promise<Response> {
   const id = new URL(url, location.href).searchParams.get('id') ?? ''
   const request = announced.get(id)
   if (request === undefined) return globalThis.fetch(url, init)
-  const { trace, name, latency } = request
+  const { trace, name } = request
   announced.delete(id)
-  trace.send({ id, name, latency })
-  try {
-    const response = await globalThis.fetch(url, init)
-    const body = await response.arrayBuffer()
-    const failure = failureIn(response, body)
-    if (failure === undefined) trace.end(id, 'answered', { bytes: body.byteLength })
-    else trace.end(id, 'failed', { why: failure })
-    return new Response(body, response)
-  } catch (error) {
+  const fail = (error: unknown) => {
     const { signal } = init
     if (signal?.aborted) trace.end(id, 'canceled', { why: describe(signal.reason) })
     else trace.end(id, 'failed', { why: 'no answer from the server' })
-    throw error
+    return error
   }
+  trace.send(id, name)
+  try {
+    const response = await globalThis.fetch(url, init)
+    const end = (head: string, bytes: number) => {
+      const failure = response.ok ? /^\{"error":"(.*)"\}$/.exec(head)?.[1] : `status ${response.status}`
+      if (failure === undefined) trace.end(id, 'answered', { bytes })
+      else trace.end(id, 'failed', { why: failure })
+    }
+    return new Response(response.body && watched(response.body, end, fail), response)
+  } catch (error) {
+    throw fail(error)
+  }
+}
+
+/**
+ * `body`, as it comes, for a reader that reads it to its end or cancels. The server reports a failure of the work at
+ * its head: browsers log every status from 400 on as an error.
+ */
+function watched(
+  body: ReadableStream<Uint8Array>,
+  onEnd: (head: string, bytes: number) => void,
+  onError: (error: unknown) => unknown,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let head = ''
+  let bytes = 0
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (done) {
+          onEnd(head, bytes)
+          controller.close()
+          return
+        }
+        bytes += value.byteLength
+        if (head.length < 200) head += new TextDecoder().decode(value)
+        controller.enqueue(value)
+      } catch (error) {
+        throw onError(error)
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
 }
 
 /** As `fetch`, for an answer in JSON: resolves to its content, rejects when it says that the work failed. */
@@ -91,15 +167,27 @@ export async function call(url: string, init?: RequestInit): Promise<unknown> {
   return answer
 }
 
-/** An error and its cause in words: `context canceled: Esc`. */
-export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+/** Calls `read` with each line of an answer, as it comes. */
+export async function eachLine({ body }: Response, read: (line: string) => void): Promise<void> {
+  const reader = body?.getReader()
+  const decoder = new TextDecoder()
+  let rest = ''
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true }
+    if (done) return
+    const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    lines.forEach(read)
+  }
 }
 
-/** The server reports a failure of the work in the body: browsers log every status from 400 on as an error. */
-function failureIn(response: Response, body: ArrayBuffer): string | undefined {
-  if (!response.ok) return `status ${response.status}`
-  const text = new TextDecoder().decode(body.slice(0, 200))
-  return /^\{"error":"(.*)"\}$/.exec(text)?.[1]
+/** An error and its cause in words: `context canceled: Esc`. A cause with a name says it all: `navigated`. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause, message } = error
+  // What `abort()` says without a reason is another sentence in every engine.
+  if (error instanceof DOMException && error.name === 'AbortError') return 'aborted'
+  if (!(cause instanceof Error)) return message
+  const isNamed = Object.hasOwn(cause, 'name')
+  return isNamed ? cause.name.replaceAll(/\B[A-Z]/g, ' $&').toLowerCase() : `${message}: ${cause.message}`
 }

@@ -1,6 +1,7 @@
 /**
  * Runs a scenario for a component: by itself when the settings have come to rest, and on demand. There is one run at a
- * time: a new one supersedes the last, and what is under way when the component goes is canceled.
+ * time: a new one supersedes the last, and what is under way when the component goes is canceled. What the user does in
+ * a scene belongs to the run that is under way, or begins the next one.
  */
 
 import { useCallback, useEffect, useRef, useState } from 'react'
@@ -9,7 +10,7 @@ import type { Cancel } from 'rescind'
 import type { Address } from './address.ts'
 import type { LinkState } from './link.ts'
 import { perform } from './run.ts'
-import type { Run } from './run.ts'
+import type { Act, Run } from './run.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface Runs {
@@ -28,25 +29,42 @@ export function useRun(
   scenario: Scenario,
   address: Address,
   status: LinkState['status'],
-): [runs: Runs, start: () => void, cancel: (cause: Error) => void] {
+): [runs: Runs, start: () => void, cancel: (cause: Error) => void, act: (act: Act) => void] {
   const [runs, setRuns] = useState(NONE)
   const pending = useRef<Cancel>(undefined)
-  const running = useRef<Cancel>(undefined)
+  const running = useRef<{ readonly run: Run; readonly end: Cancel }>(undefined)
 
-  const cancel = useCallback((cause: Error) => running.current?.(cause), [])
+  const cancel = useCallback((cause: Error) => {
+    const { run, end } = running.current ?? {}
+    if (run?.outcome.get() === undefined) end?.(cause)
+  }, [])
 
-  const start = useCallback(() => {
-    pending.current?.()
-    cancel(new Error('superseded'))
-    const [ctx, cancelRun] = withCancel(background(), { label: scenario.title })
-    running.current = cancelRun
-    const current = perform(ctx, scenario, address)
-    setRuns((last) => ({
-      ...(last.current?.settings === current.settings ? last : NONE),
-      [current.rescind]: current,
-      current,
-    }))
-  }, [scenario, address, cancel])
+  const begin = useCallback(
+    (first?: Act) => {
+      pending.current?.()
+      running.current?.end(new Error('superseded'))
+      const [ctx, end] = withCancel(background(), { label: scenario.title })
+      const current = perform(ctx, scenario, address, first)
+      running.current = { run: current, end }
+      setRuns((last) => ({
+        ...(last.current?.settings === current.settings ? last : NONE),
+        [current.rescind]: current,
+        current,
+      }))
+    },
+    [scenario, address],
+  )
+
+  const start = useCallback(() => begin(), [begin])
+
+  const { current } = runs
+  const act = useCallback(
+    (act: Act) => {
+      if (current?.outcome.get() !== undefined) begin(act)
+      else current?.act(act)
+    },
+    [current, begin],
+  )
 
   useEffect(() => {
     if (status !== 'up') return
@@ -56,7 +74,7 @@ export function useRun(
     return () => cancelPending()
   }, [start, status])
 
-  useEffect(() => () => cancel(new Error('navigated')), [cancel])
+  useEffect(() => () => running.current?.end(new Error('navigated')), [])
 
-  return [runs, start, cancel]
+  return [runs, start, cancel, act]
 }

@@ -3,72 +3,24 @@
  * comes from the server's log, never from the page.
  */
 
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { chromium } from 'playwright'
-import type { Browser, Page } from 'playwright'
+import type { Page } from 'playwright'
+import { afterAll, inject } from 'vitest'
 import type { Entry } from '../../demo/server/log.ts'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
 
-export interface Server extends AsyncDisposable {
-  /** With a slash at the end. */
-  readonly url: string
-}
+/** Where the demo is served, with a slash at the end. */
+export const demoUrl: string = inject('demo')
 
-/** The production server of the built demo. Port 0 is any that is free. */
-export function serveDemo(port = 0): Promise<Server> {
-  return serve(['dist-demo/main.js'], { PORT: String(port) })
-}
-
-/** Vite's dev server, as `npm start` runs it. */
-export function serveDev(): Promise<Server> {
-  return serve(['node_modules/vite/bin/vite.js'], { VITEST: undefined, NODE_ENV: undefined })
-}
-
-async function serve(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Server> {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...env, NO_COLOR: '1', FORCE_COLOR: undefined },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
-  try {
-    return { url: await urlOf(child), [Symbol.asyncDispose]: stop }
-  } catch (error) {
-    await stop()
-    throw error
-  }
-}
-
-function urlOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (chunk) => {
-        output += String(chunk)
-        const url = /http:\/\/localhost:\d+\//.exec(output)?.[0]
-        if (url !== undefined) resolve(url)
-      })
-    }
-    child.on('error', reject)
-    child.on('exit', () => reject(new Error(`The server has ended:\n${output}`)))
-  })
-}
-
-export async function launch(): Promise<Browser> {
-  const executablePath = await findBrowser()
-  return chromium.launch({ args: browserArgs, ...(executablePath !== undefined && { executablePath }) })
-}
+const browser = await chromium.connect(inject('browser'))
+afterAll(() => browser.close())
 
 /** A page of the demo, and what the server's log says of its requests. */
 export interface Visit extends AsyncDisposable {
   readonly page: Page
   /** The entry of the page's newest request called `name`; undefined as long as the server has none. */
   entry(name: string): Promise<Entry | undefined>
+  /** All entries of the page, oldest first. */
+  entries(): Promise<Entry[]>
   /** The ids of what the page has asked of the server so far. */
   readonly requests: readonly string[]
   /** Everything that went to the console as an error or a warning, and every uncaught error. */
@@ -76,7 +28,7 @@ export interface Visit extends AsyncDisposable {
 }
 
 /** @param hash the scenario and its settings: `#/http-timeout?latency=800` */
-export async function visit(browser: Browser, { url }: Server, hash: string): Promise<Visit> {
+export async function visit(hash: string, url: string = demoUrl): Promise<Visit> {
   const page = await browser.newPage({ reducedMotion: 'reduce' })
   const complaints: string[] = []
   const requests: string[] = []
@@ -86,25 +38,38 @@ export async function visit(browser: Browser, { url }: Server, hash: string): Pr
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('request', (request) => {
     const { pathname, searchParams } = new URL(request.url())
-    if (pathname === '/api/work') requests.push(searchParams.get('id') ?? '')
+    if (['/api/work', '/api/search'].includes(pathname)) requests.push(searchParams.get('id') ?? '')
   })
+  const entries = async () => {
+    const response = await fetch(`${url}api/log`)
+    const log = (await response.json()) as Entry[]
+    return log.filter(({ id }) => requests.includes(id))
+  }
   await page.goto(`${url}${hash}`)
   return {
     page,
     requests,
     complaints,
-    async entry(name) {
-      const response = await fetch(`${url}api/log`)
-      const log = (await response.json()) as Entry[]
-      return log.findLast((entry) => entry.name === name && requests.includes(entry.id))
-    },
+    entries,
+    entry: async (name) => (await entries()).findLast((entry) => entry.name === name),
     [Symbol.asyncDispose]: () => page.close(),
   }
 }
 
-/** Waits until the page says that the run came to this. */
-export async function outcome(page: Page, text: string): Promise<void> {
-  await page.locator('.summary .outcome', { hasText: text }).waitFor()
+/** Waits until the page says that the run came to this; to anything at all, if left out. */
+export async function outcome(page: Page, text: string | RegExp = ''): Promise<void> {
+  await page.locator('.summary:not([data-outcome=running]) .outcome', { hasText: text }).waitFor()
+}
+
+/** Waits until the page has counted that. */
+export async function total(
+  page: Page,
+  title: 'Without rescind' | 'With rescind',
+  name: string,
+  count: number,
+): Promise<void> {
+  const result = page.getByRole('region', { name: title })
+  await result.locator(`[data-total=${name}]`, { hasText: new RegExp(`^${count}$`) }).waitFor()
 }
 
 /** For `expect.poll`: what comes at all comes sooner, however busy the machine is. */

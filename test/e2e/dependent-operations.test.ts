@@ -1,28 +1,13 @@
 /** The scenario Dependent operations: the failure of the first halts the second, on the server too. */
 
-import type { Browser } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launch, outcome, patiently, row, serveDemo, visit } from './demo.ts'
-import type { Server } from './demo.ts'
+import { describe, it } from 'vitest'
+import { outcome, patiently, row, visit } from './demo.ts'
 
 const HALTED = { outcome: 'stopped', cause: 'client gone' }
 
-let server: Server
-let browser: Browser
-
-beforeAll(async () => {
-  server = await serveDemo()
-  browser = await launch()
-})
-
-afterAll(async () => {
-  await browser?.close()
-  await server?.[Symbol.asyncDispose]()
-})
-
-describe('Dependent operations', () => {
-  it('halts operation 2 when operation 1 fails', async () => {
-    await using demo = await visit(browser, server, '#/dependent-operations?failure=100&latency=2000&timeout=3000')
+describe.concurrent('Dependent operations', () => {
+  it('halts operation 2 when operation 1 fails', async ({ expect }) => {
+    await using demo = await visit('#/dependent-operations?failure=100&latency=2000&timeout=3000')
     await outcome(demo.page, 'operation 1 failed')
     await expect.poll(() => demo.entry('operation 2'), patiently).toMatchObject(HALTED)
     expect(await demo.entry('operation 1')).toMatchObject({ outcome: 'failed', cause: 'operation 1 failed' })
@@ -35,8 +20,8 @@ describe('Dependent operations', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('halts both at the deadline', async () => {
-    await using demo = await visit(browser, server, '#/dependent-operations?failure=1950&latency=2000&timeout=50')
+  it('halts both at the deadline', async ({ expect }) => {
+    await using demo = await visit('#/dependent-operations?failure=1950&latency=2000&timeout=50')
     await outcome(demo.page, 'context deadline exceeded')
     for (const name of ['operation 1', 'operation 2']) {
       await expect.poll(() => demo.entry(name), patiently).toMatchObject(HALTED)
@@ -44,8 +29,8 @@ describe('Dependent operations', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets both finish when nothing fails', async () => {
-    await using demo = await visit(browser, server, '#/dependent-operations?failure=2000&latency=50&timeout=3000')
+  it('lets both finish when nothing fails', async ({ expect }) => {
+    await using demo = await visit('#/dependent-operations?failure=2000&latency=50&timeout=3000')
     await outcome(demo.page, 'both operations done')
     for (const name of ['operation 1', 'operation 2']) {
       await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'finished' })
@@ -54,9 +39,9 @@ describe('Dependent operations', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets operation 2 finish for nothing without rescind', async () => {
+  it('lets operation 2 finish for nothing without rescind', async ({ expect }) => {
     const hash = '#/dependent-operations?failure=50&latency=1500&timeout=3000&rescind=off'
-    await using demo = await visit(browser, server, hash)
+    await using demo = await visit(hash)
     await outcome(demo.page, 'operation 1 failed')
     await expect.poll(() => demo.entry('operation 2'), patiently).toMatchObject({ outcome: 'finished' })
     const entry = await demo.entry('operation 2')

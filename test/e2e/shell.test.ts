@@ -1,29 +1,17 @@
 /** What all scenarios share: the buttons, the keyboard, the address, the code, and what happens without a server. */
 
+import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import type { Browser } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launch, outcome, patiently, serveDemo, serveDev, visit } from './demo.ts'
-import type { Server } from './demo.ts'
+import { describe, it } from 'vitest'
+import { demoUrl, outcome, patiently, visit } from './demo.ts'
+import { serveDemo } from './servers.ts'
 
+const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
 const SLOW = '#/http-timeout?latency=5000&timeout=5000'
 
-let server: Server
-let browser: Browser
-
-beforeAll(async () => {
-  server = await serveDemo()
-  browser = await launch()
-})
-
-afterAll(async () => {
-  await browser?.close()
-  await server?.[Symbol.asyncDispose]()
-})
-
-describe('Cancel', () => {
-  it('stops the handler on a click', async () => {
-    await using demo = await visit(browser, server, SLOW)
+describe.concurrent('Cancel', () => {
+  it('stops the handler on a click', async ({ expect }) => {
+    await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.getByRole('button', { name: 'Cancel' }).click()
     await outcome(demo.page, 'context canceled: Cancel button')
@@ -32,16 +20,16 @@ describe('Cancel', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the handler on Esc', async () => {
-    await using demo = await visit(browser, server, SLOW)
+  it('stops the handler on Esc', async ({ expect }) => {
+    await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.keyboard.press('Escape')
     await outcome(demo.page, 'context canceled: Esc')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
   })
 
-  it('only makes the page look away without rescind', async () => {
-    await using demo = await visit(browser, server, '#/http-timeout?latency=2500&timeout=5000&rescind=off')
+  it('only makes the page look away without rescind', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=2500&timeout=5000&rescind=off')
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.keyboard.press('Escape')
     await outcome(demo.page, 'wait canceled: Esc')
@@ -50,19 +38,19 @@ describe('Cancel', () => {
   })
 })
 
-describe('a run', () => {
-  it('is canceled by the next one', async () => {
-    await using demo = await visit(browser, server, SLOW)
+describe.concurrent('a run', () => {
+  it('is canceled by the next one', async ({ expect }) => {
+    await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     const first = await demo.entry('report')
     await demo.page.getByRole('button', { name: 'Run' }).click()
     await expect.poll(async () => (await demo.entry('report'))?.id, patiently).not.toBe(first?.id)
-    const log = (await (await fetch(`${server.url}api/log?page=${first?.id}`)).json()) as unknown[]
+    const log = (await (await fetch(`${demoUrl}api/log?page=${first?.id}`)).json()) as unknown[]
     expect(log).toMatchObject([{ id: first?.id, outcome: 'stopped', cause: 'client gone' }])
   })
 
-  it('is canceled when its scenario is left', async () => {
-    await using demo = await visit(browser, server, SLOW)
+  it('is canceled when its scenario is left', async ({ expect }) => {
+    await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.getByRole('link', { name: 'Dependent operations' }).click()
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
@@ -71,8 +59,8 @@ describe('a run', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('is said in words to who does not see it', async () => {
-    await using demo = await visit(browser, server, '#/http-timeout?latency=3000&timeout=50')
+  it('is said in words to who does not see it', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=3000&timeout=50')
     await demo.page
       .getByRole('status')
       .filter({ hasText: /^context deadline exceeded, after \d+ ms\. The server stopped too, after/ })
@@ -81,9 +69,9 @@ describe('a run', () => {
   })
 })
 
-describe('the address', () => {
-  it('keeps the sliders and the switch', async () => {
-    await using demo = await visit(browser, server, '#/http-timeout?latency=850&timeout=350&rescind=off')
+describe.concurrent('the address', () => {
+  it('keeps the sliders and the switch', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=850&timeout=350&rescind=off')
     const { page } = demo
     expect(await page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('850')
     expect(await page.getByRole('slider', { name: 'Timeout' }).inputValue()).toBe('350')
@@ -94,44 +82,43 @@ describe('the address', () => {
     expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
   })
 
-  it('takes what makes no sense for what is nearest', async () => {
-    await using demo = await visit(browser, server, '#/http-timeout?latency=99999&timeout=soon')
+  it('takes what makes no sense for what is nearest', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=99999&timeout=soon')
     expect(await demo.page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('5000')
     expect(await demo.page.getByRole('slider', { name: 'Timeout' }).inputValue()).toBe('500')
   })
 
-  it('may name no scenario at all', async () => {
-    await using demo = await visit(browser, server, '#/nowhere')
+  it('may name no scenario at all', async ({ expect }) => {
+    await using demo = await visit('#/nowhere')
     await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
     expect(demo.complaints).toEqual([])
   })
 })
 
+// One after the other: there is one clipboard.
 describe('the code', () => {
-  it.each([
-    ['dependent-operations', 'on', /^async function runBoth\(/],
-    ['dependent-operations', 'off', /^async function runBothByHand\(/],
-    ['http-timeout', 'on', /^async function getReport\(/],
-    ['http-timeout', 'off', /^async function getReportByHand\(/],
-  ])('of %s with rescind %s is the one that runs, and is copied', async (id, rescind, start) => {
-    await using demo = await visit(browser, server, `#/${id}?rescind=${rescind}`)
+  it.for(scenarios)('of %s is the one that runs, and is copied', async (id, { expect }) => {
+    const source = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
+    await using demo = await visit(`#/${id}`)
     const { page } = demo
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     const code = page.getByRole('region', { name: 'Code' })
-    const shown = await code.locator('pre').innerText()
-    expect(shown).toMatch(start)
-    expect(shown.split('\n').length).toBeLessThanOrEqual(12)
-    expect(await readFile(`demo/scenarios/${id}.tsx`, 'utf8')).toContain(`\n${shown}\n`)
-    await code.getByRole('button', { name: 'Copy' }).click()
-    await code.getByRole('button', { name: 'Copied' }).waitFor()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(shown)
+    for (const region of ['with', 'without']) {
+      if (region === 'without') await page.getByRole('switch', { name: 'rescind' }).click()
+      await code.getByRole('button', { name: 'Copy' }).click()
+      await code.getByRole('button', { name: 'Copied' }).waitFor()
+      const shown = await code.locator('pre').innerText()
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(shown)
+      expect(shown.split('\n').length).toBeLessThanOrEqual(12)
+      expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
+    }
   })
 })
 
-describe('without its server', () => {
-  it('says so, and goes on when the server is back', async () => {
+describe.concurrent('without its server', () => {
+  it('says so, and goes on when the server is back', async ({ expect }) => {
     const first = await serveDemo()
-    await using demo = await visit(browser, first, '#/http-timeout?latency=50&timeout=3000')
+    await using demo = await visit('#/http-timeout?latency=50&timeout=3000', first.url)
     const { page } = demo
     await outcome(page, 'response received')
     await first[Symbol.asyncDispose]()
@@ -142,15 +129,5 @@ describe('without its server', () => {
     await page.getByRole('button', { name: 'Retry' }).click()
     await outcome(page, 'response received')
     expect(await page.getByRole('alert').count()).toBe(0)
-  })
-})
-
-describe('the dev server', () => {
-  it('has the same endpoints on real sockets', async () => {
-    await using dev = await serveDev()
-    await using demo = await visit(browser, dev, '#/http-timeout?latency=3000&timeout=100')
-    await outcome(demo.page, 'context deadline exceeded')
-    await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
-    expect(demo.complaints).toEqual([])
   })
 })

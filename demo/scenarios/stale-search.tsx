@@ -1,0 +1,174 @@
+/** Search as you type: every keystroke asks the server, and the answers overtake each other. */
+
+import { useEffect, useEffectEvent, useMemo, useState } from 'react'
+import { sleep } from 'rescind'
+import { Scope, useTask } from 'rescind/react'
+import type { Answer } from '../server/search.ts'
+import type { Play, SceneProps, SceneScenario } from '../ui/scenario.ts'
+import { useStore } from '../ui/store.ts'
+import { fetch } from '../ui/trace.ts'
+
+type Url = (query: string) => string
+
+// #region with
+function useSearch(query: string, url: Url, debounce: number) {
+  return useTask(
+    async ({ signal }): Promise<Answer> => {
+      const response = await fetch(url(query), { signal })
+      return response.json()
+    },
+    [query, url],
+    { debounce, keepPrevious: true },
+  )
+}
+// #endregion
+
+// #region without
+function useSearchByHand(query: string, url: Url, debounce: number) {
+  const [answer, setAnswer] = useState<Answer>()
+  useEffect(() => {
+    const timer = setTimeout(async () => {
+      const response = await fetch(url(query))
+      setAnswer(await response.json())
+    }, debounce)
+    return () => clearTimeout(timer)
+  }, [query, url, debounce])
+  return answer
+}
+// #endregion
+
+const WORD = 'mexico'
+
+/** For what has come to be shown. */
+const REST_MS = 100
+
+export const scenario: SceneScenario = {
+  title: 'Stale search',
+  order: 100,
+  about: (
+    <>
+      All countries in 147 languages, searched at every keystroke. A short query finds more and takes longer, so its
+      answer comes last, on top of the right one. With <code>useTask</code> a keystroke stops the search before it.
+    </>
+  ),
+  sliders: [
+    { name: 'latency', label: 'Slowest search', min: 100, max: 4000, step: 50, initial: 2000 },
+    { name: 'pause', label: 'Key every', min: 40, max: 500, step: 10, initial: 100 },
+    { name: 'debounce', label: 'Debounce', min: 0, max: 500, step: 10, initial: 0, bottom: 'none' },
+  ],
+  rows: WORD.length,
+  tallies: [
+    {
+      name: 'wrong',
+      label: 'wrong results shown',
+      count: (_, notes) => notes.filter(({ kind }) => kind === 'wrong').length,
+    },
+  ],
+  marks: () => [],
+  span: (ms) => Math.max(ms('latency'), WORD.length * ms('pause') + ms('debounce') + ms('latency') / 3),
+  initial: '',
+  Scene,
+  async script(ctx, { go, ms }) {
+    for (let length = 1; length <= WORD.length; length++) {
+      if (length > 1) await sleep(ctx, ms('pause'))
+      go(WORD.slice(0, length), WORD[length - 1])
+    }
+  },
+  async verdict(ctx, { calls, notes, rescind, state, when }) {
+    const query = () => state.get().trim()
+    const shown = () => notes.get().findLast(({ kind }) => kind !== 'step')
+    await when(ctx, () => {
+      const answer = calls.get().findLast(({ name }) => name === query())
+      const isAnswered = query() === '' || answer?.ended !== undefined
+      return isAnswered && calls.get().every(({ ended }) => ended !== undefined)
+    })
+    // By hand there is no telling whether the screen will change once more.
+    if (rescind === 'off') await sleep(ctx, REST_MS)
+    else await when(ctx, () => calls.get().at(-1)?.outcome !== 'answered' || shown()?.label === query())
+    const { kind, label } = shown() ?? { kind: 'right', label: '' }
+    if (query() === '') return { kind: 'success', text: 'nothing to search for' }
+    if (kind === 'wrong') return { kind: 'failed', text: `“${query()}” shows the results of “${label}”` }
+    return { kind: 'success', text: `“${query()}” shows its results` }
+  },
+}
+
+function Scene({ play, onAct }: SceneProps) {
+  const { ctx, giveUp, ms, rescind, state, take, url } = play
+  const text = useStore(state)
+  const query = text.trim()
+  const Results = rescind === 'on' ? Found : FoundByHand
+  const searchUrl = useMemo(
+    () => (query: string) => url(query, { latency: ms('latency'), search: query }),
+    [url, ms],
+  )
+  useEffect(() => giveUp(({ name }) => name !== query), [giveUp, query])
+  return (
+    <Scope parent={ctx}>
+      <label className="field">
+        <span>Search for a country, in any language</span>
+        <input
+          type="search"
+          value={text}
+          maxLength={40}
+          autoComplete="off"
+          spellCheck={false}
+          onChange={({ target: { value } }) => onAct(value, value.length > text.length ? value.at(-1) : undefined)}
+        />
+      </label>
+      {query === '' ? (
+        <p className="found">Type, or let Run type.</p>
+      ) : (
+        <Results key={take} query={query} url={searchUrl} play={play} />
+      )}
+    </Scope>
+  )
+}
+
+interface ResultsProps {
+  readonly query: string
+  readonly url: Url
+  readonly play: Play
+}
+
+function Found({ query, url, play }: ResultsProps) {
+  const { data, status, stale } = useSearch(query, url, play.ms('debounce'))
+  return <Hits query={query} answer={data} play={play} state={stale || status === 'pending' ? 'pending' : status} />
+}
+
+/** Knows no state but what has come: that is the trouble. */
+function FoundByHand({ query, url, play }: ResultsProps) {
+  return <Hits query={query} answer={useSearchByHand(query, url, play.ms('debounce'))} play={play} state="unknown" />
+}
+
+interface HitsProps {
+  readonly query: string
+  readonly answer: Answer | undefined
+  readonly play: Play
+  readonly state: string
+}
+
+function Hits({ query, answer, play, state }: HitsProps) {
+  const isRight = answer?.query === query
+  // An answer counts when it comes onto the screen, not when the user types on.
+  const noteShown = useEffectEvent((shown: Answer) => play.note(isRight ? 'right' : 'wrong', shown.query))
+  useEffect(() => {
+    if (answer !== undefined) noteShown(answer)
+  }, [answer])
+  const kind = state === 'pending' ? 'pending' : answer === undefined ? 'empty' : isRight ? 'right' : 'wrong'
+  return (
+    <div className="results-of" data-shown={kind}>
+      <p className="found">
+        {answer === undefined ? 'Searching' : `${answer.found} names for “${answer.query}”`}{' '}
+        {kind === 'wrong' && <strong>wrong: the input says “{query}”</strong>}
+        {kind === 'pending' && answer !== undefined && <span>searching for “{query}”</span>}
+      </p>
+      <ul className="hits">
+        {answer?.hits.map(({ code, region, name, language }) => (
+          <li key={code}>
+            <b>{region}</b> {name !== region && `${name}, in ${language}`}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,44 @@
+/**
+ * The search endpoint: reads what it has found hit by hit, so it takes the longer the more there is. That is why the
+ * answer to the first letter can come after the answer to the whole word.
+ */
+
+import type { Context } from 'rescind'
+import type { Exchange } from './api.ts'
+import { find } from './countries.ts'
+import type { Hit } from './countries.ts'
+import { orderOf, perform, refuse } from './work.ts'
+
+/** What the page gets. */
+export interface Answer {
+  readonly query: string
+  /** How many names there are. */
+  readonly found: number
+  /** The best of them, one a region. */
+  readonly hits: readonly Hit[]
+}
+
+const SHOWN = 6
+
+/** Found by about the most popular letter. */
+const MANY = 3000
+
+export async function search(requestCtx: Context, exchange: Exchange): Promise<void> {
+  const order = orderOf(exchange.url.searchParams)
+  const query = (exchange.url.searchParams.get('q') ?? '').trim()
+  if (typeof order === 'string') return refuse(exchange, order)
+  if (query === '' || query.length > 40) return refuse(exchange, 'q must have 1 to 40 characters')
+  const found = find(query)
+  const best = new Map<string, Hit>()
+  await perform(requestCtx, exchange, {
+    ...order,
+    latency: Math.round(order.latency * Math.min(Math.log1p(found.length) / Math.log1p(MANY), 1)),
+    total: found.length,
+    unit: 'hits read',
+    make(index) {
+      const hit = found[index]
+      if (hit !== undefined && best.size < SHOWN && !best.has(hit.code)) best.set(hit.code, hit)
+    },
+    body: () => JSON.stringify({ query, found: found.length, hits: [...best.values()] } satisfies Answer),
+  })
+}

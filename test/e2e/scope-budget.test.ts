@@ -1,0 +1,59 @@
+/** The scenario A scope's budget: one deadline, and one cancel, for all that is below. */
+
+import { describe, it } from 'vitest'
+import { outcome, patiently, row, visit } from './demo.ts'
+
+const PARTS = ['orders', 'stock', 'prices', 'reviews']
+
+describe.concurrent("A scope's budget", () => {
+  it('stops all parts at the deadline', async ({ expect }) => {
+    await using demo = await visit('#/scope-budget?latency=5000&timeout=400')
+    await outcome(demo.page, 'context deadline exceeded, 4 of 4 missing')
+    for (const name of PARTS) {
+      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+      const entry = await demo.entry(name)
+      expect(entry?.ended).toBeLessThan(entry?.latency ?? NaN)
+      await row(demo.page, 'Browser', name).filter({ hasText: 'context deadline exceeded' }).waitFor()
+    }
+    expect(demo.requests).toHaveLength(PARTS.length)
+    await demo.page.locator('.countdown', { hasText: '0 ms left of 400 ms' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops all parts on Cancel', async ({ expect }) => {
+    await using demo = await visit('#/scope-budget?latency=5000&timeout=5000')
+    await expect.poll(async () => (await demo.entries()).length, patiently).toBe(PARTS.length)
+    await demo.page.getByRole('button', { name: 'Cancel' }).click()
+    await outcome(demo.page, 'context canceled: Cancel button')
+    for (const name of PARTS) {
+      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+      await row(demo.page, 'Browser', name).filter({ hasText: 'Cancel button' }).waitFor()
+    }
+    await expect.poll(() => demo.page.locator('.parts [data-status=canceled]').count(), patiently).toBe(PARTS.length)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it.for(['on', 'off'])('lets everything arrive that comes in time, rescind %s', async (rescind, { expect }) => {
+    await using demo = await visit(`#/scope-budget?latency=100&timeout=5000&rescind=${rescind}`)
+    await outcome(demo.page, 'everything arrived within the budget')
+    for (const name of PARTS) {
+      expect(await demo.entry(name)).toMatchObject({ outcome: 'finished', wasted: { ms: 0, bytes: 0 } })
+    }
+    expect(demo.requests).toHaveLength(PARTS.length)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('lets all of them finish for nothing without rescind', async ({ expect }) => {
+    await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off')
+    await outcome(demo.page, 'timed out, 4 of 4 missing')
+    for (const name of PARTS) {
+      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'finished' })
+      await expect.poll(async () => (await demo.entry(name))?.wasted.ms, patiently).toBeGreaterThan(0)
+      const entry = await demo.entry(name)
+      expect(entry?.ended).toBeGreaterThanOrEqual((entry?.latency ?? NaN) - 1)
+      expect(entry?.wasted.bytes).toBeGreaterThan(0)
+    }
+    await row(demo.page, 'Server', 'finished for nothing').nth(PARTS.length - 1).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
