@@ -1,0 +1,52 @@
+/**
+ * Lets Node start a worker from the sources. The package has its workers compiled, and Vite sees to those of a browser;
+ * only where the sources run in Node, in the tests and in the demo's server, somebody has to compile them.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'vite'
+import type { Plugin } from 'vite'
+
+/** `new URL('./some-worker.js', here)`: a form that bundlers do not take for a browser's worker. */
+const WORKER = /new URL\('\.\/([\w-]+-worker)\.js', here\)/
+
+/** A plugin of Vite. */
+export function nodeWorkers(): Plugin {
+  return {
+    name: 'node-workers',
+    enforce: 'pre',
+    async transform(code, id) {
+      const [found, name] = WORKER.exec(code) ?? []
+      if (found === undefined || this.environment.config.consumer !== 'server') return
+      const source = resolve(dirname(id), `${name}.ts`)
+      if (this.environment.mode === 'build') {
+        // Beside the program: servers are built into one file.
+        this.emitFile({ type: 'chunk', id: source, fileName: `${name}.js` })
+        return
+      }
+      return code.replace(found, `new URL(${JSON.stringify(await compile(source))})`)
+    },
+  }
+}
+
+/** The URL of the compiled worker: inside of `node_modules`, where it finds the packages it imports. */
+async function compile(source: string): Promise<string> {
+  const result = await build({
+    configFile: false,
+    logLevel: 'silent',
+    build: { ssr: source, write: false, target: 'es2022' },
+  })
+  if (!('output' in result)) throw new Error('one bundle was expected')
+  const { code } = result.output[0]
+  const folder = resolve('node_modules/.rescind')
+  const file = join(folder, `worker-${createHash('sha256').update(code).digest('hex').slice(0, 16)}.js`)
+  mkdirSync(folder, { recursive: true })
+  // Whoever loads it must not find half of it.
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, code)
+  renameSync(draft, file)
+  return pathToFileURL(file).href
+}

@@ -1,0 +1,145 @@
+/**
+ * Databases under a context: statements, streams of rows and transactions that really stop in the engine when their
+ * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
+ */
+
+import { afterFunc, contextOf } from '../context.ts'
+import type { Context, ContextLike } from '../context.ts'
+import { invalid, isObject } from '../errors.ts'
+import { until } from '../tasks.ts'
+import type { Changes, Params, Queryable, Row } from './database.ts'
+
+export type { Changes, Cursor, Database, Params, Queryable, Row, Stops, Transaction } from './database.ts'
+export { CommitUnknownError, engineError, TransactionDoneError } from './errors.ts'
+
+/**
+ * Runs a statement and waits for its rows. When `ctx` ends, the engine stops the statement, and the promise rejects as
+ * soon as the engine says that it has; nothing is sent if `ctx` has ended already, or ends while the statement waits
+ * for its turn.
+ *
+ * @returns the rows; rejects with `ctx.err` if its end stopped the statement, with the engine's own error if the SQL
+ * is wrong, with a TransactionDoneError if `db` is a transaction that is over, with a TypeError on a wrong argument
+ * @example
+ * const db = await openSqlite(background())
+ * const [ctx, cancel] = withTimeout(background(), 5_000)
+ * const rows = await queryContext(ctx, db, 'SELECT ? AS title', ['Blue Train']) // => [{ title: 'Blue Train' }]
+ * cancel()
+ * await db.close()
+ * @see Go's `DB.QueryContext`
+ */
+export async function queryContext<R = Row>(
+  ctx: ContextLike,
+  db: Queryable,
+  sql: string,
+  params?: Params,
+): Promise<R[]> {
+  const context = checked(ctx, db, sql, params)
+  return (await db.query(context, sql, params)) as R[]
+}
+
+/**
+ * Runs a statement for what it changes. Stops like {@link queryContext}: a rejection with `ctx.err` means that the
+ * statement has changed nothing. Only where the engine did not answer within its grace time is that unknown, and then
+ * `engineError(ctx)` says so.
+ *
+ * @returns the number of rows inserted, updated or deleted; rejects as {@link queryContext} does
+ * @see Go's `DB.ExecContext`
+ */
+export async function execContext(
+  ctx: ContextLike,
+  db: Queryable,
+  sql: string,
+  params?: Params,
+): Promise<Changes> {
+  const context = checked(ctx, db, sql, params)
+  return db.exec(context, sql, params)
+}
+
+/**
+ * Runs a statement and reads its rows as they come. The statement starts with the first `next`. It is closed when the
+ * loop is left, and when `ctx` ends, even while the reader is busy elsewhere: rows that were not read by then are
+ * dropped.
+ *
+ * @returns throws from `next` as {@link queryContext} rejects
+ * @see Go's `Rows.Next`
+ */
+export async function* queryStream<R = Row>(
+  ctx: ContextLike,
+  db: Queryable,
+  sql: string,
+  params?: Params,
+): AsyncGenerator<R, void, undefined> {
+  const context = checked(ctx, db, sql, params)
+  const cursor = await db.open(context, sql, params)
+  const stop = afterFunc(context, () => void cursor.close())
+  try {
+    for (;;) {
+      // A transaction that ended with it would say so in its own words.
+      context.throwIfDone()
+      const rows = await cursor.next(context)
+      if (rows.length === 0) return
+      for (const row of rows) {
+        context.throwIfDone()
+        yield row as R
+      }
+    }
+  } finally {
+    stop()
+    await cursor.close()
+  }
+}
+
+/** What {@link withTransaction} needs of a transaction. */
+export interface Ends {
+  /** Makes the changes last. */
+  commit(): Promise<void>
+  /** Takes the changes back, if there is something to take back. */
+  rollback(): Promise<void>
+}
+
+/**
+ * Runs `fn` in a transaction: commits when it returns, rolls back when it throws or when `ctx` ends, and settles when
+ * the engine has done so; never half. Pass `tx` where a database is expected, and the same `ctx` or one derived from
+ * it. A statement that its context stops takes the transaction along.
+ *
+ * @returns what `fn` returns; rejects with `ctx.err` if that ended before the commit was sent, with what `fn` threw,
+ * with the engine's error if the commit failed, with a {@link CommitUnknownError} if the commit was not answered
+ * @example
+ * const db = await openSqlite(background())
+ * const ctx = background()
+ * const title = await withTransaction(ctx, db, async (tx) => {
+ *   await execContext(ctx, tx, 'CREATE TABLE album (title TEXT)')
+ *   await execContext(ctx, tx, 'INSERT INTO album VALUES (?)', ['Giant Steps'])
+ *   const [album] = await queryContext(ctx, tx, 'SELECT title FROM album')
+ *   return album?.title
+ * })
+ * title // => 'Giant Steps'
+ * await db.close()
+ * @see Go's `DB.BeginTx`
+ */
+export async function withTransaction<T, Tx extends Ends>(
+  ctx: ContextLike,
+  db: { begin(ctx: Context): Promise<Tx> },
+  fn: (tx: Tx) => T | PromiseLike<T>,
+): Promise<T> {
+  const context = contextOf(ctx)
+  if (!isObject(db) || typeof db.begin !== 'function') throw invalid('db', 'a database', db)
+  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  const tx = await db.begin(context)
+  try {
+    const result = await until(context, () => fn(tx))
+    await tx.commit()
+    return result
+  } catch (error) {
+    await tx.rollback()
+    throw error
+  }
+}
+
+function checked(ctx: ContextLike, db: Queryable, sql: string, params: Params | undefined): Context {
+  const context = contextOf(ctx)
+  if (!isObject(db) || typeof db.query !== 'function') throw invalid('db', 'a database or a transaction', db)
+  if (typeof sql !== 'string') throw invalid('sql', 'a string', sql)
+  if (params !== undefined && !Array.isArray(params)) throw invalid('params', 'an array', params)
+  return context
+}

@@ -1,0 +1,85 @@
+/** The connection of a transaction of PostgreSQL, and the cursors in it. */
+
+import type { Context } from '../context.ts'
+import type { Params } from './database.ts'
+import { CommitUnknownError, TransactionDoneError } from './errors.ts'
+import { isAnswered, settlesWithin } from './grace.ts'
+import { changesOf } from './postgres-client.ts'
+import type { Connection } from './postgres-connection.ts'
+import type { Answer, PortCursor, TransactionPort } from './transaction.ts'
+
+/** A batch takes about so long: the first row comes at once, and many rows in few round trips. */
+const BATCH_MS = 10
+const LARGEST_BATCH = 1_000
+
+export class Port implements TransactionPort {
+  readonly #connection: Connection
+  #cursors = 0
+  /** The first error of the SQL: from then on the server rolls back, whatever it is told. */
+  #failure: unknown
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  get isOpen(): boolean {
+    return !this.#connection.isLost
+  }
+
+  async run(ctx: Context, sql: string, params?: Params): Promise<Answer> {
+    try {
+      const result = await this.#connection.run(ctx, sql, params)
+      return { rows: result.rows, changes: changesOf(result) }
+    } catch (error) {
+      this.#failure ??= error
+      throw error
+    }
+  }
+
+  async open(ctx: Context, sql: string, params?: Params): Promise<PortCursor> {
+    const name = `rescind_${++this.#cursors}`
+    await this.run(ctx, `DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, params)
+    let size = 1
+    return {
+      next: async (ctx) => {
+        const start = performance.now()
+        const { rows } = await this.run(ctx, `FETCH ${size} FROM ${name}`)
+        const isSlow = performance.now() - start > BATCH_MS
+        size = isSlow ? Math.max(size >> 1, 1) : Math.min(2 * size, LARGEST_BATCH)
+        return rows
+      },
+      close: async (ctx) => {
+        await this.run(ctx, `CLOSE ${name}`)
+      },
+    }
+  }
+
+  async commit(ctx: Context): Promise<void> {
+    const connection = this.#connection
+    const committing = connection.finish('COMMIT')
+    try {
+      if (!(await isAnswered(ctx, committing, connection.grace))) {
+        connection.destroy(new Error(`the commit was not answered within ${connection.grace} ms`))
+        await committing.catch(() => {})
+        throw new CommitUnknownError(ctx.err)
+      }
+      const { command } = await committing.catch((error: unknown) => {
+        throw connection.isLost ? new CommitUnknownError(error) : error
+      })
+      // That is how the server answers a commit after an error.
+      if (command === 'ROLLBACK') throw new TransactionDoneError(this.#failure)
+    } finally {
+      void connection.free()
+    }
+  }
+
+  async rollback(): Promise<void> {
+    const connection = this.#connection
+    const rollingBack = connection.finish('ROLLBACK')
+    if (!(await settlesWithin(rollingBack, connection.grace))) {
+      connection.destroy(new Error(`the rollback was not answered within ${connection.grace} ms`))
+    }
+    await rollingBack.catch((error: unknown) => connection.destroy(error))
+    void connection.free()
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The line to the worker of an SQLite database: sends a request, tells the worker to stop when the context ends, and
+ * settles with what the worker said. The worker is never terminated to cancel: that would lose a database in memory.
+ */
+
+import { afterFunc } from '../context.ts'
+import type { Context } from '../context.ts'
+import { remaining } from '../lifetime.ts'
+import { stopped } from './errors.ts'
+import { endsWithin } from './grace.ts'
+import type { Failure, Mechanism, Order, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
+
+/** How far ahead of us the clock of the worker may be. */
+const AHEAD = 50
+
+/**
+ * An error of SQLite. `code` is SQLite's name for it, such as `SQLITE_CONSTRAINT_UNIQUE`; undefined where the error
+ * arose outside of SQLite, as for a parameter that cannot be sent to the worker.
+ */
+export class SqliteError extends Error {
+  readonly code: string | undefined
+
+  override get name(): 'SqliteError' {
+    return 'SqliteError'
+  }
+
+  constructor(message: string, code?: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A worker, of a browser or of Node, as far as it is needed here. */
+export interface Line {
+  post(message: Request | Stop): void
+  listen(onReply: (reply: Reply) => void, onFailure: (error: Error) => void): void
+  /** Whether the worker keeps the process alive. */
+  hold(state: 'busy' | 'idle'): void
+  end(): void
+}
+
+/** A request on its way. */
+export interface Call {
+  /** Settles with the answer, or with the end of the context. */
+  readonly result: Promise<Result>
+  /** Resolves when the worker is through with the request, however that went. */
+  readonly over: Promise<void>
+}
+
+type Waiting = (reply: Reply) => void
+
+export class Channel {
+  readonly #line: Line
+  readonly #grace: number
+  readonly #flag: Int32Array | undefined
+  readonly #waiting = new Map<number, Waiting>()
+  #mechanism: Mechanism = 'deadline'
+  #id = 0
+  #failure: Error | undefined
+  /** Whether SQLite is inside of a transaction, as of its last reply. */
+  isOpen = false
+
+  constructor(line: Line, grace: number, flag: SharedArrayBuffer | undefined) {
+    this.#line = line
+    this.#grace = grace
+    this.#flag = flag && new Int32Array(flag)
+    line.listen(
+      (reply) => this.#settle(reply),
+      (error) => this.fail(error),
+    )
+  }
+
+  get mechanism(): Mechanism {
+    return this.#mechanism
+  }
+
+  /** Whether no answer will come any more. */
+  get isLost(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Sends an order that nothing stops. */
+  async send(order: Order): Promise<Result> {
+    const { failure, result } = await this.#post(order, ++this.#id)
+    if (failure) throw errorOf(failure)
+    this.#mechanism = result?.mechanism ?? this.#mechanism
+    return result as Result
+  }
+
+  /** Sends an order that the end of `ctx` stops, and the deadline of `within`. Neither has ended. */
+  call(ctx: Context, order: Order, within: Context = ctx): Call {
+    const id = ++this.#id
+    const alive = this.#mechanism === 'poll' ? URL.createObjectURL(new Blob()) : undefined
+    const reply = this.#post(order, id, Math.min(remaining(ctx) ?? Infinity, remaining(within) ?? Infinity), alive)
+    const result = new Promise<Result>((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const stop = afterFunc(ctx, () => {
+        this.#stop(id, alive)
+        const silent = new SqliteError(`the statement runs on: it could not be stopped within ${this.#grace} ms`)
+        timer = setTimeout(() => reject(stopped(ctx, silent)), this.#grace)
+      })
+      void reply.then(async ({ failure, result }) => {
+        stop()
+        clearTimeout(timer)
+        if (alive !== undefined) URL.revokeObjectURL(alive)
+        if (!failure) return resolve(result as Result)
+        const error = errorOf(failure)
+        const isOurs = failure.interrupted && (ctx.err !== undefined || (await endsWithin(ctx, AHEAD)))
+        reject(isOurs ? stopped(ctx, error) : error)
+      })
+    })
+    return { result, over: reply.then(() => {}) }
+  }
+
+  /** Nothing will come any more: rejects all that waits, and all that is sent from now on. */
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.isOpen = false
+    for (const id of this.#waiting.keys()) this.#settle(this.#failed(id, this.#failure))
+  }
+
+  end(): void {
+    this.fail(new SqliteError('the database is closed'))
+    this.#line.end()
+  }
+
+  #post(order: Order, id: number, left?: number, alive?: string): Promise<Reply> {
+    return new Promise((resolve) => {
+      if (this.#failure) return resolve(this.#failed(id, this.#failure))
+      try {
+        this.#line.post({ ...order, id, left, alive })
+      } catch (error) {
+        // A parameter that cannot be cloned.
+        return resolve({ ...this.#failed(id, error as Error), isOpen: this.isOpen })
+      }
+      this.#line.hold('busy')
+      this.#waiting.set(id, resolve)
+    })
+  }
+
+  #settle(reply: Reply): void {
+    const resolve = this.#waiting.get(reply.id)
+    this.#waiting.delete(reply.id)
+    if (this.#waiting.size === 0) this.#line.hold('idle')
+    this.isOpen = reply.isOpen
+    resolve?.(reply)
+  }
+
+  #stop(id: number, alive: string | undefined): void {
+    if (this.#flag) Atomics.store(this.#flag, 0, id)
+    else if (alive !== undefined) URL.revokeObjectURL(alive)
+    else this.#line.post({ kind: 'stop', id })
+  }
+
+  #failed(id: number, { message }: Error): Reply {
+    return { id, failure: { message, code: undefined, interrupted: false }, isOpen: false }
+  }
+}
+
+function errorOf({ message, code }: Failure): SqliteError {
+  return new SqliteError(message, code)
+}

@@ -1,0 +1,192 @@
+/**
+ * The connection inside of the worker: runs statements, keeps the cursors, and knows whether a transaction is open, by
+ * asking SQLite: an interrupted write takes its transaction back by itself, an interrupted read does not.
+ */
+
+import type { BindableValue, Database, PreparedStatement, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
+import type { Row } from './database.ts'
+import type { Result } from './sqlite-protocol.ts'
+import { STEPS } from './sqlite-stop.ts'
+import type { Stopper } from './sqlite-stop.ts'
+
+/** A batch of rows is full after so many, or after so many milliseconds. */
+const BATCH = 256
+const BATCH_MS = 8
+
+/** How long the worker is deaf where only a message can stop it. */
+const DEAF_MS = 10
+
+/** What is left of a text after its last statement. */
+const BLANK = /^(?:[\s;]|--.*|\/\*[^]*?(?:\*\/|$))*$/
+
+/** The statement was to stop before it began, or between two rows. */
+export class Interrupted extends Error {
+  constructor() {
+    super('interrupted')
+  }
+}
+
+interface OpenCursor {
+  readonly statement: PreparedStatement
+  readonly columns: readonly string[]
+  readonly isInTransaction: boolean
+}
+
+export class Session {
+  readonly #sqlite3: Sqlite3Static
+  readonly #db: Database
+  readonly #stopper: Stopper
+  readonly #cursors = new Map<number, OpenCursor>()
+  #heard = 0
+
+  constructor(sqlite3: Sqlite3Static, db: Database, stopper: Stopper) {
+    this.#sqlite3 = sqlite3
+    this.#db = db
+    this.#stopper = stopper
+    sqlite3.capi.sqlite3_progress_handler(this.#pointer, STEPS, () => (stopper.stops ? 1 : 0), 0)
+  }
+
+  get isOpen(): boolean {
+    return this.#db.pointer !== undefined && this.#sqlite3.capi.sqlite3_get_autocommit(this.#pointer) === 0
+  }
+
+  /** Runs the statements of `sql`, which take their parameters one after the other; the rows are those of the last. */
+  async run(sql: string, params: readonly unknown[]): Promise<Result> {
+    const { capi } = this.#sqlite3
+    let result: Result = { rows: [], changes: 0 }
+    let rest = sql
+    let used = 0
+    while (!BLANK.test(rest)) {
+      const statement = this.#db.prepare(rest)
+      try {
+        rest = rest.slice(capi.sqlite3_sql(statement).length)
+        used += this.#bind(statement, params, used)
+        if (BLANK.test(rest)) assertUsed(params, used)
+        const before = capi.sqlite3_total_changes(this.#pointer)
+        const { rows } = await this.#read(statement, columnsOf(statement), Infinity, Infinity)
+        const changed = capi.sqlite3_total_changes(this.#pointer) !== before
+        result = { rows, changes: result.changes + (changed ? capi.sqlite3_changes(this.#pointer) : 0) }
+      } finally {
+        statement.finalize()
+      }
+    }
+    return result
+  }
+
+  /** Opens a cursor under the number `id`. What writes is run at once: it would block every commit while it is open. */
+  async open(id: number, sql: string, params: readonly unknown[]): Promise<Result> {
+    const { capi } = this.#sqlite3
+    const statement = this.#db.prepare(sql)
+    try {
+      if (capi.sqlite3_stmt_readonly(statement) === 0) return await this.run(sql, params)
+      if (!BLANK.test(sql.slice(capi.sqlite3_sql(statement).length))) throw new Error('only one statement can be read')
+      assertUsed(params, this.#bind(statement, params, 0))
+      this.#cursors.set(id, { statement, columns: columnsOf(statement), isInTransaction: this.isOpen })
+      return { rows: [], changes: 0, cursor: id }
+    } finally {
+      if (!this.#cursors.has(id)) statement.finalize()
+    }
+  }
+
+  async next(id: number): Promise<Result> {
+    const cursor = this.#cursors.get(id)
+    if (!cursor) return { rows: [], changes: 0 }
+    let isLast = true
+    try {
+      const batch = await this.#read(cursor.statement, cursor.columns, BATCH, BATCH_MS)
+      ;({ isLast } = batch)
+      return { rows: batch.rows, changes: 0 }
+    } finally {
+      // Another step would start it anew.
+      if (isLast) this.discard(id)
+    }
+  }
+
+  discard(id: number): void {
+    this.#cursors.get(id)?.statement.finalize()
+    this.#cursors.delete(id)
+  }
+
+  begin(): void {
+    this.#db.exec('BEGIN')
+  }
+
+  /** A commit that fails must not leave the transaction behind. */
+  commit(): void {
+    this.#discardInTransaction()
+    try {
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      this.rollback()
+      throw error
+    }
+  }
+
+  rollback(): void {
+    this.#discardInTransaction()
+    if (this.isOpen) this.#db.exec('ROLLBACK')
+  }
+
+  close(): void {
+    for (const id of this.#cursors.keys()) this.discard(id)
+    this.#db.close()
+  }
+
+  get #pointer(): number {
+    return this.#db.pointer as number
+  }
+
+  #discardInTransaction(): void {
+    for (const [id, { isInTransaction }] of this.#cursors) if (isInTransaction) this.discard(id)
+  }
+
+  #bind(statement: PreparedStatement, params: readonly unknown[], from: number): number {
+    const count = statement.parameterCount
+    const values = params.slice(from, from + count)
+    if (values.length < count) throw new Error(`${params.length} parameters were given, ${from + count} are needed`)
+    if (count > 0) statement.bind(values as BindableValue[])
+    return count
+  }
+
+  async #read(
+    statement: PreparedStatement,
+    columns: readonly string[],
+    count: number,
+    ms: number,
+  ): Promise<{ rows: Row[]; isLast: boolean }> {
+    const rows: Row[] = []
+    const end = performance.now() + ms
+    if (this.#stopper.stops) throw new Interrupted()
+    while (rows.length < count) {
+      if (!statement.step()) return { rows, isLast: true }
+      if (columns.length > 0) rows.push(rowOf(columns, statement.get([])))
+      if (this.#stopper.mechanism === 'deadline') await this.#listen()
+      if (ms < Infinity && performance.now() >= end) break
+    }
+    return { rows, isLast: false }
+  }
+
+  /** Lets messages in, now and then. */
+  async #listen(): Promise<void> {
+    if (performance.now() - this.#heard < DEAF_MS) return
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve)
+    })
+    this.#heard = performance.now()
+    if (this.#stopper.stops) throw new Interrupted()
+  }
+}
+
+function columnsOf(statement: PreparedStatement): readonly string[] {
+  return statement.columnCount > 0 ? statement.getColumnNames([]) : []
+}
+
+function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
+  const row: Row = {}
+  for (const [index, column] of columns.entries()) row[column] = values[index]
+  return row
+}
+
+function assertUsed(params: readonly unknown[], used: number): void {
+  if (params.length > used) throw new Error(`${params.length} parameters were given, ${used} are needed`)
+}

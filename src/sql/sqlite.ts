@@ -1,0 +1,235 @@
+/**
+ * SQLite in a worker: a browser's, or a thread of Node, so that a long statement blocks nobody and can be stopped from
+ * outside. One connection: statements run one after the other, a transaction has the connection for itself.
+ */
+
+import { assertNumber, contextOf } from '../context.ts'
+import type { Context, ContextLike } from '../context.ts'
+import { invalid, isObject } from '../errors.ts'
+import { until } from '../tasks.ts'
+import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
+import { CommitUnknownError } from './errors.ts'
+import { GRACE, isAnswered, settlesWithin } from './grace.ts'
+import { Lane } from './lane.ts'
+import type { Leave } from './lane.ts'
+import { Channel, SqliteError } from './sqlite-channel.ts'
+import { lineTo, startWorker } from './sqlite-line.ts'
+import type { NodeWorker } from './sqlite-line.ts'
+import type { Mechanism, Order, Result, Storage } from './sqlite-protocol.ts'
+import { OpenTransaction } from './transaction.ts'
+import type { TransactionPort } from './transaction.ts'
+
+export { SqliteError } from './sqlite-channel.ts'
+export type { NodeWorker } from './sqlite-line.ts'
+export type { Mechanism, Storage } from './sqlite-protocol.ts'
+
+/** Options of {@link openSqlite}. */
+export interface SqliteOptions {
+  /**
+   * Where the database is kept; `memory` if left out. `opfs` (needs cross-origin isolation) and `opfs-sahpool` (one tab
+   * at a time) keep it in the browser's private file system.
+   */
+  readonly storage?: Storage | undefined
+  /** The name of the file; `rescind.sqlite3` if left out. Of no use in memory. */
+  readonly file?: string | undefined
+  /**
+   * The milliseconds that the worker has, once the context has ended, to say that it stopped; 1,000 if left out. After
+   * that the caller is told, while the connection still waits for the worker.
+   */
+  readonly grace?: number | undefined
+  /** Starts the worker, where a bundler has to be told how; it must run `rescind/sql/sqlite-worker`. */
+  readonly worker?: (() => Worker | NodeWorker) | undefined
+}
+
+/** An SQLite database; see {@link openSqlite}. */
+export interface SqliteDatabase extends Database {
+  /**
+   * How it stops a statement. `flag`: at once, through shared memory (Node, and pages that are cross-origin isolated).
+   * `poll`: within some 25 ms, by a blob URL (all other pages). `deadline`: at the deadline; a plain cancel between two
+   * rows only (a page whose policy forbids to ask for blobs).
+   */
+  readonly mechanism: Mechanism
+}
+
+/**
+ * Opens an SQLite database in a worker of its own. Needs the package `@sqlite.org/sqlite-wasm`. The database outlives
+ * `ctx`, which is for the opening only.
+ *
+ * @returns rejects with `ctx.err` if that ends before the database is open, with what SQLite says if it cannot be
+ * opened, with a TypeError on a wrong argument
+ * @example
+ * const db = await openSqlite(background())
+ * db.mechanism // => 'flag'
+ * await execContext(background(), db, 'CREATE TABLE album (title TEXT)')
+ * await db.close()
+ * @see https://sqlite.org/wasm
+ */
+export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}): Promise<SqliteDatabase> {
+  const context = contextOf(ctx)
+  if (!isObject(options)) throw invalid('options', 'an object', options)
+  const { storage = 'memory', file = 'rescind.sqlite3', grace = GRACE, worker = startWorker } = options
+  if (!['memory', 'opfs', 'opfs-sahpool'].includes(storage)) {
+    throw invalid('storage', "'memory', 'opfs' or 'opfs-sahpool'", storage)
+  }
+  assertNumber('grace', grace)
+  context.throwIfDone()
+  const flag = canShare() ? new SharedArrayBuffer(4) : undefined
+  const channel = new Channel(lineTo(worker()), grace, flag)
+  try {
+    await until(context, channel.send({ kind: 'open', storage, file, ...(flag && { flag }) }))
+  } catch (error) {
+    channel.end()
+    throw error
+  }
+  return new Connection(channel, grace)
+}
+
+/** Node always can; a page only if it is isolated from others. */
+function canShare(): boolean {
+  const { crossOriginIsolated = true } = globalThis as { crossOriginIsolated?: boolean }
+  return crossOriginIsolated && typeof SharedArrayBuffer === 'function'
+}
+
+class Connection implements SqliteDatabase {
+  readonly #channel: Channel
+  readonly #grace: number
+  readonly #lane = new Lane()
+  #closing: Promise<void> | undefined
+
+  constructor(channel: Channel, grace: number) {
+    this.#channel = channel
+    this.#grace = grace
+  }
+
+  get mechanism(): Mechanism {
+    return this.#channel.mechanism
+  }
+
+  get stops(): Stops {
+    return this.mechanism === 'deadline' ? 'between-rows' : 'engine'
+  }
+
+  async query(ctx: Context, sql: string, params: Params = []): Promise<Row[]> {
+    const { rows } = await this.#run(ctx, { kind: 'run', sql, params })
+    return rows
+  }
+
+  async exec(ctx: Context, sql: string, params: Params = []): Promise<Changes> {
+    const { changes } = await this.#run(ctx, { kind: 'run', sql, params })
+    return { changes }
+  }
+
+  /** Holds the connection only while rows are fetched: others may run between two batches. */
+  open(ctx: Context, sql: string, params: Params = []): Promise<Cursor> {
+    return cursorOver((ctx, order) => this.#run(ctx, order), this.#channel, ctx, sql, params)
+  }
+
+  async begin(ctx: Context): Promise<Transaction> {
+    const leave = await this.#enter(ctx)
+    try {
+      await this.#channel.send({ kind: 'begin' })
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return new OpenTransaction(ctx, new Port(ctx, this.#channel, this.#grace, leave))
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    const close = this.#channel.send({ kind: 'close' })
+    await close.catch(() => {})
+    this.#channel.end()
+  }
+
+  async #enter(ctx: Context): Promise<Leave> {
+    if (this.#closing) throw new SqliteError('the database is closed')
+    return this.#lane.enter(ctx)
+  }
+
+  async #run(ctx: Context, order: Order): Promise<Result> {
+    const leave = await this.#enter(ctx)
+    if (ctx.err) {
+      leave()
+      throw ctx.err
+    }
+    const { over, result } = this.#channel.call(ctx, order)
+    // Not with the result: whoever gave up waiting leaves the worker busy.
+    void over.then(leave)
+    return result
+  }
+}
+
+class Port implements TransactionPort {
+  readonly #ctx: Context
+  readonly #channel: Channel
+  readonly #grace: number
+  readonly #leave: Leave
+
+  constructor(ctx: Context, channel: Channel, grace: number, leave: Leave) {
+    this.#ctx = ctx
+    this.#channel = channel
+    this.#grace = grace
+    this.#leave = leave
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.isOpen
+  }
+
+  run(ctx: Context, sql: string, params: Params): Promise<Result> {
+    return this.#call(ctx, { kind: 'run', sql, params })
+  }
+
+  open(ctx: Context, sql: string, params: Params): Promise<Cursor> {
+    return cursorOver((ctx, order) => this.#call(ctx, order), this.#channel, ctx, sql, params)
+  }
+
+  async commit(ctx: Context): Promise<void> {
+    const committing = this.#channel.send({ kind: 'commit' })
+    void committing.then(this.#leave, this.#leave)
+    if (!(await isAnswered(ctx, committing, this.#grace))) throw new CommitUnknownError(ctx.err)
+    try {
+      await committing
+    } catch (error) {
+      throw this.#channel.isLost ? new CommitUnknownError(error) : error
+    }
+  }
+
+  async rollback(): Promise<void> {
+    const back = this.#channel.send({ kind: 'rollback' }).catch(() => {})
+    // In the worker it has its turn before whatever comes next: waiting for it is for the caller's sake only.
+    void back.then(this.#leave)
+    await settlesWithin(back, this.#grace)
+  }
+
+  #call(ctx: Context, order: Order): Promise<Result> {
+    return this.#channel.call(ctx, order, this.#ctx).result
+  }
+}
+
+async function cursorOver(
+  call: (ctx: Context, order: Order) => Promise<Result>,
+  channel: Channel,
+  ctx: Context,
+  sql: string,
+  params: Params,
+): Promise<Cursor> {
+  const { cursor, rows } = await call(ctx, { kind: 'cursor', sql, params })
+  let read = false
+  return {
+    next: async (ctx) => {
+      if (cursor !== undefined) return (await call(ctx, { kind: 'next', cursor })).rows
+      ctx.throwIfDone()
+      const all = read ? [] : rows
+      read = true
+      return all
+    },
+    close: async () => {
+      if (cursor !== undefined) await channel.send({ kind: 'discard', cursor }).catch(() => {})
+    },
+  }
+}

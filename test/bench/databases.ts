@@ -1,0 +1,176 @@
+/**
+ * The benchmark of the databases, `npm run bench:databases`: a statement that would run for hours is given up after
+ * 100 ms. How long until the caller knows, how long until the engine is idle, and how much the engine computes for
+ * nobody in the second after that, beside what one does without a context.
+ */
+
+import type { Worker } from 'node:worker_threads'
+import { Client } from 'pg'
+import { background, sleep, withCancel, withTimeout } from 'rescind'
+import { queryContext } from 'rescind/sql'
+import { postgres } from 'rescind/sql/postgres'
+import { openSqlite } from 'rescind/sql/sqlite'
+import { cpuSeconds, endless, observe } from '../sql/postgres.ts'
+import type { Observer } from '../sql/postgres.ts'
+import { startPostgres } from '../sql/server.ts'
+import type { Access } from '../sql/server.ts'
+import { endless as endlessInSqlite } from '../sql/sqlite.ts'
+import { median } from './measure.ts'
+
+const NAME = 'bench'
+const ROUNDS = 15
+/** How long the statement has run when it is given up, and how long the engine is watched afterwards. */
+const RUN_MS = 100
+const WATCH_MS = 1_000
+
+const bg = background()
+
+/** One way to give a statement up: starts it, and gives it up after RUN_MS. */
+interface Way {
+  readonly name: string
+  /** Resolves when the caller knows, to the moment at which it gave up. */
+  giveUp(client: Client): Promise<number>
+}
+
+const WAYS: readonly Way[] = [
+  {
+    name: 'rescind, cancel',
+    async giveUp(client) {
+      const [ctx, cancel] = withCancel(bg)
+      const query = queryContext(ctx, postgres(client), endless)
+      await sleep(bg, RUN_MS)
+      const start = performance.now()
+      cancel()
+      await query.catch(() => {})
+      return start
+    },
+  },
+  {
+    name: 'rescind, deadline',
+    async giveUp(client) {
+      const start = performance.now() + RUN_MS
+      const [ctx] = withTimeout(bg, RUN_MS)
+      await queryContext(ctx, postgres(client), endless).catch(() => {})
+      return start
+    },
+  },
+  {
+    name: 'query_timeout of pg',
+    async giveUp(client) {
+      const start = performance.now() + RUN_MS
+      const query = { text: endless, query_timeout: RUN_MS }
+      await client.query(query).catch(() => {})
+      return start
+    },
+  },
+  {
+    name: 'Promise.race',
+    async giveUp(client) {
+      const query = client.query(endless)
+      query.catch(() => {})
+      let start = 0
+      await Promise.race([query, sleep(bg, RUN_MS).then(() => (start = performance.now()))])
+      return start
+    },
+  },
+  {
+    name: 'destroying the socket',
+    async giveUp(client) {
+      const query = client.query(endless)
+      await sleep(bg, RUN_MS)
+      const start = performance.now()
+      ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+      await query.catch(() => {})
+      return start
+    },
+  },
+]
+
+const server = await startPostgres()
+const observer = await observe(server.access)
+console.log(`Node ${process.version}; ${ROUNDS} rounds; given up after ${RUN_MS} ms, watched for ${WATCH_MS} ms\n`)
+print(['', 'caller knows after', 'engine idle after', 'CPU for nobody'])
+for (const way of WAYS) {
+  const rounds = []
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(way, server.access, observer))
+  print([
+    `PostgreSQL: ${way.name}`,
+    milliseconds(rounds.map(({ known }) => known)),
+    milliseconds(rounds.map(({ idle }) => idle)),
+    `${(rounds.reduce((sum, { cpu }) => sum + cpu, 0) / ROUNDS).toFixed(2)} s`,
+  ])
+}
+await observer.end()
+await server.stop()
+await sqlite()
+
+interface Round {
+  readonly known: number
+  readonly idle: number
+  readonly cpu: number
+}
+
+async function measure(way: Way, access: Access, observer: Observer): Promise<Round> {
+  const client = new Client({ ...access, application_name: NAME })
+  client.on('error', () => {})
+  await client.connect()
+  const { processID: backend } = client as unknown as { processID: number }
+  const start = await way.giveUp(client)
+  const known = performance.now() - start
+  const before = cpuSeconds(backend) ?? Number.NaN
+  let idle = Infinity
+  while (idle === Infinity && performance.now() - start < WATCH_MS) {
+    if ((await observer.active(NAME)).length === 0) idle = performance.now() - start
+    else await sleep(bg, 1)
+  }
+  await sleep(bg, start + WATCH_MS - performance.now())
+  const cpu = (cpuSeconds(backend) ?? before) - before
+  await observer.query(`SELECT pg_terminate_backend(${backend})`)
+  await client.end().catch(() => {})
+  while ((await observer.sessions(NAME)).length > 0) await sleep(bg, 1)
+  return { known, idle, cpu }
+}
+
+async function sqlite(): Promise<void> {
+  const known: number[] = []
+  const idle: number[] = []
+  const restart: number[] = []
+  const db = await openSqlite(bg)
+  for (let round = 0; round < ROUNDS; round++) {
+    const [ctx, cancel] = withCancel(bg)
+    const query = queryContext(ctx, db, endlessInSqlite)
+    await sleep(bg, RUN_MS)
+    const start = performance.now()
+    cancel()
+    await query.catch(() => {})
+    known.push(performance.now() - start)
+    await queryContext(bg, db, 'SELECT 1')
+    idle.push(performance.now() - start)
+  }
+  await db.close()
+  for (let round = 0; round < ROUNDS; round++) {
+    let thread: Worker | undefined
+    process.once('worker', (worker: Worker) => (thread = worker))
+    const db = await openSqlite(bg)
+    queryContext(bg, db, endlessInSqlite).catch(() => {})
+    await sleep(bg, RUN_MS)
+    const start = performance.now()
+    // What is left without a way to stop: give the thread up, and with it what was in memory.
+    await thread?.terminate()
+    const again = await openSqlite(bg)
+    await queryContext(bg, again, 'SELECT 1')
+    restart.push(performance.now() - start)
+    await again.close()
+  }
+  print(['SQLite: rescind, cancel', milliseconds(known), milliseconds(idle), ''])
+  print(['SQLite: another thread, data lost', '', milliseconds(restart), ''])
+}
+
+function milliseconds(values: readonly number[]): string {
+  const middle = median(values)
+  return middle < Infinity ? `${middle.toFixed(1)} ms` : `not in ${WATCH_MS} ms`
+}
+
+function print(cells: readonly string[]): void {
+  console.log(cells.map((cell, index) => (index === 0 ? cell.padEnd(34) : cell.padStart(20))).join(''))
+}

@@ -1,0 +1,35 @@
+/**
+ * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off and overrun, SQLite loses its
+ * thread, and contexts end at random. Each fault counts what became of the statements and says what must never be: a
+ * statement that hangs, a row that is lost or half there, a client that is not given back.
+ */
+
+import { startPostgres } from '../sql/server.ts'
+import { cuts, halfOpen } from './network.ts'
+import { kills, pauses } from './processes.ts'
+import { fullPool, races } from './races.ts'
+import type { Fault, Tally } from './tally.ts'
+import { threadFaults } from './thread.ts'
+
+const faults: readonly Fault[] = [kills, pauses, cuts, halfOpen, fullPool, races, ...threadFaults]
+
+const server = await startPostgres()
+let violations = 0
+try {
+  for (const fault of faults) {
+    const start = performance.now()
+    const tally = await fault.run(server)
+    violations += report(fault.name, tally, (performance.now() - start) / 1_000)
+  }
+} finally {
+  await server.stop()
+}
+console.log(violations === 0 ? '\nno violations' : `\n${violations} violations`)
+process.exit(violations === 0 ? 0 : 1)
+
+function report(name: string, { counts, violations }: Tally, seconds: number): number {
+  console.log(`\n${name} (${seconds.toFixed(1)} s)`)
+  for (const [label, count] of counts) console.log(`  ${String(count).padStart(6)} ${label}`)
+  for (const violation of violations) console.log(`  VIOLATION ${violation}`)
+  return violations.length
+}

@@ -1,0 +1,106 @@
+/**
+ * The worker of `rescind/sql/sqlite`, found and run from the package: in Node, in a page that Vite has built, and in
+ * one that Vite serves while it is being developed.
+ */
+
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { chromium } from 'playwright'
+import type { Browser } from 'playwright'
+import { build, createServer, preview } from 'vite'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+import { run } from './run.ts'
+
+const consumer = inject('consumer')
+const app = join(consumer, 'app')
+
+/** Runs a statement, has another one stopped, and tells how that went. */
+const PROGRAM = `
+  import { background, withTimeout } from 'rescind'
+  import { engineError, queryContext } from 'rescind/sql'
+  import { openSqlite } from 'rescind/sql/sqlite'
+
+  export async function tell() {
+    const db = await openSqlite(background())
+    const [row] = await queryContext(background(), db, 'SELECT sqlite_version() AS version')
+    const [ctx] = withTimeout(background(), 30)
+    const endless = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n'
+    const error = await queryContext(ctx, db, endless).catch((error) => error)
+    const { mechanism } = db
+    await db.close()
+    return [row.version, error === ctx.err, engineError(ctx).code, mechanism].join(' ')
+  }
+`
+
+let browser: Browser
+
+beforeAll(async () => {
+  for (const name of ['@sqlite.org', 'pg']) {
+    symlinkSync(resolve('node_modules', name), join(consumer, 'node_modules', name), 'junction')
+  }
+  mkdirSync(app)
+  writeFileSync(join(app, 'program.js'), PROGRAM)
+  const page = '<!doctype html><title>app</title><script type="module" src="./page.js"></script>'
+  writeFileSync(join(app, 'index.html'), page)
+  writeFileSync(
+    join(app, 'page.js'),
+    "import { tell } from './program.js'\ntell().catch(String).then((told) => { document.title = told })",
+  )
+  const executablePath = await findBrowser()
+  browser = await chromium.launch({ args: browserArgs, ...(executablePath && { executablePath }) })
+})
+
+afterAll(() => browser.close())
+
+describe('the worker', () => {
+  it('is found in Node, and does not keep the process', async () => {
+    writeFileSync(join(consumer, 'package.json'), JSON.stringify({ type: 'module' }))
+    writeFileSync(join(app, 'main.js'), "import { tell } from './program.js'\nconsole.log(await tell())")
+    expect((await run('node', ['main.js'], app)).trim()).toMatch(expected('flag'))
+  })
+
+  it('is found in a page that Vite has built', async () => {
+    await build({ configFile: false, root: app, logLevel: 'silent', build: { target: 'es2022' } })
+    const server = await preview({ configFile: false, root: app, logLevel: 'silent', preview: { port: 0 } })
+    try {
+      expect(await titleOf(server.resolvedUrls?.local[0])).toMatch(expected('poll'))
+    } finally {
+      await server.close()
+    }
+  })
+
+  it('is found in a page that Vite serves', async () => {
+    const server = await createServer({
+      configFile: false,
+      root: app,
+      logLevel: 'silent',
+      // As the documentation of SQLite's package says.
+      optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
+      server: { port: 0, fs: { strict: false } },
+    })
+    try {
+      await server.listen()
+      expect(await titleOf(server.resolvedUrls?.local[0])).toMatch(expected('poll'))
+    } finally {
+      await server.close()
+    }
+  })
+})
+
+/** What the program tells when all went well. */
+function expected(mechanism: string): RegExp {
+  return new RegExp(`^3\\.\\d+\\.\\d+ true SQLITE_INTERRUPT ${mechanism}$`)
+}
+
+/** The title of the page, once its program has set it. */
+async function titleOf(url: string | undefined): Promise<string> {
+  const page = await browser.newPage()
+  try {
+    await page.goto(url ?? '')
+    await page.waitForFunction("document.title !== 'app'")
+    return await page.title()
+  } finally {
+    await page.close()
+  }
+}

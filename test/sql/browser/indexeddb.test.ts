@@ -1,0 +1,264 @@
+/** IndexedDB: the rules of all engines, as far as they can be said without SQL. */
+
+import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import { engineError, TransactionDoneError, withTransaction } from 'rescind/sql'
+import { stores } from 'rescind/sql/indexeddb'
+import type { StoreTransaction } from 'rescind/sql/indexeddb'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { failOnUnhandled, outcome } from '../../support.ts'
+import { until } from '../conformance.ts'
+
+const bg = background()
+const first = { id: 1, title: 'first' }
+const second = { id: 2, title: 'second' }
+
+let idb: IDBDatabase
+
+failOnUnhandled()
+
+beforeEach(async () => {
+  const opening = indexedDB.open('albums', 1)
+  opening.onupgradeneeded = () => {
+    opening.result.createObjectStore('album', { keyPath: 'id' }).add(first)
+    opening.result.createObjectStore('artist', { keyPath: 'id' })
+  }
+  idb = await new Promise((resolve, reject) => {
+    opening.onsuccess = () => resolve(opening.result)
+    opening.onerror = () => reject(opening.error ?? new Error('no database'))
+  })
+})
+
+afterEach(async () => {
+  idb.close()
+  await new Promise((resolve) => {
+    indexedDB.deleteDatabase('albums').onsuccess = resolve
+  })
+})
+
+const albums = () => stores(idb, 'album', 'readwrite')
+const put = (tx: StoreTransaction, value: object) => tx.request('album', (store) => store.put(value))
+const all = (tx: StoreTransaction) => tx.request<unknown[]>('album', (store) => store.getAll())
+
+/** Nothing holds the store, and this is in it. */
+async function holds(...expected: unknown[]): Promise<void> {
+  expect(await withTransaction(bg, albums(), all)).toEqual(expected)
+}
+
+/** Writes until it is stopped. */
+async function writeForever(tx: StoreTransaction): Promise<void> {
+  for (let id = 100; ; id++) await put(tx, { id, title: 'half' })
+}
+
+describe('withTransaction over stores', () => {
+  it('commits when the function returns', async () => {
+    const [ctx, cancel] = withTimeout(bg, 60_000)
+    const key = await withTransaction(ctx, albums(), async (tx) => {
+      const key = await put(tx, second)
+      expect(await all(tx)).toEqual([first, second])
+      return key
+    })
+    cancel()
+    expect(key).toBe(2)
+    await holds(first, second)
+  })
+
+  it('reads without writing', async () => {
+    const reading = withTransaction(bg, stores(idb, ['album', 'artist']), async (tx) => {
+      expect(await all(tx)).toEqual([first])
+      return tx.request('artist', (store) => store.count())
+    })
+    expect(await reading).toBe(0)
+  })
+
+  it('rolls back when the function throws', async () => {
+    const error = new Error('no')
+    const failing = withTransaction(bg, albums(), async (tx) => {
+      await put(tx, second)
+      throw error
+    })
+    await expect(failing).rejects.toBe(error)
+    await holds(first)
+  })
+
+  it('stays open while the function waits for something else', async () => {
+    await withTransaction(bg, albums(), async (tx) => {
+      await put(tx, second)
+      await sleep(bg, 20)
+      expect(await put(tx, { id: 3, title: 'third' })).toBe(3)
+    })
+    await holds(first, second, { id: 3, title: 'third' })
+  })
+
+  it('takes back what was written before such a wait', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const transaction = withTransaction(ctx, albums(), async (tx) => {
+      await put(tx, second)
+      setTimeout(cancel, 10)
+      await sleep(ctx, 60_000)
+    })
+    const error = await transaction.catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    await holds(first)
+  })
+
+  it('waits for what the function has asked', async () => {
+    const transaction = withTransaction(bg, albums(), (tx) => {
+      void put(tx, second)
+      void put(tx, { id: 3, title: 'third' })
+    })
+    await expect(transaction).resolves.toBeUndefined()
+    await holds(first, second, { id: 3, title: 'third' })
+  })
+
+  it('leaves errors of the database as they are, and lets the function go on', async () => {
+    await withTransaction(bg, albums(), async (tx) => {
+      await expect(tx.request('album', (store) => store.add(first))).rejects.toMatchObject({ name: 'ConstraintError' })
+      await expect(tx.request('nowhere', (store) => store.count())).rejects.toMatchObject({ name: 'NotFoundError' })
+      await put(tx, second)
+    })
+    await holds(first, second)
+    await expect(withTransaction(bg, stores(idb, 'album'), (tx) => put(tx, second))).rejects.toMatchObject({
+      name: 'ReadOnlyError',
+    })
+    await holds(first, second)
+  })
+})
+
+describe('a context that has ended before the start', () => {
+  it('asks nothing', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    cancel()
+    let called = false
+    const transaction = withTransaction(ctx, albums(), () => {
+      called = true
+    })
+    await expect(transaction).rejects.toBe(ctx.err)
+    expect(called).toBe(false)
+  })
+})
+
+describe('a context that ends while the transaction waits for another', () => {
+  it('never runs it', async () => {
+    const [busy, free] = withCancel(bg)
+    const running = outcome(withTransaction(busy, albums(), writeForever))
+    const [ctx, cancel] = withCancel(bg)
+    const queued = outcome(withTransaction(ctx, albums(), (tx) => put(tx, second)))
+    await sleep(bg, 15)
+    expect(queued.settled).toBe(false)
+    cancel()
+    await until(() => queued.settled)
+    expect(queued.error).toBe(ctx.err)
+    expect(running.settled).toBe(false)
+    free()
+    await holds(first)
+  })
+})
+
+describe('a context that ends while the transaction runs', () => {
+  it('takes everything back', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const transaction = outcome(withTransaction(ctx, albums(), writeForever))
+    await sleep(bg, 20)
+    cancel('one')
+    cancel('two')
+    await until(() => transaction.settled)
+    expect(transaction.error).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ name: 'AbortError' })
+    expect(engineError(ctx)).not.toBe(ctx.err)
+    await holds(first)
+  })
+
+  it('takes back a large write that is on its way', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const transaction = outcome(
+      withTransaction(ctx, albums(), async (tx) => {
+        const values = Array.from({ length: 3_000 }, (_, index) => ({ id: index + 100, title: 'x'.repeat(1_000) }))
+        const writes = Promise.all(values.map((value) => put(tx, value)))
+        cancel()
+        await writes
+      }),
+    )
+    await until(() => transaction.settled)
+    expect(transaction.error).toBe(ctx.err)
+    await holds(first)
+  })
+
+  it('does so at the deadline, and when the parent ends', async () => {
+    const [parent, cancel] = withCancel(bg)
+    const [late] = withTimeout(parent, 30)
+    const error = await withTransaction(late, albums(), writeForever).catch((error: unknown) => error)
+    expect(error).toBe(late.err)
+    expect(isDeadlineExceeded(error)).toBe(true)
+    const [ctx] = withTimeout(parent, 60_000)
+    const transaction = outcome(withTransaction(ctx, albums(), writeForever))
+    await sleep(bg, 15)
+    cancel()
+    await until(() => transaction.settled)
+    expect(transaction.error).toBe(parent.err)
+    await holds(first)
+  })
+
+  it('has no effect after the commit', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    expect(await withTransaction(ctx, albums(), (tx) => put(tx, second))).toBe(2)
+    cancel()
+    await holds(first, second)
+  })
+})
+
+describe('values', () => {
+  it('gives what is under the cursor, whatever happens between two of them', async () => {
+    const seen: unknown[] = []
+    await withTransaction(bg, albums(), async (tx) => {
+      await put(tx, second)
+      for await (const value of tx.values('album', (store) => store.openCursor())) {
+        seen.push(value)
+        await sleep(bg, 2)
+      }
+      expect(await tx.values('album', (store) => store.openCursor(7)).next()).toEqual({ done: true, value: undefined })
+    })
+    expect(seen).toEqual([first, second])
+  })
+
+  it('ends with the context', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    let count = 0
+    const transaction = withTransaction(ctx, albums(), async (tx) => {
+      await Promise.all(Array.from({ length: 50 }, (_, id) => put(tx, { id: id + 100 })))
+      for await (const value of tx.values('album', (store) => store.openCursor())) {
+        count += Number(value !== undefined)
+        if (count === 10) cancel()
+      }
+    })
+    const error = await transaction.catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(count).toBe(10)
+    await holds(first)
+  })
+})
+
+describe('a transaction that is over', () => {
+  it('cannot be used', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const tx = await albums().begin(ctx)
+    await put(tx, second)
+    const waiting = outcome(sleep(bg, 5).then(() => put(tx, first)))
+    cancel()
+    await until(() => waiting.settled)
+    expect(waiting.error).toBeInstanceOf(TransactionDoneError)
+    expect((waiting.error as Error).cause).toBe(ctx.err)
+    await tx.rollback()
+    await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
+    const done = await albums().begin(bg)
+    await done.commit()
+    await done.rollback()
+    await expect(all(done)).rejects.toThrow('already been committed or rolled back')
+    const values = done.values('album', (store) => store.openCursor())
+    await expect(values.next()).rejects.toBeInstanceOf(TransactionDoneError)
+    await holds(first)
+  })
+})
+
+it('refuses what is no database', () => {
+  expect(() => stores({} as IDBDatabase, 'album')).toThrow(TypeError)
+})

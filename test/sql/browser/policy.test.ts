@@ -1,0 +1,99 @@
+/** SQLite in a page whose policy forbids to ask for blobs: it must not take that for a cancel. */
+
+import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import { engineError, execContext, queryContext, queryStream } from 'rescind/sql'
+import { openSqlite } from 'rescind/sql/sqlite'
+import { expect, it } from 'vitest'
+import { outcome, task } from '../../support.ts'
+import { endless, endlessRows } from '../sqlite.ts'
+
+const bg = background()
+const here = import.meta.url
+
+/** A worker has the policy of its own response; one from a blob has that of the page. */
+function startUnderPolicy(): Worker {
+  const policy = document.createElement('meta')
+  policy.httpEquiv = 'Content-Security-Policy'
+  policy.content = "connect-src 'self' ws:"
+  document.head.append(policy)
+  // With the query by which Vite tells a worker from a module of the page.
+  const { href } = new URL('../../../src/sql/sqlite-worker.ts?worker_file&type=module', here)
+  const code = `import ${JSON.stringify(href)}`
+  return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
+}
+
+const open = () => openSqlite(bg, { worker: startUnderPolicy, grace: 100 })
+
+it('says that it cannot stop a statement at once', async () => {
+  const db = await open()
+  expect(db.mechanism).toBe('deadline')
+  expect(db.stops).toBe('between-rows')
+  await db.close()
+})
+
+it('stops every statement at the deadline', async () => {
+  const db = await open()
+  const [ctx] = withTimeout(bg, 40)
+  const error = await queryContext(ctx, db, endless).catch((error: unknown) => error)
+  expect(error).toBe(ctx.err)
+  expect(isDeadlineExceeded(error)).toBe(true)
+  expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+  expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await db.close()
+})
+
+it('stops a canceled statement before its next row', async () => {
+  const db = await open()
+  const [ctx, cancel] = withCancel(bg)
+  const query = queryContext(ctx, db, endlessRows).catch((error: unknown) => error)
+  await sleep(bg, 15)
+  cancel()
+  expect(await query).toBe(ctx.err)
+  expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+  expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await db.close()
+})
+
+it('tells the caller of a statement that cannot be stopped, while that runs on', async () => {
+  const workers: Worker[] = []
+  const worker = () => {
+    workers.push(startUnderPolicy())
+    return workers[0] as Worker
+  }
+  const db = await openSqlite(bg, { worker, grace: 50 })
+  const [ctx, cancel] = withCancel(bg)
+  const query = queryContext(ctx, db, endless).catch((error: unknown) => error)
+  const next = outcome(queryContext(bg, db, 'SELECT 1'))
+  await sleep(bg, 15)
+  cancel()
+  expect(await query).toBe(ctx.err)
+  expect(String(engineError(ctx))).toContain('runs on')
+  await task()
+  expect(next.settled).toBe(false)
+  workers[0]?.terminate()
+})
+
+it('runs the next statement when one that could not be stopped is over', async () => {
+  const db = await open()
+  await execContext(bg, db, 'CREATE TABLE t (x)')
+  const [parent, cancel] = withCancel(bg)
+  const [ctx] = withTimeout(parent, 300)
+  const query = queryContext(ctx, db, endless).catch((error: unknown) => error)
+  const next = execContext(bg, db, 'INSERT INTO t VALUES (1)')
+  await sleep(bg, 15)
+  cancel()
+  expect(await query).toBe(parent.err)
+  expect(await next).toEqual({ changes: 1 })
+  await db.close()
+})
+
+it('streams', async () => {
+  const db = await open()
+  const [ctx, cancel] = withCancel(bg)
+  const reading = async () => {
+    for await (const { i } of queryStream(ctx, db, endlessRows)) if (i === 300) cancel()
+  }
+  const error = await reading().catch((error: unknown) => error)
+  expect(error).toBe(ctx.err)
+  await db.close()
+})

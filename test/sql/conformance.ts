@@ -1,0 +1,484 @@
+/**
+ * What every engine has to do: one suite for all of them. It asks the database itself what became of a statement, never
+ * a clock. The table `album` is made before each test and has one row, which no test may lose.
+ */
+
+import { background, cause, isCanceled, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import {
+  engineError,
+  execContext,
+  queryContext,
+  queryStream,
+  TransactionDoneError,
+  withTransaction,
+} from 'rescind/sql'
+import type { Database, Queryable, Stops } from 'rescind/sql'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { failOnUnhandled, outcome, task } from '../support.ts'
+
+/** What the compiler would refuse. */
+const wrong = <T>(value: unknown) => value as T
+
+/** An engine, and what the suite must know of it. */
+export interface Subject {
+  open(): Promise<Database>
+  readonly stops: Stops
+  /** How many statements can run at once. */
+  readonly capacity: number
+  /** Runs for hours and has one row in the end. */
+  readonly endless: string
+  /** Has rows for hours. Its column is `i`. */
+  readonly endlessRows: string
+  /** A parameter, as the engine writes it. */
+  readonly parameter: string
+  /** What the engine calls a statement that was stopped, and one that breaks a constraint. */
+  readonly codes: { readonly stopped: string; readonly duplicate: string }
+  /** Resolves when as many endless statements run as are said, by the engine's own account where it has one. */
+  running(count: number): Promise<void>
+  /** Gives back what the suite's own questions needed. */
+  close?(): Promise<void>
+}
+
+export function conforms(name: string, subject: Subject): void {
+  const { capacity, codes, endless, endlessRows, parameter } = subject
+  const bg = background()
+  const insert = `INSERT INTO album VALUES (2, ${parameter})`
+  const endlessWrite = `INSERT INTO album SELECT i + 100, 'half' FROM (${endlessRows}) AS n`
+  let db: Database
+
+  const titles = async (on: Queryable = db): Promise<unknown[]> => {
+    const rows = await queryContext(bg, on, 'SELECT title FROM album ORDER BY id')
+    return rows.map(({ title }) => title)
+  }
+
+  /** The engine runs nothing of ours, all connections work, and what was there is there. */
+  const isUnharmed = async (expected: unknown[] = ['first']): Promise<void> => {
+    await subject.running(0)
+    const one = Array.from({ length: capacity * 2 }, () => queryContext(bg, db, 'SELECT 1 AS one'))
+    for (const rows of await Promise.all(one)) expect(rows).toEqual([{ one: 1 }])
+    expect(await titles()).toEqual(expected)
+  }
+
+  describe(`${name}`, () => {
+    failOnUnhandled()
+
+    beforeAll(async () => {
+      db = await subject.open()
+    })
+
+    afterAll(async () => {
+      await db.close()
+      await subject.close?.()
+    })
+
+    beforeEach(async () => {
+      await execContext(bg, db, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
+      await execContext(bg, db, "INSERT INTO album VALUES (1, 'first')")
+    })
+
+    afterEach(async () => {
+      await execContext(bg, db, 'DROP TABLE album')
+    })
+
+    it('says how it stops', () => {
+      expect(db.stops).toBe(subject.stops)
+    })
+
+    it('runs statements', async () => {
+      expect(await execContext(bg, db, insert, ["it's"])).toEqual({ changes: 1 })
+      expect(await titles()).toEqual(['first', "it's"])
+      expect(await execContext(bg, db, "UPDATE album SET title = 'x'")).toEqual({ changes: 2 })
+      expect(await execContext(bg, db, 'SELECT * FROM album')).toEqual({ changes: 0 })
+      expect(await execContext(bg, db, 'DELETE FROM album WHERE id = 2')).toEqual({ changes: 1 })
+      const [ctx, cancel] = withTimeout(bg, 60_000)
+      const rows = await queryContext(ctx, db, `SELECT title FROM album WHERE id = ${parameter}`, [1])
+      expect(rows).toEqual([{ title: 'x' }])
+      cancel()
+    })
+
+    it('runs several statements of one text', async () => {
+      const text = "INSERT INTO album VALUES (2, 'b'); INSERT INTO album VALUES (3, 'c');"
+      expect(await execContext(bg, db, text)).toEqual({ changes: 2 })
+      expect(await titles()).toEqual(['first', 'b', 'c'])
+    })
+
+    it('leaves errors of the SQL as they are', async () => {
+      const [ctx, cancel] = withTimeout(bg, 60_000)
+      const error = await execContext(ctx, db, "INSERT INTO album VALUES (1, 'again')").catch((e: unknown) => e)
+      expect(error).toMatchObject({ code: codes.duplicate })
+      expect(isCanceled(error) || isDeadlineExceeded(error)).toBe(false)
+      await expect(queryContext(ctx, db, 'SELEC 1')).rejects.toThrow(/syntax/)
+      await expect(queryStream(ctx, db, 'SELEC 1').next()).rejects.toThrow(/syntax/)
+      expect(ctx.err).toBeUndefined()
+      expect(engineError(ctx)).toBeUndefined()
+      cancel()
+      await isUnharmed()
+    })
+
+    describe('a context that has ended before the start', () => {
+      it('sends nothing', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        cancel()
+        await expect(execContext(ctx, db, insert, ['late'])).rejects.toBe(ctx.err)
+        await expect(queryContext(ctx, db, `${insert} RETURNING id`, ['late'])).rejects.toBe(ctx.err)
+        await expect(queryStream(ctx, db, endlessRows).next()).rejects.toBe(ctx.err)
+        let called = false
+        const transaction = withTransaction(ctx, db, () => {
+          called = true
+        })
+        await expect(transaction).rejects.toBe(ctx.err)
+        expect(called).toBe(false)
+        expect(engineError(ctx)).toBeUndefined()
+        await isUnharmed()
+      })
+    })
+
+    describe('a context that ends in the turn of the call', () => {
+      it('sends nothing', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const calls = [
+          execContext(ctx, db, insert, ['late']),
+          withTransaction(ctx, db, (tx) => execContext(ctx, tx, insert, ['late'])),
+          queryStream(ctx, db, endlessRows).next(),
+        ]
+        cancel()
+        for (const call of calls) await expect(call).rejects.toBe(ctx.err)
+        expect(engineError(ctx)).toBeUndefined()
+        await isUnharmed()
+      })
+    })
+
+    describe('a context that ends while the statement waits for its turn', () => {
+      it('never runs it', async () => {
+        const [busy, free] = withCancel(bg)
+        const running = Array.from({ length: capacity }, () => outcome(queryContext(busy, db, endless)))
+        await subject.running(capacity)
+        const [ctx, cancel] = withCancel(bg)
+        const queued = outcome(execContext(ctx, db, insert, ['late']))
+        const transaction = outcome(withTransaction(ctx, db, (tx) => execContext(ctx, tx, insert, ['late'])))
+        const behind = execContext(bg, db, insert, ['second'])
+        await task()
+        expect(queued.settled).toBe(false)
+        cancel()
+        await task()
+        expect([queued.error, transaction.error]).toEqual([ctx.err, ctx.err])
+        expect(queued.error).toBe(ctx.err)
+        expect(running.some(({ settled }) => settled)).toBe(false)
+        free()
+        await behind
+        await isUnharmed(['first', 'second'])
+      })
+    })
+
+    describe('a context that ends while the statement runs', () => {
+      it('stops it, and the rejection is its err', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const query = outcome(queryContext(ctx, db, endless))
+        await subject.running(1)
+        expect(query.settled).toBe(false)
+        cancel('enough')
+        await until(() => query.settled)
+        expect(query.error).toBe(ctx.err)
+        expect(cause(ctx)).toBe('enough')
+        expect(engineError(ctx)).toMatchObject({ code: codes.stopped })
+        await isUnharmed()
+      })
+
+      it('takes back what a write had done', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const write = outcome(execContext(ctx, db, endlessWrite))
+        await subject.running(1)
+        cancel()
+        await until(() => write.settled)
+        expect(write.error).toBe(ctx.err)
+        await isUnharmed()
+      })
+
+      it('stops it at the deadline', async () => {
+        const [ctx] = withTimeout(bg, 40, { label: 'album' })
+        const error = await queryContext(ctx, db, endless).catch((e: unknown) => e)
+        expect(error).toBe(ctx.err)
+        expect(error).toMatchObject({ name: 'TimeoutError', label: 'album', ms: 40 })
+        await isUnharmed()
+      })
+
+      it('stops it when the parent ends', async () => {
+        const [parent, cancel] = withCancel(bg)
+        const [ctx] = withTimeout(parent, 60_000)
+        const query = outcome(queryContext(ctx, db, endless))
+        await subject.running(1)
+        cancel()
+        await until(() => query.settled)
+        expect(query.error).toBe(parent.err)
+        expect(ctx.err).toBe(parent.err)
+        await isUnharmed()
+      })
+
+      it('stops all of its statements, and those of no other', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const mine = Array.from({ length: capacity + 1 }, () => outcome(queryContext(ctx, db, endless)))
+        const other = execContext(bg, db, insert, ['second'])
+        await subject.running(capacity)
+        cancel()
+        await until(() => mine.every(({ settled }) => settled))
+        expect(mine.every(({ error }) => error === ctx.err)).toBe(true)
+        expect(await other).toEqual({ changes: 1 })
+        await isUnharmed(['first', 'second'])
+      })
+
+      it('ends it once, however often it is told to', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const query = outcome(queryContext(ctx, db, endless))
+        await subject.running(1)
+        cancel('one')
+        cancel('two')
+        await until(() => query.settled)
+        cancel('three')
+        expect(query.error).toBe(ctx.err)
+        expect(cause(ctx)).toBe('one')
+        await isUnharmed()
+      })
+    })
+
+    describe('a context that ends after the statement', () => {
+      it('has no effect', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        expect(await queryContext(ctx, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+        expect(await withTransaction(ctx, db, (tx) => execContext(ctx, tx, insert, ['second']))).toEqual({ changes: 1 })
+        cancel()
+        await isUnharmed(['first', 'second'])
+      })
+    })
+
+    describe('a stream', () => {
+      it('gives the rows as they come, and stops when the loop is left', async () => {
+        const [ctx, cancel] = withTimeout(bg, 60_000)
+        const seen: unknown[] = []
+        for await (const { i } of queryStream<{ i: unknown }>(ctx, db, endlessRows)) {
+          if (seen.push(Number(i)) === 1_000) break
+        }
+        expect(seen).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1))
+        cancel()
+        await isUnharmed()
+      })
+
+      it('gives all rows', async () => {
+        const numbers = `${endlessRows} LIMIT 700`
+        const seen = []
+        for await (const { i } of queryStream<{ i: unknown }>(bg, db, numbers)) seen.push(i)
+        expect(seen.length).toBe(700)
+        expect(await all(queryStream(bg, db, `SELECT title FROM album WHERE id = ${parameter}`, [1]))).toEqual([
+          { title: 'first' },
+        ])
+        expect(await all(queryStream(bg, db, 'SELECT title FROM album WHERE id = 7'))).toEqual([])
+        await isUnharmed()
+      })
+
+      it('ends with its context while rows are read', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        let last = 0
+        const reading = async () => {
+          for await (const { i } of queryStream<{ i: unknown }>(ctx, db, endlessRows)) {
+            last = Number(i)
+            if (last === 300) cancel('enough')
+          }
+        }
+        const error = await reading().catch((e: unknown) => e)
+        expect(error).toBe(ctx.err)
+        expect(last).toBe(300)
+        await isUnharmed()
+      })
+
+      it('ends with its context while the next row is being looked for', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const rows = queryStream(ctx, db, `SELECT * FROM (${endless}) AS one`)
+        const next = outcome(rows.next())
+        await subject.running(1)
+        cancel()
+        await until(() => next.settled)
+        expect(next.error).toBe(ctx.err)
+        await isUnharmed()
+      })
+
+      it('gives the connection back when its context ends while the reader is elsewhere', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const streams = Array.from({ length: capacity }, () => queryStream(ctx, db, endlessRows))
+        for (const rows of streams) expect((await rows.next()).value).toEqual({ i: expect.anything() as unknown })
+        cancel()
+        await isUnharmed()
+        for (const rows of streams) await expect(rows.next()).rejects.toBe(ctx.err)
+      })
+    })
+
+    describe('a transaction', () => {
+      it('is committed when the function returns', async () => {
+        const [ctx, cancel] = withTimeout(bg, 60_000)
+        const result = await withTransaction(ctx, db, async (tx) => {
+          await execContext(ctx, tx, insert, ['second'])
+          expect(await titles(tx)).toEqual(['first', 'second'])
+          return 'done'
+        })
+        cancel()
+        expect(result).toBe('done')
+        await isUnharmed(['first', 'second'])
+      })
+
+      it('is rolled back when the function throws', async () => {
+        const error = new Error('no')
+        const failing = withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, insert, ['second'])
+          throw error
+        })
+        await expect(failing).rejects.toBe(error)
+        await isUnharmed()
+      })
+
+      it('is rolled back when its context ends in a statement', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const late: unknown[] = []
+        const transaction = outcome(
+          withTransaction(ctx, db, async (tx) => {
+            await execContext(ctx, tx, insert, ['second'])
+            await queryContext(ctx, tx, endless).catch(() => {})
+            late.push(await execContext(bg, tx, insert, ['late']).catch((error: unknown) => error))
+          }),
+        )
+        await subject.running(1)
+        cancel()
+        await until(() => transaction.settled && late.length > 0)
+        expect(transaction.error).toBe(ctx.err)
+        expect(late[0]).toBeInstanceOf(TransactionDoneError)
+        expect((late[0] as Error).cause).toBe(ctx.err)
+        await isUnharmed()
+      })
+
+      it('is rolled back when its context ends between two statements, at the deadline', async () => {
+        const [ctx] = withTimeout(bg, 40)
+        const transaction = withTransaction(ctx, db, async (tx) => {
+          await execContext(ctx, tx, insert, ['second'])
+          await sleep(ctx, 60_000)
+        })
+        const error = await transaction.catch((e: unknown) => e)
+        expect(isDeadlineExceeded(error)).toBe(true)
+        expect(error).toBe(ctx.err)
+        await isUnharmed()
+      })
+
+      it('is rolled back when its context ends, though nobody asks for that', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const transactions = await Promise.all(Array.from({ length: capacity }, () => db.begin(ctx)))
+        const [tx] = transactions
+        expect(await execContext(ctx, tx as Queryable, insert, ['second'])).toEqual({ changes: 1 })
+        cancel()
+        await isUnharmed()
+      })
+
+      it('is rolled back when its context ends in a statement under another one', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const transaction = outcome(withTransaction(ctx, db, (tx) => execContext(bg, tx, endlessWrite)))
+        await subject.running(1)
+        cancel()
+        await until(() => transaction.settled)
+        expect(transaction.error).toBe(ctx.err)
+        await isUnharmed()
+      })
+
+      it('is rolled back with a statement that its own context stops', async () => {
+        const [ctx] = withTimeout(bg, 40)
+        const errors: unknown[] = []
+        const transaction = withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, insert, ['second'])
+          errors.push(await queryContext(ctx, tx, endless).catch((error: unknown) => error))
+        })
+        await expect(transaction).rejects.toBeInstanceOf(TransactionDoneError)
+        expect(errors[0]).toBe(ctx.err)
+        expect(engineError(ctx)).toMatchObject({ code: codes.stopped })
+        await isUnharmed()
+      })
+
+      it('cannot be used when it is over', async () => {
+        const tx = await db.begin(bg)
+        await execContext(bg, tx, insert, ['second'])
+        await tx.commit()
+        await tx.rollback()
+        await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
+        await expect(execContext(bg, tx, insert, ['late'])).rejects.toBeInstanceOf(TransactionDoneError)
+        await expect(queryContext(bg, tx, 'SELECT 1')).rejects.toBeInstanceOf(TransactionDoneError)
+        await expect(queryStream(bg, tx, 'SELECT 1').next()).rejects.toThrow('already been committed or rolled back')
+        const [ctx, cancel] = withCancel(bg)
+        const second = await db.begin(ctx)
+        cancel('over')
+        await second.rollback()
+        await expect(queryContext(ctx, second, 'SELECT 1')).rejects.toMatchObject({ cause: ctx.err })
+        await isUnharmed(['first', 'second'])
+      })
+
+      it('cannot be used by who waited while it was committed or rolled back', async () => {
+        for (const end of ['commit', 'rollback'] as const) {
+          const tx = await db.begin(bg)
+          const ending = tx[end]()
+          const late = [execContext(bg, tx, insert, ['late']), queryStream(bg, tx, 'SELECT 1').next(), tx.commit()]
+          const errors = await Promise.all(late.map((use) => use.catch((error: unknown) => error)))
+          await ending
+          for (const error of errors) expect(error).toBeInstanceOf(TransactionDoneError)
+        }
+        await isUnharmed()
+      })
+
+      it('runs its statements one after the other, and waits for them before it commits', async () => {
+        await withTransaction(bg, db, (tx) => {
+          void execContext(bg, tx, insert, ['second'])
+          void execContext(bg, tx, "UPDATE album SET title = 'third' WHERE id = 2")
+        })
+        expect(await titles()).toEqual(['first', 'third'])
+        await isUnharmed(['first', 'third'])
+      })
+
+      it('streams rows, and closes them when it ends', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        let rows: AsyncGenerator<{ i: unknown }, void, undefined> | undefined
+        await withTransaction(ctx, db, async (tx) => {
+          rows = queryStream<{ i: unknown }>(ctx, tx, endlessRows)
+          await rows.next()
+          const other = queryStream(ctx, tx, 'SELECT title FROM album')
+          expect(await all(other)).toEqual([{ title: 'first' }])
+          await execContext(ctx, tx, insert, ['second'])
+        })
+        await rows?.return()
+        cancel()
+        await isUnharmed(['first', 'second'])
+      })
+
+      it('leaves errors of the SQL as they are, and is rolled back by them', async () => {
+        const transaction = withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, insert, ['second'])
+          await execContext(bg, tx, "INSERT INTO album VALUES (1, 'again')")
+        })
+        await expect(transaction).rejects.toMatchObject({ code: codes.duplicate })
+        await isUnharmed()
+      })
+    })
+
+    it('refuses what is no database, statement or context', async () => {
+      await expect(queryContext(wrong<Context>({}), db, 'SELECT 1')).rejects.toThrow(TypeError)
+      await expect(queryContext(bg, wrong<Database>({}), 'SELECT 1')).rejects.toThrow(TypeError)
+      await expect(execContext(bg, db, wrong<string>(1))).rejects.toThrow(TypeError)
+      await expect(queryContext(bg, db, 'SELECT 1', wrong<unknown[]>('x'))).rejects.toThrow(TypeError)
+      await expect(withTransaction(bg, db, wrong<() => void>(1))).rejects.toThrow(TypeError)
+      await expect(withTransaction(bg, wrong<Database>({}), () => {})).rejects.toThrow(TypeError)
+    })
+  })
+}
+
+/** Polls, in real time. What never comes true fails the test by its own time limit. */
+export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await sleep(background(), 2)
+}
+
+/** All that a stream gives. */
+async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const values: T[] = []
+  for await (const value of stream) values.push(value)
+  return values
+}

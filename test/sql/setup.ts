@@ -1,0 +1,17 @@
+/** One PostgreSQL for all tests of `rescind/sql`. */
+
+import type { TestProject } from 'vitest/node'
+import { startPostgres } from './server.ts'
+import type { Access } from './server.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: Access
+  }
+}
+
+export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const server = await startPostgres()
+  provide('postgres', server.access)
+  return () => server.stop()
+}
