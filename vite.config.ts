@@ -4,11 +4,14 @@
  */
 
 import { fileURLToPath } from 'node:url'
+import { transformAsync } from '@babel/core'
 import react from '@vitejs/plugin-react'
 import { playwright } from '@vitest/browser-playwright'
+import type { Plugin } from 'vite'
 import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
+import { nodeWorkers } from './scripts/workers.ts'
 
 const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
   const isDemo = mode === 'demo' || (command === 'serve' && !process.env.VITEST)
@@ -17,16 +20,22 @@ const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
   return {
     root: path(isDemo ? './demo' : '.'),
-    plugins: isDemo ? [react(), demoServer()] : [],
+    plugins: isDemo ? [react(), demoServer(), nodeWorkers()] : [nodeWorkers()],
     resolve: {
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
+        { find: /^rescind\/node$/, replacement: path('./src/node.ts') },
         { find: /^rescind\/react$/, replacement: path('./hooks/index.ts') },
+        { find: /^rescind\/sql$/, replacement: path('./src/sql/index.ts') },
+        { find: /^rescind\/sql\/(\w+)$/, replacement: `${path('./src/sql/')}$1.ts` },
         { find: /^rescind\/testing$/, replacement: path('./src/testing.ts') },
+        { find: /^rescind\/wire$/, replacement: path('./src/wire.ts') },
       ],
     },
     // Lowers `using`, which Safari does not know.
     oxc: { target: 'es2022' },
+    // Finds its own files by their URLs.
+    optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
     // Has named exports for bundlers only; the benchmark of peers runs in Node.
     ssr: { noExternal: ['react-use'] },
     build: { target: 'es2022', outDir: path('./dist-demo/client'), emptyOutDir: true },
@@ -48,32 +57,52 @@ async function projects(): Promise<TestProjectConfiguration[]> {
     },
     {
       extends: true,
-      test: { name: 'jsdom', include: [core, 'test/hooks/**/*.test.{ts,tsx}'], environment: 'jsdom', execArgv },
+      test: { name: 'sql', include: ['test/sql/*.test.ts'], globalSetup: 'test/sql/setup.ts', execArgv },
     },
     {
       extends: true,
-      // Named, or the first run finds them one by one and reloads.
-      optimizeDeps: {
-        include: [
-          '@testing-library/react',
-          'fast-check',
-          'react',
-          'react-dom',
-          'react-dom/client',
-          'react/jsx-dev-runtime',
+      plugins: [reactCompiler()],
+      test: {
+        name: 'jsdom',
+        include: [core, 'test/hooks/**/*.test.{ts,tsx}'],
+        environment: 'jsdom',
+        provide: { react: 19 },
+        execArgv,
+      },
+    },
+    inChromium(
+      'chromium',
+      [core, 'test/hooks/**/*.test.{ts,tsx}', 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts'],
+      executablePath,
+    ),
+    {
+      ...inChromium('isolated', ['test/sql/isolated/*.test.ts'], executablePath),
+      // Without these there is no shared memory in a page.
+      server: {
+        headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+      },
+      cacheDir: path('./node_modules/.vite/isolated'),
+    },
+    {
+      ...inChromium('react-18', ['test/hooks/**/*.test.tsx', 'test/browser/work.test.tsx'], executablePath, 18),
+      resolve: {
+        alias: [
+          { find: /^react(?=$|\/)/, replacement: path('./node_modules/react-18') },
+          { find: /^react-dom(?=$|\/)/, replacement: path('./node_modules/react-dom-18') },
         ],
       },
+      cacheDir: path('./node_modules/.vite/react-18'),
+    },
+    {
+      extends: true,
       test: {
-        name: 'chromium',
-        include: [core, 'test/browser/**/*.test.{ts,tsx}'],
-        sequence: { groupOrder: 1 },
-        browser: {
-          enabled: true,
-          headless: true,
-          screenshotFailures: false,
-          provider: playwright({ launchOptions: { args: browserArgs, ...(executablePath && { executablePath }) } }),
-          instances: [{ browser: 'chromium' }],
-        },
+        name: 'pages',
+        include: ['test/pages/**/*.test.ts'],
+        globalSetup: 'test/browser/server.ts',
+        provide: { react: 19 },
+        sequence: { groupOrder: 2 },
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
       },
     },
     {
@@ -99,6 +128,62 @@ async function projects(): Promise<TestProjectConfiguration[]> {
       },
     },
   ]
+}
+
+/** @param react which version there is, for the tests to make sure */
+function inChromium(name: string, include: string[], executablePath: string | undefined, react = 19) {
+  return {
+    extends: true as const,
+    plugins: [reactCompiler()],
+    // Named, or the first run finds them one by one and reloads.
+    optimizeDeps: {
+      include: [
+        '@testing-library/react',
+        'fast-check',
+        'react',
+        'react-dom',
+        'react-dom/client',
+        'react-dom/server',
+        'react-router',
+        'react/jsx-dev-runtime',
+        'react/jsx-runtime',
+        ...(react === 18 ? [] : ['react/compiler-runtime']),
+      ],
+    },
+    test: {
+      name,
+      include,
+      globalSetup: 'test/browser/server.ts',
+      provide: { react },
+      sequence: { groupOrder: 1 },
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({ launchOptions: { args: browserArgs, ...(executablePath && { executablePath }) } }),
+        instances: [{ browser: 'chromium' as const }],
+      },
+    },
+  }
+}
+
+/** Builds `*.compiled.tsx` as an application with the React Compiler does. */
+function reactCompiler(): Plugin {
+  return {
+    name: 'react-compiler',
+    enforce: 'pre',
+    async transform(code, id) {
+      if (!id.endsWith('.compiled.tsx')) return null
+      const result = await transformAsync(code, {
+        filename: id,
+        babelrc: false,
+        configFile: false,
+        presets: ['@babel/preset-typescript', ['@babel/preset-react', { runtime: 'automatic' }]],
+        plugins: [['babel-plugin-react-compiler', { panicThreshold: 'all_errors' }]],
+      })
+      return result && { code: result.code ?? '' }
+    },
+  }
 }
 
 function path(relative: string): string {

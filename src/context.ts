@@ -249,7 +249,7 @@ export class Deadline extends Timer implements Resource {
   readonly outer: Deadline | undefined
   /** When the time given began, in monotonic milliseconds. */
   readonly born: number
-  /** The same in epoch milliseconds; undefined until somebody asks, since a look at a clock costs as much as a derive. */
+  /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
   began: number | undefined
   /** The time given; Infinity once disarmed. */
   ms: number

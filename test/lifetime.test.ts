@@ -7,6 +7,7 @@ import {
   createKey,
   disarm,
   isDeadlineExceeded,
+  onMove,
   rearm,
   remaining,
   todo,
@@ -20,7 +21,7 @@ import {
 } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, countListeners, derivations, isCollected, logAbort, microtask } from './support.ts'
+import { block, catchUncaught, countListeners, derivations, isCollected, logAbort, microtask, task } from './support.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -515,5 +516,154 @@ describe('withLink', () => {
     const [ctx, , link] = withLink(background())
     expect(() => link(wrong(null))).toThrow(new TypeError('rescind: target must be a context, got null'))
     expect(ctx.err).toBeUndefined()
+  })
+})
+
+describe('rearm to several limits', () => {
+  it('takes the soonest, whatever the parent has, and none for never', async () => {
+    const clock = fakeClock(1_000)
+    const [parent] = withTimeout(clock.root, 10)
+    const [ctx] = withTimeout(parent, 100)
+    rearm(ctx, 50, new Date(1_030))
+    expect(ctx.deadline).toBe(1_010)
+    rearm(parent, 500)
+    expect(ctx.deadline).toBe(1_030)
+    rearm(ctx, 20, new Date(1_030), Infinity)
+    expect(ctx.deadline).toBe(1_020)
+    rearm(ctx)
+    expect(ctx.deadline).toBe(1_500)
+    rearm(ctx, 60, new Date(1_040))
+    await clock.advance(40)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 40 })
+  })
+
+  it('changes nothing if one of them is none', () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    expect(() => rearm(ctx, 5, wrong('6'))).toThrow(new TypeError('rescind: ms must be a number of milliseconds, got "6"'))
+    expect(remaining(ctx)).toBeGreaterThan(50_000)
+    cancel()
+  })
+})
+
+describe('what is derived from withLink before it is linked', () => {
+  it('has the deadlines above from the link on, and those that move later', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 20)
+    const [ctx, , link] = withLink(parent)
+    const [child] = withTimeout(ctx, 50)
+    const view = withValue(child, createKey('key'), 1)
+    expect([child, view].map(({ deadline }) => deadline)).toEqual([50, 50])
+    link()
+    expect([child, view].map(({ deadline }) => deadline)).toEqual([20, 20])
+    expect(remaining(view)).toBe(20)
+    rearm(ctx, 10)
+    rearm(parent, 40)
+    expect([child, view].map(({ deadline }) => deadline)).toEqual([10, 10])
+    await clock.advance(10)
+    expect(child.err).toBe(ctx.err)
+    expect(parent.err).toBeUndefined()
+  })
+
+  it('counts the time of the link, not that of before', async () => {
+    const clock = fakeClock(1_000)
+    const [ctx, , link] = withLink(clock.root)
+    expect(ctx.deadline).toBeUndefined()
+    await clock.advance(500)
+    link()
+    rearm(ctx, 10)
+    expect(ctx.deadline).toBe(1_510)
+    rearm(ctx, new Date(1_505))
+    expect(remaining(ctx)).toBe(5)
+  })
+})
+
+describe('onMove', () => {
+  it('calls for every move of a deadline that holds, and for no other', () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 100)
+    const [ctx] = withTimeout(parent, 50)
+    const [sibling] = withTimeout(parent, 50)
+    const [child] = withTimeout(ctx, 50)
+    const log: (number | undefined)[] = []
+    onMove(withValue(ctx, createKey('key'), 1), () => log.push(ctx.deadline))
+    rearm(ctx, 60)
+    rearm(parent, 55)
+    rearm(sibling, 10)
+    rearm(child, 10)
+    rearm(ctx, 60)
+    disarm(ctx)
+    disarm(parent)
+    expect(log).toEqual([60, 55, 55, undefined])
+  })
+
+  it('calls when a context above is linked', () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 100)
+    const [ctx, , link] = withLink(parent)
+    const [child] = withCancel(ctx)
+    const log: (number | undefined)[] = []
+    onMove(child, () => log.push(child.deadline))
+    link()
+    link()
+    expect(log).toEqual([100])
+  })
+
+  it('is stopped by what it returns, each watch for itself', () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    let count = 0
+    const fn = () => count++
+    const [stop, stopOther] = [onMove(ctx, fn), onMove(ctx, fn)]
+    rearm(ctx, 70_000)
+    stop()
+    stop()
+    rearm(ctx, 80_000)
+    stopOther()
+    rearm(ctx, 90_000)
+    expect(count).toBe(3)
+    cancel()
+  })
+
+  it('does not call for what has ended', () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    let count = 0
+    onMove(ctx, () => count++)
+    cancel()
+    rearm(ctx, 70_000)
+    disarm(ctx)
+    expect(count).toBe(0)
+  })
+
+  it('reports what is thrown, and calls the others', async () => {
+    using uncaught = catchUncaught()
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const error = new Error('thrown by a watch')
+    const log: string[] = []
+    onMove(ctx, () => {
+      throw error
+    })
+    onMove(ctx, () => log.push('other'))
+    rearm(ctx, 70_000)
+    await task()
+    expect([log, uncaught.errors]).toEqual([['other'], [error]])
+    cancel()
+  })
+
+  it('keeps nothing: neither a stopped watch nor a context that is gone', async () => {
+    const [parent, cancel] = withTimeout(background(), 60_000)
+    const watched = () => {
+      const [ctx, cancel] = withTimeout(parent, 5_000)
+      onMove(ctx, () => {})()
+      cancel()
+      return ctx
+    }
+    expect(await isCollected(watched)).toBe(true)
+    cancel()
+  })
+
+  it('throws a TypeError without a context or a function', () => {
+    expect(() => onMove(wrong(undefined), () => {})).toThrow(
+      new TypeError('rescind: ctx must be a context, got undefined'),
+    )
+    expect(() => onMove(background(), wrong('fn'))).toThrow(new TypeError('rescind: fn must be a function, got "fn"'))
   })
 })

@@ -9,6 +9,14 @@ const ROWS: readonly (readonly string[])[] = [['src/errors.ts', 'src/timers.ts']
 const OPERATIONS: number = ROWS.length
 const INDEX = 'src/index.ts'
 
+/** What is not of the package, and who may import it. */
+const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
+  ['react', /^hooks\//],
+  ['node:net', /^src\/sql\/postgres-/],
+  ['node:tls', /^src\/sql\/postgres-/],
+  ['@sqlite.org/sqlite-wasm', /^src\/sql\/sqlite-/],
+])
+
 const files = ['src', 'hooks', 'demo', 'test', 'scripts'].flatMap(filesIn)
 const shipped = new Map(
   files.filter((path) => /^(src|hooks)\//.test(path)).map((path) => [path, importsOf(path, read(path))]),
@@ -16,7 +24,7 @@ const shipped = new Map(
 
 describe('the imports', () => {
   it.each([...shipped])('of %s are files of the package', (_, imports) => {
-    for (const target of imports) expect([...shipped.keys(), 'react']).toContain(target)
+    for (const target of imports) expect([...shipped.keys(), ...OUTSIDE.keys()]).toContain(target)
   })
 
   it.each([...shipped])('of %s go down only', (path, imports) => {
@@ -61,7 +69,8 @@ describe('the style', () => {
 })
 
 function allows(path: string, target: string): boolean {
-  if (!target.includes('/')) return path.startsWith('hooks/')
+  const importers = OUTSIDE.get(target)
+  if (importers) return importers.test(path)
   if (path.startsWith('hooks/')) return target.startsWith('hooks/') || target === INDEX
   if (target.startsWith('hooks/') || target === INDEX) return false
   const from = rowOf(path)

@@ -118,7 +118,8 @@ const rows: Row[] = []
 for (const contender of contenders) rows.push(await measure(contender))
 
 const table = [
-  `| | StrictMode: calls, aborts | unmounted in flight | ${KEYSTROKES} keystrokes: aborts | wrong answers shown | unhandled rejections |`,
+  `| | StrictMode: calls, aborts | unmounted in flight | ${KEYSTROKES} keystrokes: aborts ` +
+    '| wrong answers shown | unhandled rejections |',
   '|---|---|---|---|---|---|',
   ...rows.map(
     ({ name, strict, unmounted, typed, unhandled }) =>

@@ -4,7 +4,8 @@ import { createElement } from 'react'
 import type { FunctionComponent } from 'react'
 import { background, createKey } from 'rescind'
 import type { Cancel, Context } from 'rescind'
-import { Scope, Superseded, useContextState, useRemaining, useScope, useTask, useTimeout, useValue } from 'rescind/react'
+import { Scope, Superseded, useContextState, useRemaining, useScope, useTask, useTimeout } from 'rescind/react'
+import { useValue } from 'rescind/react'
 import type { ScopeHandle, Task } from 'rescind/react'
 
 const user = createKey<{ readonly name: string }>('user')
