@@ -14,7 +14,7 @@ export {
 } from './context.ts'
 export type { Cancel, Context, ContextLike, DeadlineOptions, DeriveOptions, Key } from './context.ts'
 export { CanceledError, DeadlineExceededError, isCanceled, isDeadlineExceeded } from './errors.ts'
-export { disarm, rearm, remaining, withLink } from './lifetime.ts'
+export { disarm, onMove, rearm, remaining, withLink } from './lifetime.ts'
 export { PageHidden, withPage } from './page.ts'
 export { Navigated, reactRouterSource, tanStackRouterSource, withRoute } from './routes.ts'
 export type { RouteOptions, RouteSource } from './routes.ts'

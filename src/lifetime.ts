@@ -3,7 +3,18 @@
  * it can give up what is its own. Nothing here revives a context: the first end stands for ever.
  */
 
-import { assertNumber, attach, createCancel, Deadline, DISARMED, end, prepare, resolve, settled } from './context.ts'
+import {
+  assertNumber,
+  attach,
+  createCancel,
+  Deadline,
+  DISARMED,
+  end,
+  prepare,
+  report,
+  resolve,
+  settled,
+} from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid } from './errors.ts'
 
@@ -29,41 +40,50 @@ export function withLink(
   const node = prepare(parent, 'withLink', options)
   const above = node.parent
   node.ended = node.deadlines = node.sources = undefined
+  // There before `link`: what is derived meanwhile sees the deadlines above through this one.
+  const own = (node.deadlines = new Deadline(node, Infinity))
   const link = (target: ContextLike | undefined = above): void => {
     const parent = resolve(target as ContextLike, 'target')
-    const { clock, deadlines, ended, sources } = settled(parent)
+    const { clock, deadlines: outer, ended, sources } = settled(parent)
     if (node.ended || node.own) return
-    Object.assign(node, { parent, clock, deadlines, sources, values: parent.values })
-    node.deadlines = node.own = new Deadline(node, Infinity)
+    Object.assign(node, { parent, clock, sources, own, values: parent.values })
+    Object.assign(own, { outer, born: clock.now(), began: undefined })
     if (ended) end(node, ended)
     else attach(node)
+    moved(own)
   }
   return [node, createCancel(node), link]
 }
 
 /**
- * Moves the own deadline of `ctx` to `ms` milliseconds after it was derived (or linked), or to the time `ms` if that
- * is a Date. A time that has passed ends it at once, Infinity never. The parent's deadline still holds. Does nothing
- * once `ctx` has ended or was disarmed.
+ * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds after it was derived (or linked), or a Date.
+ * A time that has passed ends it at once, Infinity never. The parent's deadline still holds. Does nothing once `ctx`
+ * has ended or was disarmed.
  *
- * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if `ms` is
- * neither a number nor a valid Date
+ * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if one of
+ * `limits` is neither a number nor a valid Date
  * @example
  * const [ctx, cancel] = withTimeout(background(), 1_000)
  * rearm(ctx, 60_000)
  * Math.ceil((remaining(ctx) ?? 0) / 1_000) // => 60
  * cancel()
  */
-export function rearm(ctx: Context, ms: number | Date): void {
+export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void {
   const node = resolve(ctx)
   const { own } = node
-  const time = ms instanceof Date ? ms.getTime() : ms
-  assertNumber('ms', time, ms)
+  const since = own instanceof Deadline ? own.since() : 0
+  let soonest = Infinity
+  for (const limit of limits) {
+    const time = limit instanceof Date ? limit.getTime() : limit
+    assertNumber('ms', time, limit)
+    soonest = Math.min(soonest, time === limit ? time : time - since)
+  }
   if (own instanceof Deadline) {
-    if (settled(node).ended) return
-    own.move(ms === time ? time : time - own.since())
+    if (settled(node).ended || own.ms === soonest) return
+    own.move(soonest)
     own.start()
     settled(node)
+    moved(own)
   } else if (own !== DISARMED) throw invalid('ctx', 'a context with a deadline of its own', ctx)
 }
 
@@ -76,10 +96,46 @@ export function rearm(ctx: Context, ms: number | Date): void {
  */
 export function disarm(ctx: Context): void {
   const node = resolve(ctx)
-  if (settled(node) !== node || node.ended) return
-  if (node.own instanceof Deadline) node.own.move(Infinity)
-  node.own?.release()
+  if (settled(node) !== node || node.ended || node.first === null) return
+  const { own } = node
+  own?.release()
   node.own = DISARMED
+  if (!(own instanceof Deadline)) return
+  own.move(Infinity)
+  moved(own)
+}
+
+/** Who wants to know when a deadline moves. */
+const watchers = /* @__PURE__ */ new WeakMap<Deadline, Set<() => void>>()
+
+/**
+ * Calls `fn` whenever a deadline that holds for `ctx` has moved: its own, or one above, by `rearm`, `disarm` or the
+ * `link` of `withLink`. What `fn` throws is reported like any uncaught error. For views that show the time left.
+ *
+ * @returns `stop`: from then on `fn` is not called
+ * @throws TypeError if `ctx` is not a context, or `fn` not a function
+ */
+export function onMove(ctx: ContextLike, fn: () => void): () => void {
+  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  const sets: Set<() => void>[] = []
+  // A function of its own, so that two watches with one `fn` are two.
+  const watcher = () => fn()
+  for (let { deadlines } = resolve(ctx).node; deadlines; deadlines = deadlines.outer) {
+    const set = watchers.get(deadlines) ?? new Set()
+    watchers.set(deadlines, set.add(watcher))
+    sets.push(set)
+  }
+  return () => sets.forEach((set) => set.delete(watcher))
+}
+
+function moved(deadline: Deadline): void {
+  for (const watcher of new Set(watchers.get(deadline))) {
+    try {
+      watcher()
+    } catch (error) {
+      report(error)
+    }
+  }
 }
 
 /**

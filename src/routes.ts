@@ -42,6 +42,8 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
   if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
   if (ignore !== undefined && typeof ignore !== 'function') throw invalid('ignore', 'a function', ignore)
   const watch = watches.get(source) ?? new Watch(source)
+  // Who comes late belongs to the new route, whether its source has told already or not.
+  watch.check()
   const controller = ignore ? new AbortController() : watch.controller
   const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
   if (ctx.err === undefined) afterFunc(ctx, watch.join(ignore && { controller, ignore }))
@@ -74,7 +76,7 @@ class Watch {
     if (!this.#users++) {
       watches.set(this.source, this)
       this.#at = this.#address()
-      this.#unsubscribe = this.source.subscribe(() => this.#check())
+      this.#unsubscribe = this.source.subscribe(() => this.check())
     }
     if (follower) this.#choosy.add(follower)
     return () => {
@@ -92,7 +94,9 @@ class Watch {
     return url
   }
 
-  #check(): void {
+  /** Ends whoever follows another route than the one that is there. */
+  check(): void {
+    if (!this.#users) return
     const from = this.#at as URL
     const to = this.#address()
     if (to.href === from.href) return
@@ -140,21 +144,28 @@ function listen(target: EventTarget, type: string, listener: () => void): () => 
   return () => target.removeEventListener(type, listener)
 }
 
-/** Calls `listener` after `history[name]`. Taken off again, it leaves what others have put over it in the meantime. */
+/**
+ * Calls `listener` after `history[name]`. Taken off again, it leaves what others have put over it in the meantime, and
+ * goes itself as soon as they have gone.
+ */
 function patch(history: History, name: 'pushState' | 'replaceState', listener: () => void): () => void {
   const before = Object.getOwnPropertyDescriptor(history, name)
   const original = history[name]
   let isOn = true
+  const restore = () => {
+    if (history[name] !== patched) return
+    if (before) Object.defineProperty(history, name, before)
+    else Reflect.deleteProperty(history, name)
+  }
   const patched: History['pushState'] = function (this: History, ...args) {
     original.apply(this, args)
     if (isOn) listener()
+    else restore()
   }
   history[name] = patched
   return () => {
     isOn = false
-    if (history[name] !== patched) return
-    if (before) Object.defineProperty(history, name, before)
-    else Reflect.deleteProperty(history, name)
+    restore()
   }
 }
 
@@ -167,7 +178,7 @@ interface ReactRouter {
 /** What a router of TanStack Router has. */
 interface TanStackRouter {
   readonly state: { readonly location: { readonly href: string } }
-  subscribe(event: 'onBeforeLoad', listener: () => void): () => void
+  subscribe(event: 'onResolved', listener: () => void): () => void
 }
 
 /**
@@ -182,12 +193,12 @@ export function reactRouterSource(router: ReactRouter): RouteSource {
 }
 
 /**
- * The source of a router made by TanStack Router's `createRouter`. The route changes when the router has accepted it,
- * before its loaders. Make it once, next to the router.
+ * The source of a router made by TanStack Router's `createRouter`. The route changes when the router shows it,
+ * after its loaders. Make it once, next to the router.
  */
 export function tanStackRouterSource(router: TanStackRouter): RouteSource {
   return {
     href: () => router.state.location.href,
-    subscribe: (listener) => router.subscribe('onBeforeLoad', () => listener()),
+    subscribe: (listener) => router.subscribe('onResolved', () => listener()),
   }
 }

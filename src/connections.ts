@@ -1,0 +1,155 @@
+/**
+ * The connections of a server, so that it can be closed without breaking a response off: Node's own way destroys a
+ * connection whose response is ended but not sent yet, keeps those on which no request ever came, and knows nothing
+ * of those that were upgraded. Like the other files for Node, it goes by the shapes of things and imports nothing.
+ */
+
+/** A server of `node:http`, `node:https`, `node:http2` or `node:net`. */
+export interface Server {
+  close(callback?: (error?: Error) => void): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
+  off(event: string, listener: (...args: unknown[]) => void): unknown
+  prependListener(event: string, listener: (...args: unknown[]) => void): unknown
+  listenerCount(event: string): number
+  closeIdleConnections?(): void
+  closeAllConnections?(): void
+}
+
+interface Socket {
+  readonly alpnProtocol?: unknown
+  readonly bytesRead: number
+  destroy(): unknown
+  once(event: 'close', listener: () => void): unknown
+}
+
+interface Session {
+  close(): unknown
+  destroy(): unknown
+  once(event: 'close', listener: () => void): unknown
+}
+
+interface Request {
+  readonly httpVersionMajor: number
+  readonly socket: Socket
+}
+
+interface Response {
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  setHeader(name: string, value: string): unknown
+  once(event: 'close', listener: () => void): unknown
+}
+
+export class Connections {
+  isClosing = false
+  isOpen = true
+  readonly #server: Server
+  /** Every connection, with the HTTP/1 responses that are under way on it. */
+  readonly #sockets = new Map<Socket, Set<Response>>()
+  readonly #sessions = new Set<Session>()
+  readonly #listeners: readonly [event: string, listener: (subject: unknown) => void][] = [
+    ['connection', (socket) => this.#connected(socket as Socket)],
+    ['secureConnection', (socket) => this.#connected(socket as Socket)],
+    ['session', (session) => this.#opened(session as Session)],
+    ['newListener', (event) => this.#watchRequests(event)],
+  ]
+  #watchesRequests = false
+
+  constructor(server: Server) {
+    this.#server = server
+    for (const [event, listener] of this.#listeners) server.on(event, listener)
+    if (server.listenerCount('request') > 0) this.#watchRequests('request')
+  }
+
+  /** Calls `fn` when the last connection is closed, whoever closed the server, and lets go of the server. */
+  onClose(fn: () => void): void {
+    const server = this.#server
+    const closed = () => {
+      this.isOpen = false
+      server.off('close', closed)
+      server.off('request', this.#requested)
+      for (const [event, listener] of this.#listeners) server.off(event, listener)
+      fn()
+    }
+    server.on('close', closed)
+  }
+
+  /** Takes no new connections, and closes each of those there are when nothing is under way on it. */
+  close(): void {
+    if (this.isClosing || !this.isOpen) return
+    this.isClosing = true
+    this.#stopListening()
+    for (const session of this.#sessions) session.close()
+    for (const [socket, responses] of this.#sockets) {
+      for (const response of responses) announce(response)
+      // A browser opens connections ahead. Node waits for their first request.
+      if (this.#server.closeIdleConnections && socket.bytesRead === 0 && socket.alpnProtocol !== 'h2') socket.destroy()
+    }
+    this.#closeIdle()
+  }
+
+  /** Cuts every connection, whatever is under way. */
+  cut(): void {
+    for (const session of this.#sessions) session.destroy()
+    for (const socket of this.#sockets.keys()) socket.destroy()
+    this.#server.closeAllConnections?.()
+  }
+
+  /** Before the handler, which may send the headers at once; but not without one, or HTTP/2 changes its ways. */
+  #watchRequests(event: unknown): void {
+    if (event !== 'request' || this.#watchesRequests) return
+    this.#watchesRequests = true
+    this.#server.prependListener('request', this.#requested)
+  }
+
+  #connected(socket: Socket): Set<Response> {
+    const responses = new Set<Response>()
+    this.#sockets.set(socket, responses)
+    socket.once('close', () => this.#sockets.delete(socket))
+    return responses
+  }
+
+  #opened(session: Session): void {
+    this.#sessions.add(session)
+    session.once('close', () => this.#sessions.delete(session))
+    if (this.isClosing) session.close()
+  }
+
+  readonly #requested = (...args: unknown[]): void => {
+    const [{ httpVersionMajor, socket }, response] = args as [Request, Response]
+    if (httpVersionMajor > 1) return
+    const responses = this.#sockets.get(socket) ?? this.#connected(socket)
+    responses.add(response)
+    response.once('close', () => {
+      responses.delete(response)
+      if (this.isClosing) this.#closeIdle()
+    })
+    if (this.isClosing) announce(response)
+  }
+
+  /** `server.close`, without its closing of connections. */
+  #stopListening(): void {
+    const server = this.#server
+    const own = Object.getOwnPropertyDescriptor(server, 'closeIdleConnections')
+    if (server.closeIdleConnections) server.closeIdleConnections = () => {}
+    try {
+      server.close()
+    } finally {
+      if (own) Object.defineProperty(server, 'closeIdleConnections', own)
+      else Reflect.deleteProperty(server, 'closeIdleConnections')
+    }
+  }
+
+  /** Not while a response is still being sent: for Node, its connection is idle as soon as the handler is done. */
+  #closeIdle(): void {
+    for (const responses of this.#sockets.values()) {
+      for (const { writableEnded } of responses) if (writableEnded) return
+    }
+    this.#server.closeIdleConnections?.()
+  }
+}
+
+/** Tells the client that the connection will be closed after this response. */
+function announce(response: Response): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
+}

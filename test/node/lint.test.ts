@@ -1,0 +1,122 @@
+/**
+ * What people's linters say: `exhaustive-deps` and the rules of the React Compiler take our documented usage without a
+ * finding, and they do find what is wrong with it.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const CONFIG = {
+  plugins: ['react'],
+  categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
+  rules: {
+    'react/react-in-jsx-scope': 'off',
+    'react/rules-of-hooks': 'error',
+    'react/exhaustive-deps': ['error', { additionalHooks: '^useTask$' }],
+  },
+}
+
+const USAGE = `
+import { useEffect, useRef, useState } from 'react'
+import { until } from 'rescind'
+import type { Context } from 'rescind'
+import {
+  Scope,
+  useCancellable,
+  useContextState,
+  useDeadline,
+  useRemaining,
+  useRoute,
+  useScope,
+  useTask,
+  useTimeout,
+} from 'rescind/react'
+import type { ScopeHandle } from 'rescind/react'
+
+interface Props {
+  readonly id: number
+  readonly save: (ctx: Context, name: string) => Promise<void>
+}
+
+export function Album({ id, save }: Props) {
+  const scope = useScope()
+  const [ctx, cancel] = useTimeout(scope, 5_000)
+  const [routed] = useRoute(ctx)
+  const [, cancelAll] = useCancellable(routed)
+  useDeadline(ctx, null)
+  const { done, cause } = useContextState(ctx)
+  const left = useRemaining(ctx, { interval: 100 })
+  const album = useTask(({ signal }) => fetch(\`/albums/\${id}\`, { signal }), [id], { parent: ctx, keepPrevious: true })
+  const saving = useTask((own, name: string) => save(own, name), undefined, { mode: 'first' })
+  const again = useTask(save)
+  const { run, runAction, reset } = saving
+  const [isSaved, setIsSaved] = useState(false)
+
+  useEffect(() => {
+    void until(scope, run('Blue')).then(() => setIsSaved(true), () => {})
+  }, [scope, run])
+
+  if (done) return <p>{String(cause)}</p>
+  return (
+    <form action={() => void runAction('Blue')}>
+      <p>{album.status} {left} {String(isSaved)}</p>
+      <button type="button" onClick={() => cancel('button')}>Stop</button>
+      <button type="button" onClick={() => cancelAll()}>Stop all</button>
+      <button type="button" onClick={reset}>Reset</button>
+      <button type="button" onClick={() => void again.run('Blue')}>Again</button>
+    </form>
+  )
+}
+
+export function Page({ id, save }: Props) {
+  const scope = useRef<ScopeHandle>(null)
+  return (
+    <Scope ref={scope} timeout={30_000} route>
+      <Album id={id} save={save} />
+      <button type="button" onClick={() => scope.current?.cancel('Cancel button')}>Cancel</button>
+    </Scope>
+  )
+}
+`
+
+/** What the linter finds in a file with this text. */
+function findings(text: string): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'rescind-lint-'))
+  try {
+    const config = join(folder, 'config.json')
+    writeFileSync(config, JSON.stringify(CONFIG))
+    writeFileSync(join(folder, 'usage.tsx'), text)
+    const args = ['node_modules/oxlint/bin/oxlint', '-c', config, '-f', 'unix', join(folder, 'usage.tsx')]
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    if (stderr.includes('Failed to parse')) throw new Error(stderr)
+    return stdout.split('\n').filter((line) => /\[(Error|Warning)/.test(line))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+describe('the linter', () => {
+  it('finds nothing in what we tell people to write', () => {
+    expect(findings(USAGE)).toEqual([])
+    expect(USAGE).not.toContain('lint-disable')
+  })
+
+  it('finds nothing in the examples of the README', () => {
+    const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```tsx\n(.*?)```/gs)].map(([, code = '']) => code)
+    expect(blocks.length).toBeGreaterThan(0)
+    expect(blocks.flatMap(findings)).toEqual([])
+  })
+
+  it.each([
+    ['a dependency that is missing', '{ signal }), [id], {', '{ signal }), [], {', "missing dependency: 'id'"],
+    ['one too many', '{ signal }), [id], {', '{ signal }), [id, 7], {', 'exhaustive-deps'],
+    ['a hook behind a condition', '  useDeadline(ctx, null)', '  if (id) useDeadline(ctx, null)', 'conditionally'],
+    ['a ref that is read in a render', '<Scope ref={scope}', '<Scope label={scope.current?.context.toString()}', 'ref'],
+  ])('finds %s', (_, right, wrong, finding) => {
+    expect(USAGE).toContain(right)
+    expect(findings(USAGE.replace(right, wrong)).join('\n')).toContain(finding)
+  })
+})

@@ -1,0 +1,471 @@
+/** Requests on real sockets: over HTTP/1.1 and HTTP/2, by clients that stay, leave, break down and misbehave. */
+
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import * as http2 from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { background, cause, createKey, isDeadlineExceeded, withCancel, withoutCancel, withTimeout } from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import { ClientGone, withRequest } from 'rescind/node'
+import type { RequestOptions } from 'rescind/node'
+import { carry, grpcTimeout, HeaderError, headers } from 'rescind/wire'
+import { describe, expect, it, vi } from 'vitest'
+import { outcome } from '../support.ts'
+import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
+
+interface Seen {
+  readonly ctx: Context
+  readonly cancel: Cancel
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+/** A server that gives every request a context, and hands all of them to the test, in the order of coming. */
+async function serve(options?: RequestOptions, handle: (seen: Seen) => unknown = () => {}) {
+  const requests = new Queue<Seen>()
+  const server = createServer((req, res) => {
+    const [ctx, cancel] = withRequest(background(), req, res, options)
+    const seen = { ctx, cancel, req, res }
+    handle(seen)
+    requests.put(seen)
+  })
+  const port = await listen(server)
+  return { port, url: `http://localhost:${port}`, requests }
+}
+
+/** The same over HTTP/2, in one session. */
+async function serve2(handle: (ctx: Context, res: http2.Http2ServerResponse) => unknown) {
+  const requests = new Queue<Context>()
+  const server = http2.createServer((req, res) => {
+    const [ctx] = withRequest(background(), req, res)
+    handle(ctx, res)
+    requests.put(ctx)
+  })
+  const session = http2.connect(`http://localhost:${await listen(server)}`)
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  const ask = (headers: http2.OutgoingHttpHeaders = {}) => {
+    const stream = session.request({ ':path': '/albums?token=secret', ...headers })
+    stream.on('error', () => {})
+    return stream
+  }
+  return { session, requests, ask }
+}
+
+/** How many listeners of any kind each of them has. */
+function countListeners(...emitters: EventEmitter[]): number[] {
+  return emitters.map((emitter) => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0))
+}
+
+const GET = 'GET /albums HTTP/1.1\r\nhost: localhost\r\n\r\n'
+
+describe('withRequest', () => {
+  it('ends with ClientGone when a fetch is aborted', async () => {
+    const { url, requests } = await serve()
+    const controller = new AbortController()
+    const response = outcome(fetch(url, { signal: controller.signal }))
+    const { ctx } = await requests.next()
+    expect(ctx.err).toBeUndefined()
+    controller.abort()
+    expect(await ended(ctx)).toBe(ClientGone)
+    expect(ctx.err?.name).toBe('AbortError')
+    expect(response.error).toMatchObject({ name: 'AbortError' })
+  })
+
+  it('ends with ClientGone when a fetch is aborted in the middle of the body', async () => {
+    const { url, requests } = await serve({}, ({ res }) => void res.write('one'))
+    const controller = new AbortController()
+    const response = await fetch(url, { signal: controller.signal })
+    const { ctx } = await requests.next()
+    expect(ctx.err).toBeUndefined()
+    controller.abort()
+    expect(await ended(ctx)).toBe(ClientGone)
+    await expect(response.text()).rejects.toThrow('aborted')
+  })
+
+  it('ends with what is derived from it, in one step', async () => {
+    const { port, requests } = await serve()
+    const client = await open(port, GET)
+    const { ctx } = await requests.next()
+    const [child] = withCancel(ctx)
+    const seen: unknown[] = []
+    ctx.signal.addEventListener('abort', () => seen.push(cause(child)))
+    client.destroy()
+    await ended(ctx)
+    expect(seen).toEqual([ClientGone])
+  })
+
+  it.each<[how: string, leave: (client: Socket, seen: Seen) => unknown]>([
+    ['is destroyed', (client) => client.destroy()],
+    ['is reset', (client) => client.resetAndDestroy()],
+    ['is closed in one direction', (client) => client.end()],
+    ['is cut by the server, as one that went dead', (_, { req }) => req.socket.destroy()],
+    ['is cut with all others', (_, { res }) => res.destroy()],
+  ])('ends with ClientGone when the connection %s', async (_, leave) => {
+    const { port, requests } = await serve()
+    const client = await open(port, GET)
+    const seen = await requests.next()
+    leave(client, seen)
+    expect(await ended(seen.ctx)).toBe(ClientGone)
+  })
+
+  it('does not end because the body of the request was read', async () => {
+    const { url, requests } = await serve()
+    const response = fetch(url, { method: 'POST', body: 'x'.repeat(100_000) })
+    const { ctx, req, res } = await requests.next()
+    req.resume()
+    await once(req, 'close')
+    expect(ctx.err).toBeUndefined()
+    res.end('done')
+    expect(await (await response).text()).toBe('done')
+  })
+
+  it('ends with ClientGone when the client goes while it sends', async () => {
+    const { port, requests } = await serve({}, ({ req }) => req.resume().on('error', () => {}))
+    const client = await open(port, 'POST /albums HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf')
+    const { ctx } = await requests.next()
+    client.destroy()
+    expect(await ended(ctx)).toBe(ClientGone)
+  })
+
+  it('ends without a cause when the response is sent, as work that is over', async () => {
+    const { url, requests } = await serve({}, ({ res }) => res.end('done'))
+    expect(await (await fetch(url)).text()).toBe('done')
+    const { ctx } = await requests.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+    expect(cause(ctx)).toBe(ctx.err)
+    expect(ctx.err?.name).toBe('AbortError')
+  })
+
+  it('goes on while an ended response is being sent, and then does not blame the client', async () => {
+    const { port, requests } = await serve({}, ({ res }) => res.end(Buffer.alloc(50_000_000)))
+    const client = await open(port, GET)
+    const { ctx } = await requests.next()
+    await once(client, 'readable')
+    expect(ctx.err).toBeUndefined()
+    client.destroy()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it('leaves what is derived by withoutCancel to go on after the response', async () => {
+    const { url, requests } = await serve({}, ({ res }) => res.end('done'))
+    await (await fetch(url)).text()
+    const { ctx } = await requests.next()
+    const after = withoutCancel(ctx)
+    await ended(ctx)
+    expect(after.err).toBeUndefined()
+  })
+
+  it('ends as its handler wants, and is done with the connection then', async () => {
+    const { port, requests } = await serve()
+    const client = await open(port, GET)
+    const { ctx, cancel, res } = await requests.next()
+    cancel('enough')
+    client.destroy()
+    await once(res, 'close')
+    expect(cause(ctx)).toBe('enough')
+  })
+
+  it('ends with its parent', async () => {
+    const [parent, cancel] = withCancel(background())
+    let ctx: Context | undefined
+    const port = await listen(createServer((req, res) => ([ctx] = withRequest(parent, req, res)) && cancel('stop')))
+    const client = await open(port, GET)
+    await ended(parent)
+    expect(ctx && cause(ctx)).toBe('stop')
+    client.destroy()
+  })
+
+  it('has a context for every request on a connection that is kept alive', async () => {
+    const { port, requests } = await serve({}, ({ res }) => res.end('done'))
+    const client = await open(port, GET)
+    const seen: Seen[] = []
+    for (let count = 0; count < 3; count++) {
+      await readUntil(client, 'done')
+      seen.push(await requests.next())
+      client.write(GET)
+    }
+    const [first, second, third] = seen.map(({ ctx }) => ctx) as [Context, Context, Context]
+    await ended(third)
+    expect(new Set([first, second, third]).size).toBe(3)
+    expect([first, second, third].map(({ err }) => err?.cause)).toEqual([undefined, undefined, undefined])
+    const sockets = new Set(seen.map(({ req }) => req.socket))
+    expect(sockets.size).toBe(1)
+  })
+
+  it('ends with ClientGone for all requests of a pipeline when the client goes, also for those that wait', async () => {
+    const { port, requests } = await serve({}, ({ req }) => req.resume())
+    const client = await open(port, GET.repeat(15))
+    const seen = await requests.take(15)
+    // Only the first has the connection.
+    expect(seen.filter(({ res }) => res.socket !== null)).toHaveLength(1)
+    client.destroy()
+    expect(await Promise.all(seen.map(({ ctx }) => ended(ctx)))).toEqual(seen.map(() => ClientGone))
+  })
+
+  it('ends each request of a pipeline that is answered without a cause', async () => {
+    const { port, requests } = await serve()
+    const client = await open(port, GET.repeat(3))
+    const seen = await requests.take(3)
+    const socket = seen[0]?.req.socket as Socket
+    const own = socket.listenerCount('close')
+    // The last first: its answer waits for the others.
+    for (const [index, { res }] of [...seen.entries()].toReversed()) res.end(`answer ${index}`)
+    expect(await readUntil(client, 'answer 2')).toMatch(/answer 0[^]*answer 1[^]*answer 2/)
+    await Promise.all(seen.map(({ ctx }) => ended(ctx)))
+    expect(seen.map(({ ctx }) => ctx.err?.cause)).toEqual([undefined, undefined, undefined])
+    expect(socket.listenerCount('close')).toBeLessThan(own)
+  })
+
+  it('of a pipeline warns of no leak, and leaves no listener on the connection', async () => {
+    const warned = vi.fn<(warning: Error) => void>()
+    process.on('warning', warned)
+    cleanUp(() => process.off('warning', warned))
+    const { port, requests } = await serve()
+    await open(port, GET.repeat(30))
+    const seen = await requests.take(30)
+    const socket = seen[0]?.req.socket as Socket
+    const before = socket.listenerCount('close')
+    for (const { cancel } of seen) cancel()
+    await Promise.all(seen.map(({ ctx }) => ended(ctx)))
+    expect(socket.listenerCount('close')).toBe(before - 1)
+    expect(warned).not.toHaveBeenCalled()
+  })
+
+  it.each(['HEAD', 'OPTIONS', 'DELETE'])('ends without a cause after a response to %s', async (method) => {
+    const { url, requests } = await serve({}, ({ res }) => res.end())
+    await fetch(url, { method })
+    const { ctx } = await requests.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it('follows the socket of an upgrade', async () => {
+    const upgraded: [Context, Duplex][] = []
+    const server = createServer().on('upgrade', (req, socket) => {
+      upgraded.push([withRequest(background(), req, socket)[0], socket])
+      socket.on('error', () => {})
+      socket.resume()
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n')
+    })
+    const port = await listen(server)
+    const upgrade = 'GET /chat HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'
+    const [one, other] = [await open(port, upgrade), await open(port, upgrade)]
+    await Promise.all([readUntil(one, '101'), readUntil(other, '101')])
+    const [[ctx], [finished, socket]] = upgraded as [[Context, Duplex], [Context, Duplex]]
+    expect([ctx.err, finished.err]).toEqual([undefined, undefined])
+    one.resetAndDestroy()
+    expect(await ended(ctx)).toBe(ClientGone)
+    socket.end('bye')
+    other.end()
+    await ended(finished)
+    expect(finished.err?.cause).toBeUndefined()
+  })
+
+  describe('over a response that is over', () => {
+    it.each<[what: string, settle: (res: ServerResponse) => unknown, why: unknown]>([
+      ['destroyed', (res) => res.destroy(), ClientGone],
+      ['sent', (res) => res.end('done'), undefined],
+    ])('and %s is over from the start', async (_, settle, why) => {
+      let late: Context | undefined
+      const { port } = await serve({}, ({ res, req }) => {
+        settle(res)
+        res.on('close', () => ([late] = withRequest(background(), req, res)))
+      })
+      const client = await open(port, GET)
+      client.resume()
+      await vi.waitFor(() => expect(late).toBeDefined())
+      expect(late?.err).toMatchObject({ name: 'AbortError' })
+      expect(late?.err?.cause).toBe(why)
+    })
+
+    it('but not yet sent ends when it is', async () => {
+      let late: Context | undefined
+      const { url } = await serve({}, ({ res, req }) => {
+        res.end('done')
+        ;[late] = withRequest(background(), req, res)
+        expect(late.err).toBeUndefined()
+      })
+      await (await fetch(url)).text()
+      await ended(late as Context)
+      expect(late?.err?.cause).toBeUndefined()
+    })
+
+    it('since the connection of a pipeline was cut, is over from the start', async () => {
+      const { port, requests } = await serve({}, ({ req }) => req.resume())
+      const client = await open(port, GET.repeat(2))
+      const [first, second] = (await requests.take(2)) as [Seen, Seen]
+      client.destroy()
+      await ended(first.ctx)
+      expect(cause(withRequest(background(), second.req, second.res)[0])).toBe(ClientGone)
+    })
+  })
+
+  it('leaves no listener on request, response and connection, however it ends', async () => {
+    const counts: number[][] = []
+    const [parent, cancelParent] = withCancel(background())
+    const handle: RequestListener = async (req, res) => {
+      const before = countListeners(req, res, req.socket)
+      const [canceled, cancel] = withRequest(parent, req, res)
+      const [expired] = withRequest(parent, req, res, { limit: 0 })
+      const [orphan] = withRequest(parent, req, res)
+      expect(countListeners(req, res, req.socket)).not.toEqual(before)
+      cancel()
+      cancelParent()
+      await Promise.all([ended(canceled), ended(expired), ended(orphan)])
+      counts.push(before, countListeners(req, res, req.socket))
+      res.end('done')
+    }
+    const port = await listen(createServer((req, res) => void handle(req, res)))
+    await (await fetch(`http://localhost:${port}`)).text()
+    expect(counts).toHaveLength(2)
+    expect(counts[1]).toEqual(counts[0])
+  })
+
+  describe('reads the headers', () => {
+    const requestId = carry(createKey<string>('requestId'), 'x-request-id')
+
+    it('for the deadline: the handler ends when the client stops waiting, and not before', async () => {
+      const { url, requests } = await serve({ values: [requestId] })
+      const [ctx, cancel] = withTimeout(background(), 60_000)
+      const sent = { ...headers(ctx, { to: url, allow: [url] }), 'x-request-id': 'r-17' }
+      const response = outcome(fetch(url, { signal: ctx.signal, headers: sent }))
+      const seen = await requests.next()
+      expect(seen.ctx.deadline).toBeGreaterThan(Date.now())
+      // The way here took its time, and is not counted: clocks differ.
+      expect(seen.ctx.deadline).toBeLessThan((ctx.deadline ?? 0) + 5_000)
+      expect(seen.ctx.value(requestId.key)).toBe('r-17')
+      cancel()
+      expect(await ended(seen.ctx)).toBe(ClientGone)
+      expect(response.error).toBe(ctx.err)
+    })
+
+    it.each<[sent: Record<string, string>, options: RequestOptions, ms: number | undefined]>([
+      [{}, {}, undefined],
+      [{ 'rescind-timeout-ms': '60000' }, {}, 60_000],
+      [{ 'rescind-timeout-ms': '60000' }, { limit: 50_000 }, 50_000],
+      [{}, { limit: 50_000 }, 50_000],
+      [{ 'rescind-timeout-ms': '60000' }, { timeout: null }, undefined],
+      [{ 'grpc-timeout': '1M' }, { timeout: grpcTimeout }, 60_000],
+    ])('%j with %j', async (sent, options, ms) => {
+      const { url, requests } = await serve(options, ({ res }) => res.end())
+      const before = Date.now()
+      await fetch(url, { headers: sent })
+      const { ctx } = await requests.next()
+      const after = Date.now()
+      const given = [before, after].map((at) => (ctx.deadline ?? NaN) - at)
+      expect(given[0] ?? NaN).toSatisfy((most: number) => (ms === undefined ? isNaN(most) : most >= ms - 1))
+      expect(given[1] ?? NaN).toSatisfy((least: number) => (ms === undefined ? isNaN(least) : least <= ms + 1))
+    })
+
+    it('and is over from the start if the time is', async () => {
+      const { url, requests } = await serve({}, ({ res }) => res.end())
+      await fetch(url, { headers: { 'rescind-timeout-ms': '0' } })
+      const { ctx } = await requests.next()
+      expect(isDeadlineExceeded(ctx.err)).toBe(true)
+      expect(ctx.err).toMatchObject({ label: 'GET /', ms: 0 })
+    })
+
+    it.each(['abc', '-1', '1.5', '99999999999', '9'.repeat(1_000), '5, 6'])(
+      'and throws for none: %s ends the context with a HeaderError as the cause',
+      async (sent) => {
+        const { url, requests } = await serve({}, ({ ctx, res }) => {
+          const why = cause(ctx)
+          res.writeHead(why instanceof HeaderError ? why.status : 200).end()
+        })
+        const response = await fetch(url, { headers: { 'rescind-timeout-ms': sent } })
+        expect(response.status).toBe(400)
+        const { ctx } = await requests.next()
+        expect(ctx.err?.name).toBe('AbortError')
+        expect(cause(ctx)).toMatchObject({ name: 'HeaderError', header: 'rescind-timeout-ms' })
+      },
+    )
+
+    it('and answers 431 to too much of them, and 400 to one that is there twice', async () => {
+      const { port, url } = await serve({ maxSize: 100, values: [requestId] }, ({ ctx, res }) => {
+        res.writeHead((cause(ctx) as HeaderError).status).end()
+      })
+      expect((await fetch(url, { headers: { 'x-request-id': 'x'.repeat(100) } })).status).toBe(431)
+      const twice = request({ port, headers: { 'rescind-timeout-ms': ['5', '5'] } }).end()
+      const [response] = (await once(twice, 'response')) as [IncomingMessage]
+      response.resume()
+      expect(response.statusCode).toBe(400)
+    })
+  })
+
+  it('shows itself by method and path, and never what is in the query', async () => {
+    const { url, requests } = await serve({}, ({ res }) => res.end())
+    await fetch(`${url}/albums?token=secret`, { headers: { 'rescind-timeout-ms': '60000' } })
+    expect(String((await requests.next()).ctx)).toMatch(/^background\.withRequest\(GET \/albums, 60s/)
+    const named = await serve({ label: 'albums' }, ({ res }) => res.end())
+    await fetch(named.url)
+    expect(String((await named.requests.next()).ctx)).toBe('background.withRequest(albums)')
+  })
+
+  it('throws for what is no context, no request and no response', async () => {
+    const { url, requests } = await serve({}, ({ res }) => res.end())
+    await fetch(url)
+    const { req, res } = await requests.next()
+    expect(() => withRequest(undefined as never, req, res)).toThrow('parent must be a context, got undefined')
+    expect(() => withRequest(background(), undefined as never, res)).toThrow('req must be a request of node:http')
+    expect(() => withRequest(background(), req, undefined as never)).toThrow('res must be a response of node:http')
+    expect(() => withRequest(background(), req, res, { limit: NaN })).toThrow('limit must be a number of milliseconds')
+  })
+})
+
+describe('withRequest over HTTP/2', () => {
+  it('ends with ClientGone when the client cancels the stream, and only then', async () => {
+    const { ask, requests } = await serve2(() => {})
+    const [one, other] = [ask(), ask()]
+    const [ctx, sibling] = (await requests.take(2)) as [Context, Context]
+    one.close(http2.constants.NGHTTP2_CANCEL)
+    expect(await ended(ctx)).toBe(ClientGone)
+    expect(sibling.err).toBeUndefined()
+    other.close(http2.constants.NGHTTP2_CANCEL)
+    expect(await ended(sibling)).toBe(ClientGone)
+  })
+
+  it('ends with ClientGone in the middle of the body, and when the session is cut', async () => {
+    const { ask, requests, session } = await serve2((_, res) => res.write('one'))
+    const one = ask()
+    await once(one, 'data')
+    const ctx = await requests.next()
+    expect(ctx.err).toBeUndefined()
+    one.close(http2.constants.NGHTTP2_CANCEL)
+    expect(await ended(ctx)).toBe(ClientGone)
+    ask()
+    const other = await requests.next()
+    session.destroy()
+    expect(await ended(other)).toBe(ClientGone)
+  })
+
+  it('ends without a cause when the response is sent', async () => {
+    const { ask, requests } = await serve2((_, res) => res.end('done'))
+    ask().resume()
+    const ctx = await requests.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it('is over from the start if the stream is', async () => {
+    let late: Context | undefined
+    const { ask } = await serve2((_, res) => {
+      res.on('close', () => ([late] = withRequest(background(), res.req, res)))
+    })
+    const stream = ask()
+    setImmediate(() => stream.close(http2.constants.NGHTTP2_CANCEL))
+    await vi.waitFor(() => expect(late).toBeDefined())
+    expect(late && cause(late)).toBe(ClientGone)
+  })
+
+  it('has the deadline, and shows itself by method and path', async () => {
+    const { ask, requests } = await serve2((_, res) => res.end())
+    ask({ 'rescind-timeout-ms': '60000' }).resume()
+    expect(String(await requests.next())).toMatch(/^background\.withRequest\(GET \/albums, 60s/)
+  })
+})

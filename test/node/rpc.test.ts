@@ -1,0 +1,344 @@
+/**
+ * What existing systems make of a context: Connect and gRPC calls through several servers, servers made of `Request`
+ * and `Response`, and the spans of OpenTelemetry. The recipes are the first functions; the tests run them for real.
+ */
+
+import { createServer } from 'node:http'
+import * as http2 from 'node:http2'
+import { create, createFileRegistry } from '@bufbuild/protobuf'
+import type { DescMethodUnary, DescService } from '@bufbuild/protobuf'
+import {
+  file_google_protobuf_wrappers,
+  FileDescriptorProtoSchema,
+  MethodDescriptorProtoSchema,
+  ServiceDescriptorProtoSchema,
+  StringValueSchema,
+} from '@bufbuild/protobuf/wkt'
+import type { StringValue } from '@bufbuild/protobuf/wkt'
+import { Code, ConnectError } from '@connectrpc/connect'
+import type { CallOptions, ConnectRouter, HandlerContext, Transport } from '@connectrpc/connect'
+import { connectNodeAdapter, createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
+import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import {
+  afterFunc,
+  background,
+  cause,
+  createKey,
+  isDeadlineExceeded,
+  remaining,
+  sleep,
+  until,
+  withCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Cancel, Context, Work } from 'rescind'
+import { ClientGone, withRequest } from 'rescind/node'
+import { fakeClock } from 'rescind/testing'
+import { carry, connectTimeout, fromHeaders, grpcTimeout, HeaderError, headers, traceparent } from 'rescind/wire'
+import type { TimeoutHeader } from 'rescind/wire'
+import { describe, expect, it } from 'vitest'
+import { outcome } from '../support.ts'
+import { cleanUp, ended, listen, Queue } from './sockets.ts'
+
+/** What a Connect call needs to know of a context. */
+function callOptions(ctx: Context): CallOptions {
+  const ms = remaining(ctx)
+  return { signal: ctx.signal, ...(ms !== undefined && { timeoutMs: Math.ceil(ms) }) }
+}
+
+/** A context for a Connect handler: ends with the call, and has its deadline. */
+function withCall(parent: Context, call: HandlerContext): [ctx: Context, cancel: Cancel] {
+  const [timed] = withTimeout(parent, call.timeoutMs() ?? Infinity)
+  return withSignal(timed, call.signal)
+}
+
+/** A span as long as the work; one that is called off has the cause. */
+async function traced<T>(ctx: Context, tracer: Tracer, name: string, work: Work<T>): Promise<T> {
+  const span = tracer.startSpan(name, {}, trace.setSpanContext(ROOT_CONTEXT, spanContextOf(ctx)))
+  const stop = afterFunc(ctx, () => {
+    span.recordException(cause(ctx) as Error)
+    span.setStatus({ code: SpanStatusCode.ERROR, message: String(ctx.err?.message) })
+    span.end()
+  })
+  try {
+    return await until(withSpan(ctx, span), work)
+  } finally {
+    if (stop()) span.end()
+  }
+}
+
+function withSpan(ctx: Context, span: Span): Context {
+  const { traceId, spanId, traceFlags } = span.spanContext()
+  return withValue(ctx, traceparent.key, `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`)
+}
+
+function spanContextOf(ctx: Context): SpanContext {
+  const [, traceId = '', spanId = '', traceFlags = '00'] = ctx.value(traceparent.key)?.split('-') ?? []
+  return { traceId, spanId, traceFlags: parseInt(traceFlags, 16), isRemote: true }
+}
+
+/** A service with one method, which no compiler had to write. */
+const albums: DescService = (() => {
+  const type = '.google.protobuf.StringValue'
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'albums.proto',
+    syntax: 'proto3',
+    package: 'albums',
+    dependency: ['google/protobuf/wrappers.proto'],
+    service: [
+      create(ServiceDescriptorProtoSchema, {
+        name: 'Albums',
+        method: [create(MethodDescriptorProtoSchema, { name: 'Find', inputType: type, outputType: type })],
+      }),
+    ],
+  })
+  return createFileRegistry(file, () => file_google_protobuf_wrappers).getService('albums.Albums') as DescService
+})()
+
+const find = albums.methods[0] as DescMethodUnary<typeof StringValueSchema, typeof StringValueSchema>
+
+type Find = (title: StringValue, call: HandlerContext) => Promise<StringValue>
+
+function routes(handler: Find) {
+  return (router: ConnectRouter) => void router.rpc(find, handler)
+}
+
+async function ask(transport: Transport, options: CallOptions, title = 'Blue Train'): Promise<string> {
+  const { signal, timeoutMs, headers } = options
+  const { message } = await transport.unary(find, signal, timeoutMs, headers, { value: title })
+  return message.value
+}
+
+async function serve(handler: Find): Promise<string> {
+  return `http://localhost:${await listen(createServer(connectNodeAdapter({ routes: routes(handler) })))}`
+}
+
+/** Two servers, and a client of the first. The second waits for ever; the first asks the second. */
+async function chain(root: Context = background()) {
+  const contexts = new Queue<Context>()
+  const second = await serve(async (title, call) => {
+    const [ctx, cancel] = withCall(root, call)
+    using _ = cancel
+    contexts.put(ctx)
+    await sleep(ctx, Infinity)
+    return title
+  })
+  const toSecond = createConnectTransport({ baseUrl: second, httpVersion: '1.1' })
+  const first = await serve(async ({ value }, call) => {
+    const [ctx, cancel] = withCall(background(), call)
+    using _ = cancel
+    contexts.put(ctx)
+    return create(StringValueSchema, { value: await ask(toSecond, callOptions(ctx), value) })
+  })
+  return { contexts, transport: createConnectTransport({ baseUrl: first, httpVersion: '1.1' }) }
+}
+
+/** A call in any protocol, and the context that the server reads from its headers. */
+async function call(transport: (baseUrl: string) => Transport, options: CallOptions, timeout: TimeoutHeader) {
+  const contexts = new Queue<Context>()
+  const calls = new Queue<HandlerContext>()
+  const adapter = connectNodeAdapter({
+    routes: routes((title, call) => {
+      calls.put(call)
+      return Promise.resolve(title)
+    }),
+  })
+  const server = http2.createServer((req, res) => {
+    contexts.put(withRequest(background(), req, res, { timeout })[0])
+    adapter(req, res)
+  })
+  const answer = await ask(transport(`http://localhost:${await listen(server)}`), options)
+  expect(answer).toBe('Blue Train')
+  const [ctx, handled] = await Promise.all([contexts.next(), calls.next()])
+  await ended(ctx)
+  expect(ctx.err?.cause).toBeUndefined()
+  return { deadline: ctx.deadline, timeoutMs: handled.timeoutMs() }
+}
+
+const connect = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' })
+const grpc = (baseUrl: string) => createGrpcTransport({ baseUrl })
+
+/** What runtimes and frameworks do with a function from Request to Response, as far as it matters here. */
+async function serveFetch(fetch: (request: Request) => Promise<Response>): Promise<string> {
+  const server = createServer(async (req, res) => {
+    const gone = new AbortController()
+    res.once('close', () => gone.abort())
+    const request = new Request(`http://localhost${req.url}`, {
+      headers: req.headers as Record<string, string>,
+      signal: gone.signal,
+    })
+    const response = await fetch(request)
+    res.writeHead(response.status).end(await response.text())
+  })
+  return `http://localhost:${await listen(server)}`
+}
+
+function tracing() {
+  const exporter = new InMemorySpanExporter()
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+  cleanUp(() => provider.shutdown())
+  return { exporter, tracer: provider.getTracer('albums') }
+}
+
+describe('a Connect call by way of two servers', () => {
+  it('ends on the last when the first is canceled', async () => {
+    const { contexts, transport } = await chain()
+    const [ctx, cancel] = withCancel(background())
+    const answer = outcome(ask(transport, callOptions(ctx)))
+    const [first, second] = (await contexts.take(2)) as [Context, Context]
+    expect([first.err, second.err]).toEqual([undefined, undefined])
+    cancel('left')
+    await Promise.all([ended(first), ended(second)])
+    expect([first.err?.name, second.err?.name]).toEqual(['AbortError', 'AbortError'])
+    expect(ConnectError.from(answer.error).code).toBe(Code.Canceled)
+  })
+
+  it('has the deadline of the first everywhere, in the header of Connect', async () => {
+    const { contexts, transport } = await chain()
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const answer = outcome(ask(transport, callOptions(ctx)))
+    const [first, second] = (await contexts.take(2)) as [Context, Context]
+    for (const { deadline } of [first, second]) {
+      expect(deadline).toBeGreaterThan(Date.now() + 30_000)
+      expect(deadline).toBeLessThan((ctx.deadline ?? 0) + 10_000)
+    }
+    cancel()
+    await Promise.all([ended(first), ended(second)])
+    expect(answer.settled).toBe(true)
+  })
+
+  it('ends on the last when the time of the first is over, though nobody cancels', async () => {
+    const clock = fakeClock()
+    const { contexts, transport } = await chain(clock.root)
+    const answer = ask(transport, { timeoutMs: 60_000 })
+    const [first, second] = (await contexts.take(2)) as [Context, Context]
+    expect(first.err).toBeUndefined()
+    await clock.advance(60_000)
+    expect(isDeadlineExceeded(second.err)).toBe(true)
+    await expect(answer).rejects.toBeInstanceOf(ConnectError)
+  })
+})
+
+describe('the headers of existing systems', () => {
+  it.each<[name: string, transport: typeof connect, timeout: TimeoutHeader]>([
+    ['connect-timeout-ms', connect, connectTimeout],
+    ['grpc-timeout', grpc, grpcTimeout],
+  ])('%s is read here as it is written there', async (_, transport, timeout) => {
+    const { deadline } = await call(transport, { timeoutMs: 60_000 }, timeout)
+    expect(deadline).toBeGreaterThan(Date.now() + 30_000)
+    expect(deadline).toBeLessThanOrEqual(Date.now() + 60_000)
+  })
+
+  it.each<[name: string, transport: typeof connect, timeout: TimeoutHeader]>([
+    ['connect-timeout-ms', connect, connectTimeout],
+    ['grpc-timeout', grpc, grpcTimeout],
+  ])('%s is read there as it is written here', async (_, transport, timeout) => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const sent = headers(ctx, { to: 'http://localhost', allow: () => true, timeout })
+    const { timeoutMs } = await call(transport, { headers: sent }, timeout)
+    expect(timeoutMs).toBeGreaterThan(30_000)
+    expect(timeoutMs).toBeLessThanOrEqual(60_000)
+    cancel()
+  })
+})
+
+describe('a server made of Request and Response', () => {
+  const requestId = carry(createKey<string>('requestId'), 'x-request-id')
+
+  it('ends its work when the client leaves', async () => {
+    const contexts = new Queue<Context>()
+    const url = await serveFetch(async (request) => {
+      const [ctx, cancel] = withSignal(background(), request.signal)
+      using _ = cancel
+      contexts.put(ctx)
+      const err = await sleep(ctx, Infinity).catch((error: unknown) => error)
+      return new Response(String(err), { status: 499 })
+    })
+    const controller = new AbortController()
+    const answer = outcome(fetch(url, { signal: controller.signal }))
+    const ctx = await contexts.next()
+    expect(ctx.err).toBeUndefined()
+    controller.abort()
+    expect(await ended(ctx)).toMatchObject({ name: 'AbortError' })
+    expect(ctx.err?.name).toBe('AbortError')
+    expect(answer.settled).toBe(true)
+  })
+
+  it('has the deadline and the values, and answers to bad headers by their status', async () => {
+    const url = await serveFetch(async (request) => {
+      const [following, leave] = withSignal(background(), request.signal)
+      using _ = leave
+      try {
+        const [ctx] = fromHeaders(following, request.headers, { limit: 30_000, values: [requestId] })
+        return new Response(`${ctx.value(requestId.key)} ${Math.ceil((remaining(ctx) ?? 0) / 1_000)}`)
+      } catch (error) {
+        return new Response('', { status: error instanceof HeaderError ? error.status : 500 })
+      }
+    })
+    const [ctx, cancel] = withTimeout(withValue(background(), requestId.key, 'r-17'), 20_000)
+    const sent = headers(ctx, { to: url, allow: [url], values: [requestId] })
+    expect(await (await fetch(url, { headers: sent })).text()).toBe('r-17 20')
+    expect(await (await fetch(url)).text()).toBe('undefined 30')
+    expect((await fetch(url, { headers: { 'rescind-timeout-ms': 'soon' } })).status).toBe(400)
+    cancel()
+  })
+})
+
+describe('a span', () => {
+  it('ends with the cause when its context does', async () => {
+    const { exporter, tracer } = tracing()
+    const [ctx, cancel] = withCancel(background())
+    const work = traced(ctx, tracer, 'find', (inner) => sleep(inner, Infinity))
+    expect(exporter.getFinishedSpans()).toHaveLength(0)
+    cancel(ClientGone)
+    await expect(work).rejects.toBe(ctx.err)
+    const [span] = exporter.getFinishedSpans()
+    expect(span?.status).toEqual({ code: SpanStatusCode.ERROR, message: 'context canceled' })
+    expect(span?.events[0]).toMatchObject({
+      name: 'exception',
+      attributes: { 'exception.type': 'ClientGone', 'exception.message': 'the client has gone' },
+    })
+    expect(exporter.getFinishedSpans()).toHaveLength(1)
+  })
+
+  it('of work that is through in time ends without one, once', async () => {
+    const { exporter, tracer } = tracing()
+    const [ctx, cancel] = withCancel(background())
+    expect(await traced(ctx, tracer, 'find', () => 'Blue Train')).toBe('Blue Train')
+    cancel(ClientGone)
+    await ended(ctx)
+    const spans = exporter.getFinishedSpans()
+    expect(spans.map(({ status, events }) => [status.code, events.length])).toEqual([[SpanStatusCode.UNSET, 0]])
+  })
+
+  it('on a server belongs to the trace of the client, and both end with the end of the client', async () => {
+    const { exporter, tracer } = tracing()
+    const contexts = new Queue<Context>()
+    const server = createServer((req, res) => {
+      const [ctx] = withRequest(background(), req, res, { values: [traceparent] })
+      contexts.put(ctx)
+      void outcome(traced(ctx, tracer, 'handle', (inner) => sleep(inner, Infinity)))
+    })
+    const url = `http://localhost:${await listen(server)}`
+    const [ctx, cancel] = withCancel(background())
+    const answer = outcome(
+      traced(ctx, tracer, 'ask', (inner) => {
+        const sent = headers(inner, { to: url, allow: [url], values: [traceparent] })
+        return fetch(url, { signal: inner.signal, headers: sent })
+      }),
+    )
+    const handled = await contexts.next()
+    cancel('left')
+    expect(await ended(handled)).toBe(ClientGone)
+    expect(answer.error).toBe(ctx.err)
+    const [asked, served] = exporter.getFinishedSpans()
+    expect([asked?.name, served?.name]).toEqual(['ask', 'handle'])
+    expect(served?.spanContext().traceId).toBe(asked?.spanContext().traceId)
+    expect(served?.parentSpanContext?.spanId).toBe(asked?.spanContext().spanId)
+    expect(served?.events[0]?.attributes).toMatchObject({ 'exception.type': 'ClientGone' })
+  })
+})

@@ -1,0 +1,470 @@
+/** Servers that stop: what is under way may finish, what does not is cut, and nothing stays behind. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
+import * as http2 from 'node:http2'
+import * as net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
+import { background, cause, withCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { ClientGone, Shutdown, withRequest, withShutdown } from 'rescind/node'
+import type { ShutdownOptions } from 'rescind/node'
+import { fakeClock } from 'rescind/testing'
+import { build } from 'vite'
+import { describe, expect, it } from 'vitest'
+import { outcome, task } from '../support.ts'
+import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
+
+/** A signal that does not end the test runner. */
+const SIGNAL = 'SIGUSR2'
+const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
+
+/** A server under a clock of its own that hands the responses to the test. */
+async function start(options: Partial<ShutdownOptions> = {}, handle: RequestListener = () => {}) {
+  const clock = fakeClock()
+  const [parent, endParent] = withCancel(clock.root)
+  const responses = new Queue<ServerResponse>()
+  const server = createServer((req, res) => {
+    handle(req, res)
+    responses.put(res)
+  })
+  const before = listenersOf(server)
+  const [ctx, cancel, closed] = withShutdown(parent, server, { grace: 10_000, signals: [SIGNAL], ...options })
+  const port = await listen(server)
+  return { clock, endParent, responses, server, before, ctx, cancel, closed, port }
+}
+
+/** The listeners of a server, and those of the process for the signal. */
+function listenersOf(server: EventEmitter): Record<string, number> {
+  const counts: Record<string, number> = { [SIGNAL]: process.listenerCount(SIGNAL) }
+  for (const name of server.eventNames()) counts[String(name)] = server.listenerCount(name)
+  return counts
+}
+
+/** Sends the signal for real, and waits until it has come. */
+async function ask(): Promise<void> {
+  const come = once(process, SIGNAL)
+  process.kill(process.pid, SIGNAL)
+  await come
+}
+
+function closes(socket: net.Socket): Promise<unknown> {
+  socket.resume()
+  return once(socket, 'end').then(() => socket.end())
+}
+
+function connect2(port: number): http2.ClientHttp2Session {
+  const session = http2.connect(`http://localhost:${port}`)
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  return session
+}
+
+describe('withShutdown', () => {
+  it('ends its context with Shutdown at a signal, and is closed when the last handler is through', async () => {
+    const { before, closed, ctx, port, responses, server } = await start()
+    const client = await open(port, GET)
+    const res = await responses.next()
+    const finished = outcome(closed)
+    expect(ctx.err).toBeUndefined()
+    await ask()
+    expect(cause(ctx)).toBe(Shutdown)
+    expect(ctx.err?.name).toBe('AbortError')
+    expect(server.listening).toBe(false)
+    await expect(fetch(`http://localhost:${port}`)).rejects.toThrow('fetch failed')
+    await task()
+    expect(finished.settled).toBe(false)
+    res.end('done')
+    expect(await readUntil(client, 'done')).toMatch(/connection: close/i)
+    expect(await closed).toBe('finished')
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('listens to SIGTERM and SIGINT, if it is not told otherwise, and to neither when it is over', async () => {
+    const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))
+    const [, cancel, closed] = withShutdown(background(), createServer(), { grace: 10_000 })
+    const during = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))
+    expect(during).toEqual(before.map((listeners) => listeners + 1))
+    cancel()
+    await closed
+    expect(['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))).toEqual(before)
+  })
+
+  it('tells the contexts of all requests, and their clients', async () => {
+    const contexts = new Queue<Context>()
+    const server = createServer(async (req, res) => {
+      const [request] = withRequest(ctx, req, res)
+      contexts.put(request)
+      await ended(request)
+      res.writeHead(503).end()
+    })
+    const [ctx, , closed] = withShutdown(background(), server, { grace: 10_000, signals: [SIGNAL] })
+    const port = await listen(server)
+    const response = fetch(`http://localhost:${port}`)
+    const request = await contexts.next()
+    await ask()
+    expect(cause(request)).toBe(Shutdown)
+    expect((await response).status).toBe(503)
+    expect(await closed).toBe('finished')
+  })
+
+  it('cuts what is not through when the grace time is over', async () => {
+    const contexts: Context[] = []
+    const { before, clock, closed, port, responses, server } = await start({}, (req, res) => {
+      contexts.push(withRequest(background(), req, res)[0])
+    })
+    const client = await open(port, GET)
+    await responses.next()
+    await ask()
+    await clock.advance(9_999)
+    expect(contexts[0]?.err).toBeUndefined()
+    await clock.advance(1)
+    expect(await closed).toBe('forced')
+    await closes(client)
+    expect(cause(contexts[0] as Context)).toBe(ClientGone)
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('cuts at once at a second signal, however long the grace time is', async () => {
+    const { before, closed, ctx, port, responses, server } = await start({ grace: Infinity })
+    const client = await open(port, GET)
+    await responses.next()
+    await ask()
+    const finished = outcome(closed)
+    await task()
+    expect(finished.settled).toBe(false)
+    await ask()
+    expect(await closed).toBe('forced')
+    await closes(client)
+    expect(cause(ctx)).toBe(Shutdown)
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('cuts at once without a grace time', async () => {
+    const { closed, port, responses } = await start({ grace: 0 })
+    await open(port, GET)
+    await responses.next()
+    await ask()
+    expect(await closed).toBe('forced')
+  })
+
+  it('forgets the grace time when all is closed', async () => {
+    const { cancel, clock, closed } = await start()
+    cancel()
+    expect(await closed).toBe('finished')
+    await clock.advance(20_000)
+    expect(await closed).toBe('finished')
+  })
+
+  describe('with a drain', () => {
+    it('lets the work go on for that time, and tells it then', async () => {
+      const { clock, closed, ctx, port, responses, server } = await start({ drain: 5_000 })
+      await open(port, GET)
+      const res = await responses.next()
+      await ask()
+      expect(server.listening).toBe(false)
+      await clock.advance(4_999)
+      expect(ctx.err).toBeUndefined()
+      await clock.advance(1)
+      expect(cause(ctx)).toBe(Shutdown)
+      // The grace time begins now.
+      await clock.advance(9_999)
+      const finished = outcome(closed)
+      await task()
+      expect(finished.settled).toBe(false)
+      res.end()
+      expect(await closed).toBe('finished')
+    })
+
+    it('is over as soon as all is through', async () => {
+      const { closed, ctx, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET)
+      const res = await responses.next()
+      await ask()
+      res.end('done')
+      await readUntil(client, 'done')
+      expect(await closed).toBe('finished')
+      expect(cause(ctx)).toBe(Shutdown)
+    })
+
+    it('cuts at once at a second signal', async () => {
+      const { closed, ctx, port, responses } = await start({ drain: Infinity })
+      await open(port, GET)
+      await responses.next()
+      await ask()
+      await ask()
+      expect(await closed).toBe('forced')
+      expect(cause(ctx)).toBe(Shutdown)
+    })
+
+    it('serves what comes on connections there are, and closes them after it', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, `${GET}${GET}`)
+      const [first, second] = (await responses.take(2)) as [ServerResponse, ServerResponse]
+      // Its headers are out: the connection is to be kept.
+      first.write('one')
+      await ask()
+      first.end()
+      second.end('two')
+      const text = await readUntil(client, 'two')
+      expect(text.match(/connection: [\w-]+/gi)).toEqual(['Connection: keep-alive', 'connection: close'])
+      expect(await closed).toBe('finished')
+    })
+  })
+
+  it('tells who asks on a connection there is, while the server closes, that it will be closed', async () => {
+    const { closed, port, responses } = await start({ drain: Infinity }, ({ url }, res) => {
+      if (url === '/two') res.end('two')
+    })
+    const client = await open(port, GET)
+    const first = await responses.next()
+    first.write('one')
+    await ask()
+    client.write('GET /two HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await responses.next()
+    first.end()
+    const text = await readUntil(client, 'two')
+    expect(text.match(/connection: [\w-]+/gi)).toEqual(['Connection: keep-alive', 'connection: close'])
+    expect(await closed).toBe('finished')
+  })
+
+  describe('closes a connection', () => {
+    it('that is kept alive and idle, at once', async () => {
+      const { closed, port } = await start({ grace: Infinity }, (_, res) => res.end('done'))
+      const client = await open(port, GET)
+      await readUntil(client, 'done')
+      await ask()
+      await closes(client)
+      expect(await closed).toBe('finished')
+    })
+
+    it('on which no request ever came, at once', async () => {
+      const { closed, port, server } = await start({ grace: Infinity })
+      const connected = once(server, 'connection')
+      const client = await open(port)
+      await connected
+      await ask()
+      await closes(client)
+      expect(await closed).toBe('finished')
+    })
+
+    it('whose headers promised to keep it alive, after the response', async () => {
+      const { closed, port, responses } = await start({ grace: Infinity })
+      const client = await open(port, GET)
+      const res = await responses.next()
+      res.write('one')
+      await readUntil(client, 'one')
+      await ask()
+      res.end('two')
+      expect(await readUntil(client, 'two')).toContain('two')
+      expect(await closed).toBe('finished')
+    })
+
+    it('never in the middle of a response, even if its handler is through', async () => {
+      const body = Buffer.alloc(50_000_000)
+      const { closed, port, responses } = await start({ grace: Infinity }, (_, res) => res.end(body))
+      const idle = await open(port, GET)
+      await readUntil(idle, '\0')
+      const client = await open(port, GET)
+      await responses.take(2)
+      await ask()
+      let received = 0
+      client.on('data', (chunk: Buffer) => (received += chunk.length))
+      idle.resume()
+      await Promise.all([once(client, 'end'), once(idle, 'end')])
+      expect(received).toBeGreaterThan(body.length)
+      expect(await closed).toBe('finished')
+    })
+
+    it('that was upgraded when the grace time is over', async () => {
+      const { clock, closed, port, server } = await start()
+      const sockets = new Queue<Duplex>()
+      server.on('upgrade', (_, socket) => {
+        socket.on('error', () => {})
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n')
+        sockets.put(socket)
+      })
+      const upgrade = 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'
+      const client = await open(port, upgrade)
+      await readUntil(client, '101')
+      const socket = await sockets.next()
+      await ask()
+      await clock.advance(9_999)
+      expect(socket.destroyed).toBe(false)
+      await clock.advance(1)
+      await closes(client)
+      expect(await closed).toBe('forced')
+    })
+  })
+
+  it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
+    ['its cancel', ({ cancel }) => cancel('why')],
+    ['the end of its parent', ({ endParent }) => endParent('why')],
+  ])('shuts down by %s as at a signal', async (_, end) => {
+    const started = await start()
+    const { closed, ctx, port, responses, server } = started
+    const client = await open(port, GET)
+    const res = await responses.next()
+    end(started)
+    expect(cause(ctx)).toBe('why')
+    await task()
+    expect(server.listening).toBe(false)
+    res.end('done')
+    await readUntil(client, 'done')
+    expect(await closed).toBe('finished')
+  })
+
+  it('is over when somebody else closes the server', async () => {
+    const { before, closed, ctx, server } = await start()
+    server.close()
+    expect(await closed).toBe('finished')
+    expect(cause(ctx)).toBe(Shutdown)
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('needs no server that listens', async () => {
+    const [parent, cancel] = withCancel(background())
+    cancel('over')
+    const server = createServer()
+    const [ctx, , closed] = withShutdown(parent, server, { grace: 10_000, signals: [SIGNAL] })
+    expect(cause(ctx)).toBe('over')
+    expect(await closed).toBe('finished')
+    expect(process.listenerCount(SIGNAL)).toBe(0)
+  })
+
+  it('keeps no response of a server that goes on', async () => {
+    const { cancel, closed, port, responses } = await start()
+    const refs: WeakRef<ServerResponse>[] = []
+    for (let count = 0; count < 3; count++) {
+      const client = await open(port, GET.repeat(3))
+      for (const res of await responses.take(3)) refs.push(new WeakRef(res))
+      client.destroy()
+    }
+    for (let round = 0; round < 10; round++) {
+      await task()
+      globalThis.gc?.()
+    }
+    // The last of them may still be on some stack.
+    expect(refs.filter((ref) => ref.deref()).length).toBeLessThanOrEqual(3)
+    cancel()
+    await closed
+  })
+
+  it('gives the server its own way to close idle connections back', async () => {
+    const { cancel, closed, server } = await start()
+    cancel()
+    await closed
+    expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
+    expect(typeof server.closeIdleConnections).toBe('function')
+  })
+
+  it('shows itself by its label', () => {
+    const [ctx, cancel] = withShutdown(background(), createServer(), { grace: 1, signals: [] })
+    expect(String(ctx)).toBe('background.withCancel(server)')
+    cancel()
+  })
+
+  it.each<[what: string, args: unknown[], message: string]>([
+    ['parent', [undefined, createServer(), { grace: 1 }], 'parent must be a context, got undefined'],
+    ['server', [background(), {}, { grace: 1 }], 'server must be a server of node:http, node:http2 or node:net'],
+    ['options', [background(), createServer()], 'options must be an object, got undefined'],
+    ['grace', [background(), createServer(), {}], 'grace must be a number of milliseconds, got undefined'],
+    ['drain', [background(), createServer(), { grace: 1, drain: '5' }], 'drain must be a number of milliseconds'],
+  ])('throws without a %s, and listens to nothing', (_, args, message) => {
+    const before = process.listenerCount('SIGTERM')
+    const call = withShutdown as (...args: unknown[]) => unknown
+    expect(() => call(...args)).toThrow(message)
+    expect(process.listenerCount('SIGTERM')).toBe(before)
+  })
+})
+
+describe('withShutdown of other servers', () => {
+  it('lets HTTP/2 streams finish, and closes the sessions', async () => {
+    const responses = new Queue<http2.Http2ServerResponse>()
+    const server = http2.createServer((_, res) => responses.put(res))
+    const [ctx, , closed] = withShutdown(background(), server, { grace: Infinity, signals: [SIGNAL] })
+    const port = await listen(server)
+    const [idle, busy] = [connect2(port), connect2(port)]
+    await once(idle, 'remoteSettings')
+    const stream = busy.request()
+    const res = await responses.next()
+    await ask()
+    expect(cause(ctx)).toBe(Shutdown)
+    await once(idle, 'close')
+    expect(stream.closed).toBe(false)
+    res.end('done')
+    const [chunk] = (await once(stream, 'data')) as [Buffer]
+    expect(String(chunk)).toBe('done')
+    expect(await closed).toBe('finished')
+  })
+
+  it('cuts HTTP/2 sessions when the grace time is over', async () => {
+    const clock = fakeClock()
+    const streams = new Queue<http2.ServerHttp2Stream>()
+    const server = http2.createServer().on('stream', (stream) => streams.put(stream.on('error', () => {})))
+    const before = listenersOf(server)
+    const [, , closed] = withShutdown(clock.root, server, { grace: 10_000, signals: [SIGNAL] })
+    // It handles streams, and is not made to handle requests.
+    expect(server.listenerCount('stream')).toBe(1)
+    expect(server.listenerCount('request')).toBe(0)
+    const stream = connect2(await listen(server)).request()
+    stream.on('error', () => {})
+    await streams.next()
+    await ask()
+    await clock.advance(10_000)
+    expect(await closed).toBe('forced')
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('waits for the connections of a plain server, also for those that have said nothing yet', async () => {
+    const clock = fakeClock()
+    const sockets = new Queue<net.Socket>()
+    const server = net.createServer((socket) => sockets.put(socket.on('error', () => {})))
+    const [, , closed] = withShutdown(clock.root, server, { grace: 10_000, signals: [SIGNAL] })
+    const port = await listen(server)
+    const clients = [await open(port), await open(port)]
+    const [one, other] = (await sockets.take(2)) as [net.Socket, net.Socket]
+    await ask()
+    await task()
+    expect([one.destroyed, other.destroyed]).toEqual([false, false])
+    one.end('bye')
+    clients[0]?.end()
+    await clock.advance(10_000)
+    expect(other.destroyed).toBe(true)
+    expect(await closed).toBe('forced')
+  })
+})
+
+describe('a process', () => {
+  it('ends by itself, with status 0, after SIGTERM, when the last response is out', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rescind-'))
+    cleanUp(() => rmSync(folder, { recursive: true }))
+    const result = await build({
+      configFile: false,
+      logLevel: 'silent',
+      build: { ssr: 'test/node/shutdown.program.ts', write: false, target: 'es2022' },
+    })
+    if (!('output' in result)) throw new Error('one bundle was expected')
+    writeFileSync(join(folder, 'program.mjs'), result.output[0].code)
+    const child = spawn(process.execPath, [join(folder, 'program.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    cleanUp(() => child.kill('SIGKILL'))
+    const exit = once(child, 'exit')
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const line = async () => (await lines.next()).value as string
+    const response = fetch(`http://localhost:${await line()}`)
+    expect(await line()).toBe('request')
+    child.kill('SIGTERM')
+    expect(await line()).toBe('Shutdown')
+    expect(await (await response).text()).toBe('the end')
+    expect(await line()).toBe('finished')
+    expect(await exit).toEqual([0, null])
+  })
+})
+

@@ -1,0 +1,165 @@
+/** Traces and baggage, as the W3C has them: read generously, written strictly. */
+
+import { background, withValue } from 'rescind'
+import { baggage, fromHeaders, headers, traceparent, tracestate } from 'rescind/wire'
+import type { BaggageEntry, HeadersOptions } from 'rescind/wire'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+const values = [traceparent, tracestate, baggage]
+const toApi: HeadersOptions = { to: 'https://api.example', allow: ['https://api.example'], values }
+const IDS = '0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331'
+const PARENT = `00-${IDS}-01`
+
+function write(name: string, entry: BaggageEntry): string | undefined {
+  return baggage.encode(new Map([[name, entry]]))
+}
+
+/** What a context has that came with these headers. */
+function received(sent: Record<string, string>) {
+  const [ctx] = fromHeaders(background(), sent, { values })
+  return { parent: ctx.value(traceparent.key), state: ctx.value(tracestate.key), baggage: ctx.value(baggage.key) }
+}
+
+describe('traceparent', () => {
+  it.each([PARENT, `00-${IDS}-00`, `00-${IDS}-ff`])('hands %s on as it is', (sent) => {
+    expect(received({ traceparent: sent }).parent).toBe(sent)
+    const [ctx] = fromHeaders(background(), { traceparent: sent }, { values })
+    expect(headers(ctx, toApi)).toEqual({ traceparent: sent })
+  })
+
+  it.each([
+    [`01-${IDS}-01`, PARENT],
+    [`cc-${IDS}-01-what-the-future-will-be-like`, PARENT],
+    [`01-${IDS}-ff`, `00-${IDS}-03`],
+  ])('takes of a later version what it knows: %s', (sent, parent) => {
+    expect(received({ traceparent: sent }).parent).toBe(parent)
+  })
+
+  it.each([
+    '',
+    'garbage',
+    `ff-${IDS}-01`,
+    `0-${IDS}-01`,
+    `00-${IDS}`,
+    `00-${IDS}-1`,
+    `00-${IDS}-01-more`,
+    `01-${IDS}-01.more`,
+    `00-${IDS.toUpperCase()}-01`,
+    `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+    `${PARENT}, ${PARENT}`,
+    ` ${PARENT}`,
+  ])('ignores %j, and no request fails for it', (sent) => {
+    expect(received({ traceparent: sent, tracestate: 'a=1' })).toEqual({})
+  })
+
+  it('is not written if it is none', () => {
+    const ctx = withValue(background(), traceparent.key, 'garbage')
+    expect(() => headers(ctx, toApi)).toThrow('traceparent must be a traceparent, got "garbage"')
+  })
+})
+
+describe('tracestate', () => {
+  it('goes along with a traceparent, and never alone', () => {
+    expect(received({ traceparent: PARENT, tracestate: 'a=1' })).toEqual({ parent: PARENT, state: 'a=1' })
+    expect(received({ tracestate: 'a=1' })).toEqual({})
+    const ctx = withValue(background(), tracestate.key, 'a=1')
+    expect(headers(ctx, toApi)).toEqual({})
+    const traced = withValue(ctx, traceparent.key, PARENT)
+    expect(headers(traced, toApi)).toEqual({ traceparent: PARENT, tracestate: 'a=1' })
+    // In any order.
+    expect(headers(traced, { ...toApi, values: [tracestate, traceparent] })).toHaveProperty('tracestate', 'a=1')
+  })
+
+  it.each([
+    ['a=1,b=2', 'a=1,b=2'],
+    ['a=1 , ,b=2', 'a=1,b=2'],
+    ['tenant@vendor=t61rcWkgMzE', 'tenant@vendor=t61rcWkgMzE'],
+    ['a=!"#$%&\'()*+-./:;<>?@[\\]^_`{|}~', 'a=!"#$%&\'()*+-./:;<>?@[\\]^_`{|}~'],
+  ])('reads %j', (sent, state) => {
+    expect(received({ traceparent: PARENT, tracestate: sent }).state).toBe(state)
+  })
+
+  const tooMany = Array.from({ length: 33 }, (_, index) => `k${index}=1`).join(',')
+
+  it.each(['', ',', 'a', 'a=', '=1', 'A=1', 'a=1=2', 'a=1,b', 'a@=1', `${'k'.repeat(257)}=1`, tooMany])(
+    'ignores %j, without the traceparent',
+    (sent) => {
+      expect(received({ traceparent: PARENT, tracestate: sent })).toEqual({ parent: PARENT })
+    },
+  )
+})
+
+describe('baggage', () => {
+  it('reads names, values and what is said about them', () => {
+    const sent = 'userId=alice, serverNode = DF%2028 ;ttl=30; private ,isProduction=false,zo=zo%C3%AB,empty=,eq=a=b'
+    expect(received({ baggage: sent }).baggage).toEqual(
+      new Map<string, BaggageEntry>([
+        ['userId', { value: 'alice' }],
+        ['serverNode', { value: 'DF 28', properties: 'ttl=30;private' }],
+        ['isProduction', { value: 'false' }],
+        ['zo', { value: 'zoë' }],
+        ['empty', { value: '' }],
+        ['eq', { value: 'a=b' }],
+      ]),
+    )
+  })
+
+  it('leaves out the entries that cannot be read, and none of the others', () => {
+    const sent = 'a=1,,b,=2,c=%zz,two words=3,d="4",e=\\,f=6,é=7,g=8;é'
+    expect([...(received({ baggage: sent }).baggage ?? [])]).toEqual([
+      ['a', { value: '1' }],
+      ['f', { value: '6' }],
+    ])
+    expect(received({ baggage: 'garbage' })).toEqual({})
+  })
+
+  it('takes the last of two of one name', () => {
+    expect(received({ baggage: 'a=1,b=2,a=3' }).baggage?.get('a')).toEqual({ value: '3' })
+  })
+
+  it('is cut off after 64 entries and 8,192 bytes, on both sides', () => {
+    const many = new Map(Array.from({ length: 70 }, (_, index) => [`k${index}`, { value: 'v' }]))
+    const sent = baggage.encode(many) as string
+    expect(sent.split(',')).toHaveLength(64)
+    expect(baggage.decode(`${sent},one=more`)?.size).toBe(64)
+    const large = new Map(['a', 'b', 'c'].map((name) => [name, { value: 'x'.repeat(4_094) }]))
+    expect(baggage.encode(large)).toHaveLength(4_096)
+    expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'x'.repeat(4_187)},c=1`)?.size).toBe(2)
+    expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'x'.repeat(4_188)},c=1`)?.size).toBe(1)
+  })
+
+  it('of nothing is not sent', () => {
+    expect(headers(withValue(background(), baggage.key, new Map()), toApi)).toEqual({})
+  })
+
+  it('is not written if others could not read it', () => {
+    expect(() => write('two words', { value: '' })).toThrow('baggage must be under names that are tokens')
+    expect(() => write('a', { value: '', properties: 'b,c=2' })).toThrow('properties must be ASCII without commas')
+    expect(() => write('a', { value: '', properties: 'b\n' })).toThrow(TypeError)
+    expect(() => baggage.encode({} as never)).toThrow('baggage must be a Map of entries')
+  })
+
+  it('is the same on the other side', () => {
+    const name = fc.stringMatching(/^[\w!#$%&'*+.^`|~-]+$/)
+    const value = fc.string({ unit: 'grapheme' })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value), { minLength: 1, maxLength: 20 }), (entries) => {
+        const sent = new Map(entries.map(([name, value]) => [name, { value }]))
+        expect(received(headers(withValue(background(), baggage.key, sent), toApi)).baggage).toEqual(sent)
+      }),
+    )
+  })
+
+  it('makes no request fail, whatever is sent', () => {
+    const octets = fc.string({ unit: fc.constantFrom('a', '=', ';', ',', '%', '"', ' ', '\t', '2', 'é', '\\') })
+    const sent = fc.record({ baggage: octets, traceparent: octets, tracestate: octets })
+    fc.assert(
+      fc.property(sent, (sent) => {
+        expect(() => headers(fromHeaders(background(), sent, { values })[0], toApi)).not.toThrow()
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
