@@ -8,7 +8,7 @@
  * Activity, which does not.
  */
 
-import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
 import { afterFunc, cause, Navigated, PageHidden, rearm, withLink, withPage, withRoute } from '../src/index.ts'
 import type { Cancel, Context, RouteOptions } from '../src/index.ts'
 import { Hidden, Superseded, Unmounted } from './causes.ts'
@@ -40,19 +40,16 @@ export function share(ctx: Context, from: Context): Context {
   return ctx
 }
 
-/** Calls `listener` when a deadline that holds for `ctx` was moved, until the returned function is called. */
-export function onMove(ctx: Context, listener: () => void): () => void {
-  const above: Life[] = []
-  for (let life = lives.get(ctx); life; life = lives.get(life.parent)) above.push(life)
-  for (const { moved } of above) moved.add(listener)
-  return () => above.forEach(({ moved }) => moved.delete(listener))
+/** Whether `ctx` has ended together with a life that another one follows. */
+export function returns(ctx: Context): boolean {
+  const life = lives.get(ctx)
+  return life !== undefined && (life.isRenewable || returns(life.parent))
 }
 
 export class Life {
   readonly parent: Context
   readonly ctx: Context
   readonly cancel: Cancel
-  readonly moved: Set<() => void> = new Set()
   readonly #link: (target: Context) => void
   readonly #route: RouteOptions | undefined
   #timeout: number | undefined
@@ -98,18 +95,13 @@ export class Life {
     if (this.#isArmed) this.#move()
   }
 
-  end(why: Error): void {
-    this.cancel(why)
-    this.#release?.()
-  }
-
   #move(): void {
-    const { ctx } = this
-    if (ctx.err !== undefined) return
-    const deadline = this.#deadline ?? Infinity
-    rearm(ctx, this.#timeout ?? Infinity)
-    if (deadline < (ctx.deadline ?? Infinity)) rearm(ctx, new Date(deadline))
-    for (const listener of this.moved) listener()
+    if (this.ctx.err !== undefined) return
+    const limits: (number | Date)[] = [this.#timeout ?? Infinity]
+    const at = new Date(Math.max(this.#deadline ?? Infinity, 0))
+    // Later than any Date is never.
+    if (!Number.isNaN(at.getTime())) limits.push(at)
+    rearm(this.ctx, ...limits)
   }
 }
 
@@ -119,14 +111,11 @@ interface Mount {
   committed: Life | undefined
   /** The life whose effects are on. */
   attached: Life | undefined
-  /** How often the component was mounted, or had its code replaced. */
-  edition: number
 }
 
-/** A component's life, and what the hooks need to know of its mount. */
+/** A component's life. */
 export interface Lived {
   readonly life: Life
-  readonly mount: { readonly current: { readonly edition: number } }
   /** Ends this life and begins another. */
   readonly renew: () => void
 }
@@ -137,18 +126,23 @@ export function useLife(parent: Context, options: LifeOptions, key?: unknown): L
   checkMilliseconds('timeout', timeout)
   checkMilliseconds('deadline', deadline)
   const [count, setCount] = useState(0)
+  const [left, setLeft] = useState(0)
   // Inert: if React drops the memo, the effect below ends the old life and arms the new one. Limits move without it.
-  // oxlint-disable-next-line react/exhaustive-deps -- label and route hold for the life they came with
-  const life = useMemo(() => new Life(parent, options), [parent, key, count, route?.source, route?.ignore, !route])
+  const life = useMemo(
+    () => new Life(parent, options),
+    // oxlint-disable-next-line react/exhaustive-deps -- label and route hold for the life they came with
+    [parent, key, count, route?.source, route?.ignore, !route],
+  )
   const renew = useCallback(() => setCount((count) => count + 1), [])
-  const mount = useRef<Mount>({ isUnmounted: false, committed: undefined, attached: undefined, edition: 0 })
+  const mount = useRef<Mount>({ isUnmounted: false, committed: undefined, attached: undefined })
 
   useInsertionEffect(() => {
     const { current } = mount
     current.isUnmounted = false
-    current.edition++
     return () => {
       current.isUnmounted = true
+      // For what was never shown, and yet armed by a context below; all else ends by the effect's clean-up.
+      queueMicrotask(() => current.isUnmounted && current.committed?.cancel(Unmounted))
     }
   }, [])
 
@@ -160,25 +154,38 @@ export function useLife(parent: Context, options: LifeOptions, key?: unknown): L
     const { current: now } = mount
     now.attached = life
     life.arm()
-    const stop = afterFunc(life.ctx, () => {
-      if (!life.isRenewable) return
-      // A page that is left must not begin anew; one that comes back does.
-      if (cause(life.ctx) === PageHidden) globalThis.addEventListener('pageshow', renew, { once: true })
-      else renew()
-    })
+    let stop: (() => unknown) | undefined
+    // Ended while it was not shown, and shown again: at once, so that nobody sees the end.
+    if (life.isRenewable) renew()
+    else {
+      stop = afterFunc(life.ctx, () => {
+        if (now.attached !== life || !life.isRenewable) return
+        const why = cause(life.ctx)
+        // A page that is left must not begin anew; one that comes back does.
+        if (why === PageHidden) globalThis.addEventListener('pageshow', renew, { once: true })
+        else if (why === Navigated) setLeft((left) => left + 1)
+        else renew()
+      })
+    }
     return () => {
-      stop()
+      stop?.()
       globalThis.removeEventListener?.('pageshow', renew)
       now.attached = undefined
-      if (now.isUnmounted) life.end(Unmounted)
-      else if (now.committed !== life) life.end(Superseded)
-      else queueMicrotask(() => now.attached !== life && life.end(now.isUnmounted ? Unmounted : Hidden))
+      if (now.isUnmounted) life.cancel(Unmounted)
+      else if (now.committed !== life) life.cancel(Superseded)
+      else queueMicrotask(() => now.attached !== life && life.cancel(now.isUnmounted ? Unmounted : Hidden))
     }
   }, [life, renew])
 
+  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it.
+  const arrived = useDeferredValue(left)
+  useEffect(() => {
+    if (arrived > 0 && life.isRenewable) renew()
+  }, [arrived, life, renew])
+
   useEffect(() => life.limit(timeout, deadline), [life, timeout, deadline])
 
-  return { life, mount, renew }
+  return { life, renew }
 }
 
 export function checkMilliseconds(name: string, value: unknown): void {

@@ -16,9 +16,9 @@ export interface TaskState<T> {
   readonly error: unknown
   /** Why the run was canceled or ran out of time. */
   readonly cause: unknown
-  /** True if `data` is that of an earlier run than the one `status` speaks of. */
+  /** True if a newer run than that of `data` is under way, or has come to nothing. */
   readonly stale: boolean
-  /** What the run works under; undefined before the first one. */
+  /** What the work that was started last works under; undefined before the first one. */
   readonly context: Context | undefined
 }
 
@@ -75,6 +75,10 @@ export class Runner<T, A extends readonly unknown[]> {
     this.#options = options
   }
 
+  get isBusy(): boolean {
+    return this.#runs.size > 0
+  }
+
   /**
    * Calls `listener` now and after every change of `state`, until the returned function is called. There is only one.
    */
@@ -86,14 +90,16 @@ export class Runner<T, A extends readonly unknown[]> {
     }
   }
 
-  /** Takes over what the latest render says. A new timeout counts from the start of what is running. */
+  /** Takes over what the latest render says, for the runs to come. */
   configure(parent: Context, fn: TaskWork<T, A>, options: RunnerOptions): void {
-    const { timeout } = this.#options
     this.#parent = parent
     this.#fn = fn
     this.#options = options
-    if (timeout === options.timeout) return
-    for (const { work } of this.#runs) if (work) rearm(work, options.timeout ?? Infinity)
+  }
+
+  /** Gives what is running another timeout, which counts from the start of it. */
+  limit(timeout: number | undefined): void {
+    for (const { work } of this.#runs) if (work) rearm(work, timeout ?? Infinity)
   }
 
   readonly run = (...args: A): Promise<T> => this.#launch(args).promise
@@ -114,24 +120,26 @@ export class Runner<T, A extends readonly unknown[]> {
 
   readonly reset = (): void => {
     this.#drop()
-    this.#emit(NOTHING)
+    this.#emit(NOTHING, undefined)
   }
 
-  /** Ends what is in flight and keeps what was shown before. Returns whether anything was. */
-  stop(): boolean {
-    if (this.#runs.size === 0) return false
+  /** Ends what is in flight, and shows what was kept of before. */
+  stop(): void {
+    const { data, stale } = this.state
     this.#drop()
-    this.#emit({ ...this.state, status: this.state.data === undefined ? 'idle' : 'success' })
-    return true
+    this.#emit({ ...NOTHING, status: data === undefined ? 'idle' : 'success', data, stale }, undefined)
   }
 
   #launch(args: A): Run<T> {
-    const { label, mode = 'latest' } = this.#options
+    const { keepPrevious, label, mode = 'latest' } = this.#options
     const newest = [...this.#runs].at(-1)
     if (mode === 'first' && newest) return newest
     if (mode === 'latest') this.#drop()
     const run = new Run<T>(this.#started++, this.#parent, label)
     this.#runs.add(run)
+    const { context, data } = this.state
+    const isAlone = this.#runs.size === 1
+    this.#pend(isAlone && !keepPrevious ? undefined : data, isAlone ? run.ctx : context)
     run.promise = this.#perform(run, args, mode === 'queue' ? newest : undefined)
     run.promise.then(
       (data) => this.#settle(run, { ...NOTHING, status: 'success', data }),
@@ -145,23 +153,16 @@ export class Runner<T, A extends readonly unknown[]> {
     const fn = this.#fn
     const { debounce = 0, label } = this.#options
     ctx.throwIfDone()
-    this.#pend(ctx)
     if (before) await until(ctx, before.promise.then(ignore, ignore))
     if (debounce > 0) await sleep(ctx, debounce)
     const [work] = withTimeout(ctx, this.#options.timeout ?? Infinity, { label })
     run.work = work
-    if ([...this.#runs].at(-1) === run) this.#emit(this.state, work)
+    this.#emit(this.state, work)
     return until(work, async () => {
       const data = await fn(work, ...args)
       disarm(work)
       return data
     })
-  }
-
-  #pend(context: Context): void {
-    const keep = this.#options.keepPrevious || this.#runs.size > 1
-    const data = keep ? this.state.data : undefined
-    this.#emit({ ...NOTHING, status: 'pending', data, stale: data !== undefined }, context)
   }
 
   /** What ended a run is read from its context: engines disagree on what aborted work rejects with. */
@@ -176,15 +177,17 @@ export class Runner<T, A extends readonly unknown[]> {
 
   #settle(run: Run<T>, outcome: Outcome<T>): void {
     if (!this.#runs.delete(run)) return
-    const isBusy = this.#runs.size > 0
     const isLate = this.#shown !== undefined && this.#shown.order > run.order
-    if (isLate || outcome.status !== 'success') run.cancel(Superseded)
-    if (!isLate && !(isBusy && run.isCanceled)) {
+    if (isLate) run.cancel(Superseded)
+    else {
+      if (outcome.status !== 'success') run.cancel(outcome.error)
       this.#shown?.cancel(Superseded)
       this.#shown = run
       this.#outcome = outcome
     }
-    this.#emit(isBusy ? { ...this.#outcome, status: 'pending' } : this.#outcome)
+    const { context } = this.state
+    if (!this.isBusy) this.#emit(this.#outcome, context)
+    else if (!isLate) this.#pend(outcome.data, context)
   }
 
   /** Ends everything that is in flight, and what was handed out by the run that is shown. */
@@ -196,7 +199,14 @@ export class Runner<T, A extends readonly unknown[]> {
     for (const run of runs) run?.cancel(Superseded)
   }
 
-  #emit(outcome: Outcome<T>, context: Context | undefined = this.state.context): void {
+  /** Shows that something is in flight, and `data` meanwhile. */
+  #pend(data: T | undefined, context: Context | undefined): void {
+    const newest = [...this.#runs].at(-1)?.order ?? 0
+    const isOld = this.#outcome.stale || (this.#shown?.order ?? -1) < newest
+    this.#emit({ ...NOTHING, status: 'pending', data, stale: data !== undefined && isOld }, context)
+  }
+
+  #emit(outcome: Outcome<T>, context: Context | undefined): void {
     this.state = { ...outcome, context }
     this.#listener?.()
   }

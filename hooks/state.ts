@@ -4,9 +4,9 @@
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
-import { afterFunc, cause, remaining, sleep, withCancel } from '../src/index.ts'
+import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
-import { armed, onMove } from './life.ts'
+import { armed } from './life.ts'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
@@ -43,10 +43,12 @@ export interface RemainingOptions {
  * whenever another one is over; 0 once `ctx` has ended. Undefined without a deadline, on a server, and while a page is
  * hydrated.
  *
- * @throws TypeError if `ctx` is not a context; RangeError if `interval` is not a positive number
+ * @throws TypeError if `ctx` is not a context; RangeError if `interval` is not a positive, finite number
  */
 export function useRemaining(ctx: Context, { interval = 1_000 }: RemainingOptions = {}): number | undefined {
-  if (!(interval > 0)) throw new RangeError(`rescind: interval must be a positive number, got ${String(interval)}`)
+  if (!(interval > 0 && interval < Infinity)) {
+    throw new RangeError(`rescind: interval must be a positive, finite number, got ${String(interval)}`)
+  }
   const store = useMemo(() => new RemainingStore(ctx, interval), [ctx, interval])
   return useSyncExternalStore(store.subscribe, store.read, readNothing)
 }
@@ -65,9 +67,10 @@ class StateStore {
 
   constructor(ctx: Context) {
     this.#ctx = ctx
-    // Without a deadline, asking for the error ends nothing.
     const { deadline } = ctx
-    this.#state = deadline === undefined ? snapshot(ctx) : { ...LIVE, deadline }
+    // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
+    const isDone = deadline === undefined && remaining(ctx) === 0
+    this.#state = isDone ? snapshot(ctx) : { ...LIVE, deadline }
   }
 
   readonly read = (): ContextState => this.#state
@@ -79,10 +82,23 @@ class StateStore {
       this.#state = state
       listener()
     }
-    const stops = [afterFunc(armed(this.#ctx), update), onMove(this.#ctx, update)]
-    update()
+    const stops = [follow(this.#ctx, update), afterFunc(this.#ctx, update)]
     return () => stops.forEach((stop) => stop())
   }
+}
+
+/** Calls `update` now and whenever a deadline has moved, until the returned function is called. */
+function follow(ctx: Context, update: () => void): () => void {
+  let stop: (() => void) | undefined
+  const restart = () => {
+    stop?.()
+    // Anew each time: what was linked meanwhile has more above it than before.
+    stop = onMove(ctx, restart)
+    update()
+  }
+  armed(ctx)
+  restart()
+  return () => stop?.()
 }
 
 function snapshot(ctx: Context): ContextState {
@@ -105,20 +121,20 @@ class RemainingStore {
 
   readonly subscribe = (listener: () => void): (() => void) => {
     let stop: (() => void) | undefined
-    const restart = () => {
+    const stopFollowing = follow(this.#ctx, () => {
       stop?.()
       const [watch, cancel] = withCancel(this.#ctx)
       stop = cancel
-      void this.#follow(watch, listener)
+      void this.#tick(watch, listener)
+    })
+    return () => {
+      stopFollowing()
+      stop?.()
     }
-    armed(this.#ctx)
-    const stops = [onMove(this.#ctx, restart), () => stop?.()]
-    restart()
-    return () => stops.forEach((stop) => stop())
   }
 
-  /** Tells `listener` at every multiple of the interval until `watch` ends. */
-  async #follow(watch: Context, listener: () => void): Promise<void> {
+  /** Tells `listener` at every multiple of the interval, and at the end, until `watch` ends. */
+  async #tick(watch: Context, listener: () => void): Promise<void> {
     const update = () => {
       const left = this.#measure()
       if (left === this.#left) return
@@ -126,8 +142,10 @@ class RemainingStore {
       listener()
     }
     try {
-      for (update(); this.#left !== undefined; update()) {
-        await sleep(watch, (remaining(watch) ?? 0) % this.#interval || this.#interval)
+      for (;;) {
+        update()
+        const left = remaining(watch) ?? Infinity
+        await sleep(watch, left < Infinity ? left % this.#interval || this.#interval : Infinity)
       }
     } catch {
       update()

@@ -3,10 +3,10 @@
  * goes. What runs and what is shown is the runner's matter; here it is bound to React.
  */
 
-import { startTransition, useEffect, useMemo, useRef, useState } from 'react'
+import { startTransition, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
 import type { DependencyList } from 'react'
 import type { Context } from '../src/index.ts'
-import { checkMilliseconds, useLife } from './life.ts'
+import { checkMilliseconds, returns, useLife } from './life.ts'
 import type { Life } from './life.ts'
 import { Runner } from './runner.ts'
 import type { TaskMode, TaskState, TaskWork } from './runner.ts'
@@ -34,7 +34,7 @@ export interface TaskOptions {
 
 /** Where a component's work is, and how to steer it. The functions keep their identity. */
 export interface Task<T, A extends readonly unknown[] = []> extends TaskState<T> {
-  /** What the run works under; before the first one, what it will be derived from. */
+  /** What the work that was started last works under; before the first one, what it will be derived from. */
   readonly context: Context
   /** Starts a run. Settles as the run does: rejects with the context's error if it is canceled. Needs no `catch`. */
   readonly run: (...args: A) => Promise<T>
@@ -50,8 +50,6 @@ export interface Task<T, A extends readonly unknown[] = []> extends TaskState<T>
 interface Start {
   readonly deps: DependencyList
   readonly life: Life
-  /** Counts what Fast Refresh has replaced. */
-  readonly edition: number
 }
 
 interface Shown<T> {
@@ -93,35 +91,43 @@ export function useTask<T, A extends readonly unknown[]>(
   deps?: DependencyList,
   options: TaskOptions = {},
 ): Task<T, A> {
-  const { enabled = true, keepPrevious = false, label, parent, transition = false } = options
+  const { enabled = true, keepPrevious = false, label, parent, timeout, transition = false } = options
   check(fn, options)
   const scope = useScope()
-  const { life, mount } = useLife(parent ?? scope, { label })
+  const { life } = useLife(parent ?? scope, { label })
   const [runner] = useState(() => new Runner(life.ctx, fn, options))
   const latest = useRef<Start>(undefined)
   const [shown, show] = useState<Shown<T>>({ state: runner.state, start: undefined })
+
+  // Before anybody can call `run`, layout effects included.
+  useInsertionEffect(() => runner.configure(life.ctx, fn, options))
 
   useEffect(
     () =>
       runner.subscribe(() => {
         const { state } = runner
-        const update = () => show((shown) => (shown.state === state ? shown : { state, start: latest.current }))
+        const start = latest.current
+        // What runs by itself will run again soon: to show the cancel would be to flicker.
+        if (state.status === 'canceled' && start && returns(start.life.ctx)) return
+        const update = () => show((shown) => (shown.state === state ? shown : { state, start }))
         if (transition && state.status !== 'pending') startTransition(update)
         else update()
       }),
     [runner, transition],
   )
 
+  useEffect(() => runner.limit(timeout), [runner, timeout])
+
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
-    runner.configure(life.ctx, fn, options)
     if (!deps) return
     const start = latest.current
-    const { edition } = mount.current
     if (!enabled) {
-      if (runner.stop()) latest.current = undefined
-    } else if (start?.life !== life || start.edition !== edition || !sameItems(start.deps, deps)) {
-      latest.current = { deps, life, edition }
+      if (!runner.isBusy) return
+      latest.current = undefined
+      runner.stop()
+    } else if (start?.life !== life || !sameItems(start.deps, deps)) {
+      latest.current = { deps, life }
       void runner.run(...([] as unknown as A))
     }
   })

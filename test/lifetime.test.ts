@@ -539,7 +539,7 @@ describe('rearm to several limits', () => {
 
   it('changes nothing if one of them is none', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
-    expect(() => rearm(ctx, 5, wrong('6'))).toThrow(new TypeError('rescind: ms must be a number of milliseconds, got "6"'))
+    expect(() => rearm(ctx, 5, wrong('6'))).toThrow(/^rescind: ms must be a number of milliseconds, got "6"$/)
     expect(remaining(ctx)).toBeGreaterThan(50_000)
     cancel()
   })

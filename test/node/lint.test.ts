@@ -49,7 +49,7 @@ export function Album({ id, save }: Props) {
   useDeadline(ctx, null)
   const { done, cause } = useContextState(ctx)
   const left = useRemaining(ctx, { interval: 100 })
-  const album = useTask(({ signal }) => fetch(\`/albums/\${id}\`, { signal }), [id], { parent: ctx, keepPrevious: true })
+  const album = useTask(({ signal }) => fetch(\`/albums/\${id}\`, { signal }), [id], { parent: ctx })
   const saving = useTask((own, name: string) => save(own, name), undefined, { mode: 'first' })
   const again = useTask(save)
   const { run, runAction, reset } = saving

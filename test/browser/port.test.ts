@@ -1,0 +1,73 @@
+/** Contexts in the workers of a page. */
+
+import { background, withCancel, withTimeout, withValue } from 'rescind'
+import type { Context } from 'rescind'
+import { toPort } from 'rescind/wire'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { requestId } from '../port-job.ts'
+import type { Job, Report } from '../port-job.ts'
+
+const workers: Worker[] = []
+
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.terminate()
+})
+
+/** A worker that works on a job under `ctx`, and what it has told so far. */
+function start(ctx: Context, job: Job['job']) {
+  const worker = new Worker(new URL('./port-worker.ts', import.meta.url), { type: 'module' })
+  workers.push(worker)
+  const reports: Report[] = []
+  worker.onmessage = ({ data }: MessageEvent<Report>) => reports.push(data)
+  const { port1, port2 } = new MessageChannel()
+  const closed = vi.spyOn(port1, 'close')
+  const release = toPort(ctx, port1, { keys: [requestId] })
+  worker.postMessage({ job, port: port2 } satisfies Job, [port2])
+  const next = (count: number) => vi.waitUntil(() => reports.length >= count, { timeout: 10_000 })
+  return { reports, closed, release, next }
+}
+
+describe('a worker', () => {
+  it('has the values, and ends with the cause when the context here does', async () => {
+    const [parent, cancel] = withCancel(background())
+    const { closed, next, reports } = start(withValue(parent, requestId, 'r-17'), 'wait')
+    await next(1)
+    cancel(new RangeError('left'))
+    await next(2)
+    expect(reports).toEqual([
+      { event: 'began', id: 'r-17', hasDeadline: false },
+      { event: 'ended', name: 'AbortError', label: undefined, cause: 'RangeError: left' },
+    ])
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1))
+  })
+
+  it('notices the deadline in a computation that reads no messages', async () => {
+    const [ctx] = withTimeout(background(), 20, { label: 'search', cause: 'too slow' })
+    const { next, reports } = start(ctx, 'compute')
+    await next(2)
+    expect(reports).toEqual([
+      { event: 'began', id: undefined, hasDeadline: true },
+      { event: 'ended', name: 'TimeoutError', label: 'search', cause: 'too slow' },
+    ])
+  })
+
+  it('that is done lets go of the context here, which goes on', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { closed, next } = start(ctx, 'be done')
+    await next(2)
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1))
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('ends when its work is called off', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { next, release, reports } = start(ctx, 'wait')
+    await next(1)
+    release('enough')
+    await next(2)
+    expect(reports[1]).toMatchObject({ cause: 'enough' })
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+})

@@ -1,0 +1,129 @@
+/** Work of components over real sockets: what the server sees when a component does not want it any more. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, createRef } from 'react'
+import type { Context } from 'rescind'
+import { Scope, Superseded, useTask } from 'rescind/react'
+import type { ScopeHandle, Task, TaskOptions } from 'rescind/react'
+import { describe, expect, inject, it } from 'vitest'
+import { failOnNoise, settle, watch } from '../hooks/support.tsx'
+import type { Fate } from './server.ts'
+
+failOnNoise()
+
+const patiently = { timeout: 20_000 }
+
+let names = 0
+
+/** The address of work that nobody else has asked for; it takes `ms` for each of its `chunks`. */
+function slow(ms: number, chunks = 1) {
+  const id = `${inject('react')}-${++names}`
+  return { id, url: `${inject('server')}slow?id=${id}&ms=${ms}&chunks=${chunks}` }
+}
+
+async function log(): Promise<Readonly<Record<string, Fate>>> {
+  return (await fetch(`${inject('server')}log`)).json()
+}
+
+/** Waits until the server says so. React works meanwhile. */
+async function expectFate(id: string, fate: Fate): Promise<void> {
+  await expect.poll(async () => (await log())[id], patiently).toBe(fate)
+}
+
+async function get({ signal }: Context, url: string): Promise<string> {
+  return (await fetch(url, { signal })).text()
+}
+
+/** Waits until the task shows `status`. */
+async function expectStatus(task: { readonly last: Task<unknown> }, status: string): Promise<void> {
+  for (let turn = 0; turn < 2_000 && task.last.status !== status; turn++) await settle()
+  expect(task.last.status).toBe(status)
+}
+
+function mount(url: string, options?: TaskOptions, load: (ctx: Context, url: string) => Promise<unknown> = get) {
+  const task = watch<Task<unknown>>()
+  const scope = createRef<ScopeHandle>()
+  function Component({ url }: { readonly url: string }) {
+    task.see(useTask((ctx) => load(ctx, url), [url], options))
+    return null
+  }
+  const app = (url: string) => (
+    <Scope ref={scope}>
+      <Component url={url} />
+    </Scope>
+  )
+  const view = render(app(url), { wrapper: StrictMode })
+  return { task, scope, unmount: view.unmount, render: (url: string) => view.rerender(app(url)) }
+}
+
+describe('the server', () => {
+  it('is asked once under StrictMode, and answers', async () => {
+    const { id, url } = slow(10)
+    const { task } = mount(url)
+    await expectStatus(task, 'success')
+    expect(task.last.data).toBe(`${id} `)
+    await expectFate(id, 'finished')
+  })
+
+  it('sees an unmount', async () => {
+    const { id, url } = slow(60_000)
+    const { task, unmount } = mount(url)
+    await expectFate(id, 'running')
+    unmount()
+    expect(task.last.context.signal.aborted).toBe(true)
+    await expectFate(id, 'client gone')
+  })
+
+  it('sees a timeout and a Cancel button', async () => {
+    const [one, other] = [slow(60_000), slow(60_000)]
+    const late = mount(one.url, { timeout: 50 })
+    const stopped = mount(other.url)
+    await expectFate(other.id, 'running')
+    await settle(() => stopped.scope.current?.cancel('Cancel button'))
+    await expectFate(other.id, 'client gone')
+    expect(stopped.task.last).toMatchObject({ status: 'canceled', cause: 'Cancel button' })
+    await expectStatus(late.task, 'error')
+    expect(late.task.last.error).toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('stops work on 99 of 100 keystrokes, and one answer is shown', async () => {
+    const requests = Array.from({ length: 99 }, () => slow(60_000))
+    const last = slow(10)
+    const contexts: Context[] = []
+    const { task, render } = mount(requests[0]?.url ?? '', undefined, (ctx, url) => {
+      contexts.push(ctx)
+      return get(ctx, url)
+    })
+    for (const { url } of [...requests.slice(1), last]) render(url)
+    await expectStatus(task, 'success')
+    expect(task.last.data).toBe(`${last.id} `)
+    expect(contexts.filter(({ err }) => err?.cause === Superseded)).toHaveLength(99)
+    // A request that was aborted before it was sent never reaches the server.
+    const running = async () => Object.entries(await log()).filter(([id, fate]) => isOurs(id) && fate === 'running')
+    const isOurs = (asked: string) => requests.some(({ id }) => id === asked)
+    await expect.poll(running, patiently).toEqual([])
+    await expectFate(last.id, 'finished')
+  })
+
+  it('goes on streaming after success, beyond the timeout, until the component goes', async () => {
+    const { id, url } = slow(40, 1_000)
+    const texts: string[] = []
+    const { task, unmount } = mount(url, { timeout: 1_000 }, async ({ signal }) => {
+      const response = await fetch(url, { signal })
+      return response.body
+    })
+    await expectStatus(task, 'success')
+    const { context } = task.last
+    expect(context.deadline).toBeUndefined()
+    const reader = (task.last.data as ReadableStream<Uint8Array>).getReader()
+    for (let chunk = 0; chunk < 3; chunk++) {
+      const { value } = await reader.read()
+      texts.push(new TextDecoder().decode(value))
+    }
+    expect(texts.join('')).toContain(`${id} ${id} `)
+    await expectFate(id, 'running')
+    unmount()
+    await expectFate(id, 'client gone')
+    await expect(reader.read()).rejects.toBe(context.err)
+  })
+})

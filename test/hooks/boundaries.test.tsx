@@ -1,0 +1,93 @@
+/** Error boundaries: a cancel never reaches one, whatever a component does with its task; a timeout does. */
+
+import { render } from '@testing-library/react'
+import { Component, StrictMode } from 'react'
+import type { ReactNode } from 'react'
+import type { Context } from 'rescind'
+import { Scope, Unmounted, useTask } from 'rescind/react'
+import type { Task } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, it } from 'vitest'
+import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+const noise = failOnNoise()
+
+class Boundary extends Component<{ readonly children: ReactNode }, { readonly error?: Error }> {
+  override state: { readonly error?: Error } = {}
+
+  static getDerivedStateFromError(error: Error) {
+    return { error }
+  }
+
+  override render() {
+    const { error } = this.state
+    return error ? `caught ${error.name}` : this.props.children
+  }
+}
+
+type Load = (ctx: Context) => Promise<string>
+
+/** Hands its error on to the boundary, as many components do. */
+function Thrower({ load, see, timeout }: { load: Load; see: (task: Task<string>) => void; timeout?: number }) {
+  const task = useTask(load, [load], { timeout })
+  see(task)
+  if (task.status === 'error') throw task.error
+  return task.status
+}
+
+function mount(timeout?: number) {
+  const clock = fakeClock()
+  const work = fakeWork()
+  const task = watch<Task<string>>()
+  const app = (load: Load) => (
+    <Scope parent={clock.root}>
+      <Boundary>
+        <Thrower load={load} see={task.see} {...(timeout !== undefined && { timeout })} />
+      </Boundary>
+    </Scope>
+  )
+  const view = render(app(work.fn), { wrapper: StrictMode })
+  return { clock, work, task, ...view, rerender: (load: Load) => view.rerender(app(load)) }
+}
+
+describe('an error boundary', () => {
+  it('never sees that work was canceled, by hand, by newer work or by the unmount', async () => {
+    const { container, rerender, task, unmount, work } = mount()
+    await settle(() => task.last.cancel('by hand'))
+    expect(container.textContent).toBe('canceled')
+    const [one, other] = [fakeWork(), fakeWork()]
+    rerender(one.fn)
+    rerender(other.fn)
+    await settle()
+    expect(container.textContent).toBe('pending')
+    unmount()
+    await settle()
+    expect(work.causes).toEqual(['by hand'])
+  })
+
+  it('sees a timeout, which is an error', async () => {
+    // React 18 reports what a boundary has caught as uncaught, too.
+    noise.allow(/deadline exceeded|error boundary/)
+    const { clock, container } = mount(100)
+    await settle(() => clock.advance(100))
+    expect(container.textContent).toBe('caught TimeoutError')
+  })
+
+  it('sees an error, and the work beside it is aborted since it is removed', async () => {
+    noise.allow(/no such album|error boundary/)
+    const beside = fakeWork()
+    const work = fakeWork()
+    function Beside() {
+      return useTask(beside.fn, []).status
+    }
+    const { container } = render(
+      <Boundary>
+        <Beside />
+        <Thrower load={work.fn} see={() => {}} />
+      </Boundary>,
+    )
+    await settle(() => work.last.reject(new Error('no such album')))
+    expect(container.textContent).toBe('caught Error')
+    expect(beside.causes).toEqual([Unmounted])
+  })
+})

@@ -1,0 +1,164 @@
+/** The page: what a component does when the page is left and comes back. The browser's own events stand at the end. */
+
+import { render } from '@testing-library/react'
+import { StrictMode } from 'react'
+import { flushSync } from 'react-dom'
+import { background, cause, PageHidden, withCancel, withoutCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { Scope, Unmounted, useCancellable, useScope, useTask } from 'rescind/react'
+import type { Task } from 'rescind/react'
+import { describe, expect, it } from 'vitest'
+import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+const leave = () => void globalThis.dispatchEvent(new Event('pagehide'))
+const comeBack = () => void globalThis.dispatchEvent(new Event('pageshow'))
+
+function Worker({ load, see }: { load: (ctx: Context) => Promise<string>; see: (task: Task<string>) => void }) {
+  see(useTask(load, [load]))
+  return null
+}
+
+function mount(parent?: Context) {
+  const work = fakeWork()
+  const task = watch<Task<string>>()
+  const view = render(
+    <Scope parent={parent}>
+      <Worker load={work.fn} see={task.see} />
+    </Scope>,
+    { wrapper: StrictMode },
+  )
+  return { work, task, ...view }
+}
+
+describe('a page that is left', () => {
+  it('stops the work with PageHidden as the cause, and starts nothing', async () => {
+    const { work } = mount()
+    const { signal } = work.last.ctx
+    await settle(() => {
+      leave()
+      expect(signal.aborted).toBe(true)
+    })
+    expect(work.causes).toEqual([PageHidden])
+  })
+
+  it('and comes back runs automatic work again, once, and shows no cancel', async () => {
+    const { work, task } = mount()
+    await settle(leave)
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden, undefined])
+    await settle(() => work.last.resolve('albums'))
+    expect(new Set(task.all.map(({ status }) => status))).toEqual(new Set(['pending', 'success']))
+    await settle(comeBack)
+    expect(work.calls).toHaveLength(2)
+    await settle(leave)
+    await settle(comeBack)
+    expect(work.calls).toHaveLength(3)
+  })
+
+  it('and comes back has no context that stays dead', async () => {
+    const contexts = watch<Context[]>()
+    const [parent] = withCancel(background())
+    function Component() {
+      const scope = useScope()
+      const [one] = useCancellable(scope)
+      const [other] = useCancellable(parent)
+      const [free] = useCancellable(useMemoized(scope))
+      contexts.see([scope, one, other, free])
+      return null
+    }
+    render(<Component />, { wrapper: Scope })
+    const before = contexts.last
+    await settle(leave)
+    expect(before.map((ctx) => cause(ctx))).toEqual(Array(4).fill(PageHidden))
+    await settle(comeBack)
+    expect(contexts.last.map((ctx) => ctx.err)).toEqual(Array(4).fill(undefined))
+  })
+
+  it('leaves work that was run by hand canceled, and it can be run again', async () => {
+    const work = fakeWork()
+    const task = watch<Task<string>>()
+    function Component() {
+      task.see(useTask<string, []>(work.fn))
+      return null
+    }
+    render(<Component />, { wrapper: StrictMode })
+    await settle(() => void task.last.run())
+    await settle(leave)
+    expect(task.last).toMatchObject({ status: 'canceled', cause: PageHidden })
+    await settle(comeBack)
+    expect(task.last.status).toBe('canceled')
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('albums'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
+  })
+
+  it('and comes back after the component has gone does nothing', async () => {
+    const { work, unmount } = mount()
+    await settle(leave)
+    unmount()
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden])
+  })
+
+  it('is another matter than a scope that begins anew in the same turn', async () => {
+    const work = fakeWork()
+    const app = (id: number) => (
+      <Scope resetKeys={[id]}>
+        <Worker load={work.fn} see={() => {}} />
+      </Scope>
+    )
+    const view = render(app(1))
+    await settle(() => {
+      leave()
+      flushSync(() => view.rerender(app(2)))
+    })
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden, undefined])
+  })
+
+  it('does not bring back what was canceled before', async () => {
+    const [parent, cancel] = withCancel(background())
+    const { work, task } = mount(parent)
+    await settle(() => cancel('before'))
+    await settle(leave)
+    await settle(comeBack)
+    expect(work.causes).toEqual(['before'])
+    expect(task.last).toMatchObject({ status: 'canceled', cause: 'before' })
+  })
+
+  it('ends a component that goes afterwards as one that has gone', async () => {
+    const { work, unmount } = mount()
+    await settle(leave)
+    await settle(comeBack)
+    unmount()
+    expect(work.causes).toEqual([PageHidden, Unmounted])
+  })
+
+  it.skipIf(!Activity)('while an Activity hides the work: it runs when that shows again', async () => {
+    const work = fakeWork()
+    const app = (mode: 'visible' | 'hidden') =>
+      Activity && (
+        <Activity mode={mode}>
+          <Worker load={work.fn} see={() => {}} />
+        </Activity>
+      )
+    const view = render(app('visible'))
+    await settle(leave)
+    await settle(() => view.rerender(app('hidden')))
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden])
+    await settle(() => view.rerender(app('visible')))
+    expect(work.causes).toEqual([PageHidden, undefined])
+  })
+})
+
+/** A context that has the values of the scope and not its end, the same one each time. */
+const free = new WeakMap<Context, Context>()
+
+function useMemoized(scope: Context): Context {
+  const known = free.get(scope) ?? withoutCancel(scope)
+  free.set(scope, known)
+  return known
+}

@@ -1,0 +1,318 @@
+/** Routes: what belongs to one stops when another is shown, with React Router for real and with the bare history. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, useLayoutEffect } from 'react'
+import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router'
+import { useBlocker, useParams } from 'react-router'
+import { background, reactRouterSource } from 'rescind'
+import type { Context, RouteOptions } from 'rescind'
+import { Navigated, Scope, Unmounted, useRoute, useScope, useTask } from 'rescind/react'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+import type { Work } from './support.tsx'
+
+failOnNoise()
+
+type Load = Work<string, [id?: string]>
+
+let home: string
+
+beforeEach(() => {
+  home = location.href
+})
+
+afterEach(() => {
+  history.replaceState(null, '', home)
+})
+
+/** What its address is about; tells what it shows at each commit. */
+function Album({ work, shown }: { readonly work: Load; readonly shown: string[] }) {
+  const { id } = useParams()
+  const { status, data } = useTask((ctx) => work.fn(ctx, id), [work, id])
+  useLayoutEffect(() => void shown.push(status))
+  return (
+    <p>
+      {id}: {status} {data}
+    </p>
+  )
+}
+
+interface Site {
+  readonly album: Load
+  readonly about: Load
+  readonly shown: string[]
+  readonly routes: Parameters<typeof createMemoryRouter>[0]
+}
+
+function Layout() {
+  return (
+    <>
+      <Link to="/about">About</Link>
+      <Link to="/albums/3#songs">Songs</Link>
+      <Outlet />
+    </>
+  )
+}
+
+function site(options: () => RouteOptions | boolean): Site {
+  const [album, about]: Load[] = [fakeWork(), fakeWork()]
+  if (!album || !about) throw new Error('There is work for both.')
+  const shown: string[] = []
+  const routes = [
+    {
+      path: '/',
+      element: <Layout />,
+      children: [
+        {
+          path: 'albums/:id',
+          Component: () => (
+            <Scope route={options()}>
+              <Album work={album} shown={shown} />
+            </Scope>
+          ),
+        },
+        {
+          path: 'about',
+          Component: () => (
+            <Scope route={options()}>
+              <Album work={about} shown={[]} />
+            </Scope>
+          ),
+        },
+      ],
+    },
+  ]
+  return { album, about, shown, routes }
+}
+
+type Router = ReturnType<typeof createMemoryRouter>
+
+/** Both ways: a router that nobody else knows, with its source, and one that moves the browser's address. */
+const ways: [name: string, start: (options?: RouteOptions) => Promise<Site & { router: Router; click: Click }>][] = [
+  [
+    'a memory router and its source',
+    async (options) => {
+      const pages = site(() => route)
+      const router = createMemoryRouter(pages.routes, { initialEntries: ['/albums/1'] })
+      const route: RouteOptions = { ...options, source: reactRouterSource(router) }
+      return mount(pages, router)
+    },
+  ],
+  [
+    'a browser router and the address bar',
+    async (options) => {
+      history.pushState(null, '', '/albums/1')
+      const pages = site(() => options ?? true)
+      return mount(pages, createBrowserRouter(pages.routes))
+    },
+  ],
+]
+
+type Click = (name: string) => Promise<void>
+
+async function mount(pages: Site, router: Router) {
+  const view = render(<RouterProvider router={router} />, { wrapper: StrictMode })
+  await settle()
+  const click: Click = (name) =>
+    settle(() => {
+      for (const link of view.container.querySelectorAll('a')) if (link.textContent === name) link.click()
+    })
+  return { ...pages, router, click }
+}
+
+describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
+  it('ends when another page is pushed; the page that is left is not started once more', async () => {
+    const { about, album, router } = await start()
+    expect(album.causes).toEqual([undefined])
+    await settle(() => router.navigate('/about'))
+    expect(album.causes).toEqual([Navigated])
+    expect(about.causes).toEqual([undefined])
+  })
+
+  it('ends by a link, by replace and by back', async () => {
+    const { about, album, click, router } = await start()
+    await click('About')
+    expect(album.causes).toEqual([Navigated])
+    await settle(() => router.navigate('/albums/2', { replace: true }))
+    expect(about.causes).toEqual([Navigated])
+    await settle(() => router.navigate(-1))
+    await expect.poll(() => album.causes).toEqual([Navigated, Navigated, undefined])
+    expect(album.last.args).toEqual(['1'])
+  })
+
+  it('begins anew where a parameter changes and the component stays, and never shows the cancel', async () => {
+    const { album, router, shown } = await start()
+    await settle(() => router.navigate('/albums/2'))
+    expect(album.causes).toEqual([Navigated, undefined])
+    expect(album.calls.map(({ args: [id] }) => id)).toEqual(['1', '2'])
+    await settle(() => album.last.resolve('Blue'))
+    expect(new Set(shown)).toEqual(new Set(['pending', 'success']))
+    await settle(() => router.navigate('/albums/2?sort=year'))
+    expect(album.causes).toEqual([Navigated, Navigated, undefined])
+  })
+
+  it('goes on where only the hash or the state changes, or nothing', async () => {
+    const { album, click, router } = await start()
+    await settle(() => router.navigate('/albums/1#songs'))
+    await settle(() => router.navigate('/albums/1#cover', { state: { from: 'songs' } }))
+    await settle(() => router.navigate('/albums/1#cover', { replace: true, state: { from: 'cover' } }))
+    await settle(() => router.navigate('/albums/1'))
+    expect(album.causes).toEqual([undefined])
+    await click('Songs')
+    expect(album.causes).toEqual([Navigated, undefined])
+  })
+
+  it('goes on where its owner says that the change is none', async () => {
+    const { album, router } = await start({ ignore: (to, from) => to.pathname === from.pathname })
+    await settle(() => router.navigate('/albums/1?sort=year'))
+    expect(album.causes).toEqual([undefined])
+    await settle(() => router.navigate('/albums/2?sort=year'))
+    expect(album.causes).toEqual([Navigated, undefined])
+  })
+})
+
+describe('a navigation', () => {
+  it('that is blocked ends nothing, and does so when it is let through', async () => {
+    const work = fakeWork()
+    const blockers = watch<ReturnType<typeof useBlocker>>()
+    function Form() {
+      blockers.see(useBlocker(true))
+      return useTask(work.fn, []).status
+    }
+    const source = () => route
+    const router = createMemoryRouter(
+      [
+        {
+          path: '/',
+          Component: () => (
+            <Scope route={source()}>
+              <Form />
+            </Scope>
+          ),
+        },
+        { path: '/about', element: 'about' },
+      ],
+      { initialEntries: ['/'] },
+    )
+    const route: RouteOptions = { source: reactRouterSource(router) }
+    render(<RouterProvider router={router} />, { wrapper: StrictMode })
+    await settle(() => router.navigate('/about'))
+    expect(blockers.last.state).toBe('blocked')
+    expect(work.causes).toEqual([undefined])
+    await settle(() => blockers.last.proceed?.())
+    await settle()
+    expect(work.causes).toEqual([Navigated])
+  })
+
+  it('with a loader ends the page when the next one is shown, and does not start it once more', async () => {
+    const work = fakeWork()
+    const loads: (() => void)[] = []
+    function Home() {
+      return useTask(work.fn, []).status
+    }
+    const source = () => route
+    const router = createMemoryRouter(
+      [
+        {
+          path: '/',
+          Component: () => (
+            <Scope route={source()}>
+              <Home />
+            </Scope>
+          ),
+        },
+        { path: '/slow', element: 'slow', loader: () => new Promise<null>((done) => loads.push(() => done(null))) },
+      ],
+      { initialEntries: ['/'] },
+    )
+    const route: RouteOptions = { source: reactRouterSource(router) }
+    const { container } = render(<RouterProvider router={router} />)
+    // Again and again, since React gives every transition another of its ten lanes.
+    for (let round = 1; round <= 12; round++) {
+      await settle(() => void router.navigate('/slow'))
+      expect(container.textContent).toBe('pending')
+      expect(work.causes.at(-1)).toBeUndefined()
+      await settle(() => loads.at(-1)?.())
+      expect(container.textContent).toBe('slow')
+      expect(work.causes).toEqual(Array(round).fill(Navigated))
+      await settle(() => router.navigate('/'))
+    }
+  })
+})
+
+function FollowsRoute() {
+  useRoute(background())
+  return null
+}
+
+function Worker({ work }: { readonly work: Work<string, []> }) {
+  return useTask(work.fn, []).status
+}
+
+describe('a route and another reason to begin anew', () => {
+  it('are one new beginning', async () => {
+    const work = fakeWork<string, []>()
+    const page = (id: number) => (
+      <Scope route resetKeys={[id]}>
+        <Worker work={work} />
+      </Scope>
+    )
+    const view = render(page(1), { wrapper: StrictMode })
+    await settle(() => {
+      history.pushState(null, '', '/albums/2')
+      view.rerender(page(2))
+    })
+    expect(work.causes).toEqual([Navigated, undefined])
+  })
+
+  it('nested scopes that both follow the route begin anew once', async () => {
+    const work = fakeWork<string, []>()
+    render(
+      <Scope route>
+        <Scope route>
+          <Worker work={work} />
+        </Scope>
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle(() => history.pushState(null, '', '/albums/2'))
+    expect(work.causes).toEqual([Navigated, undefined])
+    await settle(() => history.pushState(null, '', '/albums/3'))
+    expect(work.causes).toEqual([Navigated, Navigated, undefined])
+  })
+})
+
+describe('useRoute', () => {
+  it('ends with the route, and gives a new context for the next', async () => {
+    const contexts = watch<Context>()
+    const scopes = watch<Context>()
+    function Component() {
+      const scope = scopes.see(useScope())
+      const [ctx] = useRoute(scope)
+      useLayoutEffect(() => void contexts.see(ctx))
+      return null
+    }
+    const view = render(<Component />, { wrapper: Scope })
+    const [first] = contexts.all
+    await settle(() => history.pushState(null, '', '/albums/1'))
+    expect(first?.err).toMatchObject({ cause: Navigated })
+    expect(contexts.last).not.toBe(first)
+    expect(contexts.last.err).toBeUndefined()
+    expect(scopes.last.err).toBeUndefined()
+    view.unmount()
+    expect(contexts.last.err).toMatchObject({ cause: Unmounted })
+  })
+
+  it('leaves the history as it was, when all who follow the route are gone', async () => {
+    const before = [Object.getOwnPropertyDescriptor(history, 'pushState'), history.pushState, history.replaceState]
+    const one = render(<FollowsRoute />, { wrapper: StrictMode })
+    const other = render(<FollowsRoute />)
+    one.unmount()
+    await settle()
+    other.unmount()
+    await settle()
+    expect([Object.getOwnPropertyDescriptor(history, 'pushState'), history.pushState, history.replaceState]).toEqual(
+      before,
+    )
+  })
+})

@@ -1,0 +1,286 @@
+/** What a context says, as React state. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, createRef, memo, useMemo } from 'react'
+import { renderToString } from 'react-dom/server'
+import { background, createKey, rearm, withCancel, withTimeout, withValue } from 'rescind'
+import type { Context } from 'rescind'
+import { Scope, useContextState, useRemaining, useScope, useTask } from 'rescind/react'
+import type { ContextState, ScopeHandle } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, it } from 'vitest'
+import { block } from '../support.ts'
+import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+const LIVE = { done: false, err: undefined, cause: undefined, deadline: undefined }
+
+function mountState(ctx: Context) {
+  const state = watch<ContextState>()
+  function Component({ ctx }: { readonly ctx: Context }) {
+    state.see(useContextState(ctx))
+    return null
+  }
+  const view = render(<Component ctx={ctx} />, { wrapper: StrictMode })
+  return { state, unmount: view.unmount, render: (ctx: Context) => view.rerender(<Component ctx={ctx} />) }
+}
+
+function mountRemaining(ctx: Context, interval?: number) {
+  const left = watch<number | undefined>()
+  function Component(props: { readonly ctx: Context; readonly interval: number | undefined }) {
+    left.see(useRemaining(props.ctx, { interval: props.interval }))
+    return null
+  }
+  const view = render(<Component ctx={ctx} interval={interval} />, { wrapper: StrictMode })
+  return {
+    left,
+    unmount: view.unmount,
+    render: (ctx: Context, interval?: number) => view.rerender(<Component ctx={ctx} interval={interval} />),
+  }
+}
+
+function IsDone({ ctx }: { readonly ctx: Context }) {
+  return String(useContextState(ctx).done)
+}
+
+function Budget() {
+  const ctx = useScope()
+  const ms = useRemaining(ctx)
+  const { done } = useContextState(ctx)
+  return `${ms} ${done ? 'over' : 'live'}`
+}
+
+describe('useContextState', () => {
+  it('tells of the end, whoever ends it', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { state } = mountState(ctx)
+    expect(state.last).toEqual(LIVE)
+    await settle(() => cancel('why'))
+    expect(state.last).toEqual({ ...LIVE, done: true, err: ctx.err, cause: 'why' })
+  })
+
+  it('tells of a deadline, and of its passing', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 100, { cause: 'slow' })
+    const { state } = mountState(ctx)
+    expect(state.last).toEqual({ ...LIVE, deadline: 100 })
+    await settle(() => clock.advance(100))
+    expect(state.last).toEqual({ done: true, err: ctx.err, cause: 'slow', deadline: 100 })
+  })
+
+  it('renders once for the end, and is the same object until something changes', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { state, render } = mountState(ctx)
+    render(ctx)
+    expect(new Set(state.all).size).toBeLessThanOrEqual(2)
+    const before = state.last
+    render(ctx)
+    expect(state.last).toBe(before)
+    await settle(() => cancel())
+    expect(new Set(state.all.slice(state.all.indexOf(before))).size).toBe(2)
+  })
+
+  it('is right from the start for what has ended before', () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel('before')
+    const { state } = mountState(ctx)
+    expect(state.all.map(({ cause }) => cause)).toEqual(state.all.map(() => 'before'))
+  })
+
+  it('ends nothing by rendering, not even what is due', async () => {
+    const [ctx] = withTimeout(background(), 2)
+    const seen: unknown[] = []
+    function Component() {
+      useContextState(ctx)
+      useRemaining(ctx)
+      seen.push(signal.aborted)
+      return null
+    }
+    const { signal } = ctx
+    block(3)
+    render(<Component />)
+    expect(seen[0]).toBe(false)
+    await settle()
+    expect(seen.at(-1)).toBe(true)
+  })
+
+  it('follows another context, and leaves the one before', async () => {
+    const [one, cancelOne] = withCancel(background())
+    const [other, cancelOther] = withCancel(background())
+    const { state, render } = mountState(one)
+    render(other)
+    const before = state.all.length
+    await settle(() => cancelOne())
+    expect(state.all).toHaveLength(before)
+    await settle(() => cancelOther('other'))
+    expect(state.last.cause).toBe('other')
+  })
+
+  it('tells of a deadline that moves: by rearm, by a timeout above, by success', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 100)
+    const { state } = mountState(ctx)
+    await settle(() => rearm(ctx, 200))
+    expect(state.last.deadline).toBe(200)
+
+    const key = createKey<number>('key')
+    const below = watch<number | undefined>()
+    const Tell = memo(function Tell() {
+      const scope = useScope()
+      // Not the scope itself: a view of it, which nobody has armed.
+      const view = useMemo(() => withValue(scope, key, 1), [scope])
+      below.see(useContextState(view).deadline)
+      return null
+    })
+    const app = (timeout?: number) => (
+      <Scope parent={clock.root} timeout={timeout}>
+        <Scope>
+          <Tell />
+        </Scope>
+      </Scope>
+    )
+    const view = render(app(50))
+    expect(below.last).toBe(50)
+    view.rerender(app(70))
+    expect(below.last).toBe(70)
+    view.rerender(app())
+    expect(below.last).toBeUndefined()
+    view.rerender(app(90))
+    expect(below.last).toBe(90)
+  })
+
+  it('throws a TypeError for what is no context', () => {
+    expect(() => renderToString(<IsDone ctx={{} as Context} />)).toThrow(TypeError)
+  })
+})
+
+describe('useRemaining', () => {
+  it('counts down in whole intervals, and ends at 0', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 2_500)
+    const { left } = mountRemaining(ctx)
+    for (let step = 0; step < 6; step++) await settle(() => clock.advance(500))
+    expect([...new Set(left.all)]).toEqual([3_000, 2_000, 1_000, 0])
+  })
+
+  it('renders once an interval, whatever its length', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 100)
+    const { left } = mountRemaining(ctx, 25)
+    await settle()
+    const before = left.all.length
+    for (let step = 0; step < 100; step++) await clock.advance(1)
+    await settle()
+    expect(left.all.slice(before).filter((ms, index, all) => ms !== all[index - 1])).toEqual([75, 50, 25, 0])
+  })
+
+  it('is undefined without a deadline, and 0 once the context has ended', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { left } = mountRemaining(ctx)
+    expect(left.last).toBeUndefined()
+    await settle(() => cancel())
+    expect(left.last).toBe(0)
+  })
+
+  it('is 0 at once when somebody cancels', async () => {
+    const clock = fakeClock()
+    const [ctx, cancel] = withTimeout(clock.root, 60_000)
+    const { left } = mountRemaining(ctx)
+    expect(left.last).toBe(60_000)
+    await settle(() => cancel())
+    expect(left.last).toBe(0)
+  })
+
+  it('starts, moves and stops with the timeout of a scope', async () => {
+    const clock = fakeClock()
+    const left = watch<number | undefined>()
+    const Tell = memo(function Tell() {
+      left.see(useRemaining(useScope()))
+      return null
+    })
+    const app = (timeout?: number) => (
+      <Scope parent={clock.root} timeout={timeout}>
+        <Tell />
+      </Scope>
+    )
+    const view = render(app(), { wrapper: StrictMode })
+    expect(left.last).toBeUndefined()
+    view.rerender(app(5_000))
+    expect(left.last).toBe(5_000)
+    await settle(() => clock.advance(1_000))
+    expect(left.last).toBe(4_000)
+    view.rerender(app(2_000))
+    expect(left.last).toBe(1_000)
+    view.rerender(app())
+    expect(left.last).toBeUndefined()
+  })
+
+  it('of a task goes when the work is done, and follows its timeout', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const left = watch<number | undefined>()
+    const Tell = memo(function Tell({ ctx }: { readonly ctx: Context }) {
+      left.see(useRemaining(ctx))
+      return null
+    })
+    function Component({ timeout }: { readonly timeout: number }) {
+      const { context } = useTask(work.fn, [], { parent: clock.root, timeout })
+      return <Tell ctx={context} />
+    }
+    const view = render(<Component timeout={5_000} />)
+    await settle()
+    expect(left.last).toBe(5_000)
+    view.rerender(<Component timeout={9_000} />)
+    expect(left.last).toBe(9_000)
+    await settle(() => work.last.resolve('albums'))
+    expect(left.last).toBeUndefined()
+  })
+
+  it('leaves no timer behind', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { left, unmount, render } = mountRemaining(ctx, 10)
+    render(ctx, 20)
+    unmount()
+    const before = left.all.length
+    cancel()
+    await settle()
+    expect(left.all).toHaveLength(before)
+  })
+
+  it('takes another context and another interval', async () => {
+    const clock = fakeClock()
+    const [one] = withTimeout(clock.root, 1_500)
+    const [other] = withTimeout(clock.root, 9_500)
+    const { left, render } = mountRemaining(one)
+    expect(left.last).toBe(2_000)
+    render(other, 100)
+    expect(left.last).toBe(9_500)
+    await settle(() => clock.advance(100))
+    expect(left.last).toBe(9_400)
+  })
+
+  it.each([0, -1, NaN, Infinity])('throws a RangeError for an interval of %s', (interval) => {
+    const Component = () => String(useRemaining(background(), { interval }))
+    expect(() => renderToString(<Component />)).toThrow(
+      new RangeError(`rescind: interval must be a positive, finite number, got ${interval}`),
+    )
+  })
+})
+
+describe('a countdown and a Cancel button', () => {
+  it('agree on the end', async () => {
+    const clock = fakeClock()
+    const scope = createRef<ScopeHandle>()
+    const { container } = render(
+      <Scope ref={scope} parent={clock.root} timeout={5_000}>
+        <Budget />
+      </Scope>,
+    )
+    expect(container.textContent).toBe('5000 live')
+    await settle(() => scope.current?.cancel())
+    expect(container.textContent).toBe('0 over')
+    await settle(() => scope.current?.reset())
+    expect(container.textContent).toBe('5000 live')
+  })
+})

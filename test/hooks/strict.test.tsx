@@ -1,0 +1,405 @@
+/** Mounting, unmounting and everything that looks like it: StrictMode, a hidden Activity, a reorder of a list. */
+
+import { act, render } from '@testing-library/react'
+import { Fragment, StrictMode, useEffect, useInsertionEffect, useLayoutEffect, useState, version } from 'react'
+import type { ReactNode } from 'react'
+import { flushSync } from 'react-dom'
+import { createRoot } from 'react-dom/client'
+import { background, cause, withCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { Hidden, Scope, Superseded, Unmounted, useCancellable, useScope, useTask, useTimeout } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, inject, it } from 'vitest'
+import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+type Mode = 'visible' | 'hidden'
+
+function Loader({ work }: { readonly work: (ctx: Context) => Promise<string> }) {
+  const { status, data } = useTask(work, [work])
+  return (
+    <p>
+      {status}: {data}
+    </p>
+  )
+}
+
+function Probe({ log }: { readonly log: string[] }) {
+  useInsertionEffect(() => {
+    log.push('insertion')
+    return () => void log.push('insertion gone')
+  }, [log])
+  useLayoutEffect(() => {
+    log.push('layout')
+    return () => void log.push('layout gone')
+  }, [log])
+  useEffect(() => {
+    log.push('passive')
+    return () => void log.push('passive gone')
+  }, [log])
+  return null
+}
+
+describe('the React of this project', () => {
+  it('is the one that it says', () => {
+    expect(version).toMatch(new RegExp(`^${inject('react')}\\.`))
+  })
+})
+
+describe("React's order, on which all of this stands", () => {
+  it('cleans insertion effects up on a real unmount, and before all others', () => {
+    const log: string[] = []
+    const view = render(<Probe log={log} />)
+    log.length = 0
+    view.unmount()
+    expect(log).toEqual(['insertion gone', 'layout gone', 'passive gone'])
+  })
+
+  it('leaves them alone in StrictMode', () => {
+    const log: string[] = []
+    render(<Probe log={log} />, { wrapper: StrictMode })
+    expect(log.slice(0, 3)).toEqual(['insertion', 'layout', 'passive'])
+    expect(log.slice(3)).toEqual(['layout gone', 'passive gone', 'layout', 'passive'])
+  })
+
+  it.skipIf(!Activity)('leaves them alone when an Activity hides and shows', () => {
+    const log: string[] = []
+    const app = (mode: Mode) => Activity && <Activity mode={mode}>{<Probe log={log} />}</Activity>
+    const view = render(app('visible'))
+    log.length = 0
+    view.rerender(app('hidden'))
+    expect(log.splice(0)).toEqual(['layout gone', 'passive gone'])
+    view.rerender(app('visible'))
+    expect(log.splice(0)).toEqual(['layout', 'passive'])
+    view.rerender(app('hidden'))
+    log.length = 0
+    view.unmount()
+    expect(log).toEqual(['insertion gone'])
+  })
+})
+
+describe('StrictMode', () => {
+  it('calls work once, aborts it zero times, and shows the result', async () => {
+    const work = fakeWork()
+    const view = render(<Loader work={work.fn} />, { wrapper: StrictMode })
+    expect(view.container.textContent).toBe('pending: ')
+    await settle()
+    expect(work.causes).toEqual([undefined])
+    await settle(() => work.last.resolve('albums'))
+    expect(view.container.textContent).toBe('success: albums')
+    expect(work.causes).toEqual([undefined])
+  })
+
+  it('calls work once under scopes, and makes their time count once', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    render(
+      <Scope parent={clock.root} timeout={100}>
+        <Scope>
+          <Loader work={work.fn} />
+        </Scope>
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle(() => clock.advance(99))
+    expect(work.causes).toEqual([undefined])
+    expect(work.last.ctx.deadline).toBe(100)
+    await settle(() => clock.advance(1))
+    expect(work.calls[0]?.ctx.err?.name).toBe('TimeoutError')
+  })
+
+  it('aborts on a real unmount', async () => {
+    const work = fakeWork()
+    const view = render(<Loader work={work.fn} />, { wrapper: StrictMode })
+    await settle()
+    view.unmount()
+    expect(work.causes).toEqual([Unmounted])
+  })
+})
+
+describe('a real unmount', () => {
+  it('aborts work before it returns, with Unmounted as the cause', () => {
+    const work = fakeWork()
+    const view = render(<Loader work={work.fn} />)
+    const { signal } = work.last.ctx
+    expect(signal.aborted).toBe(false)
+    view.unmount()
+    expect(signal.aborted).toBe(true)
+    expect(signal.reason).toBe(work.last.ctx.err)
+    expect(work.causes).toEqual([Unmounted])
+  })
+
+  it('aborts before the passive effects of the component itself are cleaned up', () => {
+    const work = fakeWork()
+    const seen: unknown[] = []
+    function Component() {
+      useTask(work.fn, [])
+      useEffect(() => () => void seen.push(...work.causes), [])
+      return null
+    }
+    render(<Component />).unmount()
+    expect(seen).toEqual([Unmounted])
+  })
+
+  it('of one child leaves its siblings and the scope alone', async () => {
+    const [one, other] = [fakeWork(), fakeWork()]
+    const scopes = watch<Context>()
+    function Both({ isBoth }: { readonly isBoth: boolean }) {
+      scopes.see(useScope())
+      return (
+        <>
+          {isBoth && <Loader work={one.fn} />}
+          <Loader work={other.fn} />
+        </>
+      )
+    }
+    const view = render(<Both isBoth />, { wrapper: Scope })
+    view.rerender(<Both isBoth={false} />)
+    await settle()
+    expect(one.causes).toEqual([Unmounted])
+    expect(other.causes).toEqual([undefined])
+    expect(cause(scopes.last)).toBeUndefined()
+  })
+
+  it('by another key begins anew', () => {
+    const work = fakeWork()
+    const view = render(<Loader key="one" work={work.fn} />)
+    view.rerender(<Loader key="other" work={work.fn} />)
+    expect(work.causes).toEqual([Unmounted, undefined])
+  })
+
+  it('in the same tick as the first render leaves nothing', async () => {
+    const [parent, cancel] = withCancel(background())
+    const work = fakeWork()
+    const container = document.createElement('div')
+    const tree = (
+      <Scope parent={parent} timeout={60_000}>
+        <Loader work={work.fn} />
+      </Scope>
+    )
+    await act(async () => {
+      const root = createRoot(container)
+      root.render(tree)
+      root.unmount()
+    })
+    expect(work.calls).toEqual([])
+    await act(async () => {
+      const root = createRoot(container)
+      flushSync(() => root.render(tree))
+      root.unmount()
+    })
+    expect(work.causes).toEqual([Unmounted])
+    cancel()
+    expect(work.causes).toEqual([Unmounted])
+  })
+
+  it('does not happen when a list is put in another order', async () => {
+    const works = { one: fakeWork(), two: fakeWork(), three: fakeWork() }
+    const list = Object.entries(works).map(([name, { fn }]) => <Loader key={name} work={fn} />)
+    const view = render(<StrictMode>{list}</StrictMode>)
+    view.rerender(<StrictMode>{list.toReversed()}</StrictMode>)
+    await settle()
+    expect(Object.values(works).map(({ causes }) => causes)).toEqual([[undefined], [undefined], [undefined]])
+  })
+})
+
+describe.skipIf(!Activity).each([
+  ['an Activity', Fragment],
+  ['an Activity in StrictMode', StrictMode],
+])('%s', (_, wrapper) => {
+  function mount(tree: ReactNode, first: Mode = 'visible') {
+    const app = (mode: Mode) => Activity && <Activity mode={mode}>{tree}</Activity>
+    const view = render(app(first), { wrapper })
+    return { ...view, turn: (mode: Mode) => view.rerender(app(mode)) }
+  }
+
+  it('cancels when it hides, with Hidden as the cause, and runs exactly once more when it shows', async () => {
+    const work = fakeWork()
+    const { container, turn } = mount(<Loader work={work.fn} />)
+    await settle()
+    await settle(() => turn('hidden'))
+    expect(work.causes).toEqual([Hidden])
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden, undefined])
+    expect(container.textContent).toBe('pending: ')
+    await settle(() => work.last.resolve('albums'))
+    expect(container.textContent).toBe('success: albums')
+  })
+
+  it('never shows that work was canceled only to begin anew', async () => {
+    const work = fakeWork()
+    const statuses: string[] = []
+    function Shown() {
+      const { status } = useTask(work.fn, [])
+      useLayoutEffect(() => void statuses.push(status))
+      return null
+    }
+    const { turn } = mount(
+      <Scope>
+        <Shown />
+      </Scope>,
+    )
+    await settle(() => turn('hidden'))
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden, undefined])
+    expect(new Set(statuses)).toEqual(new Set(['pending']))
+  })
+
+  it('runs nothing while it is hidden from the start, and once when it shows', async () => {
+    const work = fakeWork()
+    const { turn } = mount(
+      <Scope>
+        <Loader work={work.fn} />
+      </Scope>,
+      'hidden',
+    )
+    await settle()
+    expect(work.calls).toEqual([])
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([undefined])
+  })
+
+  it('does not notice that it was hidden and shown in one turn', async () => {
+    const work = fakeWork()
+    const { turn } = mount(<Loader work={work.fn} />)
+    await settle()
+    turn('hidden')
+    turn('visible')
+    await settle()
+    expect(work.causes).toEqual([undefined])
+  })
+
+  it('gives what is below a scope a new context, with all of its time', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { turn } = mount(
+      <Scope parent={clock.root} timeout={100}>
+        <Loader work={work.fn} />
+      </Scope>,
+    )
+    await settle(() => clock.advance(50))
+    await settle(() => turn('hidden'))
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden, undefined])
+    expect(work.last.ctx.deadline).toBe(150)
+  })
+
+  it('leaves nothing when it is removed while it is hidden', async () => {
+    const work = fakeWork()
+    const { turn, unmount } = mount(<Loader work={work.fn} />)
+    await settle(() => turn('hidden'))
+    unmount()
+    await settle()
+    expect(work.causes).toEqual([Hidden])
+  })
+
+  it('that hides and is removed in one turn says Unmounted', async () => {
+    const work = fakeWork()
+    const { turn, unmount } = mount(<Loader work={work.fn} />)
+    await settle()
+    turn('hidden')
+    unmount()
+    await settle()
+    expect(work.causes).toEqual([Unmounted])
+  })
+
+  it('takes another parent that came while it was hidden', async () => {
+    const [one, cancelOne] = withCancel(background())
+    const [other] = withCancel(background())
+    const work = fakeWork()
+    const choice = watch<(parent: Context) => void>()
+    function Under() {
+      const [parent, choose] = useState(one)
+      choice.see(choose)
+      useTask(work.fn, [], { parent })
+      return null
+    }
+    const { turn } = mount(<Under />)
+    await settle(() => turn('hidden'))
+    await settle(() => choice.last(other))
+    cancelOne('one')
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden, undefined])
+  })
+
+  it('does not give back what was canceled by hand, or ran out of time, before it was hidden', async () => {
+    const [parent] = withCancel(background())
+    const clock = fakeClock()
+    const canceled = watch<ReturnType<typeof useCancellable>>()
+    const expired = watch<Context>()
+    function Component() {
+      canceled.see(useCancellable(parent))
+      expired.see(useTimeout(clock.root, 100)[0])
+      return null
+    }
+    const { turn } = mount(<Component />)
+    await settle(() => canceled.last[1]('by hand'))
+    await settle(() => clock.advance(100))
+    await settle(() => turn('hidden'))
+    await settle(() => turn('visible'))
+    expect(cause(canceled.last[0])).toBe('by hand')
+    expect(expired.last.err?.name).toBe('TimeoutError')
+  })
+
+  it('ends what a root of its own has armed below a scope that was never shown', async () => {
+    const work = fakeWork()
+    const scopes = watch<Context>()
+    function Tell() {
+      scopes.see(useScope())
+      return null
+    }
+    const { unmount } = mount(
+      <Scope>
+        <Tell />
+      </Scope>,
+      'hidden',
+    )
+    await settle()
+    const other = render(
+      <Scope parent={scopes.last}>
+        <Loader work={work.fn} />
+      </Scope>,
+    )
+    await settle()
+    expect(work.causes).toEqual([undefined])
+    unmount()
+    await settle()
+    expect(work.causes).toEqual([Unmounted])
+    other.unmount()
+  })
+})
+
+describe('another parent', () => {
+  it('takes the place of the one before, whose work is Superseded, and the work runs once under it', async () => {
+    const [one] = withCancel(background())
+    const [other, cancelOther] = withCancel(background())
+    const work = fakeWork()
+    const app = (parent: Context) => (
+      <Scope parent={parent}>
+        <Loader work={work.fn} />
+      </Scope>
+    )
+    const view = render(app(one), { wrapper: StrictMode })
+    await settle()
+    view.rerender(app(other))
+    await settle()
+    expect(work.causes).toEqual([Superseded, undefined])
+    cancelOther('other')
+    expect(work.causes).toEqual([Superseded, 'other'])
+  })
+
+  it('is not what a render with the same properties gives', async () => {
+    const work = fakeWork()
+    const app = () => (
+      <Scope timeout={60_000} values={[]} resetKeys={[1]} route={false}>
+        <Loader work={work.fn} />
+      </Scope>
+    )
+    const view = render(app(), { wrapper: StrictMode })
+    view.rerender(app())
+    view.rerender(app())
+    await settle()
+    expect(work.causes).toEqual([undefined])
+  })
+})

@@ -1,0 +1,610 @@
+/** One task: what it shows, what its functions do, and how its work ends. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, useEffect, useLayoutEffect } from 'react'
+import { renderToString } from 'react-dom/server'
+import { background, cause, isDeadlineExceeded, until, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { Scope, Superseded, Unmounted, useScope, useTask } from 'rescind/react'
+import type { Task, TaskOptions } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, it } from 'vitest'
+import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+type Fn<A extends readonly unknown[]> = (ctx: Context, ...args: A) => unknown
+
+/** Mounts a task that waits for `run`. */
+function mountManual<A extends readonly unknown[]>(fn: Fn<A>, options?: TaskOptions) {
+  const task = watch<Task<unknown, A>>()
+  function Component(props: { readonly options?: TaskOptions | undefined; readonly fn: Fn<A> }) {
+    task.see(useTask<unknown, A>(props.fn, undefined, props.options))
+    return null
+  }
+  const view = render(<Component fn={fn} options={options} />, { wrapper: StrictMode })
+  return {
+    task,
+    unmount: view.unmount,
+    render: (options?: TaskOptions, other = fn) => view.rerender(<Component fn={other} options={options} />),
+  }
+}
+
+/** Mounts a task that runs by itself. */
+function mountAuto(fn: (ctx: Context) => unknown, deps: readonly unknown[] = [], options?: TaskOptions) {
+  const task = watch<Task<unknown>>()
+  function Component(props: { readonly deps: readonly unknown[]; readonly options?: TaskOptions | undefined }) {
+    task.see(useTask(fn, props.deps, props.options))
+    return null
+  }
+  const view = render(<Component deps={deps} options={options} />, { wrapper: StrictMode })
+  return {
+    task,
+    unmount: view.unmount,
+    render: (deps: readonly unknown[], options?: TaskOptions) =>
+      view.rerender(<Component deps={deps} options={options} />),
+  }
+}
+
+function RunsIt({ run }: { readonly run: () => unknown }) {
+  useEffect(() => void run(), [run])
+  return null
+}
+
+const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false }
+
+describe('a task without deps', () => {
+  it('is idle until it is run, then pending, then shows what came out', async () => {
+    const work = fakeWork<string, [name: string, year: number]>()
+    const { task } = mountManual(work.fn)
+    await settle()
+    expect(work.calls).toEqual([])
+    expect(task.last).toMatchObject(NOTHING)
+    let result: Promise<unknown> | undefined
+    await settle(() => {
+      result = task.last.run('Blue', 1971)
+    })
+    expect(work.last.args).toEqual(['Blue', 1971])
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'pending' })
+    await settle(() => work.last.resolve('Joni Mitchell'))
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'success', data: 'Joni Mitchell' })
+    expect(await result).toBe('Joni Mitchell')
+  })
+
+  it('calls the work before `run` returns, and takes a plain value', async () => {
+    const { task } = mountManual((_, one: number, other: number) => one + other)
+    await settle(async () => expect(await task.last.run(1, 2)).toBe(3))
+    expect(task.last).toMatchObject({ status: 'success', data: 3 })
+  })
+
+  it('shows an error, thrown or rejected, and forgets it at the next run', async () => {
+    const error = new Error('no such album')
+    const work = fakeWork()
+    const { task, render } = mountManual(() => {
+      throw error
+    })
+    await settle(async () => expect(await task.last.run().catch((error: unknown) => error)).toBe(error))
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'error', error })
+    render({}, work.fn)
+    await settle(() => void task.last.run())
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'pending' })
+    await settle(() => work.last.reject('rejected'))
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'error', error: 'rejected' })
+  })
+
+  it('needs no catch, whatever becomes of a run', async () => {
+    const work = fakeWork()
+    const { task, unmount } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    await settle(() => work.last.reject(new Error('failed')))
+    await settle(() => void task.last.run())
+    await settle(() => task.last.cancel())
+    await settle(() => void task.last.run())
+    await settle(() => void task.last.run())
+    unmount()
+    await settle()
+    expect(work.calls).toHaveLength(4)
+  })
+
+  it('keeps the identity of its functions, and its own until something changes', async () => {
+    const work = fakeWork()
+    const { task, render } = mountManual(work.fn)
+    const first = task.last
+    render({ label: 'again' })
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('albums'))
+    const { run, runAction, cancel, reset } = task.last
+    expect(first).toMatchObject({ run, runAction, cancel, reset })
+    const before = task.last
+    render({ label: 'once more' })
+    expect(task.last).toBe(before)
+  })
+
+  it('runs what the latest render says, even from a layout effect', async () => {
+    const queries: string[] = []
+    function Component({ query }: { readonly query: string }) {
+      const { run } = useTask(() => void queries.push(query), undefined)
+      useLayoutEffect(() => {
+        if (query) void run()
+      }, [run, query])
+      return null
+    }
+    const view = render(<Component query="one" />)
+    view.rerender(<Component query="other" />)
+    await settle()
+    expect(queries).toEqual(['one', 'other'])
+  })
+
+  it('run from the first layout effect works under the scope, deadline included', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    function Component() {
+      const { run } = useTask(work.fn, undefined)
+      useLayoutEffect(() => void run(), [run])
+      return null
+    }
+    render(
+      <Scope parent={clock.root} timeout={100}>
+        <Component />
+      </Scope>,
+    )
+    await settle()
+    expect(work.last.ctx.deadline).toBe(100)
+    await settle(() => clock.advance(100))
+    expect(isDeadlineExceeded(work.last.ctx.err)).toBe(true)
+  })
+
+  it('run by a child, before its own effects, is not lost', async () => {
+    const work = fakeWork()
+    function Component() {
+      const { run, status } = useTask(work.fn, undefined)
+      return (
+        <>
+          {status}
+          <RunsIt run={run} />
+        </>
+      )
+    }
+    const { container } = render(<Component />)
+    await settle(() => work.last.resolve('albums'))
+    expect(container.textContent).toBe('success')
+  })
+
+  it('run after the unmount rejects, without calling the work', async () => {
+    const work = fakeWork()
+    const { task, unmount } = mountManual(work.fn)
+    unmount()
+    const error: unknown = await task.last.run().catch((error: unknown) => error)
+    expect(error).toMatchObject({ name: 'AbortError', cause: Unmounted })
+    expect(await task.last.runAction()).toBeUndefined()
+    expect(work.calls).toEqual([])
+  })
+})
+
+describe('a task with deps', () => {
+  it('is pending from the first render on, and runs once', async () => {
+    const work = fakeWork()
+    const { task } = mountAuto(work.fn)
+    expect(task.all.map(({ status }) => status)).not.toContain('idle')
+    await settle(() => work.last.resolve('albums'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
+    expect(work.calls).toHaveLength(1)
+  })
+
+  it('runs again when they change, by Object.is, and only then', async () => {
+    const work = fakeWork()
+    const { render } = mountAuto(work.fn, [NaN, 'one', 0])
+    render([NaN, 'one', 0])
+    await settle()
+    expect(work.causes).toEqual([undefined])
+    render([NaN, 'other', 0])
+    render([NaN, 'other', -0])
+    render([NaN, 'other'])
+    await settle()
+    expect(work.causes).toEqual([Superseded, Superseded, Superseded, undefined])
+  })
+
+  it('never shows the answer to another question', async () => {
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [1])
+    await settle(() => work.last.resolve('one'))
+    const before = task.all.length
+    render([2])
+    expect(task.all.slice(before).map(({ status, data }) => [status, data])).toEqual(
+      task.all.slice(before).map(() => ['pending', undefined]),
+    )
+    await settle(() => work.last.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
+  })
+
+  it('never shows what came under another parent', async () => {
+    const [one] = withCancel(background())
+    const [other] = withCancel(background())
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [], { parent: one })
+    await settle(() => work.last.resolve('one'))
+    const before = task.all.length
+    render([], { parent: other })
+    await settle()
+    expect(new Set(task.all.slice(before).map(({ status, data }) => `${status} ${String(data)}`))).toEqual(
+      new Set(['pending undefined']),
+    )
+  })
+
+  it('renders no more often than there is something new', async () => {
+    const work = fakeWork()
+    const idle = watch<string>()
+    const busy = watch<string>()
+    function Component() {
+      idle.see(useTask(work.fn).status)
+      return null
+    }
+    function Automatic() {
+      busy.see(useTask(work.fn, []).status)
+      return null
+    }
+    render(<Component />)
+    render(<Automatic />)
+    await settle()
+    expect(idle.all).toEqual(['idle'])
+    await settle(() => work.last.resolve('albums'))
+    expect(busy.all).toEqual(['pending', 'pending', 'success'])
+  })
+
+  it('of 100 keystrokes aborts 99 and shows one answer, in whatever order they come', async () => {
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [0])
+    for (let key = 1; key < 100; key++) render([key])
+    await settle()
+    expect(work.causes.filter((cause) => cause === Superseded)).toHaveLength(99)
+    expect(work.causes.at(-1)).toBeUndefined()
+    for (let key = 99; key >= 0; key--) await settle(() => work.calls[key]?.resolve(`answer ${key}`))
+    const shown = new Set(task.all.map(({ status, data }) => `${status} ${String(data)}`))
+    expect([...shown]).toEqual(['pending undefined', 'success answer 99'])
+  })
+
+  it('calls the work with the values of the render that asked for it', async () => {
+    const seen: number[] = []
+    function Component({ id, other }: { readonly id: number; readonly other: number }) {
+      useTask(() => void seen.push(id, other), [id])
+      return null
+    }
+    const view = render(<Component id={1} other={1} />)
+    view.rerender(<Component id={1} other={2} />)
+    view.rerender(<Component id={2} other={3} />)
+    await settle()
+    expect(seen).toEqual([1, 1, 2, 3])
+  })
+
+  it('can be run by hand, too', async () => {
+    const work = fakeWork()
+    const { task } = mountAuto(work.fn)
+    await settle(() => work.last.resolve('one'))
+    await settle(() => void task.last.run())
+    expect(task.last.status).toBe('pending')
+    await settle(() => work.last.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
+  })
+})
+
+describe('cancel', () => {
+  it('stops what is in flight, with a cause, and shows that it was canceled', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    let result: Promise<unknown> | undefined
+    await settle(() => {
+      result = task.last.run().catch((error: unknown) => error)
+    })
+    const { signal } = work.last.ctx
+    await settle(() => {
+      task.last.cancel('not needed')
+      expect(signal.aborted).toBe(true)
+    })
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'not needed' })
+    expect(await result).toBe(work.last.ctx.err)
+    await settle(() => work.last.resolve('too late'))
+    expect(task.last.data).toBeUndefined()
+  })
+
+  it('of an automatic task lasts until the deps change', async () => {
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [1])
+    await settle(() => task.last.cancel())
+    render([1], { label: 'again' })
+    expect(task.last.status).toBe('canceled')
+    render([2])
+    expect(task.last.status).toBe('pending')
+    expect(work.calls).toHaveLength(2)
+  })
+
+  it('ends what the last result has handed out, and leaves the result', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('stream'))
+    await settle(() => task.last.cancel('read enough'))
+    expect(work.causes).toEqual(['read enough'])
+    expect(task.last).toMatchObject({ status: 'success', data: 'stream' })
+  })
+
+  it('does nothing when nothing runs, and may be repeated', async () => {
+    const work = fakeWork()
+    const { task, unmount } = mountManual(work.fn)
+    await settle(() => task.last.cancel())
+    expect(task.last).toMatchObject(NOTHING)
+    await settle(() => void task.last.run())
+    await settle(() => {
+      task.last.cancel('first')
+      task.last.cancel('second')
+    })
+    expect(task.last.cause).toBe('first')
+    unmount()
+    task.last.cancel('gone')
+    expect(work.causes).toEqual(['first'])
+  })
+
+  it('in a layout effect, before there is anything, cancels nothing', async () => {
+    const work = fakeWork()
+    function Component() {
+      const { cancel } = useTask(work.fn, [])
+      useLayoutEffect(() => cancel(), [cancel])
+      return null
+    }
+    render(<Component />)
+    await settle()
+    expect(work.causes).toEqual([undefined])
+  })
+})
+
+describe('reset', () => {
+  it('ends what is in flight and forgets everything', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('stream'))
+    await settle(() => void task.last.run())
+    await settle(() => task.last.reset())
+    expect(work.causes).toEqual([Superseded, Superseded])
+    expect(task.last).toMatchObject(NOTHING)
+    await settle(() => work.last.resolve('too late'))
+    expect(task.last).toMatchObject(NOTHING)
+    expect(task.last.context.err).toBeUndefined()
+  })
+
+  it('after success and after an error ends what was handed out', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('stream'))
+    await settle(() => task.last.reset())
+    expect(work.causes).toEqual([Superseded])
+    await settle(() => void task.last.run())
+    await settle(() => work.last.reject(new Error('failed')))
+    await settle(() => task.last.reset())
+    expect(task.last).toMatchObject(NOTHING)
+  })
+
+  it('of an automatic task lasts until the deps change', async () => {
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [1])
+    await settle(() => task.last.reset())
+    render([1], { label: 'again' })
+    expect(task.last.status).toBe('idle')
+    render([2])
+    await settle()
+    expect(task.last.status).toBe('pending')
+    expect(work.causes).toEqual([Superseded, undefined])
+  })
+})
+
+describe('runAction', () => {
+  it('resolves with the result, and to undefined when it is canceled', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    const results: unknown[] = []
+    await settle(() => void task.last.runAction().then((result) => results.push(result)))
+    await settle(() => void task.last.runAction().then((result) => results.push(result)))
+    await settle(() => work.last.resolve('albums'))
+    expect(results).toEqual([undefined, 'albums'])
+  })
+
+  it('rejects with an error, and a timeout is one', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
+    const errors: unknown[] = []
+    await settle(() => void task.last.runAction().catch((error: unknown) => errors.push(error)))
+    await settle(() => work.last.reject('failed'))
+    await settle(() => void task.last.runAction().catch((error: unknown) => errors.push(error)))
+    await settle(() => clock.advance(100))
+    expect(errors).toEqual(['failed', work.last.ctx.err])
+  })
+})
+
+describe('the context of a task', () => {
+  it('is what its runs will be derived from, and then what the latest works under', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn, { label: 'search', timeout: 60_000 })
+    const before = task.last.context
+    expect(before.err).toBeUndefined()
+    await settle(() => void task.last.run())
+    expect(task.last.context).toBe(work.last.ctx)
+    expect(String(task.last.context)).toMatch(/withTimeout\(search, 60s, .+ left\)$/)
+    await settle(() => task.last.reset())
+    expect(task.last.context).toBe(before)
+  })
+
+  it('is derived from the nearest scope, or from the parent it is given', async () => {
+    const [parent, cancelParent] = withCancel(background())
+    const [one, other] = [fakeWork(), fakeWork()]
+    function Component() {
+      useTask(one.fn, [])
+      useTask(other.fn, [], { parent })
+      return null
+    }
+    const scope = watch<Context>()
+    function Tell() {
+      scope.see(useScope())
+      return null
+    }
+    render(
+      <Scope label="page">
+        <Component />
+        <Tell />
+      </Scope>,
+    )
+    expect(String(one.last.ctx)).toContain('(page)')
+    expect(String(other.last.ctx)).not.toContain('(page)')
+    cancelParent('parent')
+    expect([one.causes, other.causes]).toEqual([[undefined], ['parent']])
+    await settle()
+  })
+
+  it('ends with the error as its cause when the work fails', async () => {
+    const error = new Error('failed')
+    const work = fakeWork()
+    mountAuto(work.fn)
+    await settle(() => work.last.reject(error))
+    expect(work.causes).toEqual([error])
+  })
+})
+
+describe('success', () => {
+  it('releases: the signal stays live, without the timeout, until newer work takes its place', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
+    await settle(() => void task.last.run())
+    const { ctx } = work.last
+    expect(ctx.deadline).toBe(100)
+    await settle(() => work.last.resolve('stream'))
+    expect(ctx.deadline).toBeUndefined()
+    await settle(() => clock.advance(1_000))
+    expect(ctx.signal.aborted).toBe(false)
+    await settle(() => void task.last.run())
+    expect(cause(ctx)).toBe(Superseded)
+  })
+
+  it('lasts until the component goes', async () => {
+    const work = fakeWork()
+    const { unmount } = mountAuto(work.fn)
+    await settle(() => work.last.resolve('stream'))
+    expect(work.last.ctx.signal.aborted).toBe(false)
+    unmount()
+    expect(work.causes).toEqual([Unmounted])
+  })
+})
+
+describe('a timeout', () => {
+  it('is an error, and says whose time it was', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100, label: 'search' })
+    await settle(() => clock.advance(99))
+    expect(task.last.status).toBe('pending')
+    await settle(() => clock.advance(1))
+    const { err } = work.last.ctx
+    expect(err).toMatchObject({ name: 'TimeoutError', label: 'search', ms: 100 })
+    expect(task.last).toMatchObject({ status: 'error', error: err, cause: err })
+  })
+
+  it('of a scope above is an error, too', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 50, { label: 'page', cause: 'slow page' })
+    const { task } = mountAuto(fakeWork().fn, [], { parent, timeout: 100 })
+    await settle(() => clock.advance(50))
+    expect(task.last).toMatchObject({ status: 'error', error: { label: 'page' }, cause: 'slow page' })
+  })
+
+  it('of 0 fails at once, without calling the work', async () => {
+    const work = fakeWork()
+    const { task } = mountAuto(work.fn, [], { timeout: 0 })
+    await settle()
+    expect(work.calls).toEqual([])
+    expect(isDeadlineExceeded(task.last.error)).toBe(true)
+  })
+
+  it('that changes counts from the start of the run, and does not start it again', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
+    await settle(() => clock.advance(80))
+    render([], { parent: clock.root, timeout: 200 })
+    await settle(() => clock.advance(100))
+    expect(task.last.status).toBe('pending')
+    render([], { parent: clock.root })
+    await settle(() => clock.advance(1_000))
+    expect(task.last.status).toBe('pending')
+    render([], { parent: clock.root, timeout: 2_000 })
+    await settle(() => clock.advance(819))
+    expect(work.causes).toEqual([undefined])
+    await settle(() => clock.advance(1))
+    expect(task.last).toMatchObject({ status: 'error', error: { ms: 2_000 } })
+    expect(work.calls).toHaveLength(1)
+  })
+
+  it('that changes to less than has passed ends the run at once', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
+    await settle(() => clock.advance(50))
+    await settle(() => render([], { parent: clock.root, timeout: 40 }))
+    expect(isDeadlineExceeded(task.last.error)).toBe(true)
+  })
+
+  it('that changes after success changes nothing', async () => {
+    const clock = fakeClock()
+    const work = fakeWork()
+    const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
+    await settle(() => work.last.resolve('stream'))
+    render([], { parent: clock.root, timeout: 1 })
+    await settle(() => clock.advance(10))
+    expect(task.last.status).toBe('success')
+    expect(work.causes).toEqual([undefined])
+  })
+})
+
+describe('whose cancel it was', () => {
+  it("is read from the context: a library's own error because of our signal is our cancel", async () => {
+    const { task } = mountManual(
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('the library: request aborted')))
+        }),
+    )
+    await settle(() => void task.last.run())
+    await settle(() => task.last.cancel('why'))
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'why' })
+  })
+
+  it('an AbortError of somebody else, while our context lives, is an error', async () => {
+    const { task } = mountManual(async (ctx) => {
+      const [other, cancel] = withCancel(background())
+      cancel('somebody else')
+      await until(ctx, Promise.reject(other.err))
+    })
+    await settle(() => void task.last.run())
+    expect(task.last).toMatchObject({ status: 'error', error: { name: 'AbortError' }, cause: undefined })
+    const error = new DOMException('The user aborted a request.', 'AbortError')
+    const { task: native } = mountManual(() => Promise.reject(error))
+    await settle(() => void native.last.run())
+    expect(native.last).toMatchObject({ status: 'error', error })
+    let thrown: unknown
+    await settle(() => void native.last.runAction().catch((error: unknown) => (thrown = error)))
+    expect(thrown).toBe(error)
+  })
+})
+
+describe('the wrong arguments', () => {
+  it.each<[message: string, fn: unknown, options: unknown]>([
+    ['rescind: fn must be a function, got undefined', undefined, {}],
+    ['rescind: mode must be one of latest, first, queue, all, got fastest', () => {}, { mode: 'fastest' }],
+    ['rescind: timeout must be a number of milliseconds, got NaN', () => {}, { timeout: NaN }],
+    ['rescind: timeout must be a number of milliseconds, got "5"', () => {}, { timeout: '5' }],
+    ['rescind: debounce must be a number of milliseconds, got NaN', () => {}, { debounce: NaN }],
+    ['rescind: parent must be a context, got [object Object]', () => {}, { parent: {} }],
+  ])('throw a TypeError: %s', (message, fn, options) => {
+    const Component = () => useTask(fn as () => undefined, [], options as TaskOptions).data
+    expect(() => renderToString(<Component />)).toThrow(new TypeError(message))
+  })
+})

@@ -1,0 +1,95 @@
+/** Leaving a page and coming back, in a browser that keeps it meanwhile; the server says what became of the work. */
+
+import type { Browser } from 'playwright'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { launch, serve } from './site.ts'
+import type { Site } from './site.ts'
+
+const patiently = { timeout: 20_000 }
+
+const MAIN = `
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { withPage, background } from 'rescind'
+import { Scope, useTask } from 'rescind/react'
+
+const params = new URLSearchParams(location.search)
+const slow = (id) => params.get('server') + 'slow?ms=60000&id=' + params.get('visit') + '-' + id
+
+let calls = 0
+function Report() {
+  const { status } = useTask(({ signal }) => fetch(slow('report-' + ++calls), { signal }).then((r) => r.text()), [])
+  return <p>{status}</p>
+}
+
+createRoot(document.querySelector('#root')).render(<StrictMode><Scope><Report /></Scope></StrictMode>)
+
+const [ctx] = withPage(background())
+if (params.has('bare')) fetch(slow('bare'), { signal: ctx.signal }).catch(() => {})
+addEventListener('pageshow', ({ persisted }) => document.body.setAttribute('data-restored', String(persisted)))
+`
+
+const HEAD = '<!doctype html><link rel="icon" href="data:,">'
+
+const page = (body: string) => `${HEAD}<body><main id="root"></main>${body}</body>`
+
+let site: Site
+let browser: Browser
+
+beforeAll(async () => {
+  site = await serve(
+    {
+      'index.html': page('<script type="module" src="/main.jsx"></script>'),
+      'other.html': page('<h1>Another page</h1>'),
+      'main.jsx': MAIN,
+    },
+    'built',
+  )
+  browser = await launch()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await site?.[Symbol.asyncDispose]()
+})
+
+async function fate(id: string): Promise<unknown> {
+  const log = (await (await fetch(`${inject('server')}log`)).json()) as Record<string, unknown>
+  return log[id]
+}
+
+describe('a page that is left', () => {
+  it('stops the server, and one that comes back from the cache starts its automatic work again', async () => {
+    const page = await browser.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())))
+    page.on('pageerror', (error) => complaints.push(String(error)))
+    await page.goto(`${site.url}?visit=one&bare&server=${encodeURIComponent(inject('server'))}`)
+    await expect.poll(() => fate('one-report-1'), patiently).toBe('running')
+    await expect.poll(() => fate('one-bare'), patiently).toBe('running')
+
+    await page.goto(`${site.url}other.html`)
+    await expect.poll(() => fate('one-report-1'), patiently).toBe('client gone')
+    await expect.poll(() => fate('one-bare'), patiently).toBe('client gone')
+
+    // No load: the page comes from the cache as it was.
+    await page.goBack({ waitUntil: 'commit' })
+    await page.locator('body[data-restored=true]').waitFor()
+    await expect.poll(() => fate('one-report-2'), patiently).toBe('running')
+    expect(await page.locator('p').innerText()).toBe('pending')
+    expect(await fate('one-report-3')).toBeUndefined()
+
+    await page.goto(`${site.url}other.html`)
+    await expect.poll(() => fate('one-report-2'), patiently).toBe('client gone')
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it('stops the server when it is closed', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${site.url}?visit=two&server=${encodeURIComponent(inject('server'))}`)
+    await expect.poll(() => fate('two-report-1'), patiently).toBe('running')
+    await page.close({ runBeforeUnload: false })
+    await expect.poll(() => fate('two-report-1'), patiently).toBe('client gone')
+  })
+})

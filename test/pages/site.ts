@@ -1,0 +1,73 @@
+/**
+ * A small site of its own for a test: files in a folder that can be edited while Vite's dev server serves them, or
+ * built and served as they would be in production, and a browser that keeps left pages as users' browsers do.
+ */
+
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import react from '@vitejs/plugin-react'
+import { chromium } from 'playwright'
+import type { Browser } from 'playwright'
+import { build, createServer, preview } from 'vite'
+import type { InlineConfig } from 'vite'
+import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+
+export interface Site extends AsyncDisposable {
+  readonly url: string
+  /** Writes a file anew, as an editor does when it saves. */
+  write(name: string, text: string): Promise<void>
+}
+
+type Files = Readonly<Record<string, string>>
+
+/** @param mode how the files are served: by the dev server, or built */
+export async function serve(files: Files, mode: 'dev' | 'built'): Promise<Site> {
+  const root = await mkdtemp(join(tmpdir(), 'rescind-site-'))
+  const write = (name: string, text: string) => writeFile(join(root, name), text)
+  for (const [name, text] of Object.entries(files)) await write(name, text)
+  await symlink(resolve('node_modules'), join(root, 'node_modules'), 'dir')
+  const pages = Object.keys(files).filter((name) => name.endsWith('.html'))
+  const config: InlineConfig = {
+    root,
+    configFile: false,
+    logLevel: 'error',
+    cacheDir: join(root, '.vite'),
+    plugins: [react()],
+    resolve: {
+      alias: [
+        { find: /^rescind$/, replacement: resolve('src/index.ts') },
+        { find: /^rescind\/react$/, replacement: resolve('hooks/index.ts') },
+      ],
+    },
+    build: { rolldownOptions: { input: pages.map((name) => join(root, name)) } },
+    server: { port: 0, fs: { strict: false } },
+    preview: { port: 0 },
+  }
+  const server = mode === 'dev' ? await (await createServer(config)).listen() : await built(config)
+  const [url] = server.resolvedUrls?.local ?? []
+  if (url === undefined) throw new Error('The server has no address.')
+  return {
+    url,
+    write,
+    async [Symbol.asyncDispose]() {
+      await server.close()
+      await rm(root, { recursive: true, force: true })
+    },
+  }
+}
+
+async function built(config: InlineConfig) {
+  await build(config)
+  return preview(config)
+}
+
+/** Playwright switches the back/forward cache off, which users have. */
+export async function launch(): Promise<Browser> {
+  const executablePath = await findBrowser()
+  return chromium.launch({
+    args: browserArgs,
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+    ...(executablePath !== undefined && { executablePath }),
+  })
+}

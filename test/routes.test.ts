@@ -1,0 +1,430 @@
+/** Contexts that end with the route: any source of routes, and the browser's address where there is one. */
+
+import { afterFunc, background, cause, isCanceled, Navigated, withCancel, withRoute } from 'rescind'
+import { reactRouterSource, tanStackRouterSource } from 'rescind'
+import type { RouteSource } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { catchUncaught, isCollected, microtask, task } from './support.ts'
+
+/** What the compiler would refuse. */
+const wrong = <T>(value: unknown) => value as T
+
+interface FakeSource extends RouteSource {
+  /** Goes there, and tells. */
+  go(href: string): void
+  readonly listeners: Set<() => void>
+  at: string
+}
+
+function fakeSource(at = '/'): FakeSource {
+  const listeners = new Set<() => void>()
+  return {
+    at,
+    listeners,
+    href() {
+      return this.at
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    go(href) {
+      this.at = href
+      for (const listener of listeners) listener()
+    },
+  }
+}
+
+/** Goes back, and waits until the browser has. */
+async function back(): Promise<void> {
+  const gone = new Promise((resolve) => addEventListener('popstate', resolve, { once: true }))
+  history.back()
+  await gone
+}
+
+/** What the history has of its own, besides what every history has. */
+function own(): unknown[] {
+  return (['pushState', 'replaceState'] as const).map((name) => Object.getOwnPropertyDescriptor(history, name))
+}
+
+describe('withRoute', () => {
+  it('ends when the route changes, with Navigated as the cause', () => {
+    const source = fakeSource('/albums')
+    const [ctx] = withRoute(background(), { source, label: 'albums' })
+    expect(String(ctx)).toBe('background.withRoute(albums)')
+    expect(ctx.err).toBeUndefined()
+    source.go('/about')
+    expect(isCanceled(ctx.err)).toBe(true)
+    expect(cause(ctx)).toBe(Navigated)
+    expect(Navigated).toMatchObject({ name: 'Navigated', message: 'the route changed' })
+  })
+
+  it.each([
+    ['another path', '/about', true],
+    ['another query', '/albums?sort=name', true],
+    ['a parameter', '/albums/7', true],
+    ['another origin', 'https://example.org/albums?sort=year', true],
+    ['a hash', '/albums?sort=year#songs', false],
+    ['the same again', '/albums?sort=year', false],
+  ])('takes %s for what it is', (_, href, isChange) => {
+    const source = fakeSource('/albums?sort=year')
+    const [ctx] = withRoute(background(), { source })
+    source.go(href)
+    expect(ctx.err !== undefined).toBe(isChange)
+  })
+
+  it('counts the hash for nothing, there and back', () => {
+    const source = fakeSource('/albums#songs')
+    const [ctx] = withRoute(background(), { source })
+    source.go('/albums')
+    source.go('/albums#cover')
+    expect(ctx.err).toBeUndefined()
+    source.go('/')
+    expect(cause(ctx)).toBe(Navigated)
+  })
+
+  it('ends with its parent, and by cancel', () => {
+    const source = fakeSource()
+    const [parent, cancelParent] = withCancel(background())
+    const [one, cancelOne] = withRoute(parent, { source })
+    const [other] = withRoute(parent, { source })
+    cancelOne('one')
+    cancelParent('parent')
+    source.go('/about')
+    expect([cause(one), cause(other)]).toEqual(['one', 'parent'])
+  })
+
+  it('ends all who follow one source in one step each, and those who come later at the next change', () => {
+    const source = fakeSource()
+    const [one] = withRoute(background(), { source })
+    const [child] = withCancel(one)
+    const [other] = withRoute(background(), { source })
+    const seen: unknown[] = []
+    one.signal.addEventListener('abort', () => {
+      seen.push(cause(child), cause(other))
+      const [late] = withRoute(background(), { source })
+      seen.push(late.err)
+    })
+    source.go('/about')
+    expect(seen).toEqual([Navigated, Navigated, undefined])
+    const [late] = withRoute(background(), { source })
+    expect(late.err).toBeUndefined()
+    source.go('/')
+    expect(cause(late)).toBe(Navigated)
+  })
+
+  it('ends who followed the route before, when somebody comes before the source has told', () => {
+    const source = fakeSource('/albums')
+    const [before] = withRoute(background(), { source })
+    source.at = '/about'
+    expect(before.err).toBeUndefined()
+    const [after] = withRoute(background(), { source })
+    expect(cause(before)).toBe(Navigated)
+    source.go('/about')
+    expect(after.err).toBeUndefined()
+  })
+
+  it('subscribes once for all, and only while somebody follows', async () => {
+    const source = fakeSource()
+    const [parent, cancelParent] = withCancel(background())
+    expect(source.listeners.size).toBe(0)
+    const [, cancelOne] = withRoute(parent, { source })
+    withRoute(parent, { source, ignore: () => false })
+    expect(source.listeners.size).toBe(1)
+    cancelOne()
+    await microtask()
+    expect(source.listeners.size).toBe(1)
+    cancelParent()
+    await microtask()
+    expect(source.listeners.size).toBe(0)
+    const [ctx] = withRoute(background(), { source })
+    source.go('/about')
+    await microtask()
+    expect(cause(ctx)).toBe(Navigated)
+    expect(source.listeners.size).toBe(0)
+  })
+
+  it('under a parent that has ended does not even look', () => {
+    const source = fakeSource()
+    const [parent, cancel] = withCancel(background())
+    cancel('before')
+    const [ctx] = withRoute(parent, { source })
+    expect(cause(ctx)).toBe('before')
+    expect(source.listeners.size).toBe(0)
+  })
+
+  it('leaves a source that went on without telling behind', async () => {
+    const source = fakeSource('/albums')
+    const [, cancel] = withRoute(background(), { source })
+    cancel()
+    await microtask()
+    source.at = '/about'
+    const [ctx] = withRoute(background(), { source })
+    source.go('/about#team')
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('keeps the clock and the deadline of its parent', async () => {
+    const clock = fakeClock()
+    const [ctx] = withRoute(clock.root, { source: fakeSource() })
+    expect(ctx.deadline).toBeUndefined()
+    await clock.advance(1_000)
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('is collected with its followers', async () => {
+    const source = fakeSource()
+    const make = () => {
+      const [ctx, cancel] = withRoute(background(), { source, ignore: () => true })
+      cancel()
+      return ctx
+    }
+    expect(await isCollected(make)).toBe(true)
+  })
+})
+
+describe('ignore', () => {
+  it('says that a change is none, with both addresses', () => {
+    const source = fakeSource('/albums?sort=year')
+    const asked: string[][] = []
+    const ignore = (to: URL, from: URL) => {
+      asked.push([to.pathname + to.search, from.pathname + from.search])
+      return to.pathname === from.pathname
+    }
+    const [ctx] = withRoute(background(), { source, ignore })
+    const [strict] = withRoute(background(), { source })
+    source.go('/albums?sort=name')
+    expect([ctx.err, cause(strict)]).toEqual([undefined, Navigated])
+    source.go('/about')
+    expect(cause(ctx)).toBe(Navigated)
+    expect(asked).toEqual([
+      ['/albums?sort=name', '/albums?sort=year'],
+      ['/about', '/albums?sort=name'],
+    ])
+  })
+
+  it('that throws has not said so, and its error is reported', async () => {
+    using uncaught = catchUncaught()
+    const source = fakeSource()
+    const error = new Error('cannot say')
+    const [ctx] = withRoute(background(), {
+      source,
+      ignore: () => {
+        throw error
+      },
+    })
+    const [other] = withRoute(background(), { source })
+    source.go('/about')
+    await task()
+    expect([cause(ctx), cause(other)]).toEqual([Navigated, Navigated])
+    expect(uncaught.errors).toEqual([error])
+  })
+})
+
+describe('the wrong arguments', () => {
+  it.each<[message: string, options: unknown]>([
+    ['rescind: options must be an object, got "now"', 'now'],
+    ['rescind: source must be a source of routes, got [object Object]', { source: {} }],
+    ['rescind: source must be a source of routes, got null', { source: null }],
+    ['rescind: ignore must be a function, got true', { ignore: true }],
+  ])('throw a TypeError: %s', (message, options) => {
+    expect(() => withRoute(background(), wrong(options))).toThrow(new TypeError(message))
+  })
+
+  it('throw a TypeError without a parent', () => {
+    const source = fakeSource()
+    expect(() => withRoute(wrong(undefined), { source })).toThrow(
+      new TypeError('rescind: parent must be a context, got undefined'),
+    )
+    expect(source.listeners.size).toBe(0)
+  })
+})
+
+describe('reactRouterSource', () => {
+  it('tells of every change that the router shows, and leaves it alone afterwards', async () => {
+    const listeners = new Set<() => void>()
+    const router = {
+      state: { location: { pathname: '/albums', search: '?sort=year', hash: '' } },
+      subscribe(listener: () => void) {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
+    }
+    const source = reactRouterSource(router)
+    expect(source.href()).toBe('/albums?sort=year')
+    const [ctx] = withRoute(background(), { source })
+    router.state = { location: { ...router.state.location, hash: '#songs' } }
+    for (const listener of listeners) listener()
+    expect(ctx.err).toBeUndefined()
+    router.state = { location: { ...router.state.location, search: '' } }
+    for (const listener of listeners) listener()
+    expect(cause(ctx)).toBe(Navigated)
+    await microtask()
+    expect(listeners.size).toBe(0)
+  })
+})
+
+describe('tanStackRouterSource', () => {
+  it('tells of every change that the router shows', () => {
+    const listeners = new Map<string, () => void>()
+    const router = {
+      state: { location: { href: '/albums?sort=year#songs' } },
+      subscribe(event: string, listener: () => void) {
+        listeners.set(event, listener)
+        return () => void listeners.delete(event)
+      },
+    }
+    const [ctx] = withRoute(background(), { source: tanStackRouterSource(router) })
+    expect([...listeners.keys()]).toEqual(['onResolved'])
+    router.state = { location: { href: '/about' } }
+    listeners.get('onResolved')?.()
+    expect(cause(ctx)).toBe(Navigated)
+  })
+})
+
+describe.runIf('location' in globalThis)("the browser's address", () => {
+  const { href: home } = globalThis.location ?? { href: '' }
+
+  afterEach(() => {
+    history.replaceState(null, '', home)
+  })
+
+  const ways: [name: string, hide: boolean][] = [
+    ['as the browser tells it', false],
+    ['without the Navigation API', true],
+  ]
+
+  describe.each(ways)('%s', (_, isHidden) => {
+    const known = 'navigation' in globalThis
+
+    beforeEach(() => {
+      if (isHidden && known) vi.stubGlobal('navigation', undefined)
+    })
+
+    afterEach(() => {
+      vi.unstubAllGlobals()
+    })
+
+    it('changes by pushState, replaceState and back', async () => {
+      const changes = [
+        () => history.pushState(null, '', '/one'),
+        () => history.replaceState(null, '', '/two'),
+        () => history.pushState(null, '', '?three'),
+        back,
+      ]
+      for (const change of changes) {
+        const [ctx] = withRoute(background())
+        await change()
+        expect(cause(ctx)).toBe(Navigated)
+      }
+    })
+
+    it('does not change by a hash, by state, or by the same again', async () => {
+      const [ctx, cancel] = withRoute(background())
+      history.pushState({ state: 1 }, '', location.href)
+      history.replaceState({ state: 2 }, '')
+      history.pushState(null, '', '#songs')
+      location.hash = 'cover'
+      await task()
+      await back()
+      expect(ctx.err).toBeUndefined()
+      cancel()
+    })
+
+    it('is told before pushState returns', () => {
+      const [ctx] = withRoute(background())
+      const { signal } = ctx
+      history.pushState(null, '', '/one')
+      expect(signal.aborted).toBe(true)
+    })
+  })
+
+  describe('a patched history', () => {
+    beforeEach(() => {
+      vi.stubGlobal('navigation', undefined)
+    })
+
+    afterEach(() => {
+      vi.unstubAllGlobals()
+    })
+
+    it('is as it was when the last of several has gone', async () => {
+      const before = own()
+      const [, cancelOne] = withRoute(background())
+      const [, cancelOther] = withRoute(background())
+      expect(own()).not.toEqual(before)
+      const patched = own()
+      cancelOne()
+      await microtask()
+      expect(own()).toEqual(patched)
+      cancelOther()
+      await microtask()
+      expect(own()).toEqual(before)
+    })
+
+    it('returns what it should, passes everything on, and throws what the browser throws', () => {
+      const [, cancel] = withRoute(background())
+      expect(history.pushState({ id: 7 }, '', '/one')).toBeUndefined()
+      expect(history.state).toEqual({ id: 7 })
+      expect(location.pathname).toBe('/one')
+      expect(() => history.pushState(null, '', 'https://example.org/')).toThrow(/origin|URL/)
+      cancel()
+    })
+
+    it('leaves the patch of another library where it is, and goes from under it', async () => {
+      const before = own()
+      const [ctx, cancel] = withRoute(background())
+      const log: unknown[] = []
+      const { pushState } = history
+      history.pushState = function pushed(this: History, ...args) {
+        log.push(args[2])
+        pushState.apply(this, args)
+      }
+      const { pushState: theirs } = history
+      cancel()
+      await microtask()
+      expect(history.pushState).toBe(theirs)
+      history.pushState(null, '', '/one')
+      expect([log, location.pathname, ctx.err && cause(ctx)]).toEqual([['/one'], '/one', ctx.err])
+
+      const [again] = withRoute(background())
+      history.pushState(null, '', '/two')
+      expect(cause(again)).toBe(Navigated)
+      await microtask()
+      expect(history.pushState).toBe(theirs)
+      // The other library takes its patch off: ours, which was below, must not stay.
+      history.pushState = pushState
+      history.pushState(null, '', '/three')
+      expect(own()).toEqual(before)
+    })
+
+    it('that was patched before gets that patch back', async () => {
+      const { pushState } = history
+      const theirs: History['pushState'] = function pushed(this: History, ...args) {
+        pushState.apply(this, args)
+      }
+      history.pushState = theirs
+      const [, cancel] = withRoute(background())
+      expect(history.pushState).not.toBe(theirs)
+      cancel()
+      await microtask()
+      expect(history.pushState).toBe(theirs)
+      Reflect.deleteProperty(history, 'pushState')
+    })
+  })
+})
+
+describe.runIf(!('location' in globalThis))('where there is no address', () => {
+  it('is a plain withCancel', async () => {
+    const [ctx, cancel] = withRoute(background())
+    let isOver = false
+    afterFunc(ctx, () => {
+      isOver = true
+    })
+    expect(ctx.err).toBeUndefined()
+    cancel('why')
+    await microtask()
+    expect([cause(ctx), isOver]).toEqual(['why', true])
+  })
+})
