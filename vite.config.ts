@@ -7,14 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { transformAsync } from '@babel/core'
 import react from '@vitejs/plugin-react'
 import { playwright } from '@vitest/browser-playwright'
-import type { Plugin } from 'vite'
+import type { BuildOptions, Plugin } from 'vite'
 import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
 import { nodeWorkers } from './scripts/workers.ts'
 
 const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
-  const isDemo = mode === 'demo' || (command === 'serve' && !process.env.VITEST)
+  const isDemo = mode.startsWith('demo') || (command === 'serve' && !process.env.VITEST)
+  const isWorker = mode === 'demo-worker'
   const isTest = command === 'serve' && !isDemo
   // Whatever the shell says: it decides which build of React there is, and only one has `act` and fast refresh.
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
@@ -38,9 +39,16 @@ const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
     optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
     // Has named exports for bundlers only; the benchmark of peers runs in Node.
     ssr: { noExternal: ['react-use'] },
-    build: { target: 'es2022', outDir: path('./dist-demo/client'), emptyOutDir: true },
+    build: { target: 'es2022', outDir: path('./dist-demo/client'), emptyOutDir: true, ...(isWorker && WORKER_BUILD) },
     test: { projects: isTest ? await projects() : [] },
   }
+}
+
+/** The service worker goes beside the pages it serves. */
+const WORKER_BUILD: BuildOptions = {
+  emptyOutDir: false,
+  copyPublicDir: false,
+  rolldownOptions: { output: { entryFileNames: 'sw.js' } },
 }
 
 export default config
@@ -53,11 +61,17 @@ async function projects(): Promise<TestProjectConfiguration[]> {
   return [
     {
       extends: true,
-      test: { name: 'node', include: [core, 'test/node/**/*.test.ts'], execArgv },
+      test: { name: 'node', include: [core, 'test/node/**/*.test.ts'], testTimeout: 30_000, execArgv },
     },
     {
       extends: true,
-      test: { name: 'sql', include: ['test/sql/*.test.ts'], globalSetup: 'test/sql/setup.ts', execArgv },
+      test: {
+        name: 'sql',
+        include: ['test/sql/*.test.ts', 'test/sql/recipes/*.test.ts'],
+        globalSetup: 'test/sql/setup.ts',
+        testTimeout: 30_000,
+        execArgv,
+      },
     },
     {
       extends: true,
@@ -67,6 +81,7 @@ async function projects(): Promise<TestProjectConfiguration[]> {
         include: [core, 'test/hooks/**/*.test.{ts,tsx}'],
         environment: 'jsdom',
         provide: { react: 19 },
+        testTimeout: 30_000,
         execArgv,
       },
     },
@@ -156,6 +171,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
       globalSetup: 'test/browser/server.ts',
       provide: { react },
       sequence: { groupOrder: 1 },
+      testTimeout: 30_000,
       browser: {
         enabled: true,
         headless: true,

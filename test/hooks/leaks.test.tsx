@@ -31,7 +31,7 @@ interface Held extends Disposable {
 /** Counts what is held from now on: platform timers, and listeners of the window and of the Navigation API. */
 function count(): Held {
   const timers = new Set<unknown>()
-  const listeners: string[] = []
+  const held: { readonly type: string; readonly listener: unknown }[] = []
   const { setTimeout, clearTimeout } = globalThis
   Object.assign(globalThis, {
     setTimeout(fn: () => void, ms: number) {
@@ -53,11 +53,13 @@ function count(): Held {
     const { addEventListener, removeEventListener } = target
     Object.assign(target, {
       addEventListener(type: string, listener: EventListener, options?: AddEventListenerOptions) {
-        listeners.push(type)
+        held.push({ type, listener })
         addEventListener.call(target, type, listener, options)
       },
       removeEventListener(type: string, listener: EventListener, options?: EventListenerOptions) {
-        if (listeners.includes(type)) listeners.splice(listeners.indexOf(type), 1)
+        // What was there before is not counted, and must not count for another one.
+        const index = held.findIndex((one) => one.type === type && one.listener === listener)
+        if (index >= 0) held.splice(index, 1)
         removeEventListener.call(target, type, listener, options)
       },
     })
@@ -65,7 +67,9 @@ function count(): Held {
   })
   return {
     timers,
-    listeners,
+    get listeners() {
+      return held.map(({ type }) => type)
+    },
     [Symbol.dispose]() {
       Object.assign(globalThis, { setTimeout, clearTimeout })
       for (const restore of restores) restore()
