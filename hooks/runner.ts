@@ -152,7 +152,6 @@ export class Runner<T, A extends readonly unknown[]> {
     const { ctx } = run
     const fn = this.#fn
     const { debounce = 0, label } = this.#options
-    ctx.throwIfDone()
     if (before) await until(ctx, before.promise.then(ignore, ignore))
     if (debounce > 0) await sleep(ctx, debounce)
     const [work] = withTimeout(ctx, this.#options.timeout ?? Infinity, { label })

@@ -6,7 +6,6 @@
 import { useMemo, useSyncExternalStore } from 'react'
 import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
-import { armed } from './life.ts'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
@@ -96,7 +95,6 @@ function follow(ctx: Context, update: () => void): () => void {
     stop = onMove(ctx, restart)
     update()
   }
-  armed(ctx)
   restart()
   return () => stop?.()
 }

@@ -340,6 +340,14 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
     })
   })
 
+  it.runIf('navigation' in globalThis)('is not patched where the browser tells it', () => {
+    const before = own()
+    const [ctx] = withRoute(background())
+    expect(own()).toEqual(before)
+    history.pushState(null, '', '/one')
+    expect(cause(ctx)).toBe(Navigated)
+  })
+
   describe('a patched history', () => {
     beforeEach(() => {
       vi.stubGlobal('navigation', undefined)

@@ -4,7 +4,7 @@ import { render } from '@testing-library/react'
 import { StrictMode, useLayoutEffect } from 'react'
 import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router'
 import { useBlocker, useParams } from 'react-router'
-import { background, reactRouterSource } from 'rescind'
+import { background, createKey, reactRouterSource } from 'rescind'
 import type { Context, RouteOptions } from 'rescind'
 import { Navigated, Scope, Unmounted, useRoute, useScope, useTask } from 'rescind/react'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -263,6 +263,28 @@ describe('a route and another reason to begin anew', () => {
       view.rerender(page(2))
     })
     expect(work.causes).toEqual([Navigated, undefined])
+  })
+
+  it('shows no cancel below a scope with values, which follows the one with the route', async () => {
+    const work = fakeWork<string, []>()
+    const statuses: string[] = []
+    const key = createKey<string>('key')
+    function Shown() {
+      const { status } = useTask(work.fn, [])
+      useLayoutEffect(() => void statuses.push(status))
+      return null
+    }
+    render(
+      <Scope route>
+        <Scope values={[[key, 'value']]}>
+          <Shown />
+        </Scope>
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle(() => history.pushState(null, '', '/albums/2'))
+    expect(work.causes).toEqual([Navigated, undefined])
+    expect(new Set(statuses)).toEqual(new Set(['pending']))
   })
 
   it('nested scopes that both follow the route begin anew once', async () => {

@@ -3,12 +3,12 @@
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useMemo } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, createKey, rearm, withCancel, withTimeout, withValue } from 'rescind'
+import { background, createKey, rearm, remaining, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, useContextState, useRemaining, useScope, useTask } from 'rescind/react'
 import type { ContextState, ScopeHandle } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { block } from '../support.ts'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
@@ -38,6 +38,18 @@ function mountRemaining(ctx: Context, interval?: number) {
     unmount: view.unmount,
     render: (ctx: Context, interval?: number) => view.rerender(<Component ctx={ctx} interval={interval} />),
   }
+}
+
+/** Counts how often somebody asks for the deadline of `ctx`. */
+function countLooks(ctx: Context): () => number {
+  let looks = 0
+  Object.defineProperty(ctx, 'deadline', {
+    get() {
+      looks++
+      return Date.now() + (remaining(ctx) ?? 0)
+    },
+  })
+  return () => looks
 }
 
 function IsDone({ ctx }: { readonly ctx: Context }) {
@@ -160,8 +172,12 @@ describe('useRemaining', () => {
     const clock = fakeClock()
     const [ctx] = withTimeout(clock.root, 2_500)
     const { left } = mountRemaining(ctx)
-    for (let step = 0; step < 6; step++) await settle(() => clock.advance(500))
-    expect([...new Set(left.all)]).toEqual([3_000, 2_000, 1_000, 0])
+    const seen = [left.last]
+    for (let step = 0; step < 5; step++) {
+      await settle(() => clock.advance(500))
+      seen.push(left.last)
+    }
+    expect(seen).toEqual([3_000, 2_000, 2_000, 1_000, 1_000, 0])
   })
 
   it('renders once an interval, whatever its length', async () => {
@@ -237,15 +253,35 @@ describe('useRemaining', () => {
     expect(left.last).toBeUndefined()
   })
 
-  it('leaves no timer behind', async () => {
+  it('ticks no more when it is gone, and does not look at a deadline that moves', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
-    const { left, unmount, render } = mountRemaining(ctx, 10)
-    render(ctx, 20)
+    const looks = countLooks(ctx)
+    const { unmount, render } = mountRemaining(ctx, 5)
+    const state = mountState(ctx)
+    render(ctx, 2)
     unmount()
-    const before = left.all.length
-    cancel()
+    state.unmount()
     await settle()
-    expect(left.all).toHaveLength(before)
+    const before = looks()
+    rearm(ctx, 70_000)
+    expect(looks()).toBe(before)
+    await settle()
+    const { setTimeout } = globalThis
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20)
+    })
+    expect(timers).not.toHaveBeenCalled()
+    cancel()
+  })
+
+  it('looks once at a deadline for each time that it moves', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    mountState(ctx)
+    const looks = countLooks(ctx)
+    for (let move = 1; move <= 12; move++) await settle(() => rearm(ctx, 60_000 + move))
+    expect(looks()).toBeLessThan(100)
+    await settle(() => cancel())
   })
 
   it('takes another context and another interval', async () => {

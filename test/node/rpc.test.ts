@@ -5,18 +5,8 @@
 
 import { createServer } from 'node:http'
 import * as http2 from 'node:http2'
-import { create, createFileRegistry } from '@bufbuild/protobuf'
-import type { DescMethodUnary, DescService } from '@bufbuild/protobuf'
-import {
-  file_google_protobuf_wrappers,
-  FileDescriptorProtoSchema,
-  MethodDescriptorProtoSchema,
-  ServiceDescriptorProtoSchema,
-  StringValueSchema,
-} from '@bufbuild/protobuf/wkt'
-import type { StringValue } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { CallOptions, ConnectRouter, HandlerContext, Transport } from '@connectrpc/connect'
+import type { CallOptions, HandlerContext, Transport } from '@connectrpc/connect'
 import { connectNodeAdapter, createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
@@ -35,26 +25,15 @@ import {
   withTimeout,
   withValue,
 } from 'rescind'
-import type { Cancel, Context, Work } from 'rescind'
+import type { Context, Work } from 'rescind'
 import { ClientGone, withRequest } from 'rescind/node'
 import { fakeClock } from 'rescind/testing'
 import { carry, connectTimeout, fromHeaders, grpcTimeout, HeaderError, headers, traceparent } from 'rescind/wire'
 import type { TimeoutHeader } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
+import { ask, callOptions, chain, routes } from '../sql/albums.ts'
 import { outcome } from '../support.ts'
 import { cleanUp, ended, listen, Queue } from './sockets.ts'
-
-/** What a Connect call needs to know of a context. */
-function callOptions(ctx: Context): CallOptions {
-  const ms = remaining(ctx)
-  return { signal: ctx.signal, ...(ms !== undefined && { timeoutMs: Math.ceil(ms) }) }
-}
-
-/** A context for a Connect handler: ends with the call, and has its deadline. */
-function withCall(parent: Context, call: HandlerContext): [ctx: Context, cancel: Cancel] {
-  const [timed] = withTimeout(parent, call.timeoutMs() ?? Infinity)
-  return withSignal(timed, call.signal)
-}
 
 /** A span as long as the work; one that is called off has the cause. */
 async function traced<T>(ctx: Context, tracer: Tracer, name: string, work: Work<T>): Promise<T> {
@@ -81,60 +60,10 @@ function spanContextOf(ctx: Context): SpanContext {
   return { traceId, spanId, traceFlags: parseInt(traceFlags, 16), isRemote: true }
 }
 
-/** A service with one method, which no compiler had to write. */
-const albums: DescService = (() => {
-  const type = '.google.protobuf.StringValue'
-  const file = create(FileDescriptorProtoSchema, {
-    name: 'albums.proto',
-    syntax: 'proto3',
-    package: 'albums',
-    dependency: ['google/protobuf/wrappers.proto'],
-    service: [
-      create(ServiceDescriptorProtoSchema, {
-        name: 'Albums',
-        method: [create(MethodDescriptorProtoSchema, { name: 'Find', inputType: type, outputType: type })],
-      }),
-    ],
-  })
-  return createFileRegistry(file, () => file_google_protobuf_wrappers).getService('albums.Albums') as DescService
-})()
-
-const find = albums.methods[0] as DescMethodUnary<typeof StringValueSchema, typeof StringValueSchema>
-
-type Find = (title: StringValue, call: HandlerContext) => Promise<StringValue>
-
-function routes(handler: Find) {
-  return (router: ConnectRouter) => void router.rpc(find, handler)
-}
-
-async function ask(transport: Transport, options: CallOptions, title = 'Blue Train'): Promise<string> {
-  const { signal, timeoutMs, headers } = options
-  const { message } = await transport.unary(find, signal, timeoutMs, headers, { value: title })
-  return message.value
-}
-
-async function serve(handler: Find): Promise<string> {
-  return `http://localhost:${await listen(createServer(connectNodeAdapter({ routes: routes(handler) })))}`
-}
-
-/** Two servers, and a client of the first. The second waits for ever; the first asks the second. */
-async function chain(root: Context = background()) {
-  const contexts = new Queue<Context>()
-  const second = await serve(async (title, call) => {
-    const [ctx, cancel] = withCall(root, call)
-    using _ = cancel
-    contexts.put(ctx)
-    await sleep(ctx, Infinity)
-    return title
-  })
-  const toSecond = createConnectTransport({ baseUrl: second, httpVersion: '1.1' })
-  const first = await serve(async ({ value }, call) => {
-    const [ctx, cancel] = withCall(background(), call)
-    using _ = cancel
-    contexts.put(ctx)
-    return create(StringValueSchema, { value: await ask(toSecond, callOptions(ctx), value) })
-  })
-  return { contexts, transport: createConnectTransport({ baseUrl: first, httpVersion: '1.1' }) }
+/** What the last server does. */
+async function wait(ctx: Context, title: string): Promise<string> {
+  await sleep(ctx, Infinity)
+  return title
 }
 
 /** A call in any protocol, and the context that the server reads from its headers. */
@@ -186,7 +115,7 @@ function tracing() {
 
 describe('a Connect call by way of two servers', () => {
   it('ends on the last when the first is canceled', async () => {
-    const { contexts, transport } = await chain()
+    const { contexts, transport } = await chain(wait)
     const [ctx, cancel] = withCancel(background())
     const answer = outcome(ask(transport, callOptions(ctx)))
     const [first, second] = (await contexts.take(2)) as [Context, Context]
@@ -198,7 +127,7 @@ describe('a Connect call by way of two servers', () => {
   })
 
   it('has the deadline of the first everywhere, in the header of Connect', async () => {
-    const { contexts, transport } = await chain()
+    const { contexts, transport } = await chain(wait)
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const answer = outcome(ask(transport, callOptions(ctx)))
     const [first, second] = (await contexts.take(2)) as [Context, Context]
@@ -213,7 +142,7 @@ describe('a Connect call by way of two servers', () => {
 
   it('ends on the last when the time of the first is over, though nobody cancels', async () => {
     const clock = fakeClock()
-    const { contexts, transport } = await chain(clock.root)
+    const { contexts, transport } = await chain(wait, clock.root)
     const answer = ask(transport, { timeoutMs: 60_000 })
     const [first, second] = (await contexts.take(2)) as [Context, Context]
     expect(first.err).toBeUndefined()

@@ -385,11 +385,14 @@ export function conforms(name: string, subject: Subject): void {
       })
 
       it('is rolled back with a statement that its own context stops', async () => {
-        const [ctx] = withTimeout(bg, 40)
+        const [ctx, cancel] = withCancel(bg)
         const errors: unknown[] = []
         const transaction = withTransaction(bg, db, async (tx) => {
           await execContext(bg, tx, insert, ['second'])
-          errors.push(await queryContext(ctx, tx, endless).catch((error: unknown) => error))
+          const query = queryContext(ctx, tx, endless).catch((error: unknown) => errors.push(error))
+          await subject.running(1)
+          cancel()
+          await query
         })
         await expect(transaction).rejects.toBeInstanceOf(TransactionDoneError)
         expect(errors[0]).toBe(ctx.err)
