@@ -13,7 +13,7 @@ import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
 import { nodeWorkers } from './scripts/workers.ts'
 
-const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
+const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = false }) => {
   const isDemo = mode.startsWith('demo') || (command === 'serve' && !process.env.VITEST)
   const isWorker = mode === 'demo-worker'
   const isTest = command === 'serve' && !isDemo
@@ -39,7 +39,13 @@ const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
     optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
     // Has named exports for bundlers only; the benchmark of peers runs in Node.
     ssr: { noExternal: ['react-use'] },
-    build: { target: 'es2022', outDir: path('./dist-demo/client'), emptyOutDir: true, ...(isWorker && WORKER_BUILD) },
+    build: {
+      target: 'es2022',
+      outDir: path('./dist-demo/client'),
+      emptyOutDir: true,
+      copyPublicDir: !isSsrBuild,
+      ...(isWorker && WORKER_BUILD),
+    },
     test: { projects: isTest ? await projects() : [] },
   }
 }
@@ -47,8 +53,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode }) => {
 /** The service worker goes beside the pages it serves. */
 const WORKER_BUILD: BuildOptions = {
   emptyOutDir: false,
-  copyPublicDir: false,
-  rolldownOptions: { output: { entryFileNames: 'sw.js' } },
+  rolldownOptions: { output: { format: 'iife', entryFileNames: 'sw.js' } },
 }
 
 export default config

@@ -28,7 +28,7 @@ export interface LifeOptions {
 const lives = new WeakMap<Context, Life>()
 
 /** Arms the life behind `ctx`, if there is one. Effects run children first, and a child needs its parent armed. */
-export function armed(ctx: Context): Context {
+function armed(ctx: Context): Context {
   lives.get(ctx)?.arm()
   return ctx
 }
