@@ -29,6 +29,16 @@ async function runBothByHand(urls: string[], ms: number) {
 
 const NEVER = 2000
 
+const GO = `func runBoth(parent context.Context, urls []string, d time.Duration) error {
+    ctx, cancel := context.WithTimeout(parent, d)
+    defer cancel()
+    operations, ctx := errgroup.WithContext(ctx)
+    for _, url := range urls {
+        operations.Go(func() error { return call(ctx, url) })
+    }
+    return operations.Wait()
+}`
+
 export const scenario: Scenario = {
   title: 'Dependent operations',
   order: 10,
@@ -38,6 +48,7 @@ export const scenario: Scenario = {
       <code>group</code> cancels it, and its handler on the server is halted.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'failure', label: 'Failure after', min: 0, max: NEVER, step: 50, initial: 100, top: 'never' },
     { name: 'latency', label: 'Latency', min: 0, max: 2000, step: 50, initial: 500 },

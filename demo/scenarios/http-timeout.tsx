@@ -26,6 +26,17 @@ async function getReportByHand(url: string, ms: number) {
 }
 // #endregion
 
+const GO = `func getReport(parent context.Context, req *http.Request, d time.Duration) ([]byte, error) {
+    ctx, cancel := context.WithTimeout(parent, d)
+    defer cancel()
+    res, err := http.DefaultClient.Do(req.WithContext(ctx))
+    if err != nil {
+        return nil, err
+    }
+    defer res.Body.Close()
+    return io.ReadAll(res.Body)
+}`
+
 export const scenario: Scenario = {
   title: 'HTTP timeout',
   order: 20,
@@ -35,6 +46,7 @@ export const scenario: Scenario = {
       <em>context deadline exceeded</em>, and the handler on the server stops too.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'latency', label: 'Latency', min: 50, max: 5000, step: 50, initial: 1200 },
     { name: 'timeout', label: 'Timeout', min: 50, max: 5000, step: 50, initial: 500 },

@@ -40,6 +40,13 @@ function useReportByHand(page: Page, url: Url, show: Show) {
 
 const REPORTS = ['2024', '2025'] as const
 
+const GO = `func (app *App) Visit(page string) {
+    app.leave(errNavigated)
+    ctx, leave := context.WithCancelCause(app.root)
+    app.leave = leave
+    go app.loadReport(ctx, page)
+}`
+
 export const scenario: SceneScenario<Page> = {
   title: 'Leave the route',
   order: 110,
@@ -50,6 +57,7 @@ export const scenario: SceneScenario<Page> = {
       rows. Follow the links, or go back.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'latency', label: 'A report takes', min: 100, max: 5000, step: 50, initial: 2000 },
     { name: 'leave', label: 'Leave after', min: 50, max: 3000, step: 50, initial: 600 },

@@ -57,6 +57,17 @@ const PARTS = { orders: 0.3, stock: 0.55, prices: 0.8, reviews: 1 }
 
 const SIZE: number = Object.keys(PARTS).length
 
+const GO = `func dashboard(parent context.Context, budget time.Duration, parts []Part) error {
+    ctx, cancel := context.WithTimeout(parent, budget)
+    defer cancel()
+    var all sync.WaitGroup
+    for _, part := range parts {
+        all.Go(func() { part.Load(ctx) })
+    }
+    all.Wait()
+    return ctx.Err()
+}`
+
 export const scenario: SceneScenario = {
   title: 'A scope’s budget',
   order: 120,
@@ -66,6 +77,7 @@ export const scenario: SceneScenario = {
       it at once, and so are its handlers. Cancel does the same sooner.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'latency', label: 'Slowest part', min: 100, max: 5000, step: 50, initial: 2000 },
     { name: 'timeout', label: 'Budget', min: 50, max: 5000, step: 50, initial: 1300 },

@@ -42,6 +42,17 @@ const WORD = 'mexico'
 /** For what has come to be shown. */
 const REST_MS = 100
 
+const GO = `func search(parent context.Context, queries <-chan string, show func(context.Context, string)) {
+    cancel := context.CancelCauseFunc(func(error) {})
+    for query := range queries {
+        cancel(errSuperseded)
+        var ctx context.Context
+        ctx, cancel = context.WithCancelCause(parent)
+        go show(ctx, query)
+    }
+    cancel(nil)
+}`
+
 export const scenario: SceneScenario = {
   title: 'Stale search',
   order: 100,
@@ -51,6 +62,7 @@ export const scenario: SceneScenario = {
       answer comes last, on top of the right one. With <code>useTask</code> a keystroke stops the search before it.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'latency', label: 'Slowest search', min: 100, max: 4000, step: 50, initial: 2000 },
     { name: 'pause', label: 'Key every', min: 40, max: 500, step: 10, initial: 100 },
@@ -68,12 +80,7 @@ export const scenario: SceneScenario = {
   span: (ms) => Math.max(ms('latency'), WORD.length * ms('pause') + ms('debounce') + ms('latency') / 3),
   initial: '',
   Scene,
-  async script(ctx, { go, ms }) {
-    for (let length = 1; length <= WORD.length; length++) {
-      if (length > 1) await sleep(ctx, ms('pause'))
-      go(WORD.slice(0, length), WORD[length - 1])
-    }
-  },
+  script: typing(WORD),
   async verdict(ctx, { calls, notes, rescind, state, when }) {
     const query = () => state.get().trim()
     const shown = () => notes.get().findLast(({ kind }) => kind !== 'step')
@@ -92,13 +99,23 @@ export const scenario: SceneScenario = {
   },
 }
 
+/** A script: types `word`. */
+export function typing(word: string): SceneScenario['script'] {
+  return async (ctx, { go, ms }) => {
+    for (let length = 1; length <= word.length; length++) {
+      if (length > 1) await sleep(ctx, ms('pause'))
+      go(word.slice(0, length), word[length - 1])
+    }
+  }
+}
+
 function Scene({ play, onAct }: SceneProps) {
   const { ctx, giveUp, ms, rescind, state, take, url } = play
   const text = useStore(state)
   const query = text.trim()
   const Results = rescind === 'on' ? Found : FoundByHand
   const searchUrl = useMemo(
-    () => (query: string) => url(query, { latency: ms('latency'), search: query }),
+    () => (query: string) => url(query, { latency: ms('latency'), at: 'search', params: { q: query } }),
     [url, ms],
   )
   useEffect(() => giveUp(({ name }) => name !== query), [giveUp, query])

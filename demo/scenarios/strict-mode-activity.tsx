@@ -39,6 +39,16 @@ const STEPS = [
   ['unmount', 'absent'],
 ] as const
 
+const GO = `func (c *Component) Show(parent context.Context) {
+    ctx, hide := context.WithCancel(parent)
+    c.hide = hide
+    go c.loadReport(ctx)
+}
+
+func (c *Component) Hide() {
+    c.hide()
+}`
+
 export const scenario: SceneScenario<Presence> = {
   title: 'StrictMode and Activity',
   order: 130,
@@ -48,6 +58,7 @@ export const scenario: SceneScenario<Presence> = {
       one request when it is mounted, never two, and stops it on both ends when it is hidden or removed.
     </>
   ),
+  go: GO,
   sliders: [
     { name: 'latency', label: 'Latency', min: 50, max: 5000, step: 50, initial: 1500 },
     { name: 'pause', label: 'Step every', min: 100, max: 2000, step: 50, initial: 500 },

@@ -3,21 +3,35 @@
  * context that ends when its client goes or the server stops, and every endpoint works under it.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { performance } from 'node:perf_hooks'
-import { background, sleep, withCancel } from 'rescind'
+import { afterFunc, background, cause, sleep, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
+import { withRequest } from 'rescind/node'
+import type { ServerRequest, ServerResponse } from 'rescind/node'
+import { HeaderError } from 'rescind/wire'
+import type { Databases } from './databases.ts'
 import { Log } from './log.ts'
 import type { Entry } from './log.ts'
-import { withRequest } from './request.ts'
+import { query } from './query.ts'
+import { report } from './report.ts'
+import { requestId } from './request-id.ts'
 import { search } from './search.ts'
 import { work } from './work.ts'
 
+/** What answers: Node's, or that of a service worker. */
+export interface Answer extends ServerResponse {
+  readonly headersSent: boolean
+  writeHead(status: number, headers?: Record<string, string>): { end(text?: string): unknown }
+  write(text: string): unknown
+  end(text?: string): unknown
+  destroy(): unknown
+}
+
 export interface Exchange {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
+  readonly req: ServerRequest
+  readonly res: Answer
   readonly url: URL
   readonly log: Log
+  readonly databases: Databases
 }
 
 /** Settles when it has nothing more to do; may reject as soon as its context has ended. */
@@ -25,7 +39,7 @@ type Endpoint = (ctx: Context, exchange: Exchange) => void | Promise<void>
 
 export interface Api {
   /** Answers `req` if that is a request for an endpoint; says whether it was. */
-  readonly handle: (req: IncomingMessage, res: ServerResponse) => boolean
+  readonly handle: (req: ServerRequest, res: Answer) => boolean
   /** Ends everything that is under way. */
   readonly stop: Cancel
 }
@@ -35,23 +49,29 @@ const HEARTBEAT_MS = 15_000
 const endpoints: Readonly<Record<string, Endpoint>> = {
   'GET /api/work': work,
   'GET /api/search': search,
+  'GET /api/report': report,
+  'GET /api/query': query,
   'POST /api/unwanted': unwanted,
   'GET /api/events': events,
   'GET /api/log': ({ err }, { res, url, log }) => {
     if (err === undefined) json(res, log.entries(url.searchParams.get('page') ?? ''))
   },
+  'GET /server.json': (_, { res }) => json(res, { server: 'node' }),
   'GET /api/clock': (_, { res }) => json(res, performance.now()),
 }
 
-export function startApi(): Api {
-  const [root, stop] = withCancel(background(), { label: 'server' })
+/** All that it does ends with `parent`. */
+export function startApi(databases: Databases, parent: Context = background()): Api {
+  const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
-  const handle = (req: IncomingMessage, res: ServerResponse) => {
+  afterFunc(root, () => void databases.close())
+  const handle = (req: ServerRequest, res: Answer) => {
     const url = new URL(req.url ?? '/', 'http://localhost')
-    if (!url.pathname.startsWith('/api/')) return false
+    const isOurs = url.pathname.startsWith('/api/') || url.pathname === '/server.json'
+    if (!isOurs) return false
     const endpoint = endpoints[`${req.method} ${url.pathname}`]
     if (endpoint === undefined) res.writeHead(404).end()
-    else void serve(root, endpoint, { req, res, url, log })
+    else void serve(root, endpoint, { req, res, url, log, databases })
     return true
   }
   return { handle, stop }
@@ -59,8 +79,10 @@ export function startApi(): Api {
 
 async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Promise<void> {
   const { req, res } = exchange
-  const [ctx, cancel] = withRequest(root, req, res)
+  const [ctx, cancel] = withRequest(root, req, res, { values: [requestId] })
   using _ = cancel
+  const refused = cause(ctx)
+  if (refused instanceof HeaderError) return void res.writeHead(refused.status).end(refused.message)
   try {
     await endpoint(ctx, exchange)
   } catch (error) {
@@ -101,6 +123,6 @@ async function events(ctx: Context, { res, url, log }: Exchange): Promise<void> 
   }
 }
 
-function json(res: ServerResponse, value: unknown): void {
+function json(res: Answer, value: unknown): void {
   res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(value))
 }

@@ -3,7 +3,6 @@
  * stopped, and what was done for nothing in between. All of it is measured here; the pages only draw it.
  */
 
-import { performance } from 'node:perf_hooks'
 import { afterFunc } from 'rescind'
 import type { Context } from 'rescind'
 
@@ -20,6 +19,8 @@ interface Line {
 export interface Entry {
   readonly id: string
   readonly name: string
+  /** The id that the page gave the request; begins every line of it. */
+  readonly tag?: string | undefined
   /** How long the handler works if nothing stops it. */
   readonly latency: number
   readonly arrived: number
@@ -65,10 +66,10 @@ export class Log {
     afterFunc(ctx, () => this.#readers.delete(reader))
   }
 
-  open(request: Pick<Entry, 'id' | 'name' | 'latency'>, text: string): void {
+  open(request: Pick<Entry, 'id' | 'name' | 'latency' | 'tag'>, text: string): void {
     const arrived = performance.now()
     this.#sent.set(request.id, [])
-    this.#put({ ...request, arrived, lines: [{ at: 0, text }], wasted: { ms: 0, bytes: 0 } })
+    this.#put({ ...request, arrived, lines: [line(request, 0, text)], wasted: { ms: 0, bytes: 0 } })
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= KEPT) break
       this.#entries.delete(oldest)
@@ -94,7 +95,7 @@ export class Log {
     if (entry === undefined || entry.unwanted !== undefined) return
     const at = Math.max(Math.min(time, performance.now()) - entry.arrived, 0)
     if (at >= (entry.ended ?? Infinity)) return
-    const lines = [...entry.lines, { at, text }].toSorted((left, right) => left.at - right.at)
+    const lines = [...entry.lines, line(entry, at, text)].toSorted((left, right) => left.at - right.at)
     this.#put(this.#assess({ ...entry, unwanted: at, lines }))
   }
 
@@ -103,7 +104,7 @@ export class Log {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
     const at = performance.now() - entry.arrived
-    const lines = [...entry.lines, { at, text }]
+    const lines = [...entry.lines, line(entry, at, text)]
     this.#put(this.#assess({ ...entry, ended: at, outcome, ...(cause !== undefined && { cause }), lines }))
   }
 
@@ -119,4 +120,8 @@ export class Log {
     this.#entries.set(entry.id, entry)
     for (const read of this.#readers) read(entry)
   }
+}
+
+function line({ tag }: Pick<Entry, 'tag'>, at: number, text: string): Line {
+  return { at, text: tag === undefined ? text : `[${tag}] ${text}` }
 }

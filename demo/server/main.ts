@@ -4,20 +4,27 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { background } from 'rescind'
+import { withRequest, withShutdown } from 'rescind/node'
 import { startApi } from './api.ts'
+import { openDatabases } from './databases.ts'
 import { sendFile } from './files.ts'
-import { withRequest } from './request.ts'
 
-const root = fileURLToPath(new URL('./client/', import.meta.url))
+const GRACE_MS = 2000
+
+const folder = fileURLToPath(new URL('./client/', import.meta.url))
 const port = Number(process.env.PORT ?? 4173)
-const { handle, stop } = startApi()
 
-const server = createServer(async (req, res) => {
+const server = createServer()
+// The server that ends takes everything along that it has under way; then the process ends by itself.
+const [root] = withShutdown(background(), server, { grace: GRACE_MS })
+const { handle } = startApi(openDatabases(), root)
+
+server.on('request', async (req, res) => {
   if (handle(req, res)) return
-  const [ctx, cancel] = withRequest(background(), req, res)
+  const [ctx, cancel] = withRequest(root, req, res)
   using _ = cancel
   try {
-    await sendFile(ctx, root, req, res)
+    await sendFile(ctx, folder, req, res)
   } catch (error) {
     if (ctx.err === undefined) console.error(error)
     res.destroy()
@@ -32,11 +39,3 @@ server.on('error', ({ message }) => {
 server.listen(port, () => {
   console.log(`rescind demo: http://localhost:${(server.address() as AddressInfo).port}/`)
 })
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    stop(new Error('server stopping'))
-    server.close(() => process.exit(0))
-    server.closeIdleConnections()
-  })
-}

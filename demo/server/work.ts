@@ -6,8 +6,10 @@
 
 import { cause, sleep, withoutCancel } from 'rescind'
 import type { Context } from 'rescind'
+import { ClientGone } from 'rescind/node'
+import { reasonOf } from '../words.ts'
 import type { Exchange } from './api.ts'
-import { clientGone } from './request.ts'
+import { requestId } from './request-id.ts'
 
 const STEP_MS = 10
 const MAX_LATENCY = 10_000
@@ -29,6 +31,8 @@ export interface Job extends Order {
   /** What has become of the pieces, in words: `rows made`. */
   readonly unit: string
   readonly make: (index: number) => void
+  /** Makes all pieces; at an even pace, if left out. */
+  readonly run?: (make: (index: number) => void) => Promise<void>
   /** The answer, when all pieces are there; undefined if it was sent already. */
   readonly body: () => string | undefined
 }
@@ -63,17 +67,18 @@ export async function perform(requestCtx: Context, { res, log }: Exchange, job: 
   const progress = () => `${made} of ${total} ${unit}`
   const answer = (body: string) => {
     res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-    log.sent(id, Buffer.byteLength(body))
+    log.sent(id, new TextEncoder().encode(body).byteLength)
   }
-  log.open({ id, name, latency }, `arrived: ${latency} ms of work`)
+  log.open({ id, name, latency, tag: requestCtx.value(requestId.key) }, `arrived: ${latency} ms of work`)
   res.once('close', () => {
     if (!res.writableEnded) log.unwanted(id, isTold ? 'client gone' : 'client gone, and the handler is not told')
   })
   try {
-    await inSteps(ctx, job, (index) => {
+    const make = (index: number) => {
       job.make(index)
       made = index + 1
-    })
+    }
+    await (job.run?.(make) ?? inSteps(ctx, job, make))
     if (fails) throw new Error(`${name} failed`)
     const body = job.body()
     if (body === undefined) res.end()
@@ -88,9 +93,9 @@ export async function perform(requestCtx: Context, { res, log }: Exchange, job: 
       return
     }
     const reason = cause(ctx)
-    const why = reason instanceof Error ? reason.message : String(reason)
+    const why = reasonOf(reason)
     if (res.headersSent) res.destroy()
-    else if (reason !== clientGone) res.writeHead(503).end()
+    else if (reason !== ClientGone) res.writeHead(503).end()
     log.end(id, 'stopped', `stopped: ${why}, ${progress()}`, why)
   }
 }

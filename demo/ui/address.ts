@@ -8,12 +8,17 @@ import type { Listed } from './catalog.ts'
 import type { Slider } from './scenario.ts'
 import { Store } from './store.ts'
 
-export interface Address {
-  /** Undefined if there is no such scenario. */
-  readonly listed: Listed | undefined
-  /** In milliseconds, by the name of the slider. */
+/** How a scenario is played. */
+export interface Setup {
+  /** In milliseconds, by the name of the slider; what is chosen, by its index. */
   readonly settings: Readonly<Record<string, number>>
   readonly rescind: 'on' | 'off'
+}
+
+export interface Address extends Setup {
+  /** What the page shows: the first screen, a scenario, or nothing that there is. */
+  readonly view: 'front' | 'scenario' | 'nowhere'
+  readonly listed: Listed | undefined
 }
 
 const REST_MS = 250
@@ -41,9 +46,15 @@ export const address: AddressStore = new AddressStore()
 function parse(hash: string): Address {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2)
   const query = new URLSearchParams(search)
-  const listed = path === '' ? catalog[0] : catalog.find(({ id }) => id === path)
-  const settings = (listed?.scenario.sliders ?? []).map((slider) => [slider.name, valueIn(query, slider)])
-  return { listed, settings: Object.fromEntries(settings), rescind: query.get('rescind') === 'off' ? 'off' : 'on' }
+  const listed = catalog.find(({ id }) => id === path)
+  const view = path === '' ? 'front' : listed === undefined ? 'nowhere' : 'scenario'
+  const { sliders = [], choices = [] } = listed?.scenario ?? {}
+  const settings = [
+    ...sliders.map((slider) => [slider.name, valueIn(query, slider)]),
+    ...choices.map((choice) => [choice.name, valueIn(query, { ...choice, min: 0, max: choice.options.length - 1 })]),
+  ]
+  const rescind = query.get('rescind') === 'off' ? 'off' : 'on'
+  return { view, listed, settings: Object.fromEntries(settings), rescind }
 }
 
 function format({ listed, settings, rescind }: Address): string {
@@ -52,7 +63,9 @@ function format({ listed, settings, rescind }: Address): string {
   return `#/${listed?.id ?? ''}?${query}`
 }
 
-function valueIn(query: URLSearchParams, { name, min, max, initial }: Slider): number {
+type Range = Pick<Slider, 'name' | 'min' | 'max' | 'initial'>
+
+function valueIn(query: URLSearchParams, { name, min, max, initial }: Range): number {
   const text = query.get(name)
   const value = text === null || text.trim() === '' ? NaN : Number(text)
   return Number.isNaN(value) ? initial : Math.min(Math.max(Math.round(value), min), max)

@@ -9,21 +9,28 @@ export interface Listed {
   readonly code: {
     readonly with: string
     readonly without: string
-    /** What it imports from `rescind` and `rescind/react`. */
+    /** The same in Go, as `gofmt` has it. */
+    readonly go: string
+    /** What it imports from `rescind` and its entries. */
     readonly names: readonly string[]
   }
 }
 
 const modules = import.meta.glob<Scenario>('../scenarios/*.tsx', { eager: true, import: 'scenario' })
-const sources = import.meta.glob<string>('../scenarios/*.tsx', { eager: true, import: 'default', query: '?raw' })
+const sources = import.meta.glob<string>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
+  eager: true,
+  import: 'default',
+  query: '?raw',
+})
 
 export const catalog: readonly Listed[] = Object.entries(modules)
   .map(([path, scenario]) => {
-    const source = sources[path] ?? ''
+    const source = sources[scenario.source ?? path] ?? ''
     const id = path.replace(/^.*\/(.*)\.tsx$/, '$1')
-    const imports = source.matchAll(/^import \{ (.*) \} from 'rescind(?:\/react)?'$/gm)
+    const imports = source.matchAll(/^import \{ (.*) \} from 'rescind(?:\/\w+)?'$/gm)
     const names = [...imports].flatMap(([, list = '']) => list.split(', '))
-    return { id, scenario, code: { with: region(source, 'with'), without: region(source, 'without'), names } }
+    const go = scenario.go.replaceAll('    ', '\t')
+    return { id, scenario, code: { with: region(source, 'with'), without: region(source, 'without'), go, names } }
   })
   .toSorted((left, right) => left.scenario.order - right.scenario.order)
 

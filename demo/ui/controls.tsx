@@ -4,11 +4,14 @@ import { useEffect } from 'react'
 import type { ReactElement } from 'react'
 import { address } from './address.ts'
 import type { Address } from './address.ts'
-import type { Slider } from './scenario.ts'
+import type { Choice, Slider } from './scenario.ts'
 import { milliseconds } from './units.ts'
 
 export interface ControlsProps {
   readonly sliders: readonly Slider[]
+  readonly choices: readonly Choice[]
+  /** What the switch turns on. */
+  readonly subject: string
   readonly settings: Address['settings']
   readonly rescind: Address['rescind']
   readonly state: 'running' | 'still'
@@ -16,19 +19,17 @@ export interface ControlsProps {
   readonly onCancel: (cause: Error) => void
 }
 
-export function Controls({ sliders, settings, rescind, state, onStart, onCancel }: ControlsProps): ReactElement {
+export function Controls(props: ControlsProps): ReactElement {
+  const { sliders, choices, subject, settings, rescind, state, onStart, onCancel } = props
   const isRunning = state === 'running'
-  useEffect(() => {
-    const listener = ({ key }: KeyboardEvent) => {
-      if (key === 'Escape') onCancel(new Error('Esc'))
-    }
-    window.addEventListener('keydown', listener)
-    return () => window.removeEventListener('keydown', listener)
-  }, [onCancel])
+  useEscape(onCancel)
 
   return (
     <form className="controls" onSubmit={(event) => event.preventDefault()}>
       <div className="sliders">
+        {choices.map((choice) => (
+          <ChoiceField key={choice.name} choice={choice} settings={settings} />
+        ))}
         {sliders.map((slider) => (
           <SliderField key={slider.name} slider={slider} settings={settings} />
         ))}
@@ -42,7 +43,7 @@ export function Controls({ sliders, settings, rescind, state, onStart, onCancel 
           onClick={() => address.change({ rescind: rescind === 'on' ? 'off' : 'on' })}
         >
           <span className="knob" />
-          rescind
+          {subject}
         </button>
         <button type="button" disabled={!isRunning} onClick={() => onCancel(new Error('Cancel button'))}>
           Cancel <kbd>Esc</kbd>
@@ -52,6 +53,40 @@ export function Controls({ sliders, settings, rescind, state, onStart, onCancel 
         </button>
       </div>
     </form>
+  )
+}
+
+export function useEscape(onCancel: (cause: Error) => void): void {
+  useEffect(() => {
+    const listener = ({ key }: KeyboardEvent) => {
+      if (key === 'Escape') onCancel(new Error('Esc'))
+    }
+    window.addEventListener('keydown', listener)
+    return () => window.removeEventListener('keydown', listener)
+  }, [onCancel])
+}
+
+interface ChoiceProps {
+  readonly choice: Choice
+  readonly settings: Address['settings']
+}
+
+function ChoiceField({ choice: { name, label, options, initial }, settings }: ChoiceProps) {
+  return (
+    <label className="choice">
+      <span>{label}</span>
+      <select
+        name={name}
+        value={settings[name] ?? initial}
+        onChange={({ target }) => address.change({ settings: { ...settings, [name]: Number(target.value) } })}
+      >
+        {options.map((option, index) => (
+          <option key={option} value={index}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
   )
 }
 

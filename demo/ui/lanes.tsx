@@ -14,12 +14,16 @@ export interface LanesProps {
   readonly marks: readonly Mark[]
   /** How many requests there will be at most. */
   readonly rows: number
+  /** Tells these lanes from others on the page. */
+  readonly label?: string
+  /** What the lower lane is called, if not the server. */
+  readonly worker?: string | undefined
 }
 
 /** More rows than this get a line each. */
 const ROOMY = 3
 
-export function Lanes({ timeline, now, span, marks, rows }: LanesProps): ReactElement {
+export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Server' }: LanesProps): ReactElement {
   const scale: Scale = (ms) => `${Math.min(Math.max((ms / span) * 100, 0), 100)}%`
   return (
     <div className={rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
@@ -41,8 +45,8 @@ export function Lanes({ timeline, now, span, marks, rows }: LanesProps): ReactEl
             </div>
           ))}
       </div>
-      <Lane title="Browser" bars={timeline.browser} now={now} scale={scale} />
-      <Lane title="Server" bars={timeline.server} now={now} scale={scale} />
+      <Lane title="Browser" label={label} bars={timeline.browser} now={now} scale={scale} />
+      <Lane title={worker} label={label} bars={timeline.server} now={now} scale={scale} />
     </div>
   )
 }
@@ -50,15 +54,16 @@ export function Lanes({ timeline, now, span, marks, rows }: LanesProps): ReactEl
 type Scale = (ms: number) => string
 
 interface LaneProps {
-  readonly title: 'Browser' | 'Server'
+  readonly title: string
+  readonly label: string | undefined
   readonly bars: readonly Bar[]
   readonly now: number
   readonly scale: Scale
 }
 
-function Lane({ title, bars, now, scale }: LaneProps) {
+function Lane({ title, label, bars, now, scale }: LaneProps) {
   return (
-    <section className="lane" aria-label={title} data-lane={title.toLowerCase()}>
+    <section className="lane" aria-label={label === undefined ? title : `${title}, ${label}`}>
       <h2>{title}</h2>
       <ul>
         {bars.map((bar) => (

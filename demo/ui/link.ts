@@ -4,13 +4,18 @@
  * axis, to within half a round trip.
  */
 
-import { afterFunc, background, withCancel } from 'rescind'
+import { afterFunc, background, until, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import type { Entry } from '../server/log.ts'
+import { findServer } from './server.ts'
+import type { ServerKind } from './server.ts'
 import { Store } from './store.ts'
+import { tabLog } from './tab-log.ts'
 
 export interface LinkState {
   readonly status: 'connecting' | 'up' | 'down'
+  /** Undefined until it has answered. */
+  readonly server: ServerKind | undefined
   /** The server's clock minus the page's, in milliseconds. */
   readonly offset: number
   /** What the server's log says of this page's requests. */
@@ -33,7 +38,8 @@ export class Link extends Store<LinkState> {
   #disconnect: Cancel | undefined
 
   constructor() {
-    super({ status: 'connecting', offset: 0, entries: new Map() })
+    super({ status: 'connecting', server: undefined, offset: 0, entries: new Map() })
+    tabLog.follow(background(), '', (entry) => this.#receive({ ...entry, arrived: serverTime(entry.arrived) }))
   }
 
   /** Connects, afresh if it was connected before. A line that breaks is tried again by the browser. */
@@ -42,7 +48,21 @@ export class Link extends Store<LinkState> {
     const [ctx, disconnect] = withCancel(background(), { label: 'server log' })
     this.#disconnect = disconnect
     this.#patch({ status: 'connecting' })
-    const source = new EventSource(`/api/events?page=${pageId}`)
+    void this.#open(ctx)
+  }
+
+  async #open(ctx: Context): Promise<void> {
+    try {
+      const server = await until(ctx, findServer())
+      this.#patch({ server })
+      this.#follow(ctx)
+    } catch {
+      if (ctx.err === undefined) this.#patch({ status: 'down' })
+    }
+  }
+
+  #follow(ctx: Context): void {
+    const source = new EventSource(`./api/events?page=${pageId}`)
     afterFunc(ctx, () => source.close())
     source.addEventListener('open', () => void this.#synchronize(ctx))
     source.addEventListener('error', () => {
@@ -77,7 +97,7 @@ async function clockOffset({ signal }: Context): Promise<number> {
   let offset = 0
   for (let ping = 0; ping < PINGS; ping++) {
     const sent = performance.now()
-    const response = await fetch('/api/clock', { signal })
+    const response = await fetch('./api/clock', { signal })
     const serverTime = Number(await response.text())
     const received = performance.now()
     if (received - sent >= best) continue

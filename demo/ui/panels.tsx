@@ -10,7 +10,7 @@ import type { Timeline } from './timeline.ts'
 import type { Call } from './trace.ts'
 import { bytes, milliseconds } from './units.ts'
 
-const noCalls = new Store<readonly Call[]>([])
+export const noCalls: Store<readonly Call[]> = new Store<readonly Call[]>([])
 export const noNotes: Store<readonly Note[]> = new Store<readonly Note[]>([])
 const noOutcome = new Store<Outcome | undefined>(undefined)
 
@@ -39,42 +39,51 @@ export function Result({ title, run, link, tallies = NONE }: ResultProps): React
   const [timeline, outcome] = useTimeline(run, link)
   const calls = useStore(run?.trace ?? noCalls)
   const notes = useStore(run?.play.notes ?? noNotes)
-  const totals = timeline?.totals
   return (
     <section className="panel result" aria-label={title} data-mode={run?.rescind}>
       <h2>{title}</h2>
       <p>{run === undefined ? 'Not run yet with these settings.' : (outcome?.text ?? 'running')}</p>
       <dl>
-        <div>
-          <dt>finished for nothing</dt>
-          <dd data-total="requests">{totals?.requests ?? '–'}</dd>
-        </div>
-        <div>
-          <dt>of unwanted server work</dt>
-          <dd data-total="ms">{totals ? milliseconds(totals.ms) : '–'}</dd>
-        </div>
-        {tallies.length < ROOM && (
-          <div>
-            <dt>sent to nobody</dt>
-            <dd data-total="bytes">{totals ? bytes(totals.bytes) : '–'}</dd>
-          </div>
-        )}
-        {tallies.map(({ name, label, count }) => (
-          <div key={name}>
-            <dt>{label}</dt>
-            <dd data-total={name}>{run ? count(calls, notes) : '–'}</dd>
-          </div>
-        ))}
+        {figuresOf(timeline, tallies, calls, notes)
+          .filter(({ name }) => name !== 'bytes' || tallies.length < ROOM)
+          .map(({ name, label, value }) => (
+            <div key={name}>
+              <dt>{label}</dt>
+              <dd data-total={name}>{value}</dd>
+            </div>
+          ))}
       </dl>
     </section>
   )
 }
 
-export function ServerLog({ lines }: { lines: Timeline['log'] }): ReactElement {
+interface Figure {
+  readonly name: string
+  readonly label: string
+  readonly value: string | number
+}
+
+/** What a run has come to, in numbers. */
+export function figuresOf(
+  timeline: Timeline | undefined,
+  tallies: readonly Tally[],
+  calls: readonly Call[],
+  notes: readonly Note[],
+): Figure[] {
+  const totals = timeline?.totals
+  return [
+    { name: 'requests', label: 'finished for nothing', value: totals?.requests ?? '–' },
+    { name: 'ms', label: 'of unwanted work', value: totals ? milliseconds(totals.ms) : '–' },
+    { name: 'bytes', label: 'sent to nobody', value: totals ? bytes(totals.bytes) : '–' },
+    ...tallies.map(({ name, label, count }) => ({ name, label, value: totals ? count(calls, notes) : '–' })),
+  ]
+}
+
+export function ServerLog({ title, lines }: { title: string; lines: Timeline['log'] }): ReactElement {
   return (
-    <section className="panel log" aria-label="Server log">
+    <section className="panel log" aria-label={title}>
       <header>
-        <h2>Server log</h2>
+        <h2>{title}</h2>
       </header>
       {lines.length === 0 && <p>No request yet.</p>}
       <ol>

@@ -5,10 +5,11 @@
 
 import { isCanceled, isDeadlineExceeded, sleep, until, withCancel } from 'rescind'
 import type { Context } from 'rescind'
-import type { Address } from './address.ts'
+import { describe } from '../words.ts'
+import type { Setup } from './address.ts'
 import type { FunctionScenario, Play, Scenario, SceneScenario, Settings } from './scenario.ts'
 import { Store } from './store.ts'
-import { describe, Trace } from './trace.ts'
+import { Trace } from './trace.ts'
 
 export interface Verdict {
   readonly kind: 'success' | 'failed' | 'deadline' | 'canceled'
@@ -39,8 +40,8 @@ export interface Act {
 export interface Run {
   /** On the page's monotonic clock, in milliseconds. */
   readonly started: number
-  readonly settings: Address['settings']
-  readonly rescind: Address['rescind']
+  readonly settings: Setup['settings']
+  readonly rescind: Setup['rescind']
   readonly trace: Trace
   readonly play: Play
   /** Undefined while it is under way. */
@@ -57,9 +58,9 @@ const PATIENCE_MS = 1000
 let takes = 0
 
 /** @param first what the user has begun it with; without, the script plays */
-export function perform(ctx: Context, scenario: Scenario, { settings, rescind }: Address, first?: Act): Run {
+export function perform(ctx: Context, scenario: Scenario, { settings, rescind }: Setup, first?: Act): Run {
   const started = performance.now()
-  const trace = new Trace({ told: rescind === 'on' })
+  const trace = new Trace({ told: rescind === 'on' || scenario.compares !== undefined })
   const outcome = new Store<Outcome | undefined>(undefined)
   const settle = (kind: Outcome['kind'], text: string) => {
     outcome.set({ kind, text, at: performance.now() - started })
@@ -87,7 +88,7 @@ export function perform(ctx: Context, scenario: Scenario, { settings, rescind }:
 }
 
 async function execute(ctx: Context, scenario: FunctionScenario, play: Play): Promise<Verdict> {
-  await (play.rescind === 'on' ? scenario.withRescind(ctx, play) : scenario.withoutRescind(play))
+  await (play.rescind === 'on' ? scenario.withRescind(ctx, play) : scenario.withoutRescind(play, ctx))
   return { kind: 'success', text: scenario.success }
 }
 
@@ -166,7 +167,7 @@ async function whenever(ctx: Context, stores: readonly Watched[], isOver: () => 
 type Watched = Pick<Store<unknown>, 'subscribe'>
 
 /** Reads the settings by name. */
-export function reader(settings: Address['settings']): Settings {
+export function reader(settings: Setup['settings']): Settings {
   return (name) => {
     const ms = settings[name]
     if (ms === undefined) throw new Error(`There is no slider ${name}.`)

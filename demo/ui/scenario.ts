@@ -22,7 +22,15 @@ export interface Slider {
   readonly top?: string
 }
 
-/** The value of the slider with this name, in milliseconds. */
+/** One of several, by its index. */
+export interface Choice {
+  readonly name: string
+  readonly label: string
+  readonly options: readonly string[]
+  readonly initial: number
+}
+
+/** The value of the slider with this name, in milliseconds, or the index of what is chosen. */
 export type Settings = (name: string) => number
 
 /** What the server is asked to do: work for `latency` milliseconds, and then answer or fail. */
@@ -31,8 +39,9 @@ export interface Work {
   readonly fails?: boolean
   /** Sends its rows one by one, as they are made. */
   readonly streams?: boolean
-  /** Searches for this; `latency` is that of a search that finds a lot. */
-  readonly search?: string
+  /** The endpoint, `work` if left out, and what else it is told. */
+  readonly at?: string
+  readonly params?: Readonly<Record<string, string>>
 }
 
 /** What a scenario runs with. */
@@ -63,6 +72,15 @@ interface Common {
   readonly order: number
   readonly about: ReactNode
   readonly sliders: readonly Slider[]
+  readonly choices?: readonly Choice[]
+  /** The same in Go, indented with four spaces. */
+  readonly go: string
+  /** The file with the code that is shown, if that is not the scenario's. */
+  readonly source?: string
+  /** What is compared, if it is not working without rescind and with it. Both sides' handlers are told then. */
+  readonly compares?: readonly [off: string, on: string]
+  /** What the lower lane is called, if that is not the server. */
+  readonly worker?: (ms: Settings) => string | undefined
   readonly marks: (ms: Settings) => readonly Mark[]
   /** How long it takes when nothing stops it. */
   readonly span: (ms: Settings) => number
@@ -76,7 +94,7 @@ export interface FunctionScenario extends Common {
   /** What to say when it went well. */
   readonly success: string
   readonly withRescind: (ctx: Context, lab: Lab) => Promise<unknown>
-  readonly withoutRescind: (lab: Lab) => Promise<unknown>
+  readonly withoutRescind: (lab: Lab, ctx: Context) => Promise<unknown>
 }
 
 /** What a scene plays with. Another run has another one. */

@@ -4,19 +4,23 @@ import { useEffect, useRef } from 'react'
 import type { ReactElement } from 'react'
 import { address } from './address.ts'
 import { catalog } from './catalog.ts'
+import { Front } from './front.tsx'
 import type { Link } from './link.ts'
+import { SERVER_NAMES } from './server.ts'
 import { Stage } from './stage.tsx'
 import { useStore } from './store.ts'
 
 export function Shell({ link }: { link: Link }): ReactElement {
   const current = useStore(address)
-  const { listed } = current
+  const { server } = useStore(link)
+  const { listed, view } = current
+  const id = listed?.id ?? ''
   const list = useRef<HTMLElement>(null)
 
   // On a narrow screen the list is one line that scrolls.
   useEffect(() => {
-    list.current?.querySelector(`[href="#/${listed?.id}"]`)?.scrollIntoView({ block: 'nearest', inline: 'center' })
-  }, [listed])
+    list.current?.querySelector(`[href="#/${id}"]`)?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [id])
 
   return (
     <div className="shell">
@@ -25,9 +29,15 @@ export function Shell({ link }: { link: Link }): ReactElement {
           rescind
         </a>
         <p>Go’s context for the browser and React. Watch real work stop.</p>
+        <p className="host">{server && SERVER_NAMES[server]}</p>
       </header>
       <nav ref={list} aria-label="Scenarios">
         <ul>
+          <li>
+            <a href="#/" aria-current={view === 'front' ? 'page' : undefined}>
+              Side by side
+            </a>
+          </li>
           {catalog.map(({ id, scenario }) => (
             <li key={id}>
               <a href={`#/${id}`} aria-current={id === listed?.id ? 'page' : undefined}>
@@ -37,7 +47,9 @@ export function Shell({ link }: { link: Link }): ReactElement {
           ))}
         </ul>
       </nav>
-      {listed === undefined ? (
+      {view === 'front' ? (
+        <Front link={link} />
+      ) : listed === undefined ? (
         <main>
           <h1>No such scenario</h1>
           <p className="about">This address names a scenario that does not exist. Choose one from the list.</p>

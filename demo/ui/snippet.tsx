@@ -1,35 +1,31 @@
-/** The code that runs, from its own file, to be copied. */
+/** Code, to be copied: what runs, from its own file, and the same in Go. */
 
-import { useRef, useState } from 'react'
+import { useRef } from 'react'
 import type { ReactElement, ReactNode } from 'react'
+import { Copy } from './copy.tsx'
 
 export interface SnippetProps {
+  /** Of the region. */
+  readonly label: string
   readonly title: string
   readonly code: string
   /** The names to be picked out. */
   readonly names: readonly string[]
 }
 
-export function Snippet({ title, code, names }: SnippetProps): ReactElement {
+export function Snippet({ label, title, code, names }: SnippetProps): ReactElement {
   const text = useRef<HTMLPreElement>(null)
-  const [copied, setCopied] = useState<{ code: string; message: string }>()
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(code)
-      setCopied({ code, message: 'Copied' })
-    } catch {
-      // Without leave to write to the clipboard, or without one: that is the case on plain http.
-      if (text.current !== null) getSelection()?.selectAllChildren(text.current)
-      setCopied({ code, message: 'Selected' })
-    }
-  }
   return (
-    <section className="panel snippet" aria-label="Code">
+    <section className="panel snippet" aria-label={label}>
       <header>
         <h2>{title}</h2>
-        <button type="button" onClick={() => void copy()}>
-          {copied?.code === code ? copied.message : 'Copy'}
-        </button>
+        <Copy
+          label="Copy"
+          text={code}
+          onRefused={() => {
+            if (text.current !== null) getSelection()?.selectAllChildren(text.current)
+          }}
+        />
       </header>
       {/* Wide code scrolls, so the keyboard must be able to get there. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls takes the focus */}
@@ -41,7 +37,8 @@ export function Snippet({ title, code, names }: SnippetProps): ReactElement {
 }
 
 /** Strings, words of the language, names: enough for a dozen lines. */
-const TOKEN = /('[^']*'|`[^`]*`)|\b(async|await|const|for|function|new|of|return|using)\b|\b([a-z]\w*)\b/gi
+const WORDS = 'async|await|const|defer|for|func|function|go|if|new|of|range|return|using|var'
+const TOKEN = new RegExp(`('[^']*'|"[^"]*"|\`[^\`]*\`)|\\b(${WORDS})\\b|\\b([a-z]\\w*)\\b`, 'gi')
 
 function colored(code: string, names: readonly string[]): ReactNode[] {
   const parts: ReactNode[] = []

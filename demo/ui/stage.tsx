@@ -5,10 +5,12 @@ import type { ReactElement } from 'react'
 import type { Address } from './address.ts'
 import type { Listed } from './catalog.ts'
 import { useClock } from './clock.ts'
+import { Compare } from './compare.tsx'
 import { Controls } from './controls.tsx'
+import { Down } from './down.tsx'
 import { Lanes } from './lanes.tsx'
 import type { Link, LinkState } from './link.ts'
-import { noNotes, Result, ServerLog, useTimeline } from './panels.tsx'
+import { noNotes, ServerLog, useTimeline } from './panels.tsx'
 import { reader } from './run.ts'
 import { Snippet } from './snippet.tsx'
 import { useStore } from './store.ts'
@@ -32,6 +34,9 @@ const OPEN: Record<LinkState['status'], string> = {
   down: 'The server does not answer.',
 }
 
+/** What Go has for it. */
+const GO_NAMES = ['context', 'errgroup', 'http', 'sql', 'db', 'signal']
+
 export interface StageProps {
   readonly listed: Listed
   readonly address: Address
@@ -47,7 +52,10 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
   const now = current === undefined ? 0 : Math.max(clock - current.started, 0)
   const { rescind, settings } = address
   const ms = reader(settings)
+  const other = (scenario.compares?.[0] ?? 'without rescind').toLowerCase()
+  const worker = scenario.worker?.(ms)
   const notes = useStore(current?.play.notes ?? noNotes)
+  const isKnown = timeline.isOver && linkState.status !== 'down'
   const steps = notes.flatMap(({ kind, at, label }) => (kind === 'step' ? [{ kind, at, label }] : []))
   const marks = [...scenario.marks(ms), ...steps]
 
@@ -65,6 +73,8 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
       <div className="card">
         <Controls
           sliders={scenario.sliders}
+          choices={scenario.choices ?? []}
+          subject={scenario.compares?.[1] ?? 'rescind'}
           settings={settings}
           rescind={rescind}
           state={isPending ? 'running' : 'still'}
@@ -82,39 +92,26 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
           span={spanOf(scenario.span(ms), timeline, now)}
           marks={marks}
           rows={scenario.rows ?? 2}
+          worker={worker}
         />
         <Summary
           outcome={outcome}
           progress={current === undefined ? 'nothing has run yet' : progressOf(now, settings.timeout)}
-          waste={timeline.isOver && linkState.status !== 'down' ? wasteOf(timeline) : OPEN[linkState.status]}
+          waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>
-      <div className="results">
-        <Result title="Without rescind" run={off} link={linkState} tallies={scenario.tallies} />
-        <Result title="With rescind" run={on} link={linkState} tallies={scenario.tallies} />
-      </div>
+      <Compare scenario={scenario} runs={{ on, off }} link={linkState} />
       <div className="details">
-        <ServerLog lines={timeline.log} />
         <Snippet
-          title={rescind === 'on' ? 'The code that ran' : 'The code that ran, without rescind'}
+          label="Code"
+          title={rescind === 'on' ? 'The code that ran' : `The code that ran, ${other}`}
           code={rescind === 'on' ? code.with : code.without}
           names={code.names}
         />
+        <Snippet label="Go" title="The same in Go" code={code.go} names={GO_NAMES} />
+        <ServerLog title={`${worker ?? 'Server'} log`} lines={timeline.log} />
       </div>
     </main>
-  )
-}
-
-function Down({ onRetry }: { onRetry: () => void }) {
-  return (
-    <div className="down" role="alert">
-      <p>
-        <b>The demo’s server does not answer.</b> Without it there is nothing to cancel. Is it still running?
-      </p>
-      <button type="button" onClick={onRetry}>
-        Retry
-      </button>
-    </div>
   )
 }
 

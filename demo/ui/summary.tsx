@@ -6,14 +6,15 @@ import type { Outcome } from './run.ts'
 import type { Timeline } from './timeline.ts'
 import { bytes, milliseconds } from './units.ts'
 
-export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline): string {
+/** @param who did the work */
+export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, who = 'server'): string {
   const work = milliseconds(ms)
   if (requests > 0) {
     const what = requests === 1 ? '1 request' : `${requests} requests`
-    return `The server finished ${what} for nothing: ${work} of work, ${bytes(size)} sent to nobody.`
+    return `The ${who} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent to nobody.`
   }
-  if (stopped > 0) return `The server stopped too, after ${work} of unwanted work.`
-  return ms > 0 ? `The server worked for nobody, ${work}.` : 'Nothing went to waste.'
+  if (stopped > 0) return `The ${who} stopped too, after ${work} of unwanted work.`
+  return ms > 0 ? `The ${who} worked for nobody, ${work}.` : 'Nothing went to waste.'
 }
 
 export interface SummaryProps {

@@ -3,9 +3,11 @@
  * notes when a request of a trace was sent and how it ended. The code that is shown runs with it, unaware.
  */
 
+import { describe } from '../words.ts'
 import { pageId, serverTime } from './link.ts'
 import type { Work } from './scenario.ts'
 import { Store } from './store.ts'
+import { tabLog } from './tab-log.ts'
 
 export type CallOutcome = 'answered' | 'failed' | 'canceled'
 
@@ -35,15 +37,14 @@ export class Trace extends Store<readonly Call[]> {
     this.#isTold = told
   }
 
-  url(name: string, { latency, fails, streams, search }: Work): string {
+  url(name: string, { latency, fails, streams, at = 'work', params }: Work): string {
     const id = `${pageId}${++requests}`
     announced.set(id, { trace: this, name })
-    const query = new URLSearchParams({ id, name, latency: String(latency) })
+    const query = new URLSearchParams({ id, name, latency: String(latency), ...params })
     if (fails) query.set('fails', 'yes')
     if (streams) query.set('streams', 'yes')
-    if (search !== undefined) query.set('q', search)
     if (!this.#isTold) query.set('rescind', 'off')
-    return `/api/${search === undefined ? 'work' : 'search'}?${query}`
+    return `./api/${at}?${query}`
   }
 
   send(id: string, name: string): void {
@@ -65,7 +66,10 @@ export class Trace extends Store<readonly Call[]> {
     const unwanted = performance.now()
     const isNew = (call: Call) => call.ended === undefined && call.unwanted === undefined && isUnwanted(call)
     const calls = this.get().filter(isNew)
-    for (const { id } of calls) this.#change(id, { unwanted })
+    for (const { id } of calls) {
+      this.#change(id, { unwanted })
+      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'nobody waits any more, and nobody says so', unwanted)
+    }
     if (calls.length > 0) void this.#report()
   }
 
@@ -81,7 +85,7 @@ export class Trace extends Store<readonly Call[]> {
         query.append('id', id)
         query.append('at', String(serverTime(unwanted)))
       }
-      await globalThis.fetch(`/api/unwanted?${query}`, { method: 'POST' }).catch(() => {})
+      await globalThis.fetch(`./api/unwanted?${query}`, { method: 'POST' }).catch(() => {})
       for (const { id } of open) this.#change(id, { isReported: true })
     }
     this.#isReporting = false
@@ -100,9 +104,27 @@ let requests = 0
 /** The addresses given out and not fetched yet, by the id of the request. */
 const announced = new Map<string, { readonly trace: Trace; readonly name: string }>()
 
+interface Tracked {
+  readonly id: string
+  sent(): void
+  end(outcome: CallOutcome, details: Pick<Call, 'why' | 'bytes'>): void
+}
+
+/** Draws a request that others send. */
+export function track(url: string): Tracked {
+  const id = new URL(url, document.baseURI).searchParams.get('id') ?? ''
+  const request = announced.get(id)
+  announced.delete(id)
+  return {
+    id,
+    sent: () => request?.trace.send(id, request.name),
+    end: (outcome, details) => request?.trace.end(id, outcome, details),
+  }
+}
+
 /** The platform's fetch, drawn into the lanes. */
 export async function fetch(url: string, init: RequestInit = {}): Promise<Response> {
-  const id = new URL(url, location.href).searchParams.get('id') ?? ''
+  const id = new URL(url, document.baseURI).searchParams.get('id') ?? ''
   const request = announced.get(id)
   if (request === undefined) return globalThis.fetch(url, init)
   const { trace, name } = request
@@ -179,15 +201,4 @@ export async function eachLine({ body }: Response, read: (line: string) => void)
     rest = lines.pop() ?? ''
     lines.forEach(read)
   }
-}
-
-/** An error and its cause in words: `context canceled: Esc`. A cause with a name says it all: `navigated`. */
-export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { cause, message } = error
-  // What `abort()` says without a reason is another sentence in every engine.
-  if (error instanceof DOMException && error.name === 'AbortError') return 'aborted'
-  if (!(cause instanceof Error)) return message
-  const isNamed = Object.hasOwn(cause, 'name')
-  return isNamed ? cause.name.replaceAll(/\B[A-Z]/g, ' $&').toLowerCase() : `${message}: ${cause.message}`
 }

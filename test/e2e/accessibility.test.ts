@@ -12,12 +12,12 @@ const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.ts
 // Colours are all that differs between light and dark.
 describe.concurrent('axe', () => {
   it.for(scenarios)('finds nothing in %s, with and without rescind, light and dark', async (id, { expect }) => {
-    const hash = `#/${id}?latency=400&timeout=100&failure=100&pause=100&leave=100&rescind=off`
+    const hash = `#/${id}?latency=400&timeout=100&failure=100&pause=100&leave=100&step=50&background=100&rescind=off`
     await using demo = await visit(hash)
     const { page } = demo
     await outcome(page)
     for (const rescind of ['off', 'on']) {
-      if (rescind === 'on') await page.getByRole('switch', { name: 'rescind' }).click()
+      if (rescind === 'on') await page.getByRole('switch').click()
       await page.locator(`.result[data-mode=${rescind}] p`, { hasNotText: 'running' }).waitFor()
       await outcome(page)
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -25,6 +25,15 @@ describe.concurrent('axe', () => {
         const rules = colorScheme === 'light' ? [] : ['color-contrast']
         expect(await violations(page, rules), `${rescind}, ${colorScheme}`).toEqual([])
       }
+    }
+  })
+
+  it('finds nothing on the first screen, light and dark', async ({ expect }) => {
+    await using demo = await visit('')
+    await demo.page.getByRole('button', { name: 'Play', exact: true }).and(demo.page.locator(':enabled')).waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await demo.page.emulateMedia({ colorScheme })
+      expect(await violations(demo.page), colorScheme).toEqual([])
     }
   })
 

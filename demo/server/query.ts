@@ -1,0 +1,65 @@
+/**
+ * The query endpoint: runs a statement under the request's context, which ends with the deadline that came along or
+ * when the client goes, and tells how far it is.
+ */
+
+import { cause, withTimeout, withoutCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { queryStream } from 'rescind/sql'
+import type { Database } from 'rescind/sql'
+import { reasonOf } from '../words.ts'
+import type { Exchange } from './api.ts'
+import { requestId } from './request-id.ts'
+import { counter, PATIENCE_MS, scan, STATEMENTS } from './scan.ts'
+import type { Read, Statement } from './scan.ts'
+import { orderOf, refuse } from './work.ts'
+
+export async function query(requestCtx: Context, exchange: Exchange): Promise<void> {
+  const { res, url, log, databases } = exchange
+  const { searchParams } = url
+  const order = orderOf(searchParams)
+  const engine = searchParams.get('engine') ?? ''
+  const statement = searchParams.get('statement') ?? ''
+  if (typeof order === 'string') return refuse(exchange, order)
+  if (!Object.hasOwn(STATEMENTS, statement)) return refuse(exchange, 'statement must be albums or minute')
+  const { id, name, latency, isTold } = order
+  const tag = requestCtx.value(requestId.key)
+  // Nothing that could end the comment.
+  const comment = tag === undefined ? '' : ` /* ${tag.replaceAll(/[^\w.-]/g, '')} */`
+  const sql = `${STATEMENTS[statement as Statement]}${comment}`
+  const say = (text: string) => {
+    res.write(text)
+    log.sent(id, text.length)
+  }
+  const { read, get } = counter((scanned) => say(`${JSON.stringify(scanned)}\n`))
+  const progress = () => `${get().rows.toLocaleString('en')} rows scanned`
+  log.open({ id, name, latency, tag }, `arrived: ${statement === 'albums' ? sql : 'a scan'} on ${engine}`)
+  res.once('close', () => {
+    if (!res.writableEnded) log.unwanted(id, isTold ? 'client gone' : 'client gone, and the handler is not told')
+  })
+  res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+  try {
+    const db = await databases.open(engine)
+    await (isTold ? scan(requestCtx, db, sql, Infinity, read) : scanOn(requestCtx, db, sql, read))
+    say(`${JSON.stringify(get())}\n`)
+    res.end()
+    log.end(id, 'finished', `finished: ${progress()}`)
+  } catch (error) {
+    const isStopped = isTold && requestCtx.err !== undefined
+    const why = isStopped ? reasonOf(cause(requestCtx)) : (error as Error).message
+    if (!isStopped) say(`${JSON.stringify({ error: why })}\n`)
+    res.end()
+    log.end(id, isStopped ? 'stopped' : 'failed', `${isStopped ? 'stopped' : 'failed'}: ${why}, ${progress()}`, why)
+  }
+}
+
+/** As a handler does that is not told: to the end, or as long as the demo has patience. */
+async function scanOn(requestCtx: Context, db: Database, sql: string, read: Read): Promise<void> {
+  const [patience, cancel] = withTimeout(withoutCancel(requestCtx), PATIENCE_MS)
+  using _ = cancel
+  try {
+    for await (const row of queryStream(patience, db, sql)) read(row)
+  } catch (error) {
+    if (patience.err === undefined) throw error
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A response of Node's shape that becomes one of the Fetch API. It begins as soon as its handler waits for something:
+ * a service worker learns that its client has gone from nothing but a body that nobody reads any more.
+ */
+
+import type { Answer } from '../server/api.ts'
+
+const encoder = new TextEncoder()
+
+export class StreamedAnswer implements Answer {
+  readonly response: Promise<Response>
+  headersSent = false
+  writableEnded = false
+  closed = false
+  readonly #listeners = new Set<() => void>()
+  readonly #body: ReadableStream<Uint8Array<ArrayBuffer>>
+  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
+  #resolve!: (response: Response) => void
+  #hasBegun = false
+
+  constructor() {
+    this.#body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller
+      },
+      cancel: () => this.#close(),
+    })
+    this.response = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    setTimeout(() => this.#begin(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }))
+  }
+
+  writeHead(status: number, headers: Record<string, string> = {}): this {
+    this.headersSent = true
+    this.#begin(status, headers)
+    return this
+  }
+
+  write(text: string): void {
+    if (!this.writableEnded && !this.closed) this.#controller.enqueue(encoder.encode(text))
+  }
+
+  end(text?: string): void {
+    if (text !== undefined) this.write(text)
+    if (this.writableEnded) return
+    this.writableEnded = true
+    if (this.closed) return
+    this.#controller.close()
+    queueMicrotask(() => this.#close())
+  }
+
+  destroy(): void {
+    if (this.closed) return
+    if (!this.writableEnded) this.#controller.error(new Error('the answer was broken off'))
+    this.#close()
+  }
+
+  once(_: 'close', listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  off(_: 'close', listener: () => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  #begin(status: number, headers: Record<string, string>): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    this.#resolve(new Response(status === 204 ? null : this.#body, { status, headers }))
+  }
+
+  #close(): void {
+    if (this.closed) return
+    this.closed = true
+    for (const listener of this.#listeners) listener()
+    this.#listeners.clear()
+  }
+}

@@ -1,0 +1,31 @@
+/** A button that copies, and says that it has. */
+
+import { useState } from 'react'
+import type { ReactElement } from 'react'
+
+export interface CopyProps {
+  /** What it says before. */
+  readonly label: string
+  readonly text: string
+  readonly disabled?: boolean
+  /** Called where there is no leave to write to the clipboard, or no clipboard, as on plain http. */
+  readonly onRefused: () => void
+}
+
+export function Copy({ label, text, disabled = false, onRefused }: CopyProps): ReactElement {
+  const [copied, setCopied] = useState<{ text: string; message: string }>()
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text)
+      setCopied({ text, message: 'Copied' })
+    } catch {
+      onRefused()
+      setCopied({ text, message: 'Selected' })
+    }
+  }
+  return (
+    <button type="button" disabled={disabled} onClick={() => void copy()}>
+      {copied?.text === text ? copied.message : label}
+    </button>
+  )
+}

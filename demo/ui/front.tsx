@@ -1,0 +1,105 @@
+/**
+ * The first screen: one type-ahead, twice at the same time, on one time axis. Everything is measured there and then. A
+ * browser has six connections for a server, and nobody may wait for one here: four keys without rescind, one search
+ * with it, and the line to the log.
+ */
+
+import type { ReactElement } from 'react'
+import { scenario as search, typing } from '../scenarios/stale-search.tsx'
+import { isCalm, useClock } from './clock.ts'
+import { useEscape } from './controls.tsx'
+import { Down } from './down.tsx'
+import { Lanes } from './lanes.tsx'
+import type { Link, LinkState } from './link.ts'
+import { noNotes, Result, useTimeline } from './panels.tsx'
+import type { Progress } from './panels.tsx'
+import type { Act, Run } from './run.ts'
+import type { SceneScenario } from './scenario.ts'
+import { useStore } from './store.ts'
+import { Summary, wasteOf } from './summary.tsx'
+import { usePair } from './use-pair.ts'
+import { milliseconds } from './units.ts'
+
+const WORD = 'peru'
+const SETTINGS = { latency: 1800, pause: 150, debounce: 0 }
+const SPAN = 2000
+
+const scenario: SceneScenario = { ...search, rows: WORD.length, script: typing(WORD) }
+
+export function Front({ link }: { link: Link }): ReactElement {
+  const linkState = useStore(link)
+  const [pair, start, cancel, act] = usePair(scenario, SETTINGS, linkState.status)
+  useEscape(cancel)
+  const off = useTimeline(pair?.off, linkState)
+  const on = useTimeline(pair?.on, linkState)
+  const isOver = [off, on].every(([timeline]) => timeline?.isOver)
+  const isRunning = pair !== undefined && !isOver && linkState.status !== 'down'
+  const clock = useClock(isRunning ? 'running' : 'still')
+  const now = pair === undefined ? 0 : Math.max(clock - pair.off.started, 0)
+  // Whoever wants no motion sees how it came out, and that it is being measured.
+  const isCurtained = isCalm() && !isOver
+  const span = Math.max(SPAN, ...[off, on].map(([timeline]) => lengthOf(timeline, now)))
+  return (
+    <main className="front">
+      <header>
+        <div>
+          <h1>The same keys, twice</h1>
+          <p className="about">
+            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too. Type!
+          </p>
+        </div>
+        <button type="button" className="primary" disabled={isRunning} onClick={start}>
+          {pair === undefined || isOver ? 'Play' : 'Playing'}
+        </button>
+      </header>
+      {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
+      <div className="pair">
+        <Side title="Without rescind" run={pair?.off} progress={off} {...{ now, span, isCurtained, linkState, act }} />
+        <Side title="With rescind" run={pair?.on} progress={on} {...{ now, span, isCurtained, linkState, act }} />
+      </div>
+    </main>
+  )
+}
+
+interface SideProps {
+  readonly title: string
+  readonly run: Run | undefined
+  readonly progress: Progress
+  readonly now: number
+  readonly span: number
+  readonly isCurtained: boolean
+  readonly linkState: LinkState
+  readonly act: (act: Act) => void
+}
+
+function Side({ title, run, progress, now, span, isCurtained, linkState, act }: SideProps) {
+  const [timeline, outcome] = progress
+  const notes = useStore(run?.play.notes ?? noNotes)
+  const steps = notes.flatMap(({ kind, at, label }) => (kind === 'step' ? [{ kind, at, label }] : []))
+  return (
+    <section className="side" aria-label={`${title}, live`} data-mode={run?.rescind}>
+      <Result title={title} run={run} link={linkState} tallies={scenario.tallies} />
+      <div className="card">
+        <div className="scene">
+          {run && <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />}
+        </div>
+        {timeline === undefined || isCurtained ? (
+          <p className="curtain">{timeline === undefined ? 'Connecting' : 'Measuring'}, about two seconds</p>
+        ) : (
+          <Lanes {...{ timeline, now, span }} marks={steps} rows={WORD.length} label={title.toLowerCase()} />
+        )}
+        <Summary
+          outcome={outcome}
+          progress={milliseconds(now)}
+          waste={timeline?.isOver ? wasteOf(timeline) : 'The server is still at work.'}
+        />
+      </div>
+    </section>
+  )
+}
+
+/** How much of the axis is in use. */
+function lengthOf(timeline: Progress[0], now: number): number {
+  const bars = [...(timeline?.browser ?? []), ...(timeline?.server ?? [])]
+  return Math.max(0, ...bars.map(({ end }) => end ?? now)) * 1.04
+}

@@ -1,0 +1,88 @@
+/**
+ * Takes a picture of every page of the built demo, light and dark, into `shots/`: of all of them, or of those that are
+ * named. `--readme` makes the small ones of the README, in `docs/`, instead.
+ */
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chromium } from 'playwright'
+import { browserArgs, findBrowser } from './browser.mjs'
+
+const README = { 'side-by-side': 'light', 'database-timeout': 'dark', 'scope-budget': 'light' }
+/** Of a picture in the README. */
+const MAX_BYTES = 60_000
+const SCHEMES = ['light', 'dark']
+const WIDE = { width: 1280, height: 800 }
+const NARROW = { width: 390, height: 844 }
+
+const args = process.argv.slice(2)
+const isReadme = args.includes('--readme')
+const named = args.filter((arg) => !arg.startsWith('--'))
+const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
+const pages = named.length > 0 ? named : isReadme ? Object.keys(README) : ['side-by-side', ...scenarios]
+const folder = isReadme ? 'docs' : 'shots'
+mkdirSync(folder, { recursive: true })
+
+const server = spawn(process.execPath, ['dist-demo/main.js'], {
+  env: { ...process.env, PORT: '0' },
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+const executablePath = await findBrowser()
+const browser = await chromium.launch({ args: browserArgs, ...(executablePath && { executablePath }) })
+try {
+  const url = await new Promise((resolve, reject) => {
+    server.stdout.on('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0]))
+    server.on('exit', () => reject(new Error('The demo has no server: run `npm run build:demo` first.')))
+  })
+  for (const page of pages) await shoot(url, page)
+} finally {
+  await browser.close()
+  server.kill()
+}
+
+async function shoot(url, name) {
+  const tab = await browser.newPage({ viewport: WIDE, deviceScaleFactor: isReadme ? 0.75 : 1 })
+  await tab.goto(name === 'side-by-side' ? url : `${url}#/${name}`)
+  if (name !== 'side-by-side') {
+    // Without first, so that the picture compares.
+    await over(tab)
+    await tab.getByRole('switch').click()
+    await over(tab)
+    await tab.getByRole('switch').click()
+  }
+  await over(tab)
+  for (const colorScheme of isReadme ? [README[name]] : SCHEMES) {
+    await tab.emulateMedia({ colorScheme })
+    if (isReadme) {
+      writeFileSync(`${folder}/${name}.jpg`, await smallShot(tab))
+      continue
+    }
+    for (const [width, viewport] of Object.entries({ 1280: WIDE, 390: NARROW })) {
+      await tab.setViewportSize(viewport)
+      await tab.screenshot({ path: `${folder}/${name}-${colorScheme}-${width}.png`, fullPage: true })
+    }
+  }
+  await tab.close()
+  console.log(`${folder}/${name}`)
+}
+
+/** As good as it can be in less than `MAX_BYTES`. */
+async function smallShot(tab) {
+  for (let quality = 85; ; quality -= 5) {
+    const shot = await tab.screenshot({ type: 'jpeg', quality })
+    if (shot.byteLength < MAX_BYTES || quality <= 30) return shot
+  }
+}
+
+/** Waits until everything on the page has come to its end. */
+async function over(tab) {
+  await tab.waitForTimeout(500)
+  await tab.waitForFunction(
+    () =>
+      [...document.querySelectorAll('.summary')].every(({ dataset, textContent }) => {
+        return dataset.outcome !== 'running' && !textContent.includes('still at work')
+      }),
+    undefined,
+    { timeout: 60_000 },
+  )
+}

@@ -1,0 +1,105 @@
+/** The scenario Database query timeout: the engine itself stops at the deadline, wherever it is. */
+
+import { Pool } from 'pg'
+import { describe, it } from 'vitest'
+import { startPostgres } from '../sql/server.ts'
+import { outcome, patiently, row, total, visit } from './demo.ts'
+import { serveDemo } from './servers.ts'
+
+const TAB = 0
+const SERVER = 1
+const POSTGRES = 2
+
+describe.concurrent('Database query timeout', () => {
+  it('stops the scan of the SQLite on the server at the deadline', async ({ expect }) => {
+    await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=600`)
+    await outcome(demo.page, 'context deadline exceeded')
+    await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'stopped', wasted: { bytes: 0 } })
+    const entry = await demo.entry('query')
+    // The header brings the deadline along; who is first is a matter of milliseconds.
+    expect(entry?.cause).toMatch(/^(client gone|context deadline exceeded)$/)
+    expect(entry?.lines.at(-1)?.text).toMatch(/, [\d,]+ rows scanned$/)
+    expect(entry?.ended).toBeLessThan(5000)
+    await row(demo.page, 'Browser', 'context deadline exceeded').waitFor()
+    // The connection is free again at once: the next statement is answered.
+    await demo.page.getByRole('combobox', { name: 'Query' }).selectOption('SELECT * FROM album')
+    await outcome(demo.page, '6 rows received')
+    await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })
+    await demo.page.getByText('Kind of Blue · Mingus Ah Um').waitFor()
+    const { id, lines } = (await demo.entry('query')) ?? {}
+    expect(lines?.[0]?.text).toBe(`[${id}] arrived: SELECT * FROM album /* ${id} */ on sqlite`)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('lets the server scan on for nobody without rescind', async ({ expect }) => {
+    await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=300&rescind=off`)
+    await outcome(demo.page, 'timed out')
+    await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })
+    const entry = await demo.entry('query')
+    expect(entry?.ended).toBeGreaterThanOrEqual(4999)
+    expect(entry?.wasted.ms).toBeGreaterThan(0)
+    await total(demo.page, 'Without rescind', 'requests', 1)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops the scan in the tab, with no server, and the worker is free for the next', async ({ expect }) => {
+    await using demo = await visit(`#/database-timeout?engine=${TAB}&query=0&timeout=500`)
+    const { page } = demo
+    await outcome(page, 'context deadline exceeded')
+    const log = page.getByRole('region', { name: 'Worker log' })
+    await log.getByText('query stopped: context deadline exceeded').waitFor()
+    expect(Number((await page.locator('.scanned b').innerText()).replaceAll(',', ''))).toBeGreaterThan(0)
+    await page.getByRole('combobox', { name: 'Query' }).selectOption('SELECT * FROM album')
+    await outcome(page, '6 rows received')
+    expect(demo.requests).toEqual([])
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops the scan in the tab on Esc', async ({ expect }) => {
+    await using demo = await visit(`#/database-timeout?engine=${TAB}&query=0&timeout=5000`)
+    const { page } = demo
+    await page.getByText('query arrived in the worker').waitFor()
+    await page.keyboard.press('Escape')
+    await outcome(page, 'context canceled: Esc')
+    await page.getByText('query stopped: context canceled: Esc').waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops the scan in a PostgreSQL, which has nothing left to do then', async ({ expect }) => {
+    const postgres = await startPostgres()
+    const pool = new Pool(postgres.access)
+    const { host, port, user, password, database } = postgres.access
+    try {
+      const access = `postgres://${user}:${password}@${host}:${port}/${database}`
+      await using server = await serveDemo(0, { DEMO_POSTGRES: access })
+      await using demo = await visit(`#/database-timeout?engine=${POSTGRES}&query=0&timeout=5000`, server.url)
+      const active = async () => {
+        // A cursor is idle in its transaction while its rows are read.
+        const { rowCount } = await pool.query(
+          "SELECT FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle' AND pid <> pg_backend_pid()",
+          [user],
+        )
+        return rowCount
+      }
+      await expect.poll(active, patiently).toBe(1)
+      await demo.page.keyboard.press('Escape')
+      await outcome(demo.page, 'context canceled: Esc')
+      const stopped = { outcome: 'stopped', cause: 'client gone' }
+      await expect.poll(() => demo.entry('query'), patiently).toMatchObject(stopped)
+      await expect.poll(active, patiently).toBe(0)
+      await demo.page.getByRole('combobox', { name: 'Query' }).selectOption('SELECT * FROM album')
+      await outcome(demo.page, '6 rows received')
+      expect(demo.complaints).toEqual([])
+    } finally {
+      await pool.end()
+      await postgres.stop()
+    }
+  })
+
+  it('says how to have a PostgreSQL where there is none', async ({ expect }) => {
+    await using demo = await visit(`#/database-timeout?engine=${POSTGRES}&query=1&timeout=5000`)
+    await outcome(demo.page, 'there is no PostgreSQL: npm run demo:postgres starts one')
+    expect(await demo.entry('query')).toMatchObject({ outcome: 'failed' })
+    expect(demo.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,87 @@
+/** The demo on a host that has only files, in a folder of it: a service worker answers, and its log proves the rest. */
+
+import { createReadStream, existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname } from 'node:path'
+import type { Page } from 'playwright'
+import { describe, it } from 'vitest'
+import type { Entry } from '../../demo/server/log.ts'
+import { outcome, patiently, visit } from './demo.ts'
+
+const FOLDER = '/some/folder/'
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+}
+
+/** The dullest host there is. */
+async function serveFiles(): Promise<AsyncDisposable & { readonly url: string; readonly asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((req, res) => {
+    const { pathname } = new URL(req.url ?? '/', 'http://localhost')
+    asked.push(pathname)
+    const file = `dist-demo/client/${pathname.slice(FOLDER.length) || 'index.html'}`
+    if (!pathname.startsWith(FOLDER) || !existsSync(file)) return void res.writeHead(404).end()
+    res.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'text/plain' })
+    createReadStream(file).pipe(res)
+  })
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}${FOLDER}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** The newest entry called `name` in the service worker's log. */
+async function entry(page: Page, name: string): Promise<Entry | undefined> {
+  const log = await page.evaluate(async () => (await fetch('./api/log')).json())
+  return (log as Entry[]).findLast((entry) => entry.name === name)
+}
+
+describe.concurrent('on a host of files', () => {
+  it('stops the handlers of the service worker, and says who answers', async ({ expect }) => {
+    await using host = await serveFiles()
+    await using demo = await visit('#/http-timeout?latency=3000&timeout=300', host.url)
+    const { page } = demo
+    await page.getByText('No server here: a service worker streams in its place').waitFor()
+    await outcome(page, 'context deadline exceeded')
+    const stopped = { outcome: 'stopped', cause: 'client gone' }
+    await expect.poll(() => entry(page, 'report'), patiently).toMatchObject(stopped)
+    expect((await entry(page, 'report'))?.ended).toBeLessThan(3000)
+    await page.getByRole('switch').click()
+    await outcome(page, 'timed out')
+    await expect.poll(() => entry(page, 'report'), patiently).toMatchObject({ outcome: 'finished' })
+    await page.goto(`${host.url}#/client-leaves?latency=5000&leave=300`)
+    await outcome(page, 'the frame was closed')
+    await expect.poll(async () => (await entry(page, 'report'))?.latency, patiently).toBe(5000)
+    await expect.poll(() => entry(page, 'report'), patiently).toMatchObject(stopped)
+    expect(host.asked.filter((path) => path.includes('/api/'))).toEqual([])
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('queries the database of the tab', async ({ expect }) => {
+    await using host = await serveFiles()
+    await using demo = await visit('#/database-timeout?engine=0&query=1&timeout=5000', host.url)
+    await outcome(demo.page, '6 rows received')
+    await demo.page.getByRole('combobox', { name: 'Engine' }).selectOption('SQLite on the server')
+    await outcome(demo.page, 'there is no server here: choose SQLite in this tab')
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+describe.concurrent('on its own server', () => {
+  it('says that there is one', async ({ expect }) => {
+    await using demo = await visit('')
+    await demo.page.getByText('Server: Node, on real sockets').waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
