@@ -133,8 +133,9 @@ export class Runner<T, A extends readonly unknown[]> {
   #launch(args: A): Run<T> {
     const { keepPrevious, label, mode = 'latest' } = this.#options
     const newest = [...this.#runs].at(-1)
-    if (mode === 'first' && newest) return newest
-    if (mode === 'latest') this.#drop()
+    if (mode === 'first' && newest && (newest.work ?? newest.ctx).err === undefined) return newest
+    // One that has ended, but not settled yet, is nothing to join.
+    if (mode === 'latest' || (mode === 'first' && newest)) this.#drop()
     const run = new Run<T>(this.#started++, this.#parent, label)
     this.#runs.add(run)
     const { context, data } = this.state

@@ -439,7 +439,7 @@ export function withoutCancel(parent: ContextLike): Context {
 }
 
 /**
- * Runs `fn` once, in a microtask of its own, after `ctx` has ended; if it already has, after this turn. What `fn`
+ * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. What `fn`
  * throws is reported like any uncaught error and keeps nobody else from running.
  *
  * @returns `stop`: keeps `fn` from running. True only if it did so: false once the context has ended or `stop` was

@@ -46,6 +46,9 @@ export function withLink(
     const parent = resolve(target as ContextLike, 'target')
     const { clock, deadlines: outer, ended, sources } = settled(parent)
     if (node.ended || node.own) return
+    for (let one: typeof parent | undefined = parent; one; one = one.parent) {
+      if (one.node === node) throw invalid('target', 'a context that is not derived from this one', target)
+    }
     Object.assign(node, { parent, clock, sources, own, values: parent.values })
     Object.assign(own, { outer, born: clock.now(), began: undefined })
     if (ended) end(node, ended)
@@ -148,6 +151,7 @@ function moved(deadline: Deadline): void {
 export function remaining(ctx: ContextLike): number | undefined {
   const { node } = resolve(ctx)
   if (node.ended) return 0
+  for (let { sources } = node; sources; sources = sources.outer) if (sources.hub.source?.aborted) return 0
   let due = Infinity
   for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) due = Math.min(due, deadlines.due)
   return due < Infinity ? Math.max(due - node.clock.now(), 0) : undefined

@@ -89,7 +89,10 @@ class Watch {
 
   #address(): URL {
     const { origin = 'null' } = globalThis.location ?? {}
-    const url = new URL(this.source.href(), origin === 'null' ? 'http://localhost' : origin)
+    const base = origin === 'null' ? 'http://localhost' : origin
+    const href = this.source.href()
+    // Two slashes at the start are a path here, as routers have it, and no host.
+    const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
     url.hash = ''
     return url
   }

@@ -8,7 +8,7 @@
 
 import { afterFunc, clockOf, contextOf, withCancel, withoutCancel, withTimeout } from './context.ts'
 import type { Cancel, Context, ContextLike } from './context.ts'
-import { invalid, isCanceled, isDeadlineExceeded, isObject } from './errors.ts'
+import { invalid, isObject } from './errors.ts'
 import { Timer } from './timers.ts'
 
 /** A function that works under a context. */
@@ -227,7 +227,10 @@ class TaskGroup implements Group {
     if (this.#failure !== undefined) return
     // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
     const { err } = this.ctx
-    this.#failure = { error: err !== undefined && (isCanceled(error) || isDeadlineExceeded(error)) ? err : error }
+    // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
+    const { name } = Object(error) as { name?: unknown }
+    const isAbort = err !== undefined && (name === 'AbortError' || name === 'TimeoutError')
+    this.#failure = { error: isAbort ? err : error }
     if (!this.#supervise) this.#cancel(error)
   }
 
@@ -254,7 +257,10 @@ class TaskGroup implements Group {
   }
 
   async #settled(): Promise<void> {
-    if (this.#running > 0 || this.#first !== undefined) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    // Again and again: whoever was told first may have started something.
+    while (this.#running > 0 || this.#first !== undefined) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
   }
 }
 
@@ -305,6 +311,7 @@ function nextTurn(): Promise<void> {
   if (yielded) return (scheduler as { yield: () => Promise<void> }).yield()
   return new Promise((resolve) => {
     if (setImmediate !== undefined) return setImmediate(resolve)
+    if (typeof MessageChannel === 'undefined') return setTimeout(resolve)
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {
       port1.close()

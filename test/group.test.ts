@@ -9,6 +9,7 @@ import {
   createKey,
   group,
   isCanceled,
+  isDeadlineExceeded,
   shield,
   sleep,
   until,
@@ -45,6 +46,15 @@ function cleansUp(log: string[], name: string): (ctx: Context) => Promise<void> 
 async function failsInCleanUp(ctx: Context): Promise<void> {
   await sleep(ctx, 60_000).catch(() => {})
   throw new Error('in clean-up')
+}
+
+async function leavesWorkThatCannotRollBack(): Promise<void> {
+  await using g = group(background())
+  void g.go(async (ctx) => {
+    await sleep(ctx, 60_000).catch((error: unknown) => {
+      throw new Error('rollback failed', { cause: error })
+    })
+  })
 }
 
 async function leavesWorkThatFailsInCleanUp(): Promise<void> {
@@ -259,10 +269,6 @@ describe('wait', () => {
           signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
         }),
     ],
-    [
-      'an error around that',
-      (ctx) => sleep(ctx, 60_000).catch((error) => Promise.reject(new Error('failed', { cause: error }))),
-    ],
   ])('rejects with the err of the context if the parent ended and work failed by %s', async (_, work) => {
     const clock = fakeClock()
     const [parent] = withTimeout(clock.root, 10, { label: 'page' })
@@ -272,6 +278,18 @@ describe('wait', () => {
     await clock.advance(10)
     expect(waiting.error).toBe(parent.err)
     expect(waiting.error).toMatchObject({ name: 'TimeoutError', label: 'page' })
+  })
+
+  it('rejects with an error around that as it is, which isDeadlineExceeded sees through', async () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 10)
+    const g = group(parent)
+    const failure = new Error('failed')
+    void g.go((ctx) => sleep(ctx, 60_000).catch((cause) => Promise.reject(Object.assign(failure, { cause }))))
+    const waiting = outcome(g.wait())
+    await clock.advance(10)
+    expect(waiting.error).toBe(failure)
+    expect(isDeadlineExceeded(waiting.error)).toBe(true)
   })
 
   it('rejects with an error of the work itself though the parent has ended', async () => {
@@ -588,6 +606,24 @@ describe('await using', () => {
       await task()
     }
     await expect(block()).rejects.toBe(failure)
+  })
+
+  it('throws what goes wrong in a clean-up though the cancel is its cause', async () => {
+    await expect(leavesWorkThatCannotRollBack()).rejects.toThrow('rollback failed')
+  })
+
+  it('waits for what was started when everything else had just settled', async () => {
+    const g = group(background())
+    const log: string[] = []
+    void g.go(() => {})
+    const waiting = g.wait().then(() => log.push('wait is over'))
+    await microtask()
+    const started = g.tryGo(async () => {
+      await task()
+      log.push('work is over')
+    })
+    await waiting
+    expect(log).toEqual(started ? ['work is over', 'wait is over'] : ['wait is over'])
   })
 
   it('throws what goes wrong in the clean-up that it started itself', async () => {

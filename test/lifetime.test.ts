@@ -30,6 +30,23 @@ afterEach(() => {
 /** What the compiler would refuse. */
 const wrong = <T>(value: unknown) => value as T
 
+describe('the link of withLink', () => {
+  it('refuses the context itself, and what is derived from it', () => {
+    const [ctx, , link] = withLink(background())
+    const [below] = withCancel(ctx)
+    expect(() => link(ctx)).toThrow(/^rescind: target must be/)
+    expect(() => link(below)).toThrow(TypeError)
+    link()
+    expect(ctx.deadline).toBeUndefined()
+  })
+})
+
+describe('remaining', () => {
+  it('is zero for a foreign context that has ended', () => {
+    expect(remaining({ signal: AbortSignal.abort('over') })).toBe(0)
+  })
+})
+
 describe('disarm', () => {
   it('has nothing to take from a context that never ends', () => {
     disarm(background())

@@ -242,6 +242,13 @@ describe('the wrong arguments', () => {
 })
 
 describe('reactRouterSource', () => {
+  it('takes two slashes for a path', () => {
+    const router = { state: { location: { pathname: '//', search: '' } }, subscribe: () => () => {} }
+    const [ctx, cancel] = withRoute(background(), { source: reactRouterSource(router) })
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
   it('tells of every change that the router shows, and leaves it alone afterwards', async () => {
     const listeners = new Set<() => void>()
     const router = {

@@ -1,4 +1,4 @@
-/** The demo's endpoints in a service worker, for hosts that have only files: the same code, on streams of the browser. */
+/** The demo's endpoints in a service worker, where a host has only files: the same code, on streams of the browser. */
 
 import { startApi } from '../server/api.ts'
 import { StreamedAnswer } from './answer.ts'

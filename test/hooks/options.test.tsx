@@ -68,6 +68,19 @@ describe('mode first', () => {
     expect(work.calls).toHaveLength(2)
   })
 
+  it('joins no run that was canceled in this turn', async () => {
+    const work = fakeWork<string, [name?: string]>()
+    const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
+    await settle(() => void task.last.run('one'))
+    await settle(() => {
+      task.last.cancel('stop')
+      void task.last.run('two')
+    })
+    expect(work.calls.map(({ args }) => args)).toEqual([['one'], ['two']])
+    await settle(() => work.last.resolve('answer'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'answer' })
+  })
+
   it('with deps ignores a change of them while it is busy', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
