@@ -3,6 +3,7 @@
  * gets the source.
  */
 
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { transformAsync } from '@babel/core'
 import react from '@vitejs/plugin-react'
@@ -46,7 +47,8 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       copyPublicDir: !isSsrBuild,
       ...(isWorker && WORKER_BUILD),
     },
-    test: { projects: isTest ? await projects() : [] },
+    // One more than Vitest takes: most tests wait, for sockets and timers.
+    test: { projects: isTest ? await projects() : [], maxWorkers: availableParallelism() },
   }
 }
 

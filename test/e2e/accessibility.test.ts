@@ -26,6 +26,8 @@ describe.concurrent('axe', () => {
         expect(await violations(page, rules), `${rescind}, ${colorScheme}`).toEqual([])
       }
     }
+    await page.setViewportSize({ width: 390, height: 844 })
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), 'on a telephone').toBe(390)
   })
 
   it('finds nothing on the first screen, light and dark', async ({ expect }) => {

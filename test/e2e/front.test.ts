@@ -30,7 +30,7 @@ describe.concurrent('the first screen', () => {
     // Those of the right side that were canceled on their way have not arrived.
     const stopped = entries.filter(({ outcome }) => outcome === 'stopped')
     const wasted = entries.filter(({ outcome, wasted }) => outcome === 'finished' && wasted.ms > 0)
-    expect(wasted.map(({ name }) => name)).toEqual(OVERTAKEN)
+    expect(wasted.map(({ name }) => name).toSorted()).toEqual(OVERTAKEN)
     expect(entries.filter(({ outcome }) => outcome === 'finished')).toHaveLength(5)
     for (const entry of stopped) {
       expect(OVERTAKEN).toContain(entry.name)

@@ -95,36 +95,40 @@ describe.concurrent('the address', () => {
   })
 })
 
-// One after the other: there is one clipboard.
-describe('the code', () => {
-  it.for(scenarios)('of %s is the one that runs, and is copied', async (id, { expect }) => {
+describe.concurrent('the code', () => {
+  it.for(scenarios)('of %s is the one that runs', async (id, { expect }) => {
     const scenario = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
     const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
     const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
     await using demo = await visit(`#/${id}`)
     const { page } = demo
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
-    const code = page.getByRole('region', { name: 'Code', exact: true })
+    const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
     for (const region of ['with', 'without']) {
       if (region === 'without') await page.getByRole('switch').click()
-      await code.getByRole('button', { name: 'Copy' }).click()
-      await code.getByRole('button', { name: 'Copied' }).waitFor()
-      const shown = await code.locator('pre').innerText()
-      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(shown)
+      const shown = await text('Code')
       expect(shown.split('\n').length).toBeLessThanOrEqual(12)
       expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
     }
-    const inGo = page.getByRole('region', { name: 'Go', exact: true })
-    await inGo.getByRole('button', { name: 'Copy' }).click()
-    await inGo.getByRole('button', { name: 'Copied' }).waitFor()
-    const go = await page.evaluate(() => navigator.clipboard.readText())
+    const go = await text('Go')
     expect(go.split('\n').length).toBeLessThanOrEqual(12)
     expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
   })
 })
 
-describe('the comparison', () => {
-  it('is copied as a table in Markdown', async ({ expect }) => {
+// One after the other: there is one clipboard.
+describe('Copy', () => {
+  it.for(['Code', 'Go'])('copies what is under %s', async (label, { expect }) => {
+    await using demo = await visit('#/http-timeout')
+    const { page } = demo
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const region = page.getByRole('region', { name: label, exact: true })
+    await region.getByRole('button', { name: 'Copy' }).click()
+    await region.getByRole('button', { name: 'Copied' }).waitFor()
+    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    expect(copied).toBe(await region.locator('pre').innerText())
+  })
+
+  it('copies the comparison as a table in Markdown', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=900&timeout=100&rescind=off')
     const { page } = demo
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])

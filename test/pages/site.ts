@@ -3,7 +3,7 @@
  * built and served as they would be in production, and a browser that keeps left pages as users' browsers do.
  */
 
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
@@ -24,7 +24,11 @@ type Files = Readonly<Record<string, string>>
 /** @param mode how the files are served: by the dev server, or built */
 export async function serve(files: Files, mode: 'dev' | 'built'): Promise<Site> {
   const root = await mkdtemp(join(tmpdir(), 'rescind-site-'))
-  const write = (name: string, text: string) => writeFile(join(root, name), text)
+  // In one step, or the dev server sees an empty file on the way, and loses a change now and then.
+  const write = async (name: string, text: string) => {
+    await writeFile(join(root, `.${name}`), text)
+    await rename(join(root, `.${name}`), join(root, name))
+  }
   for (const [name, text] of Object.entries(files)) await write(name, text)
   await symlink(resolve('node_modules'), join(root, 'node_modules'), 'dir')
   const pages = Object.keys(files).filter((name) => name.endsWith('.html'))
