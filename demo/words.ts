@@ -1,19 +1,28 @@
 /** Ends and errors in words, the same on both sides of the wire. */
 
+import { isCanceled, isDeadlineExceeded } from 'rescind'
+
 /** An error and its cause in words: `context canceled: Esc`. A cause with a name says it all: `client gone`. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause, message } = error
-  // What `abort()` says without a reason is another sentence in every engine.
-  if (error instanceof DOMException && error.name === 'AbortError') return 'aborted'
+  if (isBareAbort(error)) return 'aborted'
   if (!(cause instanceof Error)) return message
   return isNamed(cause) ? wordsOf(cause) : `${message}: ${cause.message}`
 }
 
-/** Why something ended, in words. */
-export function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  return isNamed(cause) ? wordsOf(cause) : cause.message
+/** Why something ended, in a word or two, for where there is little room: `superseded`, `deadline`, `client gone`. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (isDeadlineExceeded(error)) return 'deadline'
+  if (isBareAbort(error)) return 'aborted'
+  if (isCanceled(error)) return error.cause instanceof Error ? reasonOf(error.cause) : 'canceled'
+  return isNamed(error) ? wordsOf(error) : error.message
+}
+
+/** What `abort()` says without a reason is another sentence in every engine. */
+function isBareAbort(error: Error): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
 }
 
 /** What is only there to be told from others has a name of its own, and its class has not. */

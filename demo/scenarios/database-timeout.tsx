@@ -12,7 +12,7 @@ import { useStore } from '../ui/store.ts'
 import { openTabDatabase } from '../ui/tab-database.ts'
 import { tabLog } from '../ui/tab-log.ts'
 import { eachLine, fetch, track } from '../ui/trace.ts'
-import { describe } from '../words.ts'
+import { reasonOf } from '../words.ts'
 
 const ENGINES = ['tab', 'sqlite', 'postgres'] as const
 const TAB = 0
@@ -46,14 +46,19 @@ export const scenario: SceneScenario = {
     {
       name: 'engine',
       label: 'Engine',
-      options: ['SQLite in this tab', 'SQLite on the server', 'PostgreSQL, if it runs'],
+      options: [
+        'SQLite in this tab',
+        { name: 'SQLite on the server', needs: 'sqlite', otherwise: 'SQLite on a server: npm start' },
+        { name: 'PostgreSQL', needs: 'postgres', otherwise: 'PostgreSQL: npm run demo:postgres' },
+      ],
       initial: TAB,
     },
     { name: 'query', label: 'Query', options: ['takes a minute', 'SELECT * FROM album'], initial: 0 },
   ],
   sliders: [{ name: 'timeout', label: 'Timeout', min: 50, max: 5000, step: 50, initial: 1500 }],
   rows: 1,
-  marks: (ms) => [{ at: ms('timeout'), label: 'deadline' }],
+  // The tab's database may have to be opened first.
+  marks: (ms, start) => [{ at: start + ms('timeout'), label: 'deadline' }],
   span: (ms) => (ms('query') === 0 ? Math.min(ms('timeout') * 2, PATIENCE_MS) : 400),
   worker: (ms) => (ms('engine') === TAB ? 'Worker' : undefined),
   initial: '',
@@ -106,7 +111,7 @@ async function inTab(parent: Context, { go, ms, rescind, url }: Play, timeout: n
     tabLog.end(id, 'finished', `finished: ${progress()}`)
     end('answered', { bytes: 0 })
   } catch (error) {
-    const why = describe(error)
+    const why = reasonOf(error)
     const isStopped = isDeadlineExceeded(error) || isCanceled(error)
     // The demo's own patience is nobody's wish.
     if (isStopped && rescind === 'off') tabLog.end(id, 'finished', `given up by the demo: ${progress()}`)

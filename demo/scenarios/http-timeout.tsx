@@ -52,6 +52,7 @@ export const scenario: Scenario = {
     { name: 'timeout', label: 'Timeout', min: 50, max: 5000, step: 50, initial: 500 },
   ],
   success: 'response received',
+  rows: 1,
   marks: (ms) => [{ at: ms('timeout'), label: 'deadline' }],
   span: (ms) => Math.max(ms('latency'), ms('timeout')),
   withRescind: (ctx, { ms, url }) => getReport(ctx, url('report', { latency: ms('latency') }), ms('timeout')),

@@ -56,7 +56,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   'GET /api/log': ({ err }, { res, url, log }) => {
     if (err === undefined) json(res, log.entries(url.searchParams.get('page') ?? ''))
   },
-  'GET /server.json': (_, { res }) => json(res, { server: 'node' }),
+  'GET /server.json': (_, { res, databases }) => json(res, { kind: 'node', engines: databases.engines() }),
   'GET /api/clock': (_, { res }) => json(res, performance.now()),
 }
 

@@ -11,6 +11,8 @@ import { openSqlite } from 'rescind/sql/sqlite'
 import { createAlbums } from './albums.ts'
 
 export interface Databases {
+  /** Those that can be opened. */
+  engines(): readonly string[]
   /** Rejects with what to tell the user, if there is no such database. */
   open(engine: string): Promise<Database>
   close(): Promise<void>
@@ -19,6 +21,7 @@ export interface Databases {
 export function openDatabases(): Databases {
   const opened = new Map<string, Promise<Database>>()
   return {
+    engines: () => (process.env.DEMO_POSTGRES ? ['sqlite', 'postgres'] : ['sqlite']),
     open(engine) {
       const known = opened.get(engine)
       if (known !== undefined) return known

@@ -40,10 +40,12 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
   try {
     const db = await databases.open(engine)
-    await (isTold ? scan(requestCtx, db, sql, Infinity, read) : scanOn(requestCtx, db, sql, read))
+    const how = isTold
+      ? await scan(requestCtx, db, sql, Infinity, read).then(() => 'finished')
+      : await scanOn(requestCtx, db, sql, read)
     say(`${JSON.stringify(get())}\n`)
     res.end()
-    log.end(id, 'finished', `finished: ${progress()}`)
+    log.end(id, 'finished', `${how}: ${progress()}`)
   } catch (error) {
     const isStopped = isTold && requestCtx.err !== undefined
     const why = isStopped ? reasonOf(cause(requestCtx)) : (error as Error).message
@@ -53,13 +55,15 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   }
 }
 
-/** As a handler does that is not told: to the end, or as long as the demo has patience. */
-async function scanOn(requestCtx: Context, db: Database, sql: string, read: Read): Promise<void> {
+/** As a handler does that is not told: to the end, or as long as the demo has patience; says which. */
+async function scanOn(requestCtx: Context, db: Database, sql: string, read: Read): Promise<string> {
   const [patience, cancel] = withTimeout(withoutCancel(requestCtx), PATIENCE_MS)
   using _ = cancel
   try {
     for await (const row of queryStream(patience, db, sql)) read(row)
+    return 'finished'
   } catch (error) {
     if (patience.err === undefined) throw error
+    return 'given up by the demo'
   }
 }

@@ -23,6 +23,7 @@ interface Scope {
 const scope = globalThis as unknown as Scope
 
 const { handle } = startApi({
+  engines: () => [],
   open: () => Promise.reject(new Error('there is no server here: choose SQLite in this tab')),
   close: () => Promise.resolve(),
 })

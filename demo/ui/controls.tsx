@@ -10,6 +10,8 @@ import { milliseconds } from './units.ts'
 export interface ControlsProps {
   readonly sliders: readonly Slider[]
   readonly choices: readonly Choice[]
+  /** The databases of the server; undefined until it has answered. */
+  readonly engines: readonly string[] | undefined
   /** What the switch turns on. */
   readonly subject: string
   readonly settings: Address['settings']
@@ -20,7 +22,7 @@ export interface ControlsProps {
 }
 
 export function Controls(props: ControlsProps): ReactElement {
-  const { sliders, choices, subject, settings, rescind, state, onStart, onCancel } = props
+  const { sliders, choices, engines, subject, settings, rescind, state, onStart, onCancel } = props
   const isRunning = state === 'running'
   useEscape(onCancel)
 
@@ -28,7 +30,7 @@ export function Controls(props: ControlsProps): ReactElement {
     <form className="controls" onSubmit={(event) => event.preventDefault()}>
       <div className="sliders">
         {choices.map((choice) => (
-          <ChoiceField key={choice.name} choice={choice} settings={settings} />
+          <ChoiceField key={choice.name} choice={choice} engines={engines} settings={settings} />
         ))}
         {sliders.map((slider) => (
           <SliderField key={slider.name} slider={slider} settings={settings} />
@@ -68,10 +70,11 @@ export function useEscape(onCancel: (cause: Error) => void): void {
 
 interface ChoiceProps {
   readonly choice: Choice
+  readonly engines: ControlsProps['engines']
   readonly settings: Address['settings']
 }
 
-function ChoiceField({ choice: { name, label, options, initial }, settings }: ChoiceProps) {
+function ChoiceField({ choice: { name, label, options, initial }, engines, settings }: ChoiceProps) {
   return (
     <label className="choice">
       <span>{label}</span>
@@ -80,11 +83,16 @@ function ChoiceField({ choice: { name, label, options, initial }, settings }: Ch
         value={settings[name] ?? initial}
         onChange={({ target }) => address.change({ settings: { ...settings, [name]: Number(target.value) } })}
       >
-        {options.map((option, index) => (
-          <option key={option} value={index}>
-            {option}
-          </option>
-        ))}
+        {options.map((option, index) => {
+          const engine = typeof option === 'string' ? undefined : option
+          const isMissing = engine !== undefined && engines?.includes(engine.needs) === false
+          const text = engine === undefined ? String(option) : isMissing ? engine.otherwise : engine.name
+          return (
+            <option key={engine?.name ?? text} value={index} disabled={isMissing}>
+              {text}
+            </option>
+          )
+        })}
       </select>
     </label>
   )

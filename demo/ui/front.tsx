@@ -45,7 +45,7 @@ export function Front({ link }: { link: Link }): ReactElement {
         <div>
           <h1>The same keys, twice</h1>
           <p className="about">
-            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too. Type!
+            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.
           </p>
         </div>
         <button type="button" className="primary" disabled={isRunning} onClick={start}>

@@ -103,8 +103,8 @@ function Row({ bar, now, scale }: { bar: Bar; now: number; scale: Scale }) {
   )
 }
 
-/** Four to eight round numbers from 0 to below `span`. */
+/** Four to eight round numbers from 0 to where there is still room for the last. */
 function ticksOf(span: number): number[] {
   const step = [50, 100, 200, 250, 500, 1000, 2000].find((step) => span / step <= 7) ?? 5000
-  return Array.from({ length: Math.ceil(span / step) }, (_, index) => index * step)
+  return Array.from({ length: Math.ceil((span * 0.97) / step) }, (_, index) => index * step)
 }

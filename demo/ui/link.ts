@@ -8,14 +8,14 @@ import { afterFunc, background, until, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import type { Entry } from '../server/log.ts'
 import { findServer } from './server.ts'
-import type { ServerKind } from './server.ts'
+import type { Server } from './server.ts'
 import { Store } from './store.ts'
 import { tabLog } from './tab-log.ts'
 
 export interface LinkState {
   readonly status: 'connecting' | 'up' | 'down'
   /** Undefined until it has answered. */
-  readonly server: ServerKind | undefined
+  readonly server: Server | undefined
   /** The server's clock minus the page's, in milliseconds. */
   readonly offset: number
   /** What the server's log says of this page's requests. */

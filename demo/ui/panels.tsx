@@ -73,7 +73,7 @@ export function figuresOf(
   const totals = timeline?.totals
   return [
     { name: 'requests', label: 'finished for nothing', value: totals?.requests ?? '–' },
-    { name: 'ms', label: 'of unwanted work', value: totals ? milliseconds(totals.ms) : '–' },
+    { name: 'ms', label: 'unwanted work', value: totals ? milliseconds(totals.ms) : '–' },
     { name: 'bytes', label: 'sent to nobody', value: totals ? bytes(totals.bytes) : '–' },
     ...tallies.map(({ name, label, count }) => ({ name, label, value: totals ? count(calls, notes) : '–' })),
   ]

@@ -26,8 +26,15 @@ export interface Slider {
 export interface Choice {
   readonly name: string
   readonly label: string
-  readonly options: readonly string[]
+  readonly options: readonly (string | Engine)[]
   readonly initial: number
+}
+
+/** An option that is there if the server has that database, and what it is called if not. */
+export interface Engine {
+  readonly name: string
+  readonly needs: string
+  readonly otherwise: string
 }
 
 /** The value of the slider with this name, in milliseconds, or the index of what is chosen. */
@@ -81,7 +88,8 @@ interface Common {
   readonly compares?: readonly [off: string, on: string]
   /** What the lower lane is called, if that is not the server. */
   readonly worker?: (ms: Settings) => string | undefined
-  readonly marks: (ms: Settings) => readonly Mark[]
+  /** @param start when the first request was sent, in milliseconds since the run began */
+  readonly marks: (ms: Settings, start: number) => readonly Mark[]
   /** How long it takes when nothing stops it. */
   readonly span: (ms: Settings) => number
   /** How many requests there will be at most; 2 if left out. More than 3 get a line each. */

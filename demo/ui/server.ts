@@ -3,7 +3,14 @@
  * is none, and a service worker takes its place.
  */
 
-export type ServerKind = 'node' | 'service worker'
+type ServerKind = 'node' | 'service worker'
+
+/** What `server.json` says. */
+export interface Server {
+  readonly kind: ServerKind
+  /** The databases it has. */
+  readonly engines: readonly string[]
+}
 
 /** How the page names it. */
 export const SERVER_NAMES: Readonly<Record<ServerKind, string>> = {
@@ -12,10 +19,10 @@ export const SERVER_NAMES: Readonly<Record<ServerKind, string>> = {
 }
 
 /** Resolves when it can be asked; rejects if nothing answers. */
-export async function findServer(): Promise<ServerKind> {
+export async function findServer(): Promise<Server> {
   const response = await fetch('./server.json', { cache: 'no-store' })
-  const { server } = (await response.json()) as { readonly server: ServerKind }
-  if (server === 'service worker') await startWorker()
+  const server = (await response.json()) as Server
+  if (server.kind === 'service worker') await startWorker()
   else await stopWorker()
   return server
 }

@@ -29,7 +29,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
           rescind
         </a>
         <p>Go’s context for the browser and React. Watch real work stop.</p>
-        <p className="host">{server && SERVER_NAMES[server]}</p>
+        <p className="host">{server && SERVER_NAMES[server.kind]}</p>
       </header>
       <nav ref={list} aria-label="Scenarios">
         <ul>

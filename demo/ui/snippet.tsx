@@ -1,7 +1,7 @@
 /** Code, to be copied: what runs, from its own file, and the same in Go. */
 
-import { useRef } from 'react'
-import type { ReactElement, ReactNode } from 'react'
+import { Fragment, useRef } from 'react'
+import type { CSSProperties, ReactElement, ReactNode } from 'react'
 import { Copy } from './copy.tsx'
 
 export interface SnippetProps {
@@ -27,13 +27,29 @@ export function Snippet({ label, title, code, names }: SnippetProps): ReactEleme
           }}
         />
       </header>
-      {/* Wide code scrolls, so the keyboard must be able to get there. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls takes the focus */}
-      <pre ref={text} tabIndex={0}>
-        <code>{colored(code, names)}</code>
+      <pre ref={text}>
+        <code>
+          {code.split('\n').map((line, index) => (
+            // oxlint-disable-next-line react/no-array-index-key -- lines have nothing else, and never move
+            <Fragment key={index}>
+              {index > 0 && '\n'}
+              <span className="line" style={{ '--indent': indentOf(line) } as CSSProperties}>
+                {colored(line, names)}
+              </span>
+            </Fragment>
+          ))}
+        </code>
       </pre>
     </section>
   )
+}
+
+const TAB = 4
+
+/** In characters. What does not fit goes on in the next line, further in. */
+function indentOf(line: string): number {
+  const [indent = ''] = /^\s*/.exec(line) ?? []
+  return indent.replaceAll('\t', ' '.repeat(TAB)).length
 }
 
 /** Strings, words of the language, names: enough for a dozen lines. */

@@ -57,7 +57,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
   const notes = useStore(current?.play.notes ?? noNotes)
   const isKnown = timeline.isOver && linkState.status !== 'down'
   const steps = notes.flatMap(({ kind, at, label }) => (kind === 'step' ? [{ kind, at, label }] : []))
-  const marks = [...scenario.marks(ms), ...steps]
+  const marks = [...scenario.marks(ms, timeline.browser[0]?.start ?? 0), ...steps]
 
   useEffect(() => {
     document.title = `${scenario.title} · rescind`
@@ -74,6 +74,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
         <Controls
           sliders={scenario.sliders}
           choices={scenario.choices ?? []}
+          engines={linkState.server?.engines}
           subject={scenario.compares?.[1] ?? 'rescind'}
           settings={settings}
           rescind={rescind}
@@ -96,7 +97,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
         />
         <Summary
           outcome={outcome}
-          progress={current === undefined ? 'nothing has run yet' : progressOf(now, settings.timeout)}
+          progress={current === undefined ? 'nothing has run yet' : progressOf(now, scenario.span(ms), settings.timeout)}
           waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>
@@ -115,9 +116,9 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
   )
 }
 
-function progressOf(now: number, timeout: number | undefined): string {
-  if (timeout === undefined) return milliseconds(now)
-  return `${milliseconds(now)}, deadline in ${milliseconds(Math.max(timeout - now, 0))}`
+function progressOf(now: number, planned: number, timeout: number | undefined): string {
+  const left = milliseconds(Math.max((timeout ?? planned) - now, 0))
+  return `${milliseconds(now)}, ${timeout === undefined ? `about ${left} left` : `deadline in ${left}`}`
 }
 
 /** The axis has room for what is planned and for what took longer. */

@@ -93,12 +93,13 @@ function browserBar(call: Call, started: number, latency: number | undefined): B
     end: ended === undefined ? undefined : ended - started,
     planned: isCut && latency !== undefined ? sent - started + latency : undefined,
     unwanted: unwanted === undefined || isCut ? undefined : unwanted - started,
-    note: unwanted !== undefined && outcome === 'answered' ? `${noteOf(call)}, too late` : (why ?? noteOf(call)),
+    note: why ?? noteOf(call),
   }
 }
 
-function noteOf({ outcome, bytes: size = 0 }: Call): string {
-  return outcome === 'answered' ? `answered, ${bytes(size)}` : 'waiting for the answer'
+function noteOf({ outcome, bytes: size = 0, unwanted }: Call): string {
+  if (outcome !== 'answered') return 'waiting for the answer'
+  return `${unwanted === undefined ? 'answered' : 'too late'}, ${bytes(size)}`
 }
 
 /** @param givenUp when the page lost interest: what is under way shows it before the log has heard of it */

@@ -3,7 +3,7 @@
  * notes when a request of a trace was sent and how it ended. The code that is shown runs with it, unaware.
  */
 
-import { describe } from '../words.ts'
+import { reasonOf } from '../words.ts'
 import { pageId, serverTime } from './link.ts'
 import type { Work } from './scenario.ts'
 import { Store } from './store.ts'
@@ -131,7 +131,7 @@ export async function fetch(url: string, init: RequestInit = {}): Promise<Respon
   announced.delete(id)
   const fail = (error: unknown) => {
     const { signal } = init
-    if (signal?.aborted) trace.end(id, 'canceled', { why: describe(signal.reason) })
+    if (signal?.aborted) trace.end(id, 'canceled', { why: reasonOf(signal.reason) })
     else trace.end(id, 'failed', { why: 'no answer from the server' })
     return error
   }

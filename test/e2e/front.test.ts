@@ -23,19 +23,20 @@ describe.concurrent('the first screen', () => {
   it('plays by itself and counts what the server did for nothing', async ({ expect }) => {
     await using demo = await visit('')
     await ends(demo)
-    await total(demo.page, 'Without rescind', 'requests', 3)
-    await total(demo.page, 'With rescind', 'requests', 0)
-    await total(demo.page, 'With rescind', 'wrong', 0)
     const entries = await demo.entries()
     // Those of the right side that were canceled on their way have not arrived.
     const stopped = entries.filter(({ outcome }) => outcome === 'stopped')
-    const wasted = entries.filter(({ outcome, wasted }) => outcome === 'finished' && wasted.ms > 0)
-    expect(wasted.map(({ name }) => name).toSorted()).toEqual(OVERTAKEN)
-    expect(entries.filter(({ outcome }) => outcome === 'finished')).toHaveLength(5)
-    for (const entry of stopped) {
-      expect(OVERTAKEN).toContain(entry.name)
-      expect(entry).toMatchObject({ cause: 'client gone', wasted: { bytes: 0 } })
-    }
+    const finished = entries.filter(({ outcome }) => outcome === 'finished')
+    const wasted = finished.filter(({ wasted }) => wasted.ms > 0)
+    await total(demo.page, 'Without rescind', 'requests', wasted.length)
+    await total(demo.page, 'With rescind', 'requests', 0)
+    await total(demo.page, 'With rescind', 'wrong', 0)
+    // All three, unless the machine is so busy that an answer comes before the next key.
+    expect(wasted.length).toBeGreaterThan(0)
+    for (const name of OVERTAKEN) expect(finished.map(({ name }) => name)).toContain(name)
+    expect(finished.filter(({ name }) => name === 'peru')).toHaveLength(2)
+    for (const { name } of [...stopped, ...wasted]) expect(OVERTAKEN).toContain(name)
+    for (const entry of stopped) expect(entry).toMatchObject({ cause: 'client gone', wasted: { bytes: 0 } })
     const left = demo.page.getByRole('region', { name: 'Without rescind', exact: true })
     const ms = wasted.reduce((sum, { wasted }) => sum + wasted.ms, 0)
     expect(await left.locator('[data-total=ms]').innerText()).toBe(`${Math.round(ms)} ms`)
@@ -51,6 +52,7 @@ describe.concurrent('the first screen', () => {
     expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(800)
     await page.setViewportSize({ width: 390, height: 844 })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(844)
     expect(demo.scripts.length).toBeGreaterThan(0)
     const sizes = await Promise.all(demo.scripts.map(async (url) => gzipped(await fetch(url))))
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000)

@@ -24,7 +24,7 @@ describe.concurrent('HTTP timeout', () => {
     expect(entry?.ended).toBeLessThan(3000)
     expect(entry?.wasted.bytes).toBe(0)
     expect(entry?.lines.at(-1)?.text).toMatch(/^stopped: client gone, \d+ of 300 rows made$/)
-    await row(demo.page, 'Browser', 'context deadline exceeded').waitFor()
+    await row(demo.page, 'Browser', 'deadline').waitFor()
     await row(demo.page, 'Server', 'stopped: client gone').waitFor()
     expect(demo.complaints).toEqual([])
   })

@@ -13,7 +13,7 @@ describe.concurrent("A scope's budget", () => {
       await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
       const entry = await demo.entry(name)
       expect(entry?.ended).toBeLessThan(entry?.latency ?? NaN)
-      await row(demo.page, 'Browser', name).filter({ hasText: 'context deadline exceeded' }).waitFor()
+      await row(demo.page, 'Browser', name).filter({ hasText: 'deadline' }).waitFor()
     }
     expect(demo.requests).toHaveLength(PARTS.length)
     await demo.page.locator('.countdown', { hasText: '0 ms left of 400 ms' }).waitFor()
@@ -25,11 +25,18 @@ describe.concurrent("A scope's budget", () => {
     await expect.poll(async () => (await demo.entries()).length, patiently).toBe(PARTS.length)
     await demo.page.getByRole('button', { name: 'Cancel' }).click()
     await outcome(demo.page, 'context canceled: Cancel button')
-    for (const name of PARTS) {
-      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
-      await row(demo.page, 'Browser', name).filter({ hasText: 'Cancel button' }).waitFor()
+    await expect.poll(async () => (await demo.entries()).every(({ outcome }) => outcome !== undefined), patiently).toBe(true)
+    const entries = await demo.entries()
+    // On a busy machine the faster ones may be through before the click, at least on the server.
+    const stopped = entries.filter(({ outcome }) => outcome !== 'finished')
+    expect(stopped.map(({ name }) => name)).toEqual(expect.arrayContaining(['prices', 'reviews']))
+    for (const entry of stopped) {
+      expect(entry).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+      await row(demo.page, 'Browser', entry.name).filter({ hasText: 'Cancel button' }).waitFor()
     }
-    await expect.poll(() => demo.page.locator('.parts [data-status=canceled]').count(), patiently).toBe(PARTS.length)
+    const canceled = await demo.page.locator('.parts [data-status=canceled]').count()
+    expect(canceled).toBeGreaterThanOrEqual(stopped.length)
+    expect(await demo.page.locator('.parts [data-status=success]').count()).toBe(PARTS.length - canceled)
     expect(demo.complaints).toEqual([])
   })
 
