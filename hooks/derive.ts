@@ -6,18 +6,21 @@
 
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
 import { useLife } from './life.ts'
+import { checkMilliseconds, epoch } from './misuse.ts'
 
 /**
  * A context that ends when `cancel` is called, when `parent` ends, when the page is left, or when the component goes:
  * with `Unmounted` as its cause, or `Hidden` in an Activity that is hidden. It is made by the first effect: until
  * then it has the parent's values, but neither its end nor its deadline.
  *
- * @throws TypeError if `parent` is not a context
+ * Another `parent` is another context: one that is derived in render gives another one at each render, so keep it
+ * with `useMemo` or take it from a hook. `cancel` may be a handler as it is, `onClick={cancel}`: an event is no cause.
+ *
+ * @throws TypeError if `parent` is not a context, or `options` not an object
  * @see `withCancel`
  */
 export function useCancellable(parent: Context, options: DeriveOptions = {}): [ctx: Context, cancel: Cancel] {
-  const { ctx, cancel } = useLife(parent, options).life
-  return [ctx, cancel]
+  return useLife(parent, options).life.pair
 }
 
 /**
@@ -32,8 +35,9 @@ export function useTimeout(
   ms: number | null,
   options: DeriveOptions = {},
 ): [ctx: Context, cancel: Cancel] {
-  const { ctx, cancel } = useLife(parent, { ...options, timeout: ms ?? undefined }).life
-  return [ctx, cancel]
+  const timeout = ms === null ? Infinity : ms
+  checkMilliseconds('ms', timeout)
+  return useLife(parent, options, { timeout }).life.pair
 }
 
 /**
@@ -48,20 +52,18 @@ export function useDeadline(
   at: number | Date | null,
   options: DeriveOptions = {},
 ): [ctx: Context, cancel: Cancel] {
-  const deadline = at instanceof Date ? at.getTime() : (at ?? undefined)
-  const { ctx, cancel } = useLife(parent, { ...options, deadline }).life
-  return [ctx, cancel]
+  const deadline = epoch('at', at === null ? Infinity : at)
+  return useLife(parent, options, { deadline }).life.pair
 }
 
 /**
  * {@link useCancellable} that also ends when the route changes, with `Navigated` as its cause; the component then
- * gets a new context for the new route. `source` and `ignore` are as for `withRoute`: make them once, outside of the
- * component.
+ * gets a new context for the new route. Make the `source` once, outside of the component: another one is another
+ * context. Of `ignore` the latest counts, so it may be inline.
  *
  * @throws TypeError if `parent` is not a context, `source` not a source, or `ignore` not a function
  * @see `withRoute`
  */
 export function useRoute(parent: Context, options: RouteOptions = {}): [ctx: Context, cancel: Cancel] {
-  const { ctx, cancel } = useLife(parent, { label: options.label, route: options }).life
-  return [ctx, cancel]
+  return useLife(parent, options, { route: options }).life.pair
 }

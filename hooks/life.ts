@@ -8,18 +8,18 @@
  * Activity, which does not.
  */
 
-import { useCallback, useDeferredValue, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
+import { useDeferredValue, useEffect, useInsertionEffect, useMemo, useReducer, useRef } from 'react'
 import { afterFunc, cause, Navigated, PageHidden, rearm, withLink, withPage, withRoute } from '../src/index.ts'
-import type { Cancel, Context, RouteOptions } from '../src/index.ts'
-import { Hidden, Superseded, Unmounted } from './causes.ts'
+import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
+import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
+import { check } from './misuse.ts'
 
-/** What a life does besides ending with its component. */
-export interface LifeOptions {
-  readonly label?: string | undefined
+/** What ends a life besides its component and its parent. */
+export interface Limits {
   /** Milliseconds from the time it is armed. */
-  readonly timeout?: number | undefined
+  readonly timeout?: number
   /** Epoch milliseconds. */
-  readonly deadline?: number | undefined
+  readonly deadline?: number
   /** Ends with the route, too. */
   readonly route?: RouteOptions | undefined
 }
@@ -43,66 +43,73 @@ export function share(ctx: Context, from: Context): Context {
 /** Whether `ctx` has ended together with a life that another one follows. */
 export function returns(ctx: Context): boolean {
   const life = lives.get(ctx)
-  return life !== undefined && (life.isRenewable || returns(life.parent))
+  return life !== undefined && (life.isRenewable() || returns(life.parent))
 }
 
-export class Life {
+/** The context of a component, from before it is there until after it has gone. */
+export interface Life {
   readonly parent: Context
   readonly ctx: Context
   readonly cancel: Cancel
-  readonly #link: (target: Context) => void
-  readonly #route: RouteOptions | undefined
-  #timeout: number | undefined
-  #deadline: number | undefined
-  #isArmed = false
-  #release: Cancel | undefined
-
-  constructor(parent: Context, { label, timeout, deadline, route }: LifeOptions) {
-    ;[this.ctx, this.cancel, this.#link] = withLink(parent, { label })
-    this.parent = parent
-    this.#timeout = timeout
-    this.#deadline = deadline
-    this.#route = route
-    lives.set(this.ctx, this)
-  }
-
+  /** Both, always in the same array. */
+  readonly pair: [ctx: Context, cancel: Cancel]
   /** Ended by something that passes: there can be another life. What the parent ended, the parent has to replace. */
-  get isRenewable(): boolean {
-    const why = cause(this.ctx)
-    return (why === Hidden || why === PageHidden || why === Navigated) && this.parent.err === undefined
-  }
+  isRenewable(): boolean
+  arm(): void
+  /** Takes over other limits. Whether there is a route, and whose, is for ever. */
+  limit(limits: Limits): void
+}
 
-  arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    let target = armed(this.parent)
-    // Who has a life for a parent follows the page through that.
-    if (!lives.has(target)) [target, this.#release] = withPage(target)
-    if (this.#route) {
-      const [routed, cancel] = withRoute(target, this.#route)
-      target = routed
-      this.#release ??= cancel
-    }
-    this.#link(target)
-    afterFunc(this.ctx, () => this.#release?.())
-    this.#move()
-  }
+function createLife(parent: Context, label: string | undefined, limits: Limits): Life {
+  const [ctx, end, link] = withLink(parent, { label })
+  // Disposes as `end` does.
+  const cancel = Object.assign((cause?: unknown) => end(reasonOf(cause)), end)
+  let isArmed = false
+  let release: Cancel | undefined
 
-  limit(timeout: number | undefined, deadline: number | undefined): void {
-    if (timeout === this.#timeout && deadline === this.#deadline) return
-    this.#timeout = timeout
-    this.#deadline = deadline
-    if (this.#isArmed) this.#move()
-  }
-
-  #move(): void {
-    if (this.ctx.err !== undefined) return
-    const limits: (number | Date)[] = [this.#timeout ?? Infinity]
-    const at = new Date(Math.max(this.#deadline ?? Infinity, 0))
+  function move(): void {
+    if (ctx.err !== undefined) return
+    const { timeout = Infinity, deadline = Infinity } = limits
+    const soonest: (number | Date)[] = [timeout]
+    const at = new Date(Math.max(deadline, 0))
     // Later than any Date is never.
-    if (!Number.isNaN(at.getTime())) limits.push(at)
-    rearm(this.ctx, ...limits)
+    if (!Number.isNaN(at.getTime())) soonest.push(at)
+    rearm(ctx, ...soonest)
   }
+
+  const life: Life = {
+    parent,
+    ctx,
+    cancel,
+    pair: [ctx, cancel],
+    isRenewable() {
+      const why = cause(ctx)
+      return (why === Hidden || why === PageHidden || why === Navigated) && parent.err === undefined
+    },
+    arm() {
+      if (isArmed) return
+      isArmed = true
+      let target = armed(parent)
+      // Who has a life for a parent follows the page through that.
+      if (!lives.has(target)) [target, release] = withPage(target)
+      const { route } = limits
+      if (route) {
+        const ignore = (to: URL, from: URL) => limits.route?.ignore?.(to, from) ?? false
+        const [routed, cancel] = withRoute(target, { ...route, ignore })
+        target = routed
+        release ??= cancel
+      }
+      link(target)
+      afterFunc(ctx, () => release?.())
+      move()
+    },
+    limit(latest) {
+      limits = latest
+      if (isArmed) move()
+    },
+  }
+  lives.set(ctx, life)
+  return life
 }
 
 interface Mount {
@@ -121,19 +128,19 @@ export interface Lived {
 }
 
 /** Binds a life under `parent` to the component. Another parent, or another `key`, is another life. */
-export function useLife(parent: Context, options: LifeOptions, key?: unknown): Lived {
-  const { timeout, deadline, route } = options
-  checkMilliseconds('timeout', timeout)
-  checkMilliseconds('deadline', deadline)
-  const [count, setCount] = useState(0)
-  const [left, setLeft] = useState(0)
+export function useLife(parent: Context, options: DeriveOptions, limits: Limits = {}, key?: unknown): Lived {
+  check(Object(options) === options, 'options', 'an object', options)
+  const { route } = limits
+  const ignore = route?.ignore
+  check(ignore === undefined || typeof ignore === 'function', 'ignore', 'a function', ignore)
+  const [count, renew] = useReducer(increment, 0)
+  const [left, leave] = useReducer(increment, 0)
   // Inert: if React drops the memo, the effect below ends the old life and arms the new one. Limits move without it.
   const life = useMemo(
-    () => new Life(parent, options),
-    // oxlint-disable-next-line react/exhaustive-deps -- label and route hold for the life they came with
-    [parent, key, count, route?.source, route?.ignore, !route],
+    () => createLife(parent, options.label, limits),
+    // oxlint-disable-next-line react/exhaustive-deps -- what is not named holds for the life it came with, or moves
+    [parent, key, count, route?.source, !route],
   )
-  const renew = useCallback(() => setCount((count) => count + 1), [])
   const mount = useRef<Mount>({ isUnmounted: false, committed: undefined, attached: undefined })
 
   useInsertionEffect(() => {
@@ -156,14 +163,14 @@ export function useLife(parent: Context, options: LifeOptions, key?: unknown): L
     life.arm()
     let stop: (() => unknown) | undefined
     // Ended while it was not shown, and shown again: at once, so that nobody sees the end.
-    if (life.isRenewable) renew()
+    if (life.isRenewable()) renew()
     else {
       stop = afterFunc(life.ctx, () => {
-        if (now.attached !== life || !life.isRenewable) return
+        if (now.attached !== life || !life.isRenewable()) return
         const why = cause(life.ctx)
         // A page that is left must not begin anew; one that comes back does.
         if (why === PageHidden) globalThis.addEventListener('pageshow', renew, { once: true })
-        else if (why === Navigated) setLeft((left) => left + 1)
+        else if (why === Navigated) leave()
         else renew()
       })
     }
@@ -180,16 +187,14 @@ export function useLife(parent: Context, options: LifeOptions, key?: unknown): L
   // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it.
   const arrived = useDeferredValue(left)
   useEffect(() => {
-    if (arrived > 0 && life.isRenewable) renew()
+    if (arrived > 0 && life.isRenewable()) renew()
   }, [arrived, life, renew])
 
-  useEffect(() => life.limit(timeout, deadline), [life, timeout, deadline])
+  useEffect(() => life.limit(limits))
 
   return { life, renew }
 }
 
-export function checkMilliseconds(name: string, value: unknown): void {
-  if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) return
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  throw new TypeError(`rescind: ${name} must be a number of milliseconds, got ${shown}`)
+function increment(count: number): number {
+  return count + 1
 }

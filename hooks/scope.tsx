@@ -5,15 +5,16 @@
 
 import { createContext, forwardRef, useContext, useImperativeHandle, useMemo, useState } from 'react'
 import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
-import { background, withValue } from '../src/index.ts'
+import { background, remaining, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
 import { share, useLife } from './life.ts'
+import { checkMilliseconds, epoch } from './misuse.ts'
 
 /** What a ref to a {@link Scope} gives. */
 export interface ScopeHandle {
   /** What everything below works under. */
   readonly context: Context
-  /** Ends it. It stays ended until `reset`. */
+  /** Ends it. It stays ended until `reset`. An event is no cause. */
   cancel(cause?: unknown): void
   /** Ends it, if it has not, and begins anew: what is below and runs by itself runs again. */
   reset(): void
@@ -25,7 +26,7 @@ export type ScopeValue = readonly [key: Key<unknown>, value: unknown]
 /** Properties of {@link Scope}. */
 export interface ScopeProps {
   readonly children?: ReactNode
-  /** What it is derived from; the nearest scope above if left out. */
+  /** What it is derived from; the nearest scope above if left out. Another one begins the scope anew. */
   readonly parent?: Context | undefined
   /** Milliseconds from the time it appears until it ends by itself. Another one counts from the same start. */
   readonly timeout?: number | undefined
@@ -35,7 +36,7 @@ export interface ScopeProps {
   readonly values?: readonly ScopeValue[] | undefined
   /** A name for people. */
   readonly label?: string | undefined
-  /** Ends it when the route changes, and begins anew. Options are as for `withRoute`. */
+  /** Ends it when the route changes, and begins anew. Another `source` does so, too; of `ignore` the latest counts. */
   readonly route?: boolean | RouteOptions | undefined
   /** Others (by `Object.is`) begin the scope anew. */
   readonly resetKeys?: readonly unknown[] | undefined
@@ -54,12 +55,15 @@ export function useScope(): Context {
 /**
  * The value of `key` in `ctx`, by default in the nearest scope; the key's fallback if it was never set.
  *
- * @throws TypeError if `key` is not from `createKey`
+ * @throws TypeError if `key` is not from `createKey`, or `ctx` not a context
  * @see `Context.value`
  */
 export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
   const scope = useScope()
-  return (ctx ?? scope).value(key)
+  const from = ctx ?? scope
+  // Asks nothing but whether it is a context.
+  remaining(from)
+  return from.value(key)
 }
 
 /**
@@ -71,18 +75,15 @@ export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
 export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHandle>> = /* @__PURE__ */ forwardRef<
   ScopeHandle,
   ScopeProps
->(function Scope({ children, parent, timeout, deadline, values, label, route, resetKeys }, ref) {
+>(function Scope({ children, parent, timeout = Infinity, deadline = Infinity, values, label, route, resetKeys }, ref) {
+  checkMilliseconds('timeout', timeout)
   const scope = useScope()
   const base = useValues(parent ?? scope, values)
   const key = useKept(resetKeys ?? [], sameItems)
   const { life, renew } = useLife(
     base,
-    {
-      label,
-      timeout,
-      deadline: deadline instanceof Date ? deadline.getTime() : deadline,
-      route: route === true ? {} : route || undefined,
-    },
+    { label },
+    { timeout, deadline: epoch('deadline', deadline), route: route === true ? {} : route || undefined },
     key,
   )
   useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: renew }), [life, renew])

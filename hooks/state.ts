@@ -5,7 +5,8 @@
 
 import { useMemo, useSyncExternalStore } from 'react'
 import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
-import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
+import type { Cancel, CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
+import { check } from './misuse.ts'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
@@ -27,7 +28,7 @@ const LIVE: ContextState = { done: false, err: undefined, cause: undefined, dead
  * @throws TypeError if `ctx` is not a context
  */
 export function useContextState(ctx: Context): ContextState {
-  const store = useMemo(() => new StateStore(ctx), [ctx])
+  const store = useMemo(() => stateStore(ctx), [ctx])
   return useSyncExternalStore(store.subscribe, store.read, readLive)
 }
 
@@ -42,13 +43,11 @@ export interface RemainingOptions {
  * whenever another one is over; 0 once `ctx` has ended. Undefined without a deadline, on a server, and while a page is
  * hydrated.
  *
- * @throws TypeError if `ctx` is not a context; RangeError if `interval` is not a positive, finite number
+ * @throws TypeError if `ctx` is not a context, or `interval` not a positive, finite number
  */
 export function useRemaining(ctx: Context, { interval = 1_000 }: RemainingOptions = {}): number | undefined {
-  if (!(interval > 0 && interval < Infinity)) {
-    throw new RangeError(`rescind: interval must be a positive, finite number, got ${String(interval)}`)
-  }
-  const store = useMemo(() => new RemainingStore(ctx, interval), [ctx, interval])
+  check(Number.isFinite(interval) && interval > 0, 'interval', 'a positive, finite number', interval)
+  const store = useMemo(() => remainingStore(ctx, interval), [ctx, interval])
   return useSyncExternalStore(store.subscribe, store.read, readNothing)
 }
 
@@ -60,29 +59,28 @@ function readNothing(): undefined {
   return undefined
 }
 
-class StateStore {
-  readonly #ctx: Context
-  #state: ContextState
+interface Store<T> {
+  read(): T
+  subscribe(listener: () => void): () => void
+}
 
-  constructor(ctx: Context) {
-    this.#ctx = ctx
-    const { deadline } = ctx
-    // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
-    const isDone = deadline === undefined && remaining(ctx) === 0
-    this.#state = isDone ? snapshot(ctx) : { ...LIVE, deadline }
-  }
-
-  readonly read = (): ContextState => this.#state
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    const update = () => {
-      const state = snapshot(this.#ctx)
-      if (state.err === this.#state.err && state.deadline === this.#state.deadline) return
-      this.#state = state
-      listener()
-    }
-    const stops = [follow(this.#ctx, update), afterFunc(this.#ctx, update)]
-    return () => stops.forEach((stop) => stop())
+function stateStore(ctx: Context): Store<ContextState> {
+  const left = remaining(ctx)
+  const { deadline } = ctx
+  // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
+  let state = deadline === undefined && left === 0 ? snapshot(ctx) : { ...LIVE, deadline }
+  return {
+    read: () => state,
+    subscribe(listener) {
+      const update = () => {
+        const next = snapshot(ctx)
+        if (next.err === state.err && next.deadline === state.deadline) return
+        state = next
+        listener()
+      }
+      const stops = [follow(ctx, update), afterFunc(ctx, update)]
+      return () => stops.forEach((stop) => stop())
+    },
   }
 }
 
@@ -104,54 +102,45 @@ function snapshot(ctx: Context): ContextState {
   return { done: err !== undefined, err, cause: cause(ctx), deadline }
 }
 
-class RemainingStore {
-  readonly #ctx: Context
-  readonly #interval: number
-  #left: number | undefined
-
-  constructor(ctx: Context, interval: number) {
-    this.#ctx = ctx
-    this.#interval = interval
-    this.#left = this.#measure()
+function remainingStore(ctx: Context, interval: number): Store<number | undefined> {
+  const measure = () => {
+    const ms = remaining(ctx)
+    return ms === undefined ? undefined : Math.ceil(ms / interval) * interval
   }
-
-  readonly read = (): number | undefined => this.#left
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    let stop: (() => void) | undefined
-    const stopFollowing = follow(this.#ctx, () => {
-      stop?.()
-      const [watch, cancel] = withCancel(this.#ctx)
-      stop = cancel
-      void this.#tick(watch, listener)
-    })
-    return () => {
-      stopFollowing()
-      stop?.()
-    }
-  }
-
-  /** Tells `listener` at every multiple of the interval, and at the end, until `watch` ends. */
-  async #tick(watch: Context, listener: () => void): Promise<void> {
-    const update = () => {
-      const left = this.#measure()
-      if (left === this.#left) return
-      this.#left = left
-      listener()
-    }
-    try {
-      for (;;) {
-        update()
-        const left = remaining(watch) ?? Infinity
-        await sleep(watch, left < Infinity ? left % this.#interval || this.#interval : Infinity)
+  let left = measure()
+  return {
+    read: () => left,
+    subscribe(listener) {
+      const update = () => {
+        const next = measure()
+        if (next === left) return
+        left = next
+        listener()
       }
-    } catch {
-      update()
-    }
+      let stop: Cancel | undefined
+      const stopFollowing = follow(ctx, () => {
+        stop?.()
+        const [watch, cancel] = withCancel(ctx)
+        stop = cancel
+        void tick(watch, interval, update)
+      })
+      return () => {
+        stopFollowing()
+        stop?.()
+      }
+    },
   }
+}
 
-  #measure(): number | undefined {
-    const left = remaining(this.#ctx)
-    return left === undefined ? undefined : Math.ceil(left / this.#interval) * this.#interval
+/** Calls `update` at every multiple of the interval, and at the end, until `watch` ends. */
+async function tick(watch: Context, interval: number, update: () => void): Promise<void> {
+  try {
+    for (;;) {
+      update()
+      const left = remaining(watch) ?? Infinity
+      await sleep(watch, left < Infinity ? left % interval || interval : Infinity)
+    }
+  } catch {
+    update()
   }
 }

@@ -6,25 +6,29 @@
 import { startTransition, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
 import type { DependencyList } from 'react'
 import type { Context } from '../src/index.ts'
-import { checkMilliseconds, returns, useLife } from './life.ts'
+import { returns, useLife } from './life.ts'
 import type { Life } from './life.ts'
-import { Runner } from './runner.ts'
-import type { TaskMode, TaskState, TaskWork } from './runner.ts'
+import { check, checkMilliseconds } from './misuse.ts'
+import { createRunner } from './runner.ts'
+import type { Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
 import { sameItems, useScope } from './scope.tsx'
 
 /** Options of {@link useTask}. */
 export interface TaskOptions {
-  /** What its runs are derived from; the nearest scope if left out. */
+  /** What its runs are derived from; the nearest scope if left out. Another one starts an automatic task again. */
   readonly parent?: Context | undefined
   /** Milliseconds for each run, from the start of its work. Another one holds for what is running, too. */
   readonly timeout?: number | undefined
-  /** Milliseconds to wait before the work of a run starts. */
+  /** Milliseconds to wait before the work of a run starts; not less than 0. */
   readonly debounce?: number | undefined
-  /** What a new run does to the others: ends them (`latest`), joins them, waits for its turn, or runs beside them. */
+  /**
+   * What a new run does to the others: ends them (`latest`), joins them (`first`), waits for its turn (`queue`), or
+   * runs beside them (`all`). A run for other deps joins nothing: in mode `first` it ends the others.
+   */
   readonly mode?: TaskMode | undefined
   /** Keeps `data` while newer work is under way. */
   readonly keepPrevious?: boolean | undefined
-  /** False keeps an automatic task from running, and stops it. */
+  /** False keeps an automatic task from running, and stops it. What is run by hand after that does run. */
   readonly enabled?: boolean | undefined
   /** Shows outcomes in a transition. */
   readonly transition?: boolean | undefined
@@ -33,20 +37,13 @@ export interface TaskOptions {
 }
 
 /** Where a component's work is, and how to steer it. The functions keep their identity. */
-export interface Task<T, A extends readonly unknown[] = []> extends TaskState<T> {
-  /** What the work that was started last works under; before the first one, what it will be derived from. */
-  readonly context: Context
-  /** Starts a run. Settles as the run does: rejects with the context's error if it is canceled. Needs no `catch`. */
-  readonly run: (...args: A) => Promise<T>
-  /** Like `run`, for actions and transitions: a cancel resolves to undefined. */
-  readonly runAction: (...args: A) => Promise<T | undefined>
-  /** Cancels what is in flight, and what the last result has handed out. */
-  readonly cancel: (cause?: unknown) => void
-  /** Cancels what is in flight, and forgets what came out. */
-  readonly reset: () => void
-}
+export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
+  Steering<T, A> & {
+    /** What the work that was started last works under; before the first one, what it will be derived from. */
+    readonly context: Context
+  }
 
-/** What an automatic task has run for. */
+/** What an automatic task runs for. */
 interface Start {
   readonly deps: DependencyList
   readonly life: Life
@@ -65,7 +62,11 @@ const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
  * without, it waits for `run`. A cancel is no error: nothing is thrown, nothing is printed. After success the context
  * lives on, without its timeout, so that what `fn` has returned can still be read.
  *
- * @throws TypeError if `fn` is not a function, or an option is none
+ * What runs by itself runs again when a hidden `Activity` is shown, whether it had finished or not, and under another
+ * `parent`: one that is derived in render is another one each time, and starts it at each render. Deps that are
+ * undefined for a while are as `enabled: false`.
+ *
+ * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong
  * @example
  * function useReport(id: string): string {
  *   const { status, data } = useTask(
@@ -76,39 +77,46 @@ const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
  *   return data ?? status
  * }
  */
-export function useTask<T>(
-  fn: (ctx: Context) => T | PromiseLike<T>,
-  deps: DependencyList,
-  options?: TaskOptions,
-): Task<T>
 export function useTask<T, A extends readonly unknown[]>(
   fn: TaskWork<T, A>,
   deps?: undefined,
   options?: TaskOptions,
 ): Task<T, A>
+export function useTask<T>(
+  fn: (ctx: Context) => T | PromiseLike<T>,
+  deps: DependencyList | undefined,
+  options?: TaskOptions,
+): Task<T>
 export function useTask<T, A extends readonly unknown[]>(
   fn: TaskWork<T, A>,
   deps?: DependencyList,
   options: TaskOptions = {},
 ): Task<T, A> {
-  const { enabled = true, keepPrevious = false, label, parent, timeout, transition = false } = options
-  check(fn, options)
   const scope = useScope()
-  const { life } = useLife(parent ?? scope, { label })
-  const [runner] = useState(() => new Runner(life.ctx, fn, options))
+  const { life } = useLife(options?.parent ?? scope, options)
+  const { debounce = 0, enabled = true, keepPrevious = false, label, mode = 'latest' } = options
+  const { timeout = Infinity, transition = false } = options
+  check(typeof fn === 'function', 'fn', 'a function', fn)
+  check(deps === undefined || Array.isArray(deps), 'deps', 'an array', deps)
+  check(MODES.includes(mode), 'mode', `one of ${MODES.join(', ')}`, mode)
+  checkMilliseconds('timeout', timeout)
+  checkMilliseconds('debounce', debounce, debounce >= 0 && debounce)
+  const job = { parent: life.ctx, fn, timeout, debounce, mode, keepPrevious, label }
+  const [runner] = useState(() => createRunner(job))
   const latest = useRef<Start>(undefined)
-  const [shown, show] = useState<Shown<T>>({ state: runner.state, start: undefined })
+  const [shown, show] = useState<Shown<T>>({ state: runner.read(), start: undefined })
+  const isAutomatic = enabled && deps !== undefined
 
   // Before anybody can call `run`, layout effects included.
-  useInsertionEffect(() => runner.configure(life.ctx, fn, options))
+  useInsertionEffect(() => runner.configure(job))
 
   useEffect(
     () =>
       runner.subscribe(() => {
-        const { state } = runner
         const start = latest.current
         // What runs by itself will run again soon: to show the cancel would be to flicker.
-        if (state.status === 'canceled' && start && returns(start.life.ctx)) return
+        if (runner.read().status === 'canceled' && start && returns(start.life.ctx)) return
+        const state = runner.read()
         const update = () => show((shown) => (shown.state === state ? shown : { state, start }))
         if (transition && state.status !== 'pending') startTransition(update)
         else update()
@@ -118,36 +126,30 @@ export function useTask<T, A extends readonly unknown[]>(
 
   useEffect(() => runner.limit(timeout), [runner, timeout])
 
+  // At the change only: what is run by hand afterwards is nobody else's business.
+  useEffect(() => {
+    if (isAutomatic || !latest.current || runner.read().status !== 'pending') return
+    latest.current = undefined
+    runner.stop()
+  }, [isAutomatic, runner])
+
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
-    if (!deps) return
-    const start = latest.current
-    if (!enabled) {
-      if (!runner.isBusy) return
-      latest.current = undefined
-      runner.stop()
-    } else if (start?.life !== life || !sameItems(start.deps, deps)) {
-      latest.current = { deps, life }
-      void runner.run(...([] as unknown as A))
-    }
+    if (!isAutomatic || isSame(latest.current, life, deps)) return
+    latest.current = { deps, life }
+    runner.ask(...([] as unknown as A))
   })
 
   const { state, start } = shown
-  const willRun = deps !== undefined && enabled && !(start?.life === life && sameItems(start.deps, deps))
-  return useMemo(() => {
-    const { run, runAction, cancel, reset } = runner
-    const task = { ...state, context: state.context ?? life.ctx, run, runAction, cancel, reset }
+  const willRun = isAutomatic && !isSame(start, life, deps)
+  return useMemo((): Task<T, A> => {
+    const task = { ...state, ...runner.steering, context: state.context ?? life.ctx }
     if (!willRun) return task
     const data = keepPrevious ? state.data : undefined
     return { ...task, status: 'pending', data, error: undefined, cause: undefined, stale: data !== undefined }
   }, [state, life, runner, willRun, keepPrevious])
 }
 
-function check(fn: unknown, { debounce = 0, mode = 'latest', timeout = 0 }: TaskOptions): void {
-  if (typeof fn !== 'function') throw new TypeError(`rescind: fn must be a function, got ${String(fn)}`)
-  if (!MODES.includes(mode)) {
-    throw new TypeError(`rescind: mode must be one of ${MODES.join(', ')}, got ${String(mode)}`)
-  }
-  checkMilliseconds('debounce', debounce)
-  checkMilliseconds('timeout', timeout)
+function isSame(start: Start | undefined, life: Life, deps: DependencyList): boolean {
+  return start?.life === life && sameItems(start.deps, deps)
 }

@@ -3,7 +3,7 @@
  * name the header of a key, from one shared list or each for itself.
  */
 
-import { background } from './context.ts'
+import { assertKey } from './context.ts'
 import type { Key } from './context.ts'
 import { invalid } from './errors.ts'
 
@@ -32,7 +32,7 @@ export interface Carried<T> extends Codec<T> {
 export function carry(key: Key<string>, header: string): Carried<string>
 export function carry<T>(key: Key<T>, header: string, codec: Codec<T>): Carried<T>
 export function carry<T>(key: Key<T>, header: string, codec?: Codec<T>): Carried<T> {
-  background().value(key)
+  assertKey(key)
   if (typeof header !== 'string' || !TOKEN.test(header)) throw invalid('header', 'the name of a header', header)
   const used = codec ?? (text as Codec<unknown> as Codec<T>)
   return {

@@ -215,11 +215,10 @@ export class ContextNode implements Context, Child {
     let path = ''
     for (let context: ContextNode | undefined = this; context; context = context.parent) {
       const { clock, ended, kind, label, own } = context
-      const details = [label]
+      let shown = label ?? ''
       if (own instanceof Deadline && own.ms < Infinity) {
-        details.push(duration(own.ms), ended ? '' : `${duration(Math.max(own.due - clock.now(), 0))} left`)
+        shown += (shown && ', ') + duration(own.ms) + (ended ? '' : `, ${duration(own.due - clock.now())} left`)
       }
-      const shown = details.filter(Boolean).join(', ')
       path = kind + (shown && `(${shown})`) + (path && `.${path}`)
     }
     return path
@@ -255,7 +254,7 @@ export class Deadline extends Timer implements Resource {
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
-  /** Whom it ended and has yet to tell. */
+  /** Whom it has ended and is yet to tell. */
   declare audience?: Child[] | undefined
 
   constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
@@ -285,12 +284,6 @@ export class Deadline extends Timer implements Resource {
     const { clock, ended } = this.node
     if (this.ms <= 0) end(this.node, new Ending(this.cause, this))
     else if (this.ms < Infinity && !ended) clock.start(this)
-  }
-
-  move(ms: number): void {
-    this.release()
-    this.ms = ms
-    this.due = this.born + ms
   }
 
   expire(): void {
@@ -330,10 +323,25 @@ let todoContext: Context | undefined
 
 /** A root with a clock of its own. Everything derived from it takes its time from that clock. */
 export function createRoot(kind: 'background' | 'todo', clock: Clock): Context {
-  const root = new ContextNode(undefined, kind)
+  const root = plant(kind)
   root.clock = clock
   root.first = null
   return root
+}
+
+/** The methods by which loggers ask for JSON and the console of Node for text. */
+interface Loggable {
+  toJSON?: () => string
+  [inspect]?: () => string
+}
+
+const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
+
+/** The first node of a tree. What is logged is its path, since in its fields it has the whole tree, values included. */
+function plant(kind: string): ContextNode {
+  const { prototype }: { prototype: Context & Loggable } = ContextNode
+  prototype.toJSON ??= prototype[inspect] = prototype.toString
+  return new ContextNode(undefined, kind)
 }
 
 /**
@@ -449,7 +457,7 @@ export function withoutCancel(parent: ContextLike): Context {
  */
 export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
   const parent = resolve(ctx)
-  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  assertFunction('fn', fn)
   settled(parent)
   const callback = new Callback(parent, fn)
   if (callback.ended) callback.tell()
@@ -566,7 +574,7 @@ export function prepare(parent: ContextLike, kind: string, options?: DeriveOptio
 }
 
 /** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
-function limited(
+export function limited(
   node: ContextNode,
   ms: number,
   options?: DeadlineOptions,
@@ -611,7 +619,7 @@ export function settled({ node }: ContextNode): ContextNode {
 export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
   if (value instanceof ContextNode) return value
   if (isSignal(value?.signal)) return adopt(value)
-  throw invalid(parameter, 'a context', value)
+  throw invalid(parameter, `a context${isSignal(value as object) ? ' from withSignal(parent, signal)' : ''}`, value)
 }
 
 /** By its shape: every realm has an `AbortSignal` of its own. */
@@ -623,11 +631,11 @@ type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly valu
 
 /** A context that stands for a foreign one. */
 function adopt(foreign: ForeignContext): ContextNode {
-  const isContext = 'deadline' in foreign || 'value' in foreign
-  const hub = hubOf(foreign.signal, isContext ? foreign : undefined)
+  // Without either of these it is no more than its signal, and shares the hub of that.
+  const hub = hubOf(foreign.signal, 'deadline' in foreign || 'value' in foreign ? foreign : undefined)
   const at = foreign.deadline
   const now = hub.clock.wall()
-  if (isContext) hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
+  hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
   return view(hub, 'foreign', FOREIGN, foreign)
 }
 
@@ -641,10 +649,9 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): ContextNod
   const key = foreign ?? signal
   let hub = hubs.get(key)
   if (!hub) {
-    hub = new ContextNode(undefined, 'foreign')
+    hubs.set(key, (hub = plant('foreign')))
     hub.source = signal
     hub.sources = { hub, from: foreign ?? { signal }, outer: undefined }
-    hubs.set(key, hub)
   }
   return hub
 }
@@ -700,7 +707,7 @@ export function end(node: ContextNode, ending: Ending): void {
  *
  * @returns those who have somebody to tell, in that order
  */
-function mark(head: ContextNode, ending: Ending): Child[] | undefined {
+export function mark(head: ContextNode, ending: Ending): Child[] | undefined {
   let audience: Child[] | undefined
   let tail: Child = head
   detach(head)
@@ -732,7 +739,7 @@ function endingOf(reason: unknown): Ending {
   return new Ending(reason, isTimeout ? { cause: reason } : undefined)
 }
 
-function assertKey(key: unknown): asserts key is Key<unknown> {
+export function assertKey(key: unknown): asserts key is Key<unknown> {
   if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
 }
 
@@ -740,7 +747,11 @@ export function assertNumber(parameter: string, value: number, given: unknown = 
   if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(parameter, 'a number of milliseconds', given)
 }
 
+export function assertFunction(parameter: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalid(parameter, 'a function', value)
+}
+
 /** `5s`, `3.2s`, `250ms`. */
 function duration(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)}ms` : `${Math.round(ms / 100) / 10}s`
+  return ms < 1000 ? `${Math.round(Math.max(ms, 0))}ms` : `${Math.round(ms / 100) / 10}s`
 }

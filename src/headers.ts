@@ -5,7 +5,7 @@
  */
 
 import type { Carried, Codec } from './carry.ts'
-import { assertNumber, createCancel, Deadline, derive, resolve, withValue } from './context.ts'
+import { assertNumber, derive, limited, resolve, withValue } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject } from './errors.ts'
 import { remaining } from './lifetime.ts'
@@ -168,11 +168,7 @@ export function receive(
   for (const [{ key, needs }, value] of accepted) {
     if (!needs || accepted.has(needs)) context = withValue(context, key, value)
   }
-  const node = derive(context, kind, options)
-  const deadline = new Deadline(node, Math.min(ms ?? Infinity, limit))
-  node.deadlines = node.own = deadline
-  deadline.start()
-  return [node, createCancel(node)]
+  return limited(derive(context, kind, options), Math.min(ms ?? Infinity, limit))
 }
 
 /** Whether the headers of a context may be sent to `to`. */

@@ -4,6 +4,7 @@
  */
 
 import {
+  assertFunction,
   assertNumber,
   attach,
   createCancel,
@@ -83,7 +84,7 @@ export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void
   }
   if (own instanceof Deadline) {
     if (settled(node).ended || own.ms === soonest) return
-    own.move(soonest)
+    move(own, soonest)
     own.start()
     settled(node)
     moved(own)
@@ -95,17 +96,24 @@ export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void
  * For work that succeeded while its result, such as a streaming body, is still being read. Does nothing once `ctx`
  * has ended.
  *
- * @throws TypeError if `ctx` is not a context
+ * @throws TypeError if `ctx` is not a context, or not one of this copy of the package: it could not be disarmed
  */
 export function disarm(ctx: Context): void {
   const node = resolve(ctx)
+  if (node !== ctx) throw invalid('ctx', 'a context of this copy of rescind', ctx)
   if (settled(node) !== node || node.ended || node.first === null) return
   const { own } = node
   own?.release()
   node.own = DISARMED
   if (!(own instanceof Deadline)) return
-  own.move(Infinity)
+  move(own, Infinity)
   moved(own)
+}
+
+function move(deadline: Deadline, ms: number): void {
+  deadline.release()
+  deadline.ms = ms
+  deadline.due = deadline.born + ms
 }
 
 /** Who wants to know when a deadline moves. */
@@ -119,7 +127,7 @@ const watchers = /* @__PURE__ */ new WeakMap<Deadline, Set<() => void>>()
  * @throws TypeError if `ctx` is not a context, or `fn` not a function
  */
 export function onMove(ctx: ContextLike, fn: () => void): () => void {
-  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  assertFunction('fn', fn)
   const sets: Set<() => void>[] = []
   // A function of its own, so that two watches with one `fn` are two.
   const watcher = () => fn()

@@ -6,12 +6,13 @@
 
 import {
   afterFunc,
-  background,
+  assertKey,
   createCancel,
   Deadline,
   derive,
   end,
   Ending,
+  mark,
   resolve,
   withCancel,
   withValue,
@@ -201,7 +202,7 @@ class PassedDeadline extends Deadline {
   override expire(): void {
     const { label, ms, cause } = this.time ?? this
     const why = this.time ? unpack(cause as Parcel) : cause
-    end(this.node, new Ending(why, { label, ms, cause: why }))
+    this.audience = mark(this.node, new Ending(why, { label, ms, cause: why }))
   }
 }
 
@@ -229,8 +230,8 @@ function timeOf(ctx: Context): Time | undefined {
 }
 
 function byName({ keys = [] }: PortOptions): Map<string, Key<unknown>> {
+  keys.forEach(assertKey)
   const named = new Map(keys.map((key) => [key.name, key]))
-  for (const key of keys) background().value(key)
   if (named.size < keys.length) throw invalid('keys', 'a list of different names', keys)
   return named
 }

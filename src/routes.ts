@@ -4,7 +4,7 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc, report } from './context.ts'
+import { afterFunc, assertFunction, report } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { following } from './signals.ts'
@@ -40,13 +40,13 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
   if (!isObject(options)) throw invalid('options', 'an object', options)
   const { ignore, source = addressBar } = options
   if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
-  if (ignore !== undefined && typeof ignore !== 'function') throw invalid('ignore', 'a function', ignore)
+  if (ignore !== undefined) assertFunction('ignore', ignore)
   const watch = watches.get(source) ?? new Watch(source)
   // Who comes late belongs to the new route, whether its source has told already or not.
   watch.check()
   const controller = ignore ? new AbortController() : watch.controller
   const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
-  if (ctx.err === undefined) afterFunc(ctx, watch.join(ignore && { controller, ignore }))
+  if (!ctx.err) afterFunc(ctx, watch.join(ignore && { controller, ignore }))
   return [ctx, cancel]
 }
 

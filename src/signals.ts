@@ -46,6 +46,7 @@ export function following(
 class Link implements Child {
   readonly parent: ContextNode
   readonly target: ContextNode
+  declare readonly controller: undefined
   ended: Ending | undefined
   first: Child | undefined
   previous: Child | undefined
@@ -54,10 +55,6 @@ class Link implements Child {
   constructor(hub: ContextNode, target: ContextNode) {
     this.parent = hub
     this.target = target
-  }
-
-  get controller(): undefined {
-    return undefined
   }
 
   get own(): Resource {

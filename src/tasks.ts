@@ -6,10 +6,20 @@
  * timer, no listener, no unhandled rejection. `group` follows golang.org/x/sync/errgroup.
  */
 
-import { afterFunc, clockOf, contextOf, withCancel, withoutCancel, withTimeout } from './context.ts'
+import {
+  afterFunc,
+  assertFunction,
+  assertNumber,
+  clockOf,
+  contextOf,
+  withCancel,
+  withoutCancel,
+  withTimeout,
+} from './context.ts'
 import type { Cancel, Context, ContextLike } from './context.ts'
 import { invalid, isObject } from './errors.ts'
 import { Timer } from './timers.ts'
+import { turn } from './turn.ts'
 
 /** A function that works under a context. */
 export type Work<T> = (ctx: Context) => T | PromiseLike<T>
@@ -38,7 +48,7 @@ class Alarm extends Timer {
 export function sleep(ctx: ContextLike, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const context = contextOf(ctx)
-    if (typeof ms !== 'number' || Number.isNaN(ms)) throw invalid('ms', 'a number of milliseconds', ms)
+    assertNumber('ms', ms)
     context.throwIfDone()
     const clock = clockOf(context)
     const wake = () => {
@@ -68,17 +78,34 @@ export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Prom
     if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
     // A promise gets its handlers even if nobody will look at it: its late rejection must not count as unhandled.
     if (!isPromise) context.throwIfDone()
-    const running = isPromise ? Promise.resolve(work) : new Promise<T>((settle) => settle(work(context)))
-    const stop = afterFunc(context, () => reject(context.err))
-    running.then(
-      (value) => {
-        if (stop()) resolve(value)
+    let running: Promise<T>
+    try {
+      // What is a promise is taken itself: one around it would stay with it for as long as it is pending.
+      running = Promise.resolve(isPromise ? work : work(context))
+    } catch (error) {
+      running = Promise.reject(error)
+    }
+    const waiter: Waiter = {
+      settle() {
+        if (stop()) running.then(resolve, reject)
       },
-      (error: unknown) => {
-        if (stop()) reject(error)
-      },
-    )
+    }
+    const stop = afterFunc(context, () => {
+      waiter.settle = undefined
+      reject(context.err)
+    })
+    const settled = settle.bind(waiter)
+    running.then(settled, settled)
   })
+}
+
+/** All that a promise is given. It never lets go of that while it is pending, so an ended context empties it. */
+interface Waiter {
+  settle: (() => void) | undefined
+}
+
+function settle(this: Waiter): void {
+  this.settle?.()
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -137,7 +164,7 @@ export interface Group extends AsyncDisposable {
 export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   if (!isObject(options)) throw invalid('options', 'an object', options)
   const { limit = Infinity } = options
-  if (!(limit > 0) || (limit !== Infinity && !Number.isInteger(limit))) {
+  if (limit !== Infinity && !(Number.isInteger(limit) && limit > 0)) {
     throw invalid('limit', 'a positive whole number or Infinity', limit)
   }
   return new TaskGroup(parent, limit, options)
@@ -156,7 +183,7 @@ class TaskGroup implements Group {
   readonly ctx: Context
   readonly #cancel: Cancel
   readonly #limit: number
-  readonly #supervise: boolean
+  readonly #supervise: boolean | undefined
   #running = 0
   /** Who waits for a slot, in the order of coming; nobody once the group has ended. */
   #first: Waiting | undefined
@@ -172,7 +199,7 @@ class TaskGroup implements Group {
     this.ctx = ctx
     this.#cancel = cancel
     this.#limit = limit
-    this.#supervise = supervise === true
+    this.#supervise = supervise
     afterFunc(ctx, () => this.#turnAway())
   }
 
@@ -180,16 +207,16 @@ class TaskGroup implements Group {
     if (this.tryGo(fn)) return Promise.resolve(true)
     return new Promise((admit) => {
       const waiting: Waiting = { fn, admit, next: undefined }
-      if (this.#first === undefined) this.#first = waiting
+      if (!this.#first) this.#first = waiting
       else (this.#last as Waiting).next = waiting
       this.#last = waiting
-      if (this.ctx.err !== undefined) this.#turnAway()
+      if (this.ctx.err) this.#turnAway()
     })
   }
 
   tryGo(fn: Work<unknown>): boolean {
-    if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
-    if (this.#running >= this.#limit || this.ctx.err !== undefined) return false
+    assertFunction('fn', fn)
+    if (this.#running >= this.#limit || this.ctx.err) return false
     this.#start(fn)
     return true
   }
@@ -198,7 +225,7 @@ class TaskGroup implements Group {
     await this.#settled()
     this.#cancel()
     this.#reported = true
-    if (this.#failure !== undefined) throw this.#failure.error
+    if (this.#failure) throw this.#failure.error
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
@@ -208,7 +235,7 @@ class TaskGroup implements Group {
     const failure = this.#failure
     // That what was still running rejects with the cancel is no failure; that its clean-up throws is one.
     const isOwn = failure !== before && failure?.error === this.ctx.err
-    if (failure !== undefined && !this.#reported && !isOwn) throw failure.error
+    if (failure && !this.#reported && !isOwn) throw failure.error
   }
 
   #start(fn: Work<unknown>): void {
@@ -224,41 +251,40 @@ class TaskGroup implements Group {
   }
 
   #fail(error: unknown): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure) return
     // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
     const { err } = this.ctx
     // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
     const { name } = Object(error) as { name?: unknown }
-    const isAbort = err !== undefined && (name === 'AbortError' || name === 'TimeoutError')
+    const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
     this.#failure = { error: isAbort ? err : error }
     if (!this.#supervise) this.#cancel(error)
   }
 
   /** Starts who waits, as far as there are slots, and says so when nothing is left. */
   #admit(): void {
-    if (this.ctx.err !== undefined) this.#turnAway()
-    while (this.#first !== undefined && this.#running < this.#limit) {
+    if (this.ctx.err) this.#turnAway()
+    while (this.#first && this.#running < this.#limit) {
       const { fn, admit, next } = this.#first
       this.#first = next
       this.#start(fn)
       admit(true)
     }
-    if (this.#running > 0) return
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (!this.#running) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
   #turnAway(): void {
     let left = this.#first
-    if (left === undefined) return
+    if (!left) return
     this.#first = undefined
     this.#failure ??= { error: this.ctx.err }
-    for (; left !== undefined; left = left.next) left.admit(false)
+    for (; left; left = left.next) left.admit(false)
   }
 
   async #settled(): Promise<void> {
     // Again and again: whoever was told first may have started something.
-    while (this.#running > 0 || this.#first !== undefined) {
+    while (this.#running || this.#first) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
@@ -273,7 +299,7 @@ class TaskGroup implements Group {
  */
 export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Promise<T> {
   if (!Number.isFinite(ms)) throw invalid('ms', 'a finite number of milliseconds', ms)
-  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
+  assertFunction('fn', fn)
   const [shielded, cancel] = withTimeout(withoutCancel(contextOf(ctx)), ms, { label: 'shield' })
   try {
     return await until(shielded, fn)
@@ -309,14 +335,5 @@ function nextTurn(): Promise<void> {
   // Chromium puts what has yielded before all messages, timers and responses, so only every other turn is one of those.
   yielded = scheduler?.yield !== undefined && !yielded
   if (yielded) return (scheduler as { yield: () => Promise<void> }).yield()
-  return new Promise((resolve) => {
-    if (setImmediate !== undefined) return setImmediate(resolve)
-    if (typeof MessageChannel === 'undefined') return setTimeout(resolve)
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => {
-      port1.close()
-      resolve()
-    }
-    port2.postMessage(undefined)
-  })
+  return setImmediate ? new Promise((resolve) => void setImmediate(resolve)) : turn()
 }

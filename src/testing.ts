@@ -7,6 +7,7 @@ import { createRoot } from './context.ts'
 import type { Context } from './context.ts'
 import { invalid } from './errors.ts'
 import { Clock } from './timers.ts'
+import { turn } from './turn.ts'
 
 /** Time under control of a test; see {@link fakeClock}. */
 export interface FakeClock {
@@ -16,16 +17,22 @@ export interface FakeClock {
   readonly at: number
   /**
    * Moves time on by `ms` milliseconds. What falls due on the way happens in order, each at its own time, and what
-   * waits for it gets its turn before time moves on.
+   * waits for it gets its turn before time moves on. A move that is asked for during another begins where that ends.
    *
-   * @returns rejects with a TypeError if `ms` is not a finite number of at least 0
+   * @returns resolves when time has moved; rejects with a TypeError if `ms` is not a finite number of at least 0, with
+   * an Error if time cannot move on, since a loop, such as one of `sleep(ctx, 0)`, always has something due at once
    */
   advance(ms: number): Promise<void>
 }
 
+/** How many turns are taken at one time. Far fewer than take the seconds after which test runners give a test up. */
+const MAX_TURNS = 10_000
+
 class ManualClock extends Clock {
   readonly #epoch: number
-  elapsed = 0
+  #elapsed = 0
+  /** Settles when the last move that was asked for is over. */
+  #moved: Promise<unknown> = Promise.resolve()
 
   constructor(epoch: number) {
     super()
@@ -33,15 +40,36 @@ class ManualClock extends Clock {
   }
 
   override now(): number {
-    return this.elapsed
+    return this.#elapsed
   }
 
   override wall(): number {
-    return this.#epoch + this.elapsed
+    return this.#epoch + this.#elapsed
   }
 
   protected override arm(): () => void {
     return () => {}
+  }
+
+  async advance(ms: number): Promise<void> {
+    if (!Number.isFinite(ms) || ms < 0) throw invalid('ms', 'a number of milliseconds, at least 0', ms)
+    const move = this.#moved.then(() => this.#move(ms))
+    this.#moved = move.catch(() => {})
+    return move
+  }
+
+  async #move(ms: number): Promise<void> {
+    const target = this.#elapsed + ms
+    let turns = 0
+    await turn()
+    for (let due; (due = this.next()) <= target; ) {
+      turns = due > this.#elapsed ? 0 : turns + 1
+      if (turns > MAX_TURNS) throw new Error(`rescind: time stands still: ${MAX_TURNS} turns on, more is due at once`)
+      this.#elapsed = due
+      this.check()
+      await turn()
+    }
+    this.#elapsed = target
   }
 }
 
@@ -67,28 +95,6 @@ export function fakeClock(at: number | Date = 0): FakeClock {
     get at() {
       return clock.wall()
     },
-    async advance(ms) {
-      if (!Number.isFinite(ms) || ms < 0) throw invalid('ms', 'a number of milliseconds, at least 0', ms)
-      const target = clock.elapsed + ms
-      await turn()
-      while (clock.next() <= target) {
-        clock.elapsed = clock.next()
-        clock.check()
-        await turn()
-      }
-      clock.elapsed = Math.max(target, clock.elapsed)
-    },
+    advance: (ms) => clock.advance(ms),
   }
-}
-
-/** One turn of the event loop, by a task that fake timers leave alone; all microtasks are through after it. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => {
-      port1.close()
-      resolve()
-    }
-    port2.postMessage(undefined)
-  })
 }

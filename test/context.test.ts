@@ -456,4 +456,27 @@ describe('toString', () => {
     )
     expect(String(withCancel({ signal })[0])).toMatch(/^foreign.*\.withCancel$/)
   })
+
+  it('shows a time that is over, or was none, as none', async () => {
+    const clock = fakeClock(1_000)
+    for (const ms of [0, -0, -5, -5_000, -Infinity]) {
+      expect(String(withTimeout(clock.root, ms)[0])).toBe('background.withTimeout(0ms)')
+    }
+    expect(String(withDeadline(clock.root, 0)[0])).toBe('background.withDeadline(0ms)')
+    const [ctx] = withTimeout(clock.root, 2)
+    await clock.advance(5)
+    expect(String(ctx)).toBe('background.withTimeout(2ms)')
+    expect(String(withTimeout(clock.root, Infinity, { label: 'long' })[0])).toBe('background.withTimeout(long)')
+  })
+
+  it('is what JSON has of a context, however large the tree is and whatever the values are', () => {
+    const [parent] = withCancel(background(), { label: 'search' })
+    const ctx = withValue(parent, createKey<unknown>('user'), { password: 'secret', big: 1n })
+    for (let count = 0; count < 10; count++) withCancel(ctx)
+    expect(JSON.stringify({ url: '/albums', ctx })).toBe(
+      '{"url":"/albums","ctx":"background.withCancel(search).withValue(user)"}',
+    )
+    const [foreign] = withCancel(new AbortController())
+    expect(JSON.stringify([todo(), foreign])).toBe(`["todo","${foreign}"]`)
+  })
 })

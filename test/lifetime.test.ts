@@ -19,6 +19,7 @@ import {
   withTimeout,
   withValue,
 } from 'rescind'
+import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { block, catchUncaught, countListeners, derivations, isCollected, logAbort, microtask, task } from './support.ts'
@@ -160,6 +161,15 @@ describe('disarm', () => {
     expect(ctx.err).toBeUndefined()
     cancel('parent')
     expect(cause(ctx)).toBe('parent')
+  })
+
+  it('refuses what it could not take anything from: another library’s context, or a signal’s', () => {
+    const { signal } = new AbortController()
+    for (const foreign of [{ signal }, { signal, deadline: Date.now() + 5_000 }, new AbortController()]) {
+      const disarmForeign = () => disarm(foreign as Context)
+      expect(disarmForeign).toThrow(TypeError)
+      expect(disarmForeign).toThrow('rescind: ctx must be a context of this copy of rescind, got [object ')
+    }
   })
 
   it('does nothing to a context that only adds a value, and to a root', async () => {

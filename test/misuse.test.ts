@@ -35,7 +35,6 @@ describe('a wrong argument', () => {
     ['[object Object]', { signal: undefined }],
     ['[object Object]', { signal: 'abort' }],
     ['[object Object]', { signal: { aborted: false } }],
-    ['[object AbortSignal]', signal],
     ['[object Function]', () => {}],
   ]
 
@@ -56,6 +55,14 @@ describe('a wrong argument', () => {
     expect(() => afterFunc(wrongCtx, () => {})).toThrow(new TypeError(message))
     expect(() => cause(wrongCtx)).toThrow(new TypeError(message))
     expect(() => disarm(wrongCtx)).toThrow(new TypeError(message))
+  })
+
+  it('for a context is a TypeError that says what makes one, if it is a signal', () => {
+    const wrongCtx = wrong<Context>(signal)
+    const message = 'must be a context from withSignal(parent, signal), got [object AbortSignal]'
+    expect(() => withCancel(wrongCtx)).toThrow(new TypeError(`rescind: parent ${message}`))
+    expect(() => withTimeout(wrongCtx, 5)).toThrow(new TypeError(`rescind: parent ${message}`))
+    expect(() => cause(wrongCtx)).toThrow(new TypeError(`rescind: ctx ${message}`))
   })
 
   it.each<[shown: string, value: unknown]>([

@@ -392,6 +392,9 @@ describe('toPort and fromPort', () => {
     const twins = { keys: [requestId, createKey('requestId')] }
     expect(() => toPort(background(), port, twins)).toThrow('keys must be a list of different names')
     await expect(fromPort(background(), port, twins)).rejects.toThrow('keys must be a list of different names')
-    expect(() => toPort(background(), port, { keys: [{ name: 'requestId' } as never] })).toThrow(TypeError)
+    for (const key of [undefined, 'requestId', { name: 'requestId' }]) {
+      const send = () => toPort(background(), port, { keys: [key as never] })
+      expect(send).toThrow('rescind: key must be made by createKey, got')
+    }
   })
 })

@@ -563,6 +563,7 @@ describe('pause', () => {
     ['setImmediate', { scheduler: undefined, setImmediate: (fn: () => void) => setTimeout(fn) }],
     ['nothing of the kind', { scheduler: undefined, setImmediate: undefined }],
     ['a scheduler that cannot yield', { scheduler: {}, setImmediate: undefined }],
+    ['nothing but timers', { scheduler: undefined, setImmediate: undefined, MessageChannel: undefined }],
   ])('does it with %s too', async (_, globals) => {
     for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
     const log: string[] = []

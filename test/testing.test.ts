@@ -1,12 +1,13 @@
 /** The clock for tests: time that moves when it is told to, and otherwise is like any other. */
 
-import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withDeadline, withTimeout } from 'rescind'
+import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, task } from './support.ts'
+import { block, outcome, task } from './support.ts'
 
 afterEach(() => {
   vi.useRealTimers()
+  vi.unstubAllGlobals()
 })
 
 describe('fakeClock', () => {
@@ -111,17 +112,59 @@ describe('fakeClock', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('never goes back, even if it is told to move twice at once', async () => {
+  it('moves by one move after the other, even if all are asked for at once', async () => {
     const clock = fakeClock()
-    const seen: number[] = []
-    const moves = [100, 10].map((ms) => clock.advance(ms).then(() => seen.push(clock.at)))
-    const [ctx] = withTimeout(clock.root, 50)
-    afterFunc(ctx, () => seen.push(clock.at))
+    const log: string[] = []
+    for (const ms of [50, 105]) afterFunc(withTimeout(clock.root, ms)[0], () => log.push(`due at ${clock.at}`))
+    const moves = [100, 10, 0].map((ms) => clock.advance(ms).then(() => log.push(`moved to ${clock.at}`)))
+    await expect(clock.advance(-1)).rejects.toThrow(TypeError)
+    expect(log).toEqual([])
     await Promise.all(moves)
-    expect(seen).toEqual([50, 50, 100])
-    expect(isDeadlineExceeded(ctx.err)).toBe(true)
-    const [next] = withDeadline(clock.root, clock.at)
-    expect(isDeadlineExceeded(next.err)).toBe(true)
+    expect(log).toEqual(['due at 50', 'moved to 100', 'due at 105', 'moved to 110', 'moved to 110'])
+  })
+
+  it('moves on for who asks for it on the way', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 5)
+    const seen: number[] = []
+    afterFunc(ctx, () => void clock.advance(100).then(() => seen.push(clock.at)))
+    await clock.advance(10).then(() => seen.push(clock.at))
+    await clock.advance(0)
+    expect(seen).toEqual([10, 110])
+  })
+
+  it('lets every sleep of no time through before it moves on', async () => {
+    const clock = fakeClock()
+    const work = async () => {
+      for (let step = 0; step < 1_000; step++) await sleep(clock.root, 0)
+      return clock.at
+    }
+    const working = work()
+    await clock.advance(10)
+    expect(await working).toBe(0)
+  })
+
+  it.each([0, 10])('rejects, rather than go on for ever, if a loop holds time up: %s ms', async (ms) => {
+    const clock = fakeClock()
+    const [ctx, cancel] = withCancel(clock.root)
+    const loop = async () => {
+      for (;;) await sleep(ctx, 0)
+    }
+    const looping = outcome(loop())
+    await expect(clock.advance(ms)).rejects.toThrow('rescind: time stands still: 10000 turns on, more is due at once')
+    expect(clock.at).toBe(0)
+    cancel()
+    await clock.advance(ms)
+    expect(clock.at).toBe(ms)
+    expect(looping.error).toBe(ctx.err)
+  })
+
+  it('needs no MessageChannel', async () => {
+    vi.stubGlobal('MessageChannel', undefined)
+    const clock = fakeClock()
+    const sleeping = outcome(sleep(clock.root, 10))
+    await clock.advance(10)
+    expect(sleeping.settled).toBe(true)
   })
 
   it('works under fake timers, and needs none of them', async () => {

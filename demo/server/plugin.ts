@@ -43,7 +43,7 @@ export function demoServer(): Plugin {
 
 /** A real PostgreSQL, for as long as the dev server runs. */
 async function startDatabase(): Promise<void> {
-  const { startPostgres } = await import('../../test/sql/server.ts')
+  const { startPostgres } = await import('../../scripts/postgres.ts')
   const { access, stop } = await startPostgres()
   const { host, port, user, password, database } = access
   process.env.DEMO_POSTGRES = `postgres://${user}:${password}@${host}:${port}/${database}`

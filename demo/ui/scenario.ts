@@ -31,7 +31,7 @@ export interface Choice {
 }
 
 /** An option that is there if the server has that database, and what it is called if not. */
-export interface Engine {
+interface Engine {
   readonly name: string
   readonly needs: string
   readonly otherwise: string

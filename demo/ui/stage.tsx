@@ -52,6 +52,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
   const now = current === undefined ? 0 : Math.max(clock - current.started, 0)
   const { rescind, settings } = address
   const ms = reader(settings)
+  const planned = scenario.span(ms)
   const other = (scenario.compares?.[0] ?? 'without rescind').toLowerCase()
   const worker = scenario.worker?.(ms)
   const notes = useStore(current?.play.notes ?? noNotes)
@@ -90,14 +91,14 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
         <Lanes
           timeline={timeline}
           now={now}
-          span={spanOf(scenario.span(ms), timeline, now)}
+          span={spanOf(planned, timeline, now)}
           marks={marks}
           rows={scenario.rows ?? 2}
           worker={worker}
         />
         <Summary
           outcome={outcome}
-          progress={current === undefined ? 'nothing has run yet' : progressOf(now, scenario.span(ms), settings.timeout)}
+          progress={current === undefined ? 'nothing has run yet' : progressOf(now, planned, settings.timeout)}
           waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>

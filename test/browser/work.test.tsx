@@ -3,7 +3,7 @@
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
 import type { Context } from 'rescind'
-import { Scope, Superseded, useTask } from 'rescind/react'
+import { Scope, Superseded, Unmounted, useTask } from 'rescind/react'
 import type { ScopeHandle, Task, TaskOptions } from 'rescind/react'
 import { describe, expect, inject, it } from 'vitest'
 import { failOnNoise, settle, watch } from '../hooks/support.tsx'
@@ -87,6 +87,22 @@ describe('the server', () => {
     expect(late.task.last.error).toMatchObject({ name: 'TimeoutError' })
   })
 
+  it('sees a click on a button that has `cancel` itself for a handler', async () => {
+    const { id, url } = slow(60_000)
+    const task = watch<Task<string>>()
+    function Component() {
+      const { cancel } = task.see(useTask((ctx) => get(ctx, url), [url]))
+      return <button onClick={cancel}>Stop</button>
+    }
+    const { getByRole } = render(<Component />, { wrapper: StrictMode })
+    await expectFate(id, 'running')
+    await settle(() => getByRole('button').click())
+    await expectFate(id, 'client gone')
+    await expectStatus(task, 'canceled')
+    expect(task.last.cause).toBe(task.last.context.err)
+    expect(task.last.context.err?.cause).toBeUndefined()
+  })
+
   it('stops work on 99 of 100 keystrokes, and one answer is shown', async () => {
     const requests = Array.from({ length: 99 }, () => slow(60_000))
     const last = slow(10)
@@ -125,6 +141,8 @@ describe('the server', () => {
     await expectFate(id, 'running')
     unmount()
     await expectFate(id, 'client gone')
-    await expect(reader.read()).rejects.toBe(context.err)
+    // WebKit rejects with an AbortError of its own.
+    await expect(reader.read()).rejects.toMatchObject({ name: 'AbortError' })
+    expect(context.err?.cause).toBe(Unmounted)
   })
 })

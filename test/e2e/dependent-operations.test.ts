@@ -14,7 +14,8 @@ describe.concurrent('Dependent operations', () => {
     const entry = await demo.entry('operation 2')
     expect(entry?.ended).toBeLessThan(2000)
     expect(entry?.wasted.bytes).toBe(0)
-    await row(demo.page, 'Browser', 'operation 2').filter({ hasText: /^operation 2\d+ ms operation 1 failed$/ }).waitFor()
+    const halted = { hasText: /^operation 2\d+ ms operation 1 failed$/ }
+    await row(demo.page, 'Browser', 'operation 2').filter(halted).waitFor()
     const log = demo.page.getByRole('region', { name: 'Server log' })
     await log.getByText(/operation 2 stopped: client gone, \d+ of 200 rows/).waitFor()
     expect(demo.complaints).toEqual([])

@@ -25,7 +25,8 @@ describe.concurrent("A scope's budget", () => {
     await expect.poll(async () => (await demo.entries()).length, patiently).toBe(PARTS.length)
     await demo.page.getByRole('button', { name: 'Cancel' }).click()
     await outcome(demo.page, 'context canceled: Cancel button')
-    await expect.poll(async () => (await demo.entries()).every(({ outcome }) => outcome !== undefined), patiently).toBe(true)
+    const isOver = async () => (await demo.entries()).every(({ outcome }) => outcome !== undefined)
+    await expect.poll(isOver, patiently).toBe(true)
     const entries = await demo.entries()
     // On a busy machine the faster ones may be through before the click, at least on the server.
     const stopped = entries.filter(({ outcome }) => outcome !== 'finished')

@@ -4,7 +4,7 @@
  * statement that hangs, a row that is lost or half there, a client that is not given back.
  */
 
-import { startPostgres } from '../sql/server.ts'
+import { startPostgres } from '../../scripts/postgres.ts'
 import { cuts, halfOpen } from './network.ts'
 import { kills, pauses } from './processes.ts'
 import { fullPool, races } from './races.ts'

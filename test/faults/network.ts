@@ -6,7 +6,7 @@ import { background, sleep, withTimeout } from 'rescind'
 import { execContext, queryContext, withTransaction } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { endless, observe } from '../sql/postgres.ts'
-import type { Access } from '../sql/server.ts'
+import type { Access } from '../../scripts/postgres.ts'
 import { comesTrue, Tally, toughPool } from './tally.ts'
 import type { Fault } from './tally.ts'
 

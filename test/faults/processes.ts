@@ -5,7 +5,7 @@ import { background, sleep, withCancel, withTimeout } from 'rescind'
 import { execContext, queryContext, withTransaction } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { endless, observe } from '../sql/postgres.ts'
-import type { PostgresServer } from '../sql/server.ts'
+import type { PostgresServer } from '../../scripts/postgres.ts'
 import { comesTrue, Tally, toughPool } from './tally.ts'
 import type { Fault } from './tally.ts'
 

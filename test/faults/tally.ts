@@ -5,7 +5,7 @@ import { background, sleep } from 'rescind'
 import type { Context } from 'rescind'
 import { CommitUnknownError } from 'rescind/sql'
 import { observe } from '../sql/postgres.ts'
-import type { Access, PostgresServer } from '../sql/server.ts'
+import type { Access, PostgresServer } from '../../scripts/postgres.ts'
 
 export interface Fault {
   readonly name: string

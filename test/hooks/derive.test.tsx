@@ -1,10 +1,10 @@
 /** `withCancel` and its kin for a component. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, useLayoutEffect } from 'react'
+import { StrictMode, useLayoutEffect, useMemo } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, cause, createKey, isDeadlineExceeded, withCancel, withValue } from 'rescind'
-import type { Cancel, Context } from 'rescind'
+import { background, CanceledError, cause, createKey, isDeadlineExceeded, withCancel, withValue } from 'rescind'
+import type { Cancel, Context, DeriveOptions } from 'rescind'
 import { Superseded, Unmounted, useCancellable, useDeadline, useRoute, useTimeout } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
@@ -40,13 +40,14 @@ function mount<P extends object>(useHook: (props: P) => Pair, props: P) {
 
 interface Parent {
   readonly parent: Context
+  readonly options?: DeriveOptions
 }
 
 const hooks: [name: string, useHook: (props: Parent) => Pair][] = [
-  ['useCancellable', ({ parent }) => useCancellable(parent)],
-  ['useTimeout', ({ parent }) => useTimeout(parent, 60_000)],
-  ['useDeadline', ({ parent }) => useDeadline(parent, 4_102_444_800_000)],
-  ['useRoute', ({ parent }) => useRoute(parent)],
+  ['useCancellable', ({ parent, options }) => useCancellable(parent, options)],
+  ['useTimeout', ({ parent, options }) => useTimeout(parent, 60_000, options)],
+  ['useDeadline', ({ parent, options }) => useDeadline(parent, 4_102_444_800_000, options)],
+  ['useRoute', ({ parent, options }) => useRoute(parent, options)],
 ]
 
 describe.each(hooks)('%s', (_, useHook) => {
@@ -96,10 +97,57 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(it.ctx.err).toBeUndefined()
   })
 
+  it('is another one at each render under a parent that is derived in render, unless that is kept', async () => {
+    const [root] = withCancel(background())
+    const it = mount(({ parent }: Parent) => useHook({ parent: withValue(parent, key, 'value') }), { parent: root })
+    it.render({ parent: root })
+    expect(new Set(it.all).size).toBe(2)
+    const kept = mount(({ parent }: Parent) => {
+      return useHook({ parent: useMemo(() => withValue(parent, key, 'value'), [parent]) })
+    }, { parent: root })
+    kept.render({ parent: root })
+    expect(new Set(kept.all).size).toBe(1)
+    await settle()
+  })
+
   it('throws a TypeError without a parent', () => {
     expect(() => renderToString(<Shown parent={undefined as never} />)).toThrow(
       new TypeError('rescind: parent must be a context, got undefined'),
     )
+  })
+
+  it.each([null, 'search'])('throws a TypeError for the options %s', (options) => {
+    expect(() => renderToString(<Shown parent={background()} options={options as never} />)).toThrow(
+      new TypeError(`rescind: options must be an object, got ${options ? '"search"' : 'null'}`),
+    )
+  })
+
+  it('takes its cancel as a handler: an event is no cause', async () => {
+    const contexts = watch<Context>()
+    function Component() {
+      const [ctx, cancel] = useHook({ parent: background() })
+      contexts.see(ctx)
+      return <button onClick={cancel}>Stop</button>
+    }
+    const { getByRole } = render(<Component />, { wrapper: StrictMode })
+    await settle(() => getByRole('button').click())
+    expect(contexts.last.err).toBeInstanceOf(CanceledError)
+    expect(contexts.last.err?.cause).toBeUndefined()
+    expect(cause(contexts.last)).toBe(contexts.last.err)
+  })
+
+  it('takes its cancel as a listener of the page, and disposes by it', async () => {
+    const [parent] = withCancel(background())
+    const [one, other] = [mount(useHook, { parent }), mount(useHook, { parent })]
+    const target = new EventTarget()
+    target.addEventListener('stop', one.cancel)
+    await settle(() => target.dispatchEvent(new Event('stop')))
+    expect(one.ctx.err).toBeInstanceOf(CanceledError)
+    expect(one.ctx.err?.cause).toBeUndefined()
+    await settle(() => {
+      using _ = other.cancel
+    })
+    expect(other.ctx.err).toBeInstanceOf(CanceledError)
   })
 
   it('can be canceled before the first effect', async () => {
@@ -159,10 +207,16 @@ describe('useTimeout', () => {
     await settle()
   })
 
-  it.each([NaN, '5', {}])('throws a TypeError for %s', (ms) => {
+  it.each([
+    [NaN, 'NaN'],
+    ['5', '"5"'],
+    [undefined, 'undefined'],
+    [{}, '[object Object]'],
+  ])('throws a TypeError for %s', (ms, shown) => {
     const Component = () => String(useTimeout(background(), ms as number))
-    expect(() => renderToString(<Component />)).toThrow(TypeError)
-    expect(() => renderToString(<Component />)).toThrow('rescind: timeout must be a number of milliseconds, got')
+    expect(() => renderToString(<Component />)).toThrow(
+      new TypeError(`rescind: ms must be a number of milliseconds, got ${shown}`),
+    )
   })
 })
 
@@ -194,8 +248,15 @@ describe('useDeadline', () => {
     expect(new Set(it.all).size).toBe(1)
   })
 
-  it.each([NaN, '5', new Date('soon')])('throws a TypeError for %s', (at) => {
+  it.each([
+    [NaN, 'NaN'],
+    ['5', '"5"'],
+    [undefined, 'undefined'],
+    [new Date('soon'), 'Invalid Date'],
+  ])('throws a TypeError for %s', (at, shown) => {
     const Component = () => String(useDeadline(background(), at as number))
-    expect(() => renderToString(<Component />)).toThrow(TypeError)
+    expect(() => renderToString(<Component />)).toThrow(
+      new TypeError(`rescind: at must be a number of milliseconds, got ${shown}`),
+    )
   })
 })

@@ -1,7 +1,7 @@
 /** The options of a task: modes, debounce, keepPrevious, enabled, transition. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, Suspense, startTransition, useState } from 'react'
+import { StrictMode, Suspense, startTransition, useEffect, useState } from 'react'
 import type { Context } from 'rescind'
 import { Superseded, Unmounted, useTask } from 'rescind/react'
 import type { Task, TaskOptions } from 'rescind/react'
@@ -15,6 +15,11 @@ interface Props {
   readonly fn: (ctx: Context, name?: string) => Promise<string>
   readonly deps?: readonly unknown[]
   readonly options?: TaskOptions
+}
+
+function RunsIt({ run }: { readonly run: () => unknown }) {
+  useEffect(() => void run(), [run])
+  return null
 }
 
 /** Mounts a task: one that runs by itself if there are `deps`. */
@@ -81,14 +86,24 @@ describe('mode first', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'answer' })
   })
 
-  it('with deps ignores a change of them while it is busy', async () => {
+  it.each([false, true])('never answers other deps with what was asked before (keepPrevious: %s)', async (keeps) => {
     const work = fakeWork()
-    const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
+    const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first', keepPrevious: keeps } })
     render({ deps: [2] })
-    await settle()
+    await settle(() => work.calls[0]?.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+    expect(work.causes).toEqual([Superseded, undefined])
+    await settle(() => work.last.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two', stale: false })
+  })
+
+  it('with deps joins what is run by hand to what runs by itself', async () => {
+    const work = fakeWork()
+    const { task, run } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
+    await run('again')
     expect(work.causes).toEqual([undefined])
-    await settle(() => work.last.resolve('answer'))
-    expect(task.last).toMatchObject({ status: 'success', data: 'answer' })
+    await settle(() => work.last.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
 })
 
@@ -356,11 +371,60 @@ describe('enabled', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'one', stale: true })
   })
 
-  it('false does not keep anybody from running it by hand', async () => {
+  it.each([
+    ['without deps', {}],
+    ['with deps', { deps: [1] }],
+  ])('false does not keep anybody from running it by hand, %s', async (_, deps) => {
     const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { enabled: false } })
+    const { task, run, render } = mount({ fn: work.fn, ...deps, options: { enabled: false } })
     await run('one')
+    render({})
     await settle(() => work.last.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'one' })
+    expect(work.calls).toHaveLength(1)
+  })
+  it('false leaves alone what is run by hand after that, or by a child as it appears', async () => {
+    const work = fakeWork<string, [name?: string]>()
+    const { task, run, render: rerender } = mount({ fn: work.fn, deps: [1] })
+    await settle(() => work.last.resolve('one'))
+    rerender({ options: { enabled: false } })
+    await run('again')
+    expect(task.last.status).toBe('pending')
+    rerender({ options: { enabled: false } })
+    expect(work.last.ctx.err).toBeUndefined()
+    const child = fakeWork()
+    function Component() {
+      return <RunsIt run={useTask(child.fn, [], { enabled: false }).run} />
+    }
+    render(<Component />)
+    await settle()
+    expect(child.causes).toEqual([undefined])
+  })
+})
+
+describe('deps that are undefined for a while', () => {
+  it('are as enabled: false', async () => {
+    const work = fakeWork()
+    const task = watch<Task<string>>()
+    function Component({ id }: { readonly id: number | undefined }) {
+      task.see(useTask((ctx) => work.fn(ctx), id === undefined ? undefined : [id]))
+      return null
+    }
+    const view = render(<Component id={undefined} />, { wrapper: StrictMode })
+    await settle()
+    expect(task.last.status).toBe('idle')
+    view.rerender(<Component id={1} />)
+    expect(task.last.status).toBe('pending')
+    view.rerender(<Component id={undefined} />)
+    await settle()
+    expect(work.causes).toEqual([Superseded])
+    expect(task.last.status).toBe('idle')
+    view.rerender(<Component id={1} />)
+    await settle(() => work.last.resolve('one'))
+    view.rerender(<Component id={undefined} />)
+    view.rerender(<Component id={1} />)
+    await settle()
+    expect(work.calls).toHaveLength(2)
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
 })

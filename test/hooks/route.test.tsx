@@ -2,6 +2,7 @@
 
 import { render } from '@testing-library/react'
 import { StrictMode, useLayoutEffect } from 'react'
+import { renderToString } from 'react-dom/server'
 import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router'
 import { useBlocker, useParams } from 'react-router'
 import { background, createKey, reactRouterSource } from 'rescind'
@@ -323,6 +324,48 @@ describe('useRoute', () => {
     expect(scopes.last.err).toBeUndefined()
     view.unmount()
     expect(contexts.last.err).toMatchObject({ cause: Unmounted })
+  })
+
+  it('is another one with a `source` that is made in render', () => {
+    const contexts = watch<Context>()
+    function Component() {
+      const source = { href: () => '/', subscribe: () => () => {} }
+      const [ctx] = useRoute(useScope(), { source })
+      useLayoutEffect(() => void contexts.see(ctx))
+      return null
+    }
+    const view = render(<Component />)
+    view.rerender(<Component />)
+    expect(new Set(contexts.all).size).toBe(2)
+  })
+
+  it('takes another `ignore` at each render: the latest counts, and the work goes on', async () => {
+    const work = fakeWork()
+    const said: number[] = []
+    function Component({ count, ignores }: { readonly count: number; readonly ignores: boolean }) {
+      const ignore = () => {
+        said.push(count)
+        return ignores
+      }
+      const [parent] = useRoute(useScope(), { ignore })
+      useTask(work.fn, [], { parent })
+      return null
+    }
+    const view = render(<Component count={1} ignores />, { wrapper: StrictMode })
+    view.rerender(<Component count={2} ignores />)
+    await settle(() => history.pushState(null, '', '/albums?sort=year'))
+    expect(said).toEqual([2])
+    expect(work.causes).toEqual([undefined])
+    view.rerender(<Component count={3} ignores={false} />)
+    await settle(() => history.pushState(null, '', '/albums?sort=name'))
+    expect(said).toEqual([2, 3])
+    expect(work.causes).toEqual([Navigated, undefined])
+  })
+
+  it('throws a TypeError for an `ignore` that is no function', () => {
+    expect(() => renderToString(<Scope route={{ ignore: 'hash' as never }} />)).toThrow(
+      new TypeError('rescind: ignore must be a function, got "hash"'),
+    )
   })
 
   it('leaves the history as it was, when all who follow the route are gone', async () => {

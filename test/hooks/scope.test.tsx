@@ -450,7 +450,7 @@ describe('the wrong properties', () => {
     ['rescind: parent must be a context, got [object Object]', { parent: {} }],
     ['rescind: timeout must be a number of milliseconds, got NaN', { timeout: NaN }],
     ['rescind: timeout must be a number of milliseconds, got null', { timeout: null }],
-    ['rescind: deadline must be a number of milliseconds, got NaN', { deadline: new Date('soon') }],
+    ['rescind: deadline must be a number of milliseconds, got Invalid Date', { deadline: new Date('soon') }],
     ['rescind: deadline must be a number of milliseconds, got "5"', { deadline: '5' }],
     ['rescind: key must be made by createKey, got "user"', { values: [['user', 1]] }],
   ])('throw a TypeError: %s', (message, props) => {

@@ -5,7 +5,7 @@ import { StrictMode, createRef, memo, useMemo } from 'react'
 import { renderToString } from 'react-dom/server'
 import { background, createKey, rearm, remaining, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, useContextState, useRemaining, useScope, useTask } from 'rescind/react'
+import { Scope, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
 import type { ContextState, ScopeHandle } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it, vi } from 'vitest'
@@ -61,6 +61,23 @@ function Budget() {
   const { done } = useContextState(ctx)
   return `${ms} ${done ? 'over' : 'live'}`
 }
+
+describe('the hooks that read a context', () => {
+  const key = createKey<string>('key')
+  it.each([undefined, null, {}, 'ctx'])('throw a TypeError for %s', (wrong) => {
+    const ctx = wrong as never
+    const hooks: (() => unknown)[] = [() => useContextState(ctx), () => useRemaining(ctx)]
+    // Nothing stands for the nearest scope there.
+    if (wrong) hooks.push(() => useValue(key, ctx))
+    const shown = wrong === 'ctx' ? '"ctx"' : wrong && '[object Object]'
+    for (const useHook of hooks) {
+      const Component = () => String(useHook())
+      expect(() => renderToString(<Component />)).toThrow(
+        new TypeError(`rescind: ctx must be a context, got ${String(shown)}`),
+      )
+    }
+  })
+})
 
 describe('useContextState', () => {
   it('tells of the end, whoever ends it', async () => {
@@ -297,10 +314,16 @@ describe('useRemaining', () => {
     expect(left.last).toBe(9_400)
   })
 
-  it.each([0, -1, NaN, Infinity])('throws a RangeError for an interval of %s', (interval) => {
-    const Component = () => String(useRemaining(background(), { interval }))
+  it.each([
+    [0, '0'],
+    [-1, '-1'],
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    ['5', '"5"'],
+  ])('throws a TypeError for an interval of %s', (interval, shown) => {
+    const Component = () => String(useRemaining(background(), { interval: interval as number }))
     expect(() => renderToString(<Component />)).toThrow(
-      new RangeError(`rescind: interval must be a positive, finite number, got ${interval}`),
+      new TypeError(`rescind: interval must be a positive, finite number, got ${shown}`),
     )
   })
 })

@@ -8,6 +8,7 @@ import { createRoot } from 'react-dom/client'
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Hidden, Scope, Superseded, Unmounted, useCancellable, useScope, useTask, useTimeout } from 'rescind/react'
+import type { Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, inject, it } from 'vitest'
 import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
@@ -225,6 +226,34 @@ describe.skipIf(!Activity).each([
     expect(container.textContent).toBe('pending: ')
     await settle(() => work.last.resolve('albums'))
     expect(container.textContent).toBe('success: albums')
+  })
+
+  it('asks again for what was there when it hid, and not for what a component around it has', async () => {
+    const [inside, around] = [fakeWork(), fakeWork()]
+    const tasks = watch<Task<string>>()
+    const seen = watch<Task<string>>()
+    function Inside({ parent }: { readonly parent: Context }) {
+      seen.see(useTask(inside.fn, [], { parent, keepPrevious: true }))
+      return null
+    }
+    function Around({ mode }: { readonly mode: Mode }) {
+      const scope = useScope()
+      tasks.see(useTask(around.fn, []))
+      if (!Activity) return null
+      return (
+        <Activity mode={mode}>
+          <Inside parent={scope} />
+        </Activity>
+      )
+    }
+    const view = render(<Around mode="visible" />, { wrapper })
+    await settle(() => [inside, around].forEach(({ last }) => last.resolve('albums')))
+    await settle(() => view.rerender(<Around mode="hidden" />))
+    await settle(() => view.rerender(<Around mode="visible" />))
+    expect(inside.causes).toEqual([Hidden, undefined])
+    expect(seen.last).toMatchObject({ status: 'pending', data: 'albums', stale: true })
+    expect(around.causes).toEqual([undefined])
+    expect(tasks.last.status).toBe('success')
   })
 
   it('never shows that work was canceled only to begin anew', async () => {

@@ -3,7 +3,7 @@
 import { render } from '@testing-library/react'
 import { StrictMode, useEffect, useLayoutEffect } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, cause, isDeadlineExceeded, until, withCancel, withTimeout } from 'rescind'
+import { background, CanceledError, cause, isDeadlineExceeded, until, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, Superseded, Unmounted, useScope, useTask } from 'rescind/react'
 import type { Task, TaskOptions } from 'rescind/react'
@@ -306,6 +306,18 @@ describe('cancel', () => {
     expect(task.last.data).toBeUndefined()
   })
 
+  it('is a handler as it is: an event is no cause', async () => {
+    const work = fakeWork()
+    function Component() {
+      const { cancel } = useTask(work.fn, [])
+      return <button onClick={cancel}>Stop</button>
+    }
+    const { getByRole } = render(<Component />)
+    await settle(() => getByRole('button').click())
+    expect(work.last.ctx.err).toBeInstanceOf(CanceledError)
+    expect(work.last.ctx.err?.cause).toBeUndefined()
+  })
+
   it('of an automatic task lasts until the deps change', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
@@ -596,15 +608,21 @@ describe('whose cancel it was', () => {
 })
 
 describe('the wrong arguments', () => {
-  it.each<[message: string, fn: unknown, options: unknown]>([
+  it.each<[message: string, fn: unknown, options: unknown, deps?: unknown]>([
     ['rescind: fn must be a function, got undefined', undefined, {}],
-    ['rescind: mode must be one of latest, first, queue, all, got fastest', () => {}, { mode: 'fastest' }],
+    ['rescind: deps must be an array, got [object Object]', () => {}, undefined, { timeout: 5 }],
+    ['rescind: deps must be an array, got null', () => {}, undefined, null],
+    ['rescind: options must be an object, got null', () => {}, null],
+    ['rescind: options must be an object, got "latest"', () => {}, 'latest'],
+    ['rescind: debounce must be a number of milliseconds, got -1', () => {}, { debounce: -1 }],
+    ['rescind: debounce must be a number of milliseconds, got "5"', () => {}, { debounce: '5' }],
+    ['rescind: mode must be one of latest, first, queue, all, got "fastest"', () => {}, { mode: 'fastest' }],
     ['rescind: timeout must be a number of milliseconds, got NaN', () => {}, { timeout: NaN }],
     ['rescind: timeout must be a number of milliseconds, got "5"', () => {}, { timeout: '5' }],
     ['rescind: debounce must be a number of milliseconds, got NaN', () => {}, { debounce: NaN }],
     ['rescind: parent must be a context, got [object Object]', () => {}, { parent: {} }],
-  ])('throw a TypeError: %s', (message, fn, options) => {
-    const Component = () => useTask(fn as () => undefined, [], options as TaskOptions).data
+  ])('throw a TypeError: %s', (message, fn, options, deps = []) => {
+    const Component = () => useTask(fn as () => undefined, deps as [], options as TaskOptions).data
     expect(() => renderToString(<Component />)).toThrow(new TypeError(message))
   })
 })

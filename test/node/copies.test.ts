@@ -146,6 +146,16 @@ describe.each([
     expect(read()).toBe('TimeoutError')
   })
 
+  it('refuse to disarm or rearm each other’s contexts, rather than do nothing in silence', () => {
+    const [ours, theirs] = copies()
+    const [ctx, cancel] = theirs.withTimeout(theirs.background(), 60_000)
+    expect(() => ours.disarm(ctx)).toThrow('rescind: ctx must be a context of this copy of rescind, got [object')
+    expect(() => ours.rearm(ctx, 5)).toThrow(TypeError)
+    expect(ctx.err).toBeUndefined()
+    cancel()
+    expect(ctx.err).toBeDefined()
+  })
+
   it('refuse keys that neither has made', () => {
     const [ours, theirs] = copies()
     const ctx = ours.withCancel(theirs.background())[0]

@@ -6,7 +6,7 @@ import type { Database } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { until } from './conformance.ts'
 import type { Subject } from './conformance.ts'
-import type { Access } from './server.ts'
+import type { Access } from '../../scripts/postgres.ts'
 
 const numbers = 'generate_series(1, 100000)'
 export const endless: string = `SELECT count(*) AS count FROM ${numbers} a, ${numbers} b, ${numbers} c`

