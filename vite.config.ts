@@ -12,6 +12,8 @@ import type { BuildOptions, Plugin } from 'vite'
 import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
+import { engines } from './scripts/engines.mjs'
+import type { Engine } from './scripts/engines.mjs'
 import { nodeWorkers } from './scripts/workers.ts'
 
 const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = false }) => {
@@ -48,7 +50,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       ...(isWorker && WORKER_BUILD),
     },
     // One more than Vitest takes: most tests wait, for sockets and timers.
-    test: { projects: isTest ? await projects() : [], maxWorkers: availableParallelism() },
+    test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() },
   }
 }
 
@@ -60,9 +62,18 @@ const WORKER_BUILD: BuildOptions = {
 
 export default config
 
+const core = 'test/*.test.{ts,tsx}'
+
+const inBrowsers = [
+  core,
+  'test/hooks/**/*.test.{ts,tsx}',
+  'test/browser/**/*.test.{ts,tsx}',
+  'test/sql/browser/*.test.ts',
+]
+
 /** The tests of the core run everywhere; those that need the machine for themselves run last. */
-async function projects(): Promise<TestProjectConfiguration[]> {
-  const core = 'test/*.test.{ts,tsx}'
+async function projects(mode: string): Promise<TestProjectConfiguration[]> {
+  if (mode === 'engines') return Promise.all(engines.map(inEngine))
   const execArgv = ['--expose-gc']
   const executablePath = await findBrowser()
   return [
@@ -92,11 +103,7 @@ async function projects(): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inChromium(
-      'chromium',
-      [core, 'test/hooks/**/*.test.{ts,tsx}', 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts'],
-      executablePath,
-    ),
+    inChromium('chromium', inBrowsers, executablePath),
     {
       ...inChromium('isolated', ['test/sql/isolated/*.test.ts'], executablePath),
       // Without these there is no shared memory in a page.
@@ -150,6 +157,14 @@ async function projects(): Promise<TestProjectConfiguration[]> {
       },
     },
   ]
+}
+
+/** What runs in Chromium, in any engine: `npm run test:engines`. */
+async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
+  const { providerOf } = await import('./test/engines/provider.ts')
+  const { test, ...config } = inChromium(engine, inBrowsers, undefined)
+  const browser = { ...test.browser, provider: await providerOf(engine), instances: [{ browser: engine }] }
+  return { ...config, test: { ...test, setupFiles: 'test/engines/setup.ts', browser } }
 }
 
 /** @param react which version there is, for the tests to make sure */

@@ -5,6 +5,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { startVitest } from 'vitest/node'
+import { tally } from './tally.mjs'
 
 let passed = 0
 let failed = 0
@@ -19,16 +20,10 @@ for (const script of ['check', 'lint', 'knip']) {
 }
 
 const vitest = await startVitest('test', [], { watch: false })
+const counts = tally(vitest)
+passed += counts.passed
+failed += counts.failed
 const modules = vitest.state.getTestModules()
-for (const module of modules) {
-  for (const test of module.children.allTests()) {
-    const { state } = test.result()
-    if (state !== 'skipped') count(state === 'passed')
-  }
-  // What goes wrong outside of a test, in an import or a hook.
-  for (const suite of [module, ...module.children.allSuites()]) failed += suite.errors().length
-}
-failed += vitest.state.getUnhandledErrors().length
 for (const { name } of vitest.projects) {
   if (modules.some(({ project }) => project.name === name)) continue
   console.error(`\nThe project ${name} has run no test.`)

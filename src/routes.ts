@@ -142,9 +142,10 @@ const addressBar: RouteSource = {
   },
 }
 
+/** Before a router hears of it: that would start work for the new address under the context of the old one. */
 function listen(target: EventTarget, type: string, listener: () => void): () => void {
-  target.addEventListener(type, listener)
-  return () => target.removeEventListener(type, listener)
+  target.addEventListener(type, listener, true)
+  return () => target.removeEventListener(type, listener, true)
 }
 
 /**

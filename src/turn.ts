@@ -1,6 +1,6 @@
 /** A turn of the event loop, taken as a task that neither waits as timers do nor is replaced by fake ones. */
 
-/** Resolves in a later turn; all microtasks and whatever else waited are through by then. */
+/** Resolves in a later turn. All microtasks are through by then; the order among tasks is the engine's own. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof MessageChannel === 'undefined') return setTimeout(resolve)

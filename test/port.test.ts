@@ -102,10 +102,11 @@ describe('toPort and fromPort', () => {
     const [child] = withCancel(received)
     const seen: unknown[] = []
     port2.addEventListener('message', () => seen.push(child.err?.name))
+    // In WebKit a port that is closed loses its listeners, in the middle of an event too.
+    const close = vi.spyOn(port2, 'close').mockReturnValue()
     cancel()
-    await ended(received)
-    await task()
-    expect(seen).toEqual(['AbortError'])
+    await expect.poll(() => seen).toEqual(['AbortError'])
+    close.mockRestore()
   })
 
   it('give the time that is left, and the values of the chosen keys', async () => {

@@ -77,6 +77,8 @@ class OpenStores implements StoreTransaction {
   #why: unknown
   /** Resolves when the database is through. */
   readonly #end: Promise<{ readonly aborted: boolean }>
+  /** Does not wait for the database: what still waits behind others has nothing to take back. */
+  #leave: (() => void) | undefined
 
   constructor(ctx: Context, tx: IDBTransaction) {
     this.#ctx = ctx
@@ -88,6 +90,8 @@ class OpenStores implements StoreTransaction {
         this.#finish(tx.error)
         resolve({ aborted: true })
       })
+      // Firefox and WebKit tell of the abort only when it is its turn.
+      this.#leave = () => resolve({ aborted: true })
     })
     this.#stop = afterFunc(ctx, () => this.#abort(ctx.err))
     this.#stayOpen()
@@ -133,7 +137,11 @@ class OpenStores implements StoreTransaction {
       const ask = () => {
         try {
           const request = make()
-          request.onsuccess = () => resolve(request.result)
+          request.onsuccess = () => {
+            // WebKit still gives an answer that was on its way, though it takes the change back.
+            if (!this.#wasStopped) return resolve(request.result)
+            reject(stopped(this.#ctx, new DOMException('the transaction was aborted', 'AbortError')))
+          }
           request.onerror = (event) => {
             // The caller gets the error, and may go on: it would abort the transaction otherwise.
             event.preventDefault()
@@ -166,6 +174,7 @@ class OpenStores implements StoreTransaction {
   /** There is always a request on its way, until the end has begun. */
   #stayOpen(): void {
     this.#store.getKey(0).onsuccess = () => {
+      this.#leave = undefined
       // Those too that were there before a commit.
       for (const { ask } of this.#waiting.splice(0)) ask()
       if (this.#state === 'open') this.#stayOpen()
@@ -176,6 +185,7 @@ class OpenStores implements StoreTransaction {
     if (this.#state === 'done') return
     this.#finish(why)
     this.#tx.abort()
+    this.#leave?.()
     const error = this.#wasStopped ? why : new TransactionDoneError(why)
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
