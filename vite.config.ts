@@ -152,6 +152,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
         sequence: { groupOrder: 3 },
+        // What the browser has to do at once must not keep it from what is measured.
+        maxConcurrency: 3,
         testTimeout: 60_000,
         hookTimeout: 120_000,
       },

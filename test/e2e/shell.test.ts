@@ -3,7 +3,9 @@
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
+import type { ExpectStatic } from 'vitest'
 import { demoUrl, outcome, patiently, total, visit } from './demo.ts'
+import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
@@ -96,24 +98,30 @@ describe.concurrent('the address', () => {
 })
 
 describe.concurrent('the code', () => {
-  it.for(scenarios)('of %s is the one that runs', async (id, { expect }) => {
-    const scenario = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
-    const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
-    const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
-    await using demo = await visit(`#/${id}`)
-    const { page } = demo
-    const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
-    for (const region of ['with', 'without']) {
-      if (region === 'without') await page.getByRole('switch').click()
-      const shown = await text('Code')
-      expect(shown.split('\n').length).toBeLessThanOrEqual(12)
-      expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
-    }
-    const go = await text('Go')
-    expect(go.split('\n').length).toBeLessThanOrEqual(12)
-    expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
+  it('is the one that runs, in every scenario', async ({ expect }) => {
+    await using demo = await visit('')
+    for (const id of scenarios) await checkCode(expect, demo, id)
+    expect(demo.complaints).toEqual([])
   })
 })
+
+async function checkCode(expect: ExpectStatic, { page }: Visit, id: string): Promise<void> {
+  const scenario = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
+  const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
+  const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
+  await page.goto(`${demoUrl}#/${id}?query=1`)
+  await page.locator('nav [aria-current]').and(page.locator(`[href="#/${id}"]`)).waitFor()
+  const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
+  for (const region of ['with', 'without']) {
+    if (region === 'without') await page.getByRole('switch').click()
+    const shown = await text('Code')
+    expect(shown.split('\n').length).toBeLessThanOrEqual(12)
+    expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
+  }
+  const go = await text('Go')
+  expect(go.split('\n').length).toBeLessThanOrEqual(12)
+  expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
+}
 
 // One after the other: there is one clipboard.
 describe('Copy', () => {
