@@ -97,6 +97,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'jsdom',
         include: [core, 'test/hooks/**/*.test.{ts,tsx}'],
+        // Long, and nothing in them asks for a window.
+        exclude: ['test/{properties,scale}.test.ts'],
         environment: 'jsdom',
         provide: { react: 19 },
         testTimeout: 30_000,
@@ -154,6 +156,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         sequence: { groupOrder: 3 },
         // What the browser has to do at once must not keep it from what is measured.
         maxConcurrency: 3,
+        // A page that stood still for a second has seen something else.
+        retry: 1,
         testTimeout: 60_000,
         hookTimeout: 120_000,
       },
