@@ -96,7 +96,7 @@ export class Model {
     if (node.ended) return node
     above.children.push(node)
     for (const signal of new Set(signals)) signal.children.push({ is: 'link', target: node })
-    if (ms <= 0) this.#expire(node)
+    if (ms <= 0) this.end(node, overdue(node))
     return node
   }
 
@@ -130,9 +130,14 @@ export class Model {
     base.listeners.push(action)
   }
 
-  /** Breadth first, so parents before children and siblings by birth. Nobody hears of it before all are marked. */
+  /** Nobody hears of it before all are marked. */
   end(node: Node, ending: Ending): void {
-    if (node.ended) return
+    this.#announce(this.#mark(node, ending))
+  }
+
+  /** Breadth first, so parents before children and siblings by birth. */
+  #mark(node: Node, ending: Ending): ReadonlySet<Item> {
+    if (node.ended) return new Set()
     const reached = new Set<Item>([node])
     for (const item of reached) {
       if (item.is === 'callback') item.state = 'due'
@@ -141,6 +146,10 @@ export class Model {
       item.ended = ending
       for (const child of item.children) if (isWaiting(child)) reached.add(child)
     }
+    return reached
+  }
+
+  #announce(reached: ReadonlySet<Item>): void {
     for (const item of reached) if (item.is !== 'link') this.#tell(item)
   }
 
@@ -159,7 +168,9 @@ export class Model {
     this.flush()
     for (let next: Node | undefined; (next = this.pending()[0]) && next.due <= target; this.flush()) {
       this.now = next.due
-      while ((next = this.pending()[0]) && next.due <= this.now) this.#expire(next)
+      // What is due at one time is over at one time: no listener of the first can still cancel the second.
+      const due = this.pending().filter((node) => node.due <= this.now)
+      for (const reached of due.map((node) => this.#mark(node, overdue(node)))) this.#announce(reached)
     }
     this.now = target
   }
@@ -182,10 +193,6 @@ export class Model {
     return !signal.ended && (signal.heard || signal.children.some((child) => isWaiting(child)))
   }
 
-  #expire(node: Node): void {
-    this.end(node, { name: 'TimeoutError', cause: node.cause, ms: node.ms })
-  }
-
   #tell(item: Node | Callback): void {
     if (item.is === 'callback') this.#due.push(item)
     else {
@@ -203,6 +210,10 @@ export class Model {
     if (action.does === 'cancel' && target) this.cancel(target, action.cause)
     if (action.does === 'stop') this.stop(this.callbacks[action.target] as Callback)
   }
+}
+
+function overdue({ cause, ms }: Node): Ending {
+  return { name: 'TimeoutError', cause, ms }
 }
 
 /** Whose end `node` shares. */

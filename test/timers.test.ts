@@ -87,6 +87,15 @@ describe('a deadline on real time', () => {
     expect(cause(withTimeout(parent, 0, { cause: 'child' })[0])).toBe('parent')
   })
 
+  it('is over for a cancel by whoever hears of another that is due at the same time', async () => {
+    const clock = fakeClock()
+    const [first] = withTimeout(clock.root, 16)
+    const [second, cancelSecond] = withTimeout(clock.root, 16)
+    first.signal.addEventListener('abort', () => cancelSecond('too late'))
+    await clock.advance(16)
+    expect(second.err).toMatchObject({ name: 'TimeoutError', ms: 16 })
+  })
+
   it('is over for a cancel that comes after it', () => {
     const [ctx, cancel] = withTimeout(root, 2)
     void ctx.signal
