@@ -272,21 +272,22 @@ describe('reactRouterSource', () => {
   })
 })
 
-describe('tanStackRouterSource', () => {
-  it('tells of every change that the router shows', () => {
-    const listeners = new Map<string, () => void>()
-    const router = {
-      state: { location: { href: '/albums?sort=year#songs' } },
-      subscribe(event: string, listener: () => void) {
-        listeners.set(event, listener)
-        return () => void listeners.delete(event)
-      },
-    }
-    const [ctx] = withRoute(background(), { source: tanStackRouterSource(router) })
-    expect([...listeners.keys()]).toEqual(['onResolved'])
-    router.state = { location: { href: '/about' } }
-    listeners.get('onResolved')?.()
-    expect(cause(ctx)).toBe(Navigated)
+describe.each([
+  { name: 'reactRouterSource', sourceOf: reactRouterSource },
+  { name: 'tanStackRouterSource', sourceOf: tanStackRouterSource },
+])('$name', ({ sourceOf }) => {
+  it('is the same for the same router, so that it may be asked for in render', () => {
+    const router = { state: { location: { pathname: '/', search: '', href: '/' } }, subscribe: () => () => {} }
+    const source = sourceOf(router)
+    expect(sourceOf(router)).toBe(source)
+    expect(sourceOf({ ...router })).not.toBe(source)
+  })
+
+  it('throws a TypeError for what is no router', () => {
+    expect(() => sourceOf(wrong(undefined))).toThrow(new TypeError('rescind: router must be a router, got undefined'))
+    expect(() => sourceOf(wrong({ state: {} }))).toThrow(
+      new TypeError('rescind: router must be a router, got [object Object]'),
+    )
   })
 })
 
