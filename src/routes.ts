@@ -226,7 +226,7 @@ export function reactRouterSource(router: ReactRouter): RouteSource {
 export function tanStackRouterSource(router: TanStackRouter): RouteSource {
   return sourceOf(router, () => {
     const { location, resolvedLocation } = router.state
-    // Of the two, one changes before the loaders run, the other one after the page has changed: only the event is right.
+    // Of the two, one changes before the loaders run, the other after the page has changed: only the event is right.
     let shown = resolvedLocation ?? location
     const listeners = new Set<() => void>()
     router.subscribe('onBeforeRouteMount', ({ toLocation }) => {
