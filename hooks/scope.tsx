@@ -79,7 +79,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   checkMilliseconds('timeout', timeout)
   const scope = useScope()
   const base = useValues(parent ?? scope, values)
-  const key = useKept(resetKeys ?? [], sameItems)
+  const key = useKept(resetKeys ?? [])
   const { life, renew } = useLife(
     base,
     { label },
@@ -92,23 +92,20 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
 
 /** `parent` with `values`: the same context until either changes. */
 function useValues(parent: Context, values: readonly ScopeValue[] = []): Context {
-  const kept = useKept({ parent, values }, (one, other) => one.parent === other.parent && samePairs(one, other))
-  return useMemo(() => {
-    const ctx = kept.values.reduce((above, [key, value]) => withValue(above, key, value), kept.parent)
-    return share(ctx, kept.parent)
-  }, [kept])
+  const kept = useKept([parent, ...values.flat()])
+  return useMemo(
+    () => share(values.reduce((above, [key, value]) => withValue(above, key, value), parent), parent),
+    // oxlint-disable-next-line react/exhaustive-deps -- is another one exactly when one of them is
+    [kept],
+  )
 }
 
-function samePairs(one: { values: readonly ScopeValue[] }, other: { values: readonly ScopeValue[] }): boolean {
-  return sameItems(one.values.flat(), other.values.flat())
-}
-
-/** The first of all values that are the same as this one. */
-function useKept<T>(value: T, same: (one: T, other: T) => boolean): T {
-  const [kept, keep] = useState(value)
-  if (same(kept, value)) return kept
-  keep(value)
-  return value
+/** The first of all lists with the same items. */
+function useKept(items: readonly unknown[]): readonly unknown[] {
+  const [kept, keep] = useState(items)
+  if (sameItems(kept, items)) return kept
+  keep(items)
+  return items
 }
 
 /** Compares as React compares dependencies. */
