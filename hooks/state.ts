@@ -4,8 +4,8 @@
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
-import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
-import type { Cancel, CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
+import { cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
+import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { check } from './misuse.ts'
 
 /** What {@link useContextState} returns; the same object until something changes. */
@@ -28,8 +28,7 @@ const LIVE: ContextState = { done: false, err: undefined, cause: undefined, dead
  * @throws TypeError if `ctx` is not a context
  */
 export function useContextState(ctx: Context): ContextState {
-  const store = useMemo(() => stateStore(ctx), [ctx])
-  return useSyncExternalStore(store.subscribe, store.read, readLive)
+  return useMeasured(ctx, Infinity, measureState, LIVE)
 }
 
 /** Options of {@link useRemaining}. */
@@ -47,16 +46,16 @@ export interface RemainingOptions {
  */
 export function useRemaining(ctx: Context, { interval = 1_000 }: RemainingOptions = {}): number | undefined {
   check(Number.isFinite(interval) && interval > 0, 'interval', 'a positive, finite number', interval)
-  const store = useMemo(() => remainingStore(ctx, interval), [ctx, interval])
-  return useSyncExternalStore(store.subscribe, store.read, readNothing)
+  return useMeasured(ctx, interval, measureRemaining, undefined)
 }
 
-function readLive(): ContextState {
-  return LIVE
-}
+/** Says something of `ctx`. Nothing new is `before` itself; where there is none, in render, asking ends nothing. */
+type Measure<T> = (ctx: Context, before: T | undefined, interval: number) => T
 
-function readNothing(): undefined {
-  return undefined
+/** What `measure` says, while the page is hydrated `atFirst`; see {@link createStore}. */
+function useMeasured<T>(ctx: Context, interval: number, measure: Measure<T>, atFirst: T): T {
+  const store = useMemo(() => createStore(ctx, interval, measure), [ctx, interval, measure])
+  return useSyncExternalStore(store.subscribe, store.read, () => atFirst)
 }
 
 interface Store<T> {
@@ -64,70 +63,34 @@ interface Store<T> {
   subscribe(listener: () => void): () => void
 }
 
-function stateStore(ctx: Context): Store<ContextState> {
-  const left = remaining(ctx)
-  const { deadline } = ctx
-  // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
-  let state = deadline === undefined && left === 0 ? snapshot(ctx) : { ...LIVE, deadline }
+/**
+ * Keeps what `measure` says of `ctx`: asks again when `ctx` ends, when a deadline moves, and at every multiple of
+ * `interval` that is left.
+ */
+function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): Store<T> {
+  let kept = measure(ctx, undefined, interval)
   return {
-    read: () => state,
+    read: () => kept,
     subscribe(listener) {
+      let stop: (() => void) | undefined
       const update = () => {
-        const next = snapshot(ctx)
-        if (next.err === state.err && next.deadline === state.deadline) return
-        state = next
-        listener()
+        const before = kept
+        kept = measure(ctx, before, interval)
+        if (kept !== before) listener()
       }
-      const stops = [follow(ctx, update), afterFunc(ctx, update)]
-      return () => stops.forEach((stop) => stop())
-    },
-  }
-}
-
-/** Calls `update` now and whenever a deadline has moved, until the returned function is called. */
-function follow(ctx: Context, update: () => void): () => void {
-  let stop: (() => void) | undefined
-  const restart = () => {
-    stop?.()
-    // Anew each time: what was linked meanwhile has more above it than before.
-    stop = onMove(ctx, restart)
-    update()
-  }
-  restart()
-  return () => stop?.()
-}
-
-function snapshot(ctx: Context): ContextState {
-  const { deadline, err } = ctx
-  return { done: err !== undefined, err, cause: cause(ctx), deadline }
-}
-
-function remainingStore(ctx: Context, interval: number): Store<number | undefined> {
-  const measure = () => {
-    const ms = remaining(ctx)
-    return ms === undefined ? undefined : Math.ceil(ms / interval) * interval
-  }
-  let left = measure()
-  return {
-    read: () => left,
-    subscribe(listener) {
-      const update = () => {
-        const next = measure()
-        if (next === left) return
-        left = next
-        listener()
-      }
-      let stop: Cancel | undefined
-      const stopFollowing = follow(ctx, () => {
+      const restart = () => {
         stop?.()
         const [watch, cancel] = withCancel(ctx)
-        stop = cancel
+        // Anew each time: what was linked meanwhile has more above it than before.
+        const stopFollowing = onMove(ctx, restart)
+        stop = () => {
+          stopFollowing()
+          cancel()
+        }
         void tick(watch, interval, update)
-      })
-      return () => {
-        stopFollowing()
-        stop?.()
       }
+      restart()
+      return () => stop?.()
     },
   }
 }
@@ -143,4 +106,19 @@ async function tick(watch: Context, interval: number, update: () => void): Promi
   } catch {
     update()
   }
+}
+
+function measureState(ctx: Context, before: ContextState | undefined): ContextState {
+  const left = remaining(ctx)
+  const { deadline } = ctx
+  // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
+  if (!before && (left !== 0 || deadline !== undefined)) return { ...LIVE, deadline }
+  const { err } = ctx
+  if (before && before.err === err && before.deadline === deadline) return before
+  return { done: err !== undefined, err, cause: cause(ctx), deadline }
+}
+
+function measureRemaining(ctx: Context, _: unknown, interval: number): number | undefined {
+  const ms = remaining(ctx)
+  return ms === undefined ? ms : Math.ceil(ms / interval) * interval
 }
