@@ -6,7 +6,7 @@
 
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
 import { useLife } from './life.ts'
-import { checkMilliseconds, epoch } from './misuse.ts'
+import { checkMilliseconds, date } from './misuse.ts'
 
 /**
  * A context that ends when `cancel` is called, when `parent` ends, when the page is left, or when the component goes:
@@ -37,7 +37,7 @@ export function useTimeout(
 ): [ctx: Context, cancel: Cancel] {
   const timeout = ms === null ? Infinity : ms
   checkMilliseconds('ms', timeout)
-  return useLife(parent, options, { timeout }).life.pair
+  return useLife(parent, options, { times: [timeout] }).life.pair
 }
 
 /**
@@ -52,8 +52,7 @@ export function useDeadline(
   at: number | Date | null,
   options: DeriveOptions = {},
 ): [ctx: Context, cancel: Cancel] {
-  const deadline = epoch('at', at === null ? Infinity : at)
-  return useLife(parent, options, { deadline }).life.pair
+  return useLife(parent, options, { times: [date('at', at === null ? Infinity : at)] }).life.pair
 }
 
 /**

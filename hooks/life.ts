@@ -16,22 +16,14 @@ import { check } from './misuse.ts'
 
 /** What ends a life besides its component and its parent. */
 export interface Limits {
-  /** Milliseconds from the time it is armed. */
-  readonly timeout?: number
-  /** Epoch milliseconds. */
-  readonly deadline?: number
+  /** When at the latest, as `rearm` takes it: the milliseconds count from the time it is armed. */
+  readonly times?: readonly (number | Date)[]
   /** Ends with the route, too. */
   readonly route?: RouteOptions | undefined
 }
 
 /** The life behind each context that a hook has made. */
 const lives = new WeakMap<Context, Life>()
-
-/** Arms the life behind `ctx`, if there is one. Effects run children first, and a child needs its parent armed. */
-function armed(ctx: Context): Context {
-  lives.get(ctx)?.arm()
-  return ctx
-}
 
 /** Says that `ctx` differs from `from` in values only. */
 export function share(ctx: Context, from: Context): Context {
@@ -55,9 +47,8 @@ export interface Life {
   readonly pair: [ctx: Context, cancel: Cancel]
   /** Ended by something that passes: there can be another life. What the parent ended, the parent has to replace. */
   isRenewable(): boolean
-  arm(): void
-  /** Takes over other limits. Whether there is a route, and whose, is for ever. */
-  limit(limits: Limits): void
+  /** Arms it once, and takes over the latest limits. Whether there is a route, and whose, is for ever. */
+  arm(latest?: Limits): void
 }
 
 function createLife(parent: Context, label: string | undefined, limits: Limits): Life {
@@ -65,16 +56,20 @@ function createLife(parent: Context, label: string | undefined, limits: Limits):
   // Disposes as `end` does.
   const cancel = Object.assign((cause?: unknown) => end(reasonOf(cause)), end)
   let isArmed = false
-  let release: Cancel | undefined
 
-  function move(): void {
-    if (ctx.err !== undefined) return
-    const { timeout = Infinity, deadline = Infinity } = limits
-    const soonest: (number | Date)[] = [timeout]
-    const at = new Date(Math.max(deadline, 0))
-    // Later than any Date is never.
-    if (!Number.isNaN(at.getTime())) soonest.push(at)
-    rearm(ctx, ...soonest)
+  function linkUp(): void {
+    let target = parent
+    const follow = ([next, release]: [ctx: Context, cancel: Cancel]) => {
+      target = next
+      afterFunc(ctx, release)
+    }
+    const above = lives.get(parent)
+    // Effects run children first, and a child needs its parent armed; it follows the page through that.
+    if (above) above.arm()
+    else follow(withPage(target))
+    const { route } = limits
+    if (route) follow(withRoute(target, { ...route, ignore: (to, from) => limits.route?.ignore?.(to, from) ?? false }))
+    link(target)
   }
 
   const life: Life = {
@@ -86,38 +81,17 @@ function createLife(parent: Context, label: string | undefined, limits: Limits):
       const why = cause(ctx)
       return (why === Hidden || why === PageHidden || why === Navigated) && parent.err === undefined
     },
-    arm() {
-      if (isArmed) return
-      isArmed = true
-      let target = armed(parent)
-      // Who has a life for a parent follows the page through that.
-      if (!lives.has(target)) [target, release] = withPage(target)
-      const { route } = limits
-      if (route) {
-        const ignore = (to: URL, from: URL) => limits.route?.ignore?.(to, from) ?? false
-        const [routed, cancel] = withRoute(target, { ...route, ignore })
-        target = routed
-        release ??= cancel
-      }
-      link(target)
-      afterFunc(ctx, () => release?.())
-      move()
-    },
-    limit(latest) {
+    arm(latest = limits) {
       limits = latest
-      if (isArmed) move()
+      if (!isArmed) {
+        isArmed = true
+        linkUp()
+      }
+      if (ctx.err === undefined) rearm(ctx, ...(limits.times ?? []))
     },
   }
   lives.set(ctx, life)
   return life
-}
-
-interface Mount {
-  isUnmounted: boolean
-  /** The life of the latest commit. */
-  committed: Life | undefined
-  /** The life whose effects are on. */
-  attached: Life | undefined
 }
 
 /** A component's life. */
@@ -141,32 +115,32 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
     // oxlint-disable-next-line react/exhaustive-deps -- what is not named holds for the life it came with, or moves
     [parent, key, count, route?.source, !route],
   )
-  const mount = useRef<Mount>({ isUnmounted: false, committed: undefined, attached: undefined })
+  /** The life of the latest commit; undefined once the component is unmounted. */
+  const committed = useRef<Life>(undefined)
+  /** The life whose effects are on. */
+  const attached = useRef<Life>(undefined)
 
   useInsertionEffect(() => {
-    const { current } = mount
-    current.isUnmounted = false
+    committed.current = life
     return () => {
-      current.isUnmounted = true
+      committed.current = undefined
       // For what was never shown, and yet armed by a context below; all else ends by the effect's clean-up.
-      queueMicrotask(() => current.isUnmounted && current.committed?.cancel(Unmounted))
+      queueMicrotask(() => committed.current ?? life.cancel(Unmounted))
     }
-  }, [])
-
-  useInsertionEffect(() => {
-    mount.current.committed = life
   }, [life])
 
+  useEffect(() => life.arm(limits))
+
+  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it.
+  const arrived = useDeferredValue(left)
   useEffect(() => {
-    const { current: now } = mount
-    now.attached = life
-    life.arm()
+    attached.current = life
     let stop: (() => unknown) | undefined
     // Ended while it was not shown, and shown again: at once, so that nobody sees the end.
     if (life.isRenewable()) renew()
     else {
       stop = afterFunc(life.ctx, () => {
-        if (now.attached !== life || !life.isRenewable()) return
+        if (attached.current !== life || !life.isRenewable()) return
         const why = cause(life.ctx)
         // A page that is left must not begin anew; one that comes back does.
         if (why === PageHidden) globalThis.addEventListener('pageshow', renew, { once: true })
@@ -177,20 +151,13 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
     return () => {
       stop?.()
       globalThis.removeEventListener?.('pageshow', renew)
-      now.attached = undefined
-      if (now.isUnmounted) life.cancel(Unmounted)
-      else if (now.committed !== life) life.cancel(Superseded)
-      else queueMicrotask(() => now.attached !== life && life.cancel(now.isUnmounted ? Unmounted : Hidden))
+      attached.current = undefined
+      const { current } = committed
+      if (!current) life.cancel(Unmounted)
+      else if (current !== life) life.cancel(Superseded)
+      else queueMicrotask(() => attached.current !== life && life.cancel(committed.current ? Hidden : Unmounted))
     }
-  }, [life, renew])
-
-  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it.
-  const arrived = useDeferredValue(left)
-  useEffect(() => {
-    if (arrived > 0 && life.isRenewable()) renew()
-  }, [arrived, life, renew])
-
-  useEffect(() => life.limit(limits))
+  }, [life, renew, arrived])
 
   return { life, renew }
 }

@@ -14,9 +14,10 @@ export function checkMilliseconds(parameter: string, value: unknown, ms: unknown
   check(typeof ms === 'number' && !Number.isNaN(ms), parameter, 'a number of milliseconds', value)
 }
 
-/** A time as milliseconds since the epoch. */
-export function epoch(parameter: string, at: number | Date): number {
+/** A time as a Date; what is later than any Date is never. */
+export function date(parameter: string, at: number | Date): Date | number {
   const ms = at instanceof Date ? at.getTime() : at
   checkMilliseconds(parameter, at, ms)
-  return ms
+  const date = new Date(Math.max(ms, 0))
+  return Number.isNaN(date.getTime()) ? Infinity : date
 }

@@ -8,7 +8,7 @@ import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
 import { background, remaining, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
 import { share, useLife } from './life.ts'
-import { checkMilliseconds, epoch } from './misuse.ts'
+import { checkMilliseconds, date } from './misuse.ts'
 
 /** What a ref to a {@link Scope} gives. */
 export interface ScopeHandle {
@@ -83,7 +83,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   const { life, renew } = useLife(
     base,
     { label },
-    { timeout, deadline: epoch('deadline', deadline), route: route === true ? {} : route || undefined },
+    { times: [timeout, date('deadline', deadline)], route: route === true ? {} : route || undefined },
     key,
   )
   useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: renew }), [life, renew])
