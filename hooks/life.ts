@@ -33,13 +33,13 @@ export function share(ctx: Context, from: Context): Context {
 }
 
 /** Whether `ctx` has ended together with a life that another one follows. */
-export function returns(ctx: Context): boolean {
-  const life = lives.get(ctx)
+export function returns(ctx: Context | undefined): boolean {
+  const life = ctx && lives.get(ctx)
   return life !== undefined && (life.isRenewable() || returns(life.parent))
 }
 
 /** The context of a component, from before it is there until after it has gone. */
-export interface Life {
+interface Life {
   readonly parent: Context
   readonly ctx: Context
   readonly cancel: Cancel

@@ -54,24 +54,23 @@ export interface Job<T, A extends readonly unknown[]> {
 export type TaskWork<T, A extends readonly unknown[]> = (ctx: Context, ...args: A) => T | PromiseLike<T>
 
 interface Run<T> {
-  readonly order: number
   /** Lives on after success: what the work has handed out, such as a stream, may still be in use. */
   readonly ctx: Context
   readonly cancel: Cancel
-  /** What the work gets: has the timeout. Undefined while the run waits. */
-  work: Context | undefined
+  /** What the work gets: has the timeout. While the run waits, it is `ctx` itself. */
+  work: Context
   readonly promise: Promise<T>
-  outcome: Outcome<T>
+  /** Undefined while it is in flight or waits. */
+  outcome: Outcome<T> | undefined
 }
 
-const NOTHING = {
-  status: 'idle',
-  data: undefined,
-  error: undefined,
-  cause: undefined,
-  stale: false,
-  context: undefined,
-} as const
+/** What a task that runs by itself was asked last: another one is another run. Begins with what it works under. */
+export type Question = readonly [parent?: Context, ...deps: unknown[]]
+
+/** A {@link TaskState}, and which question it belongs to. */
+type Answer<T> = TaskState<T> & { readonly question: Question }
+
+const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false } as const
 
 /** What the component that shows a task gets of its runner. */
 export interface Steering<T, A extends readonly unknown[]> {
@@ -91,50 +90,52 @@ export interface Steering<T, A extends readonly unknown[]> {
 export interface Runner<T, A extends readonly unknown[]> {
   readonly steering: Steering<T, A>
   /** Another object after every change. */
-  read(): TaskState<T>
+  read(): Answer<T>
   /**
    * Calls `listener` now and after every change of the state, until the returned function is called. There is only one.
    */
-  subscribe(listener: () => void): () => void
+  subscribe(listener: (state: Answer<T>) => void): () => void
   /** Takes over what the latest render says, for the runs to come. */
   configure(job: Job<T, A>): void
   /** Gives what is running another timeout, which counts from the start of it. */
   limit(timeout: number): void
   /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
-  ask(...args: A): void
-  /** Ends what is in flight, and shows what was kept of before. */
+  ask(question: Question): void
+  /** Ends what was asked for, if it is still in flight, and shows what was kept of before. */
   stop(): void
 }
 
 export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): Runner<T, A> {
-  let state: TaskState<T> = NOTHING
-  let tell: (() => void) | undefined
-  /** In flight or waiting, oldest first. A run that is not here any more has nothing to say. */
-  const runs = new Set<Run<T>>()
-  let started = 0
-  /** The run whose outcome is shown. */
-  let shown: Run<T> | undefined
+  let question: Question = []
+  let context: Context | undefined
+  let state: Answer<T> = { ...NOTHING, question, context }
+  let tell: ((state: Answer<T>) => void) | undefined
+  /**
+   * Oldest first: what is in flight or waits, and the one whose outcome is shown. A run that is not here any more has
+   * nothing to say. Never changed, but replaced: whoever goes through it may call what changes it.
+   */
+  let runs: readonly Run<T>[] = []
 
   function launch(args: A, mode: TaskMode): Run<T> {
     const { keepPrevious, label, parent } = job
-    const first = mode === 'first' ? newest() : undefined
-    if (first && (first.work ?? first.ctx).err === undefined) return first
+    const first = newest()
+    if (mode === 'first' && first && first.work.err === undefined) return first
     // Ends what is overdue, and so may call out, as the line above: all else is read afterwards.
     const [ctx, cancel] = withCancel(parent, { label })
-    const before = newest()
     // One that has ended, but not settled yet, is nothing to join.
-    const dropped = mode === 'latest' || (mode === 'first' && before) ? clear() : []
+    const dropped = mode === 'latest' || (mode === 'first' && newest()) ? clear() : []
+    const before = newest()
     let resolve!: (data: PromiseLike<T>) => void
     const promise = new Promise<T>((settle) => (resolve = settle))
-    const run: Run<T> = { order: started++, ctx, cancel, work: undefined, promise, outcome: NOTHING }
-    runs.add(run)
-    if (runs.size === 1) pend(keepPrevious ? state.data : undefined, ctx)
-    else pend(state.data, state.context)
+    const run: Run<T> = { ctx, cancel, work: ctx, promise, outcome: undefined }
+    runs = [...runs, run]
+    if (!before) context = ctx
+    emit(pending(before || keepPrevious ? state.data : undefined))
     promise.then(
       (data) => settle(run, { ...NOTHING, status: 'success', data }),
       (error: unknown) => settle(run, failure(run, error)),
     )
-    supersede(dropped)
+    cancelAll(dropped, Superseded)
     resolve(perform(run, args, mode === 'queue' ? before : undefined))
     return run
   }
@@ -146,7 +147,10 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
     if (debounce > 0) await sleep(ctx, debounce)
     const [work] = withTimeout(ctx, job.timeout, { label })
     run.work = work
-    if (runs.has(run)) emit(state, work)
+    if (runs.includes(run)) {
+      context = work
+      emit(state)
+    }
     return until(work, async () => {
       const data = await fn(work, ...args)
       disarm(work)
@@ -155,78 +159,71 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
   }
 
   /** What ended a run is read from its context: engines disagree on what aborted work rejects with. */
-  function failure(run: Run<T>, error: unknown): Outcome<T> {
-    const ctx = run.work ?? run.ctx
-    const isEnd = error === ctx.err
-    const why = isEnd ? cause(ctx) : undefined
-    const { data } = state
-    const failed = { status: 'error', data, error, cause: why, stale: data !== undefined } as const
-    return isEnd && isCanceled(error) ? { ...failed, status: 'canceled', error: undefined } : failed
+  function failure({ work }: Run<T>, error: unknown): Outcome<T> {
+    const why = error === work.err ? cause(work) : undefined
+    const failed = { ...pending(state.data), cause: why }
+    if (why !== undefined && isCanceled(error)) return { ...failed, status: 'canceled' }
+    return { ...failed, status: 'error', error }
   }
 
   function settle(run: Run<T>, outcome: Outcome<T>): void {
     run.outcome = outcome
-    if (!runs.delete(run)) return
-    const before = shown
-    const isLate = before !== undefined && before.order > run.order
-    const latest = isLate ? before : run
-    shown = latest
-    if (runs.size === 0) emit(latest.outcome, state.context)
-    else if (!isLate) pend(outcome.data, state.context)
-    supersede([isLate ? run : before])
+    if (!runs.includes(run)) return
+    const settled = runs.filter((one) => one.outcome)
+    // Whoever was started later counts, though it may have settled earlier.
+    const shown = settled.pop()
+    runs = runs.filter((one) => !settled.includes(one))
+    if (!newest()) emit(shown?.outcome ?? NOTHING)
+    else if (shown === run) {
+      const { data, stale } = runs.at(-1) === run ? outcome : pending(outcome.data)
+      emit({ ...pending(data), stale })
+    }
+    cancelAll(settled, Superseded)
     if (outcome.status !== 'success') run.cancel(outcome.error)
   }
 
-  /** Takes out what is in flight, and the run that is shown. Whoever calls this ends them. */
-  function clear(): (Run<T> | undefined)[] {
-    const all = [...runs, shown]
-    runs.clear()
-    shown = undefined
+  /** Takes out all runs. Whoever calls this ends them. */
+  function clear(): readonly Run<T>[] {
+    const all = runs
+    runs = []
     return all
   }
 
   function replace(outcome: Outcome<T>): void {
     const dropped = clear()
-    emit(outcome, undefined)
-    supersede(dropped)
+    context = undefined
+    emit(outcome)
+    cancelAll(dropped, Superseded)
   }
 
+  /** The youngest that is in flight or waits. */
   function newest(): Run<T> | undefined {
-    return [...runs].at(-1)
+    const underWay = runs.filter(({ outcome }) => !outcome)
+    return underWay.at(-1)
   }
 
-  /** Shows that something is in flight, and `data` meanwhile. */
-  function pend(data: T | undefined, context: Context | undefined): void {
-    const isOld = !shown || shown.outcome.stale || shown.order < (newest()?.order ?? 0)
-    emit({ ...NOTHING, status: 'pending', data, stale: data !== undefined && isOld }, context)
-  }
-
-  function emit(outcome: Outcome<T>, context: Context | undefined): void {
-    state = { ...outcome, context }
-    tell?.()
+  function emit(outcome: Outcome<T>): void {
+    state = { ...outcome, question, context }
+    tell?.(state)
   }
 
   return {
     steering: {
       run: (...args) => launch(args, job.mode).promise,
-      async runAction(...args) {
+      runAction(...args) {
         const run = launch(args, job.mode)
-        try {
-          return await run.promise
-        } catch (error) {
-          if (run.outcome.status === 'canceled') return undefined
+        return run.promise.catch((error: unknown) => {
+          if (run.outcome?.status === 'canceled') return undefined
           throw error
-        }
+        })
       },
-      cancel(cause) {
-        for (const run of [...runs, shown]) run?.cancel(reasonOf(cause))
-      },
+      cancel: (cause) => cancelAll(runs, reasonOf(cause)),
       reset: () => replace(NOTHING),
     },
     read: () => state,
     subscribe(listener) {
       tell = listener
-      listener()
+      listener(state)
       return () => {
         tell = undefined
       }
@@ -235,18 +232,28 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
       job = latest
     },
     limit(timeout) {
-      for (const { work } of runs) if (work) rearm(work, timeout)
+      for (const { ctx, work } of runs) if (work !== ctx) rearm(work, timeout)
     },
-    ask: (...args) => void launch(args, job.mode === 'first' ? 'latest' : job.mode),
+    ask(latest) {
+      question = latest
+      launch([] as unknown as A, job.mode === 'first' ? 'latest' : job.mode)
+    },
     stop() {
+      if (!question.length || !newest()) return
+      question = []
       const { data, stale } = state
       replace(data === undefined ? NOTHING : { ...NOTHING, status: 'success', data, stale })
     },
   }
 }
 
-function supersede(runs: readonly (Pick<Run<unknown>, 'cancel'> | undefined)[]): void {
-  for (const run of runs) run?.cancel(Superseded)
+/** The outcome to show while newer work than that of `data` is under way. */
+export function pending<T>(data: T): Shape<'pending', T, undefined, undefined> {
+  return { ...NOTHING, status: 'pending', data, stale: data !== undefined }
+}
+
+function cancelAll(runs: readonly Run<unknown>[], cause: unknown): void {
+  for (const { cancel } of runs) cancel(cause)
 }
 
 function ignore(): void {}

@@ -3,14 +3,13 @@
  * goes. What runs and what is shown is the runner's matter; here it is bound to React.
  */
 
-import { startTransition, useEffect, useInsertionEffect, useMemo, useRef, useState } from 'react'
+import { startTransition, useEffect, useInsertionEffect, useMemo, useState } from 'react'
 import type { DependencyList } from 'react'
 import type { Context } from '../src/index.ts'
 import { returns, useLife } from './life.ts'
-import type { Life } from './life.ts'
 import { check, checkMilliseconds } from './misuse.ts'
-import { createRunner } from './runner.ts'
-import type { Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
+import { createRunner, pending } from './runner.ts'
+import type { Question, Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
 import { sameItems, useScope } from './scope.tsx'
 
 /** Options of {@link useTask}. */
@@ -42,17 +41,6 @@ export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
     /** What the work that was started last works under; before the first one, what it will be derived from. */
     readonly context: Context
   }
-
-/** What an automatic task runs for. */
-interface Start {
-  readonly deps: DependencyList
-  readonly life: Life
-}
-
-interface Shown<T> {
-  readonly state: TaskState<T>
-  readonly start: Start | undefined
-}
 
 const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
 
@@ -103,23 +91,20 @@ export function useTask<T, A extends readonly unknown[]>(
   checkMilliseconds('debounce', debounce, debounce >= 0 && debounce)
   const job = { parent: life.ctx, fn, timeout, debounce, mode, keepPrevious, label }
   const [runner] = useState(() => createRunner(job))
-  const latest = useRef<Start>(undefined)
-  const [shown, show] = useState<Shown<T>>({ state: runner.read(), start: undefined })
-  const isAutomatic = enabled && deps !== undefined
+  const [answer, show] = useState(runner.read)
+  const question: Question | undefined = enabled && deps ? [life.ctx, ...deps] : undefined
+  const isAutomatic = question !== undefined
 
   // Before anybody can call `run`, layout effects included.
   useInsertionEffect(() => runner.configure(job))
 
   useEffect(
     () =>
-      runner.subscribe(() => {
-        const start = latest.current
+      runner.subscribe((answer) => {
         // What runs by itself will run again soon: to show the cancel would be to flicker.
-        if (runner.read().status === 'canceled' && start && returns(start.life.ctx)) return
-        const state = runner.read()
-        const update = () => show((shown) => (shown.state === state ? shown : { state, start }))
-        if (transition && state.status !== 'pending') startTransition(update)
-        else update()
+        if (answer.status === 'canceled' && returns(answer.question[0])) return
+        if (transition && answer.status !== 'pending') startTransition(() => show(answer))
+        else show(answer)
       }),
     [runner, transition],
   )
@@ -128,28 +113,18 @@ export function useTask<T, A extends readonly unknown[]>(
 
   // At the change only: what is run by hand afterwards is nobody else's business.
   useEffect(() => {
-    if (isAutomatic || !latest.current || runner.read().status !== 'pending') return
-    latest.current = undefined
-    runner.stop()
+    if (!isAutomatic) runner.stop()
   }, [isAutomatic, runner])
 
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
-    if (!isAutomatic || isSame(latest.current, life, deps)) return
-    latest.current = { deps, life }
-    runner.ask(...([] as unknown as A))
+    if (question && !sameItems(runner.read().question, question)) runner.ask(question)
   })
 
-  const { state, start } = shown
-  const willRun = isAutomatic && !isSame(start, life, deps)
+  const willRun = question !== undefined && !sameItems(answer.question, question)
   return useMemo((): Task<T, A> => {
-    const task = { ...state, ...runner.steering, context: state.context ?? life.ctx }
-    if (!willRun) return task
-    const data = keepPrevious ? state.data : undefined
-    return { ...task, status: 'pending', data, error: undefined, cause: undefined, stale: data !== undefined }
-  }, [state, life, runner, willRun, keepPrevious])
-}
-
-function isSame(start: Start | undefined, life: Life, deps: DependencyList): boolean {
-  return start?.life === life && sameItems(start.deps, deps)
+    const { question: _, ...state } = answer
+    const shown = willRun ? pending(keepPrevious ? state.data : undefined) : state
+    return { ...shown, ...runner.steering, context: state.context ?? life.ctx }
+  }, [answer, life, runner, willRun, keepPrevious])
 }
