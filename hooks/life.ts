@@ -35,7 +35,7 @@ export function share(ctx: Context, from: Context): Context {
 /** Whether `ctx` has ended together with a life that another one follows. */
 export function returns(ctx: Context | undefined): boolean {
   const life = ctx && lives.get(ctx)
-  return life !== undefined && (life.isRenewable() || returns(life.parent))
+  return life !== undefined && (!!life.passing() || returns(life.parent))
 }
 
 /** The context of a component, from before it is there until after it has gone. */
@@ -45,8 +45,8 @@ interface Life {
   readonly cancel: Cancel
   /** Both, always in the same array. */
   readonly pair: [ctx: Context, cancel: Cancel]
-  /** Ended by something that passes: there can be another life. What the parent ended, the parent has to replace. */
-  isRenewable(): boolean
+  /** What has ended it, if that passes: there can be another life. What the parent ended, the parent has to replace. */
+  passing(): unknown
   /** Arms it once, and takes over the latest limits. Whether there is a route, and whose, is for ever. */
   arm(latest?: Limits): void
 }
@@ -77,9 +77,9 @@ function createLife(parent: Context, label: string | undefined, limits: Limits):
     ctx,
     cancel,
     pair: [ctx, cancel],
-    isRenewable() {
+    passing() {
       const why = cause(ctx)
-      return (why === Hidden || why === PageHidden || why === Navigated) && parent.err === undefined
+      return (why === Hidden || why === PageHidden || why === Navigated) && !parent.err && why
     },
     arm(latest = limits) {
       limits = latest
@@ -137,15 +137,14 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
     attached.current = life
     let stop: (() => unknown) | undefined
     // Ended while it was not shown, and shown again: at once, so that nobody sees the end.
-    if (life.isRenewable()) renew()
+    if (life.passing()) renew()
     else {
       stop = afterFunc(life.ctx, () => {
-        if (attached.current !== life || !life.isRenewable()) return
-        const why = cause(life.ctx)
+        const why = attached.current === life && life.passing()
         // A page that is left must not begin anew; one that comes back does.
-        if (why === PageHidden) globalThis.addEventListener('pageshow', renew, { once: true })
+        if (why === PageHidden) globalThis.addEventListener('pageshow', renew)
         else if (why === Navigated) leave()
-        else renew()
+        else if (why) renew()
       })
     }
     return () => {

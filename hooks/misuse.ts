@@ -14,10 +14,12 @@ export function checkMilliseconds(parameter: string, value: unknown, ms: unknown
   check(typeof ms === 'number' && !Number.isNaN(ms), parameter, 'a number of milliseconds', value)
 }
 
+/** The latest time that a Date can say. */
+const MAX_DATE = 8.64e15
+
 /** A time as a Date; what is later than any Date is never. */
 export function date(parameter: string, at: number | Date): Date | number {
   const ms = at instanceof Date ? at.getTime() : at
   checkMilliseconds(parameter, at, ms)
-  const date = new Date(Math.max(ms, 0))
-  return Number.isNaN(date.getTime()) ? Infinity : date
+  return ms > MAX_DATE ? Infinity : new Date(Math.max(ms, 0))
 }

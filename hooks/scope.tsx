@@ -75,11 +75,18 @@ export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
 export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHandle>> = /* @__PURE__ */ forwardRef<
   ScopeHandle,
   ScopeProps
->(function Scope({ children, parent, timeout = Infinity, deadline = Infinity, values, label, route, resetKeys }, ref) {
+>(function Scope(props, ref) {
+  const { children, deadline = Infinity, label, resetKeys = [], route, timeout = Infinity, values = [] } = props
   checkMilliseconds('timeout', timeout)
   const scope = useScope()
-  const base = useValues(parent ?? scope, values)
-  const key = useKept(resetKeys ?? [])
+  const parent = props.parent ?? scope
+  // The length tells the values from the keys.
+  const key = useKept([parent, values.length, ...values.flat(), ...resetKeys])
+  const base = useMemo(
+    () => share(values.reduce((above, [key, value]) => withValue(above, key, value), parent), parent),
+    // oxlint-disable-next-line react/exhaustive-deps -- is another one exactly when one of them is
+    [key],
+  )
   const { life, renew } = useLife(
     base,
     { label },
@@ -89,16 +96,6 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: renew }), [life, renew])
   return <Nearest.Provider value={life.ctx}>{children}</Nearest.Provider>
 })
-
-/** `parent` with `values`: the same context until either changes. */
-function useValues(parent: Context, values: readonly ScopeValue[] = []): Context {
-  const kept = useKept([parent, ...values.flat()])
-  return useMemo(
-    () => share(values.reduce((above, [key, value]) => withValue(above, key, value), parent), parent),
-    // oxlint-disable-next-line react/exhaustive-deps -- is another one exactly when one of them is
-    [kept],
-  )
-}
 
 /** The first of all lists with the same items. */
 function useKept(items: readonly unknown[]): readonly unknown[] {
