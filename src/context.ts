@@ -554,11 +554,6 @@ export function contextOf(ctx: ContextLike): Context {
   return resolve(ctx)
 }
 
-/** The clock that `ctx` got from its root. */
-export function clockOf(ctx: ContextLike): Clock {
-  return resolve(ctx).node.clock
-}
-
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const node = prepare(parent, kind, options)
   if (!node.ended) attach(node)

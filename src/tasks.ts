@@ -10,28 +10,19 @@ import {
   afterFunc,
   assertFunction,
   assertNumber,
-  clockOf,
   contextOf,
+  Deadline,
+  derive,
   withCancel,
   withoutCancel,
   withTimeout,
 } from './context.ts'
-import type { Cancel, Context, ContextLike } from './context.ts'
+import type { Context, ContextLike } from './context.ts'
 import { invalid, isObject } from './errors.ts'
-import { Timer } from './timers.ts'
 import { turn } from './turn.ts'
 
 /** A function that works under a context. */
 export type Work<T> = (ctx: Context) => T | PromiseLike<T>
-
-class Alarm extends Timer {
-  readonly expire: () => void
-
-  constructor(due: number, expire: () => void) {
-    super(due)
-    this.expire = expire
-  }
-}
 
 /**
  * Waits `ms` milliseconds. Zero and less wait for the next turn of the event loop, Infinity for the end of `ctx`.
@@ -50,17 +41,15 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     const context = contextOf(ctx)
     assertNumber('ms', ms)
     context.throwIfDone()
-    const clock = clockOf(context)
-    const wake = () => {
-      if (stop()) resolve()
-    }
-    // Not at once: `stop` looks at the clock, and whatever else is due would come before it, one inside of the other.
-    const alarm = new Alarm(clock.now() + Math.max(ms, 0), () => void Promise.resolve().then(wake))
-    const stop = afterFunc(context, () => {
-      clock.stop(alarm)
-      reject(context.err)
+    const alarm = derive(context, 'sleep')
+    const deadline = (alarm.own = new Deadline(alarm, Math.max(ms, 0)))
+    afterFunc(alarm, () => {
+      const { err } = context
+      if (err) reject(err)
+      else resolve()
     })
-    if (ms < Infinity) clock.start(alarm)
+    // Pending even if it is due: it would end at once, and a sleep takes a turn at least.
+    if (ms < Infinity && !alarm.ended) alarm.clock.start(deadline)
   })
 }
 
@@ -163,132 +152,112 @@ export interface Group extends AsyncDisposable {
  */
 export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   if (!isObject(options)) throw invalid('options', 'an object', options)
-  const { limit = Infinity } = options
+  const { limit = Infinity, supervise } = options
   if (limit !== Infinity && !(Number.isInteger(limit) && limit > 0)) {
     throw invalid('limit', 'a positive whole number or Infinity', limit)
   }
-  return new TaskGroup(parent, limit, options)
+  const [ctx, cancel] = withCancel(parent, { label: 'group' })
+  let running = 0
+  /** Who waits for a slot, in the order of coming; nobody once the group has ended. */
+  let first: Waiting | undefined
+  let last: Waiting | undefined
+  /** The first error, boxed because any value can be thrown. */
+  let failure: { readonly error: unknown } | undefined
+  let isReported = false
+  /** Called when nothing runs and nothing waits for a slot. */
+  const idle: (() => void)[] = []
+
+  function start(fn: Work<unknown>): void {
+    running++
+    const work = new Promise((settle) => settle(fn(ctx)))
+    void work.catch(fail).then(() => {
+      running--
+      admit()
+    })
+  }
+
+  function fail(error: unknown): void {
+    if (failure) return
+    // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
+    const { err } = ctx
+    // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
+    const { name } = Object(error) as { name?: unknown }
+    const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
+    failure = { error: isAbort ? err : error }
+    if (!supervise) cancel(error)
+  }
+
+  /** Starts who waits, as far as there are slots, and says so when nothing is left. */
+  function admit(): void {
+    if (ctx.err) turnAway()
+    while (first && running < limit) {
+      const { fn, tell, next } = first
+      first = next
+      start(fn)
+      tell(true)
+    }
+    if (!running) for (const resolve of idle.splice(0)) resolve()
+  }
+
+  /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
+  function turnAway(): void {
+    let left = first
+    if (!left) return
+    first = undefined
+    failure ??= { error: ctx.err }
+    for (; left; left = left.next) left.tell(false)
+  }
+
+  async function settled(): Promise<void> {
+    // Again and again: whoever was told first may have started something.
+    while (running || first) await new Promise<void>((resolve) => idle.push(resolve))
+  }
+
+  afterFunc(ctx, turnAway)
+  return {
+    ctx,
+    go(fn) {
+      assertFunction('fn', fn)
+      return new Promise((tell) => {
+        const waiting: Waiting = { fn, tell, next: undefined }
+        if (first) (last as Waiting).next = waiting
+        else first = waiting
+        last = waiting
+        admit()
+      })
+    },
+    tryGo(fn) {
+      assertFunction('fn', fn)
+      if (running >= limit || ctx.err) return false
+      start(fn)
+      return true
+    },
+    async wait() {
+      await settled()
+      cancel()
+      isReported = true
+      if (failure) throw failure.error
+    },
+    async [ASYNC_DISPOSE]() {
+      const before = failure
+      cancel()
+      await settled()
+      // That what was still running rejects with the cancel is no failure; that its clean-up throws is one.
+      const isOwn = failure !== before && failure?.error === ctx.err
+      if (failure && !isReported && !isOwn) throw failure.error
+    },
+  }
 }
 
 interface Waiting {
   readonly fn: Work<unknown>
-  readonly admit: (started: boolean) => void
+  /** Whether it was started. */
+  readonly tell: (started: boolean) => void
   /** Who came next. A list, since taking the first out of a long array costs as much as the array is long. */
   next: Waiting | undefined
 }
 
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
-
-class TaskGroup implements Group {
-  readonly ctx: Context
-  readonly #cancel: Cancel
-  readonly #limit: number
-  readonly #supervise: boolean | undefined
-  #running = 0
-  /** Who waits for a slot, in the order of coming; nobody once the group has ended. */
-  #first: Waiting | undefined
-  #last: Waiting | undefined
-  /** The first error, boxed because any value can be thrown. */
-  #failure: { readonly error: unknown } | undefined
-  #reported = false
-  /** Resolved when nothing runs and nothing waits for a slot. */
-  #idle: (() => void)[] = []
-
-  constructor(parent: ContextLike, limit: number, { supervise }: GroupOptions) {
-    const [ctx, cancel] = withCancel(parent, { label: 'group' })
-    this.ctx = ctx
-    this.#cancel = cancel
-    this.#limit = limit
-    this.#supervise = supervise
-    afterFunc(ctx, () => this.#turnAway())
-  }
-
-  go(fn: Work<unknown>): Promise<boolean> {
-    if (this.tryGo(fn)) return Promise.resolve(true)
-    return new Promise((admit) => {
-      const waiting: Waiting = { fn, admit, next: undefined }
-      if (!this.#first) this.#first = waiting
-      else (this.#last as Waiting).next = waiting
-      this.#last = waiting
-      if (this.ctx.err) this.#turnAway()
-    })
-  }
-
-  tryGo(fn: Work<unknown>): boolean {
-    assertFunction('fn', fn)
-    if (this.#running >= this.#limit || this.ctx.err) return false
-    this.#start(fn)
-    return true
-  }
-
-  async wait(): Promise<void> {
-    await this.#settled()
-    this.#cancel()
-    this.#reported = true
-    if (this.#failure) throw this.#failure.error
-  }
-
-  async [ASYNC_DISPOSE](): Promise<void> {
-    const before = this.#failure
-    this.#cancel()
-    await this.#settled()
-    const failure = this.#failure
-    // That what was still running rejects with the cancel is no failure; that its clean-up throws is one.
-    const isOwn = failure !== before && failure?.error === this.ctx.err
-    if (failure && !this.#reported && !isOwn) throw failure.error
-  }
-
-  #start(fn: Work<unknown>): void {
-    this.#running++
-    const done = () => {
-      this.#running--
-      this.#admit()
-    }
-    new Promise((settle) => settle(fn(this.ctx))).then(done, (error: unknown) => {
-      this.#fail(error)
-      done()
-    })
-  }
-
-  #fail(error: unknown): void {
-    if (this.#failure) return
-    // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
-    const { err } = this.ctx
-    // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
-    const { name } = Object(error) as { name?: unknown }
-    const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
-    this.#failure = { error: isAbort ? err : error }
-    if (!this.#supervise) this.#cancel(error)
-  }
-
-  /** Starts who waits, as far as there are slots, and says so when nothing is left. */
-  #admit(): void {
-    if (this.ctx.err) this.#turnAway()
-    while (this.#first && this.#running < this.#limit) {
-      const { fn, admit, next } = this.#first
-      this.#first = next
-      this.#start(fn)
-      admit(true)
-    }
-    if (!this.#running) for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
-  /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
-  #turnAway(): void {
-    let left = this.#first
-    if (!left) return
-    this.#first = undefined
-    this.#failure ??= { error: this.ctx.err }
-    for (; left; left = left.next) left.admit(false)
-  }
-
-  async #settled(): Promise<void> {
-    // Again and again: whoever was told first may have started something.
-    while (this.#running || this.#first) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve))
-    }
-  }
-}
 
 /**
  * Runs clean-up that must happen although `ctx` may have ended: under a context with the values of `ctx`, without its
