@@ -54,7 +54,7 @@ export function withLink(
     Object.assign(own, { outer, born: clock.now(), began: undefined })
     if (ended) end(node, ended)
     else attach(node)
-    moved(own)
+    move(own, Infinity)
   }
   return [node, createCancel(node), link]
 }
@@ -73,22 +73,17 @@ export function withLink(
  * cancel()
  */
 export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void {
-  const node = resolve(ctx)
-  const { own } = node
+  const { node, own } = resolve(ctx)
   const since = own instanceof Deadline ? own.since() : 0
   let soonest = Infinity
   for (const limit of limits) {
-    const time = limit instanceof Date ? limit.getTime() : limit
+    const time = limit instanceof Date ? limit.getTime() - since : limit
     assertNumber('ms', time, limit)
-    soonest = Math.min(soonest, time === limit ? time : time - since)
+    soonest = Math.min(soonest, time)
   }
-  if (own instanceof Deadline) {
-    if (settled(node).ended || own.ms === soonest) return
-    move(own, soonest)
-    own.start()
-    settled(node)
-    moved(own)
-  } else if (own !== DISARMED) throw invalid('ctx', 'a context with a deadline of its own', ctx)
+  if (own === DISARMED) return
+  if (!(own instanceof Deadline)) throw invalid('ctx', 'a context with a deadline of its own', ctx)
+  if (!settled(node).ended && own.ms !== soonest) move(own, soonest)
 }
 
 /**
@@ -105,15 +100,7 @@ export function disarm(ctx: Context): void {
   const { own } = node
   own?.release()
   node.own = DISARMED
-  if (!(own instanceof Deadline)) return
-  move(own, Infinity)
-  moved(own)
-}
-
-function move(deadline: Deadline, ms: number): void {
-  deadline.release()
-  deadline.ms = ms
-  deadline.due = deadline.born + ms
+  if (own instanceof Deadline) move(own, Infinity)
 }
 
 /** Who wants to know when a deadline moves. */
@@ -139,7 +126,13 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   return () => sets.forEach((set) => set.delete(watcher))
 }
 
-function moved(deadline: Deadline): void {
+/** Gives a deadline another time, counted from the same start, and tells who watches it. */
+function move(deadline: Deadline, ms: number): void {
+  deadline.release()
+  deadline.ms = ms
+  deadline.due = deadline.born + ms
+  deadline.start()
+  settled(deadline.node)
   for (const watcher of new Set(watchers.get(deadline))) {
     try {
       watcher()
