@@ -41,78 +41,81 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
   const { ignore, source = addressBar } = options
   if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
   if (ignore !== undefined) assertFunction('ignore', ignore)
-  const watch = watches.get(source) ?? new Watch(source)
+  const watch = watches.get(source) ?? createWatch(source)
   // Who comes late belongs to the new route, whether its source has told already or not.
   watch.check()
   const controller = ignore ? new AbortController() : watch.controller
   const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
-  if (!ctx.err) afterFunc(ctx, watch.join(ignore && { controller, ignore }))
+  if (!ctx.err) afterFunc(ctx, watch.join(controller, ignore))
   return [ctx, cancel]
 }
 
-interface Follower {
-  readonly controller: AbortController
-  readonly ignore: (to: URL, from: URL) => boolean
-}
+type Ignore = (to: URL, from: URL) => boolean
 
 /** The watches that somebody follows. */
 const watches = /* @__PURE__ */ new WeakMap<RouteSource, Watch>()
 
-class Watch {
-  readonly source: RouteSource
+interface Watch {
   /** Aborts at the next change; for all who have no `ignore`. */
-  controller: AbortController = new AbortController()
-  readonly #choosy = new Set<Follower>()
-  #users = 0
-  #at: URL | undefined
-  #unsubscribe: (() => void) | undefined
-
-  constructor(source: RouteSource) {
-    this.source = source
-  }
-
-  /** One more follower. Returns what to call when it has gone. */
-  join(follower: Follower | undefined): () => void {
-    if (!this.#users++) {
-      watches.set(this.source, this)
-      this.#at = this.#address()
-      this.#unsubscribe = this.source.subscribe(() => this.check())
-    }
-    if (follower) this.#choosy.add(follower)
-    return () => {
-      if (follower) this.#choosy.delete(follower)
-      if (--this.#users) return
-      watches.delete(this.source)
-      this.#unsubscribe?.()
-    }
-  }
-
-  #address(): URL {
-    const { origin = 'null' } = globalThis.location ?? {}
-    const base = origin === 'null' ? 'http://localhost' : origin
-    const href = this.source.href()
-    // Two slashes at the start are a path here, as routers have it, and no host.
-    const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
-    url.hash = ''
-    return url
-  }
-
+  controller: AbortController
+  /** One more follower of `controller`: of its own where it has an `ignore`. Returns what to call when it has gone. */
+  join(controller: AbortController, ignore: Ignore | undefined): () => void
   /** Ends whoever follows another route than the one that is there. */
-  check(): void {
-    if (!this.#users) return
-    const from = this.#at as URL
-    const to = this.#address()
-    if (to.href === from.href) return
-    this.#at = to
-    const choosy = [...this.#choosy].filter(({ ignore }) => !saysSo(ignore, to, from))
-    const leaving = [this, ...choosy].map(({ controller }) => controller)
-    this.controller = new AbortController()
-    for (const controller of leaving) controller.abort(Navigated)
+  check(): void
+}
+
+function createWatch(source: RouteSource): Watch {
+  const choosy = new Map<AbortController, Ignore>()
+  let users = 0
+  let at: URL
+  let unsubscribe: (() => void) | undefined
+
+  const watch: Watch = {
+    controller: new AbortController(),
+    join(controller, ignore) {
+      if (!users++) {
+        watches.set(source, watch)
+        at = addressOf(source)
+        unsubscribe = source.subscribe(() => watch.check())
+      }
+      if (ignore) choosy.set(controller, ignore)
+      return () => {
+        choosy.delete(controller)
+        if (--users) return
+        watches.delete(source)
+        unsubscribe?.()
+      }
+    },
+    check() {
+      if (!users) return
+      const from = at
+      const to = addressOf(source)
+      if (to.href === from.href) return
+      at = to
+      const leaving = [watch.controller]
+      watch.controller = new AbortController()
+      // Of a copy: who comes while they are asked belongs to the new route.
+      for (const [controller, ignore] of new Map(choosy)) {
+        if (!saysSo(ignore, to, from)) leaving.push(controller)
+      }
+      for (const controller of leaving) controller.abort(Navigated)
+    },
   }
+  return watch
+}
+
+function addressOf(source: RouteSource): URL {
+  const { origin = 'null' } = globalThis.location ?? {}
+  const base = origin === 'null' ? 'http://localhost' : origin
+  const href = source.href()
+  // Two slashes at the start are a path here, as routers have it, and no host.
+  const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
+  url.hash = ''
+  return url
 }
 
 /** What throws has not said so. */
-function saysSo(ignore: Follower['ignore'], to: URL, from: URL): boolean {
+function saysSo(ignore: Ignore, to: URL, from: URL): boolean {
   try {
     return ignore(to, from)
   } catch (error) {
@@ -153,12 +156,12 @@ function listen(target: EventTarget, type: string, listener: () => void): () => 
  * goes itself as soon as they have gone.
  */
 function patch(history: History, name: 'pushState' | 'replaceState', listener: () => void): () => void {
-  const before = Object.getOwnPropertyDescriptor(history, name)
+  const isOwn = Object.hasOwn(history, name)
   const original = history[name]
   let isOn = true
   const restore = () => {
     if (history[name] !== patched) return
-    if (before) Object.defineProperty(history, name, before)
+    if (isOwn) history[name] = original
     else Reflect.deleteProperty(history, name)
   }
   const patched: History['pushState'] = function (this: History, ...args) {
