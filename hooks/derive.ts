@@ -20,7 +20,7 @@ import { checkMilliseconds, date } from './misuse.ts'
  * @see `withCancel`
  */
 export function useCancellable(parent: Context, options: DeriveOptions = {}): [ctx: Context, cancel: Cancel] {
-  return useLife(parent, options).life.pair
+  return useLife(parent, options).pair
 }
 
 /**
@@ -37,7 +37,7 @@ export function useTimeout(
 ): [ctx: Context, cancel: Cancel] {
   const timeout = ms === null ? Infinity : ms
   checkMilliseconds('ms', timeout)
-  return useLife(parent, options, { times: [timeout] }).life.pair
+  return useLife(parent, options, { times: [timeout] }).pair
 }
 
 /**
@@ -52,7 +52,7 @@ export function useDeadline(
   at: number | Date | null,
   options: DeriveOptions = {},
 ): [ctx: Context, cancel: Cancel] {
-  return useLife(parent, options, { times: [date('at', at === null ? Infinity : at)] }).life.pair
+  return useLife(parent, options, { times: [date('at', at === null ? Infinity : at)] }).pair
 }
 
 /**
@@ -64,5 +64,5 @@ export function useDeadline(
  * @see `withRoute`
  */
 export function useRoute(parent: Context, options: RouteOptions = {}): [ctx: Context, cancel: Cancel] {
-  return useLife(parent, options, { route: options }).life.pair
+  return useLife(parent, options, { route: options }).pair
 }

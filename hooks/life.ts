@@ -45,13 +45,15 @@ interface Life {
   readonly cancel: Cancel
   /** Both, always in the same array. */
   readonly pair: [ctx: Context, cancel: Cancel]
+  /** Ends it and begins another. */
+  readonly renew: () => void
   /** What has ended it, if that passes: there can be another life. What the parent ended, the parent has to replace. */
   passing(): unknown
   /** Arms it once, and takes over the latest limits. Whether there is a route, and whose, is for ever. */
   arm(latest?: Limits): void
 }
 
-function createLife(parent: Context, label: string | undefined, limits: Limits): Life {
+function createLife(parent: Context, label: string | undefined, limits: Limits, renew: () => void): Life {
   const [ctx, end, link] = withLink(parent, { label })
   // Disposes as `end` does.
   const cancel = Object.assign((cause?: unknown) => end(reasonOf(cause)), end)
@@ -77,6 +79,7 @@ function createLife(parent: Context, label: string | undefined, limits: Limits):
     ctx,
     cancel,
     pair: [ctx, cancel],
+    renew,
     passing() {
       const why = cause(ctx)
       return (why === Hidden || why === PageHidden || why === Navigated) && !parent.err && why
@@ -94,15 +97,8 @@ function createLife(parent: Context, label: string | undefined, limits: Limits):
   return life
 }
 
-/** A component's life. */
-export interface Lived {
-  readonly life: Life
-  /** Ends this life and begins another. */
-  readonly renew: () => void
-}
-
 /** Binds a life under `parent` to the component. Another parent, or another `key`, is another life. */
-export function useLife(parent: Context, options: DeriveOptions, limits: Limits = {}, key?: unknown): Lived {
+export function useLife(parent: Context, options: DeriveOptions, limits: Limits = {}, key?: unknown): Life {
   check(Object(options) === options, 'options', 'an object', options)
   const { route } = limits
   const ignore = route?.ignore
@@ -111,7 +107,7 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
   const [left, leave] = useReducer(increment, 0)
   // Inert: if React drops the memo, the effect below ends the old life and arms the new one. Limits move without it.
   const life = useMemo(
-    () => createLife(parent, options.label, limits),
+    () => createLife(parent, options.label, limits, renew),
     // oxlint-disable-next-line react/exhaustive-deps -- what is not named holds for the life it came with, or moves
     [parent, key, count, route?.source, !route],
   )
@@ -158,7 +154,7 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
     }
   }, [life, renew, arrived])
 
-  return { life, renew }
+  return life
 }
 
 function increment(count: number): number {

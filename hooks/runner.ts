@@ -46,7 +46,7 @@ export interface Job<T, A extends readonly unknown[]> {
   readonly timeout: number
   readonly debounce: number
   readonly mode: TaskMode
-  readonly keepPrevious: boolean
+  readonly keepPrevious: boolean | undefined
   readonly label: string | undefined
 }
 

@@ -87,13 +87,13 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
     // oxlint-disable-next-line react/exhaustive-deps -- is another one exactly when one of them is
     [key],
   )
-  const { life, renew } = useLife(
+  const life = useLife(
     base,
     { label },
     { times: [timeout, date('deadline', deadline)], route: route === true ? {} : route || undefined },
     key,
   )
-  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: renew }), [life, renew])
+  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: life.renew }), [life])
   return <Nearest.Provider value={life.ctx}>{children}</Nearest.Provider>
 })
 
