@@ -164,6 +164,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   /** The first error, boxed because any value can be thrown. */
   let failure: { readonly error: unknown } | undefined
   let isReported = false
+  /** The block is at its end: to be canceled is no failure any more. That a clean-up throws is one. */
+  let isClosing = false
   /** Called when nothing runs and nothing waits for a slot. */
   const idle: (() => void)[] = []
 
@@ -177,12 +179,12 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   }
 
   function fail(error: unknown): void {
-    if (failure) return
     // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
     const { err } = ctx
     // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
     const { name } = Object(error) as { name?: unknown }
     const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
+    if (failure || (isAbort && isClosing)) return
     failure = { error: isAbort ? err : error }
     if (!supervise) cancel(error)
   }
@@ -204,7 +206,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     let left = first
     if (!left) return
     first = undefined
-    failure ??= { error: ctx.err }
+    if (!isClosing) failure ??= { error: ctx.err }
     for (; left; left = left.next) left.tell(false)
   }
 
@@ -239,12 +241,10 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
       if (failure) throw failure.error
     },
     async [ASYNC_DISPOSE]() {
-      const before = failure
+      isClosing = true
       cancel()
       await settled()
-      // That what was still running rejects with the cancel is no failure; that its clean-up throws is one.
-      const isOwn = failure !== before && failure?.error === ctx.err
-      if (failure && !isReported && !isOwn) throw failure.error
+      if (failure && !isReported) throw failure.error
     },
   }
 }

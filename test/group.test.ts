@@ -62,6 +62,12 @@ async function leavesWorkThatFailsInCleanUp(): Promise<void> {
   void g.go(failsInCleanUp)
 }
 
+async function leavesOtherWorkBesideThat(): Promise<void> {
+  await using g = group(background())
+  void g.go(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))))
+  void g.go(failsInCleanUp)
+}
+
 /** Functions that run until they are told to stop, and which of them are running. */
 interface Switchboard {
   readonly running: string[]
@@ -610,6 +616,10 @@ describe('await using', () => {
 
   it('throws what goes wrong in a clean-up though the cancel is its cause', async () => {
     await expect(leavesWorkThatCannotRollBack()).rejects.toThrow('rollback failed')
+  })
+
+  it('throws what goes wrong in a clean-up though another function has only been canceled before', async () => {
+    await expect(leavesOtherWorkBesideThat()).rejects.toThrow('in clean-up')
   })
 
   it('waits for what was started when everything else had just settled', async () => {
