@@ -13,7 +13,7 @@
 import { CanceledError, DeadlineExceededError, invalid, isContextError, isObject } from './errors.ts'
 import type { ExceededDeadline } from './errors.ts'
 import { systemClock, Timer } from './timers.ts'
-import type { Clock } from './timers.ts'
+import type { Clock, Listener } from './timers.ts'
 
 /**
  * Says how long a piece of work may live, why it ended, and what belongs to the request. Pass it as the first parameter
@@ -96,7 +96,7 @@ export class Ending {
 const CANCELED: Ending = /* @__PURE__ */ new Ending()
 
 /** What is linked into a node: a derived context, or a leaf that waits for the node's end. */
-export interface Child {
+export interface Child extends Listener {
   readonly parent: ContextNode | undefined
   /** Set once, by `mark`, or at birth under a done parent. */
   ended: Ending | undefined
@@ -112,8 +112,6 @@ export interface Child {
   readonly own: Resource | undefined
   /** Truthy if `tell` has something to do. */
   readonly controller: unknown
-  /** Lets the outside know that it has ended. */
-  tell(): void
 }
 
 export interface Resource {
@@ -254,8 +252,6 @@ export class Deadline extends Timer implements Resource {
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
-  /** Whom it has ended and is yet to tell. */
-  declare audience?: Child[] | undefined
 
   constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
     const born = node.clock.now()
@@ -286,13 +282,8 @@ export class Deadline extends Timer implements Resource {
     else if (this.ms < Infinity && !ended) clock.start(this)
   }
 
-  expire(): void {
-    this.audience = mark(this.node, new Ending(this.cause, this))
-  }
-
-  override announce(): void {
-    tell(this.audience)
-    this.audience = undefined
+  expire(audience: Listener[]): void {
+    mark(this.node, new Ending(this.cause, this), audience)
   }
 
   release(): void {
@@ -693,17 +684,18 @@ export function detach(child: Child): void {
 
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
 export function end(node: ContextNode, ending: Ending): void {
-  if (!node.ended) tell(mark(node, ending))
+  if (node.ended) return
+  const audience = mark(node, ending)
+  if (audience) for (const listener of audience) listener.tell()
 }
 
 /**
  * Marks a live node and all below it as ended. Takes them one after the other from a chain, to which each appends its
  * children: parents before children, siblings in the order of their birth.
  *
- * @returns those who have somebody to tell, in that order
+ * @returns `audience`, with those who have somebody to tell added to it in that order; undefined if there are none
  */
-export function mark(head: ContextNode, ending: Ending): Child[] | undefined {
-  let audience: Child[] | undefined
+export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): Listener[] | undefined {
   let tail: Child = head
   detach(head)
   for (let node: Child | undefined = head; node; ) {
@@ -721,10 +713,6 @@ export function mark(head: ContextNode, ending: Ending): Child[] | undefined {
     node = next
   }
   return audience
-}
-
-function tell(audience: Child[] | undefined): void {
-  if (audience) for (const node of audience) node.tell()
 }
 
 /** The ending of those who follow an aborted signal. */

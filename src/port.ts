@@ -22,6 +22,7 @@ import { CanceledError, invalid, isObject, sentinel } from './errors.ts'
 import { onMove, rearm } from './lifetime.ts'
 import { pack, unpack } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
+import type { Listener } from './timers.ts'
 
 /**
  * The cause of what ended because the other side of its port is gone: closed, or its thread at an end. Node tells of
@@ -199,10 +200,10 @@ class PassedDeadline extends Deadline {
     this.time = time
   }
 
-  override expire(): void {
+  override expire(audience: Listener[]): void {
     const { label, ms, cause } = this.time ?? this
     const why = this.time ? unpack(cause as Parcel) : cause
-    this.audience = mark(this.node, new Ending(why, { label, ms, cause: why }))
+    mark(this.node, new Ending(why, { label, ms, cause: why }), audience)
   }
 }
 

@@ -10,6 +10,11 @@ const MAX_DELAY = 0x7fff_ffff
 /** Less than this, in milliseconds, is no sleep but the difference in how two clocks are read. */
 const MIN_SLEEP = 1_000
 
+/** Who wants to know that something is over. */
+export interface Listener {
+  tell(): void
+}
+
 /** Something that falls due. */
 export abstract class Timer {
   /** When, in the clock's monotonic milliseconds. */
@@ -25,11 +30,11 @@ export abstract class Timer {
     this.order = 0
   }
 
-  /** Called once, with the timer no longer pending. Runs no code of users. */
-  abstract expire(): void
-
-  /** Lets the outside know, after everything that was due with it has expired too. */
-  announce(): void {}
+  /**
+   * Called once, with the timer no longer pending. Runs no code of users: whoever does is added to `audience`, to be told
+   * after everything that was due with it has expired too.
+   */
+  abstract expire(audience: Listener[]): void
 }
 
 /**
@@ -49,12 +54,10 @@ export class Clock {
   #clear: (() => void) | undefined
   /** True after the heap ran empty in this turn. */
   #emptied = false
-  /** Expired, and not yet announced. */
-  readonly #expired: Timer[] = []
+  /** Those of expired timers who are yet to be told. */
+  readonly #audience: Listener[] = []
   /** How long the computer slept unnoticed by `performance.now()`. */
   #slept = 0
-  /** What the wall clock was ahead of `performance.now()` when the page was hidden; undefined while it is visible. */
-  #ahead: number | undefined
 
   /** Monotonic milliseconds. */
   now(): number {
@@ -87,58 +90,38 @@ export class Clock {
     else if (!index) this.#rest()
   }
 
-  /** Expires everything that is due, in order, and then announces it. What announces may call this again. */
+  /** Expires everything that is due, in order, and then tells everybody. Who is told may call this again. */
   check(): void {
     if (!this.#heap[0]) return
     const now = this.now()
-    const expired = this.#expired
-    const isInner = expired.length > 0
+    const audience = this.#audience
+    const isInner = audience.length > 0
     for (let first; (first = this.#heap[0]) && first.due <= now; ) {
       this.stop(first)
-      first.expire()
-      expired.push(first)
+      first.expire(audience)
     }
-    if (isInner || !expired.length) return
-    // Grows while it is announced: an inner call leaves that to this one, or each would go one call deeper.
-    for (const timer of expired) timer.announce()
-    expired.length = 0
-  }
-
-  /** A page went away or came back. */
-  handleEvent(): void {
-    this.#countSleep()
-    if (!document.hidden) this.#fire()
+    if (isInner || !audience.length) return
+    // Grows while it is told: an inner call leaves that to this one, or each would go one call deeper.
+    for (const listener of audience) listener.tell()
+    audience.length = 0
   }
 
   /**
-   * Browsers disagree on whether `performance.now()` counts the computer's sleep: what the wall clock gained on it
-   * while the page was hidden counts here. While the page is visible the wall clock does not matter.
+   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or wakes: in between, this one may be
+   * frozen. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains on
+   * it while the page is hidden counts here. While the page is visible the wall clock does not matter.
    */
-  #countSleep(): void {
-    const ahead = Date.now() - performance.now()
-    const gained = ahead - (this.#ahead ?? ahead)
-    if (gained >= MIN_SLEEP) this.#slept += gained
-    this.#ahead = globalThis.document?.hidden ? ahead : undefined
-  }
-
-  /** Asks the platform to call `fire` after `ms`, and to tell when the page wakes. */
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
     const handle = setTimeout(fire, ms)
-    this.#countSleep()
-    this.#listen('addEventListener')
+    const before = globalThis.document?.hidden ? lead() : Infinity
+    listen('addEventListener', fire)
     return () => {
       clear(handle)
-      this.#countSleep()
-      // From now on nobody tells when the page comes back.
-      this.#ahead = undefined
-      this.#listen('removeEventListener')
+      listen('removeEventListener', fire)
+      const gained = lead() - before
+      if (gained >= MIN_SLEEP) this.#slept += gained
     }
-  }
-
-  #listen(change: 'addEventListener' | 'removeEventListener'): void {
-    if (!globalThis[change]) return
-    for (const type of ['visibilitychange', 'resume', 'pageshow']) globalThis[change](type, this, true)
   }
 
   /** Puts `timer` where it belongs, starting from the hole at `index`. */
@@ -209,5 +192,14 @@ export class Clock {
 export const systemClock: Clock = /* @__PURE__ */ new Clock()
 
 function isBefore(one: Timer, other: Timer): boolean {
-  return one.due < other.due || (one.due === other.due && one.order < other.order)
+  return (one.due - other.due || one.order - other.order) < 0
+}
+
+/** What the wall clock is ahead of `performance.now()`. */
+function lead(): number {
+  return Date.now() - performance.now()
+}
+
+function listen(change: 'addEventListener' | 'removeEventListener', fire: () => void): void {
+  for (const type of ['visibilitychange', 'resume', 'pageshow']) globalThis[change]?.(type, fire, true)
 }
