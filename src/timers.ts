@@ -19,14 +19,14 @@ export interface Listener {
 export abstract class Timer {
   /** When, in the clock's monotonic milliseconds. */
   due: number
-  /** The place in the heap; -1 while not pending. */
+  /** The place in the heap; 0 while not pending. */
   index: number
   /** Tells timers of the same time apart. */
   order: number
 
   constructor(due: number) {
     this.due = due
-    this.index = -1
+    this.index = 0
     this.order = 0
   }
 
@@ -42,9 +42,10 @@ export abstract class Timer {
  * clock with a time of its own overrides `now`, `wall` and `arm`.
  */
 export class Clock {
-  readonly #heap: Timer[] = []
+  /** Begins at 1. */
+  readonly #heap: (Timer | undefined)[] = [undefined]
   #started = 0
-  /** When the platform timer will fire; Infinity when there is none. */
+  /** The time for which there is a platform timer; Infinity when there is none. */
   #armed = Infinity
   /**
    * The `setTimeout` that armed it. Once that is replaced, its timer may never fire, or fire after it came back: it
@@ -71,32 +72,36 @@ export class Clock {
 
   /** When the next timer is due; Infinity if none is pending. */
   next(): number {
-    return this.#heap[0]?.due ?? Infinity
+    return this.#heap[1]?.due ?? Infinity
   }
 
   start(timer: Timer): void {
     timer.order = this.#started++
     this.#place(timer, this.#heap.length)
-    if (!timer.index || this.#armedBy !== setTimeout) this.#schedule()
+    if (timer.index === 1 || this.#armedBy !== setTimeout) this.#schedule()
   }
 
   /** Does nothing for a timer that is not pending. */
   stop(timer: Timer): void {
     const { index } = timer
-    if (index < 0) return
-    timer.index = -1
+    if (!index) return
+    timer.index = 0
     const last = this.#heap.pop() as Timer
     if (last !== timer) this.#place(last, index)
-    else if (!index) this.#rest()
+    else if (index === 1 && !this.#emptied) {
+      // Clearing the platform timer costs more than a whole derive and cancel: a loop of those keeps it.
+      this.#emptied = true
+      void Promise.resolve().then(this.#fire)
+    }
   }
 
   /** Expires everything that is due, in order, and then tells everybody. Who is told may call this again. */
   check(): void {
-    if (!this.#heap[0]) return
+    if (!this.#heap[1]) return
     const now = this.now()
     const audience = this.#audience
     const isInner = audience.length > 0
-    for (let first; (first = this.#heap[0]) && first.due <= now; ) {
+    for (let first; (first = this.#heap[1]) && first.due <= now; ) {
       this.stop(first)
       first.expire(audience)
     }
@@ -127,21 +132,16 @@ export class Clock {
   /** Puts `timer` where it belongs, starting from the hole at `index`. */
   #place(timer: Timer, index: number): void {
     const heap = this.#heap
-    const put = (moved: Timer, to: number) => {
+    const put = (moved: Timer, from: number) => {
       heap[index] = moved
       moved.index = index
-      index = to
+      index = from
     }
-    while (index > 0) {
-      const above = (index - 1) >> 1
-      if (!isBefore(timer, heap[above] as Timer)) break
-      put(heap[above] as Timer, above)
-    }
-    for (let below; (below = 2 * index + 1) < heap.length; ) {
-      const right = heap[below + 1]
-      if (right && isBefore(right, heap[below] as Timer)) below++
-      if (!isBefore(heap[below] as Timer, timer)) break
-      put(heap[below] as Timer, below)
+    for (let above; (above = heap[index >> 1]) && isBefore(timer, above); ) put(above, index >> 1)
+    for (let below; (below = heap[2 * index]); put(below, below.index)) {
+      const right = heap[2 * index + 1]
+      if (right && isBefore(right, below)) below = right
+      if (isBefore(timer, below)) break
     }
     put(timer, index)
   }
@@ -153,11 +153,9 @@ export class Clock {
       if (this.#armed <= next) return
       this.#disarm()
     }
-    const now = this.now()
-    const ms = Math.min(Math.ceil(Math.max(next - now, 0)), MAX_DELAY)
-    this.#armed = now + ms
+    this.#armed = next
     this.#armedBy = setTimeout
-    this.#clear = this.arm(this.#fire, ms)
+    this.#clear = this.arm(this.#fire, Math.min(Math.max(Math.ceil(next - this.now()), 0), MAX_DELAY))
   }
 
   #disarm(): void {
@@ -167,24 +165,10 @@ export class Clock {
   }
 
   #fire = (): void => {
+    this.#emptied = false
     this.#disarm()
     this.check()
-    if (this.#heap[0]) this.#schedule()
-  }
-
-  /**
-   * The heap ran empty. Clearing the platform timer costs more than a whole derive and cancel, so only the first time
-   * in a turn does it at once; after that the turn's end does, and a loop of short-lived deadlines keeps one platform
-   * timer.
-   */
-  #rest(): void {
-    if (this.#emptied) return
-    this.#emptied = true
-    this.#disarm()
-    void Promise.resolve().then(() => {
-      this.#emptied = false
-      if (!this.#heap[0]) this.#disarm()
-    })
+    if (this.#heap[1]) this.#schedule()
   }
 }
 
