@@ -76,24 +76,28 @@ export interface Key<T> {
 }
 
 /** Why a subtree ended: one for all its nodes. The error is built when somebody asks, since most often nobody does. */
-export class Ending {
+export interface Ending {
   readonly cause: unknown
-  readonly #deadline: ExceededDeadline | undefined
+  readonly err: CanceledError | DeadlineExceededError
+}
+
+/** The ending by a cancel, or by what else has an error already. */
+export class Canceled implements Ending {
+  readonly cause: unknown
   #err: CanceledError | DeadlineExceededError | undefined
 
-  constructor(cause?: unknown, deadline?: ExceededDeadline, err?: CanceledError | DeadlineExceededError) {
+  constructor(cause?: unknown, err?: CanceledError | DeadlineExceededError) {
     this.cause = cause
-    this.#deadline = deadline
     this.#err = err
   }
 
   get err(): CanceledError | DeadlineExceededError {
-    return (this.#err ??= this.#deadline ? new DeadlineExceededError(this.#deadline) : new CanceledError(this.cause))
+    return (this.#err ??= new CanceledError(this.cause))
   }
 }
 
 /** The ending of all cancels without a cause. */
-const CANCELED: Ending = /* @__PURE__ */ new Ending()
+const CANCELED: Ending = /* @__PURE__ */ new Canceled()
 
 /** What is linked into a node: a derived context, or a leaf that waits for the node's end. */
 export interface Child extends Listener {
@@ -119,16 +123,22 @@ export interface Resource {
 }
 
 interface Value {
-  readonly key: Key<unknown>
+  /** Undefined for all the values of a foreign context, which is `held`. */
+  readonly key: Key<unknown> | undefined
   readonly held: unknown
   readonly outer: Value | undefined
 }
 
 interface Source {
-  readonly hub: ContextNode
-  /** Who has the hub's signal. A context of another copy brings itself up to date when it is asked for it. */
-  readonly from: ContextLike
+  readonly hub: Hub
   readonly outer: Source | undefined
+}
+
+/** The root of everything that ends with a foreign signal, which is its `source`. */
+export interface Hub extends ContextNode {
+  source: AbortSignal
+  /** Who has the signal. A context of another copy brings itself up to date when it is asked for it. */
+  from: ContextLike
 }
 
 /** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
@@ -160,10 +170,10 @@ export class ContextNode implements Context, Child {
     this.node = this
     this.kind = kind
     this.label = label
+    this.values = parent?.values
+    this.deadlines = parent?.deadlines
     const above = parent?.node
     this.clock = above?.clock ?? systemClock
-    this.values = parent?.values
-    this.deadlines = above?.deadlines
     this.sources = above?.sources
     this.ended = above?.ended
     this.controller = undefined
@@ -186,7 +196,7 @@ export class ContextNode implements Context, Child {
 
   get deadline(): number | undefined {
     let at = Infinity
-    for (let { deadlines } = this.node; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
+    for (let { deadlines } = this; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
     return at < Infinity ? at : undefined
   }
 
@@ -199,7 +209,7 @@ export class ContextNode implements Context, Child {
     let held: unknown
     for (let { values } = this; values; values = values.outer) {
       if (values.key === key) return values.held as T
-      if (!values.outer && values.key === FOREIGN) held = foreignValue(values.held, key)
+      if (!values.key) held = foreignValue(values.held as ForeignContext, key)
     }
     return held === undefined ? key.fallback : (held as T)
   }
@@ -232,16 +242,13 @@ export class ContextNode implements Context, Child {
   }
 }
 
-/** The last value in sight of a foreign context: stands for all of its values. */
-const FOREIGN: Key<unknown> = /* @__PURE__ */ createKey('foreign')
-
 const ONCE = { once: true }
 
-/** One hub for each foreign context or signal, however many contexts follow it. */
-const hubs = /* @__PURE__ */ new WeakMap<object, ContextNode>()
+/** One hub for each foreign signal, however many contexts follow it. */
+const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, Hub>()
 
-/** The own deadline of a node. A hub's is that of the foreign context: known, but not ours to watch. */
-export class Deadline extends Timer implements Resource {
+/** The own deadline of a node, or that of a foreign context: known, but not ours to watch. */
+export class Deadline extends Timer implements Ending, Resource {
   readonly node: ContextNode
   readonly outer: Deadline | undefined
   /** When the time given began, in monotonic milliseconds. */
@@ -252,6 +259,7 @@ export class Deadline extends Timer implements Resource {
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
+  #err: DeadlineExceededError | undefined
 
   constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
     const born = node.clock.now()
@@ -263,6 +271,11 @@ export class Deadline extends Timer implements Resource {
     this.ms = ms
     this.label = node.label
     this.cause = cause
+  }
+
+  /** Once it has expired. */
+  get err(): DeadlineExceededError {
+    return (this.#err ??= new DeadlineExceededError(this))
   }
 
   /** In epoch milliseconds. */
@@ -278,12 +291,12 @@ export class Deadline extends Timer implements Resource {
   /** Pending from now on, unless it never comes. */
   start(): void {
     const { clock, ended } = this.node
-    if (this.ms <= 0) end(this.node, new Ending(this.cause, this))
+    if (this.ms <= 0) end(this.node, this)
     else if (this.ms < Infinity && !ended) clock.start(this)
   }
 
   expire(audience: Listener[]): void {
-    mark(this.node, new Ending(this.cause, this), audience)
+    mark(this.node, this, audience)
   }
 
   release(): void {
@@ -582,7 +595,7 @@ export function createCancel(node: ContextNode): Cancel {
 }
 
 function cancel(this: ContextNode, reason?: unknown): void {
-  if (this.own !== DISARMED) end(this, reason === undefined ? CANCELED : new Ending(reason))
+  if (this.own !== DISARMED) end(this, reason === undefined ? CANCELED : new Canceled(reason))
 }
 
 function dispose(this: Cancel): void {
@@ -590,13 +603,13 @@ function dispose(this: Cancel): void {
 }
 
 /** The node of `context`, brought up to date: passed deadlines and aborted signals count before anybody told us. */
-export function settled({ node }: ContextNode): ContextNode {
+export function settled({ node, deadlines }: ContextNode): ContextNode {
   if (!node.ended) {
-    let { sources } = node
-    if (node.deadlines) node.clock.check()
-    for (; sources; sources = sources.outer) {
-      const { aborted, reason } = sources.from.signal
-      if (aborted) end(sources.hub, endingOf(reason))
+    if (deadlines) node.clock.check()
+    for (let { sources } = node; sources; sources = sources.outer) {
+      const { hub } = sources
+      const { aborted, reason } = hub.from.signal
+      if (aborted) end(hub, endingOf(reason))
     }
   }
   return node
@@ -615,36 +628,38 @@ export function isSignal(value: Partial<AbortSignal> | undefined): value is Abor
 
 type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
 
-/** A context that stands for a foreign one. */
+/** A context that stands for a foreign one: a view of the hub of its signal, with its deadline and its values. */
 function adopt(foreign: ForeignContext): ContextNode {
-  // Without either of these it is no more than its signal, and shares the hub of that.
-  const hub = hubOf(foreign.signal, 'deadline' in foreign || 'value' in foreign ? foreign : undefined)
+  const hub = hubOf(foreign.signal)
+  const context = view(hub, 'foreign', undefined, foreign)
+  if ('deadline' in foreign) hub.from = foreign
   const at = foreign.deadline
-  const now = hub.clock.wall()
-  hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
-  return view(hub, 'foreign', FOREIGN, foreign)
+  if (typeof at === 'number') {
+    const now = hub.clock.wall()
+    context.deadlines = new Deadline(context, at - now, undefined, now)
+  }
+  return context
 }
 
-function foreignValue(foreign: unknown, key: Key<unknown>): unknown {
-  const { value } = foreign as ForeignContext
+function foreignValue(foreign: ForeignContext, key: Key<unknown>): unknown {
+  const { value } = foreign
   return typeof value === 'function' ? value.call(foreign, key) : undefined
 }
 
-/** The hub of a foreign context, or else of the signal alone. */
-export function hubOf(signal: AbortSignal, foreign?: ForeignContext): ContextNode {
-  const key = foreign ?? signal
-  let hub = hubs.get(key)
+export function hubOf(signal: AbortSignal): Hub {
+  let hub = hubs.get(signal)
   if (!hub) {
-    hubs.set(key, (hub = plant('foreign')))
+    hubs.set(signal, (hub = plant('foreign') as Hub))
     hub.source = signal
-    hub.sources = { hub, from: foreign ?? { signal }, outer: undefined }
+    hub.from = { signal }
+    hub.sources = { hub, outer: undefined }
   }
   return hub
 }
 
 /** A view of the node of `above`, in which `key` has the value `held`. */
-function view(above: ContextNode, kind: string, key: Key<unknown>, held: unknown): ContextNode {
-  const context = new ContextNode(above, kind, key.name)
+function view(above: ContextNode, kind: string, key: Key<unknown> | undefined, held: unknown): ContextNode {
+  const context = new ContextNode(above, kind, key?.name)
   context.node = above.node
   context.values = { key, held, outer: above.values }
   return context
@@ -717,9 +732,9 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
 
 /** The ending of those who follow an aborted signal. */
 function endingOf(reason: unknown): Ending {
-  if (isContextError(reason)) return new Ending(reason.cause, undefined, reason)
+  if (isContextError(reason)) return new Canceled(reason.cause, reason)
   const isTimeout = (reason as { name?: unknown } | undefined)?.name === 'TimeoutError'
-  return new Ending(reason, isTimeout ? { cause: reason } : undefined)
+  return new Canceled(reason, isTimeout ? new DeadlineExceededError({ cause: reason }) : undefined)
 }
 
 export function assertKey(key: unknown): asserts key is Key<unknown> {

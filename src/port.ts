@@ -7,18 +7,18 @@
 import {
   afterFunc,
   assertKey,
+  Canceled,
   createCancel,
   Deadline,
   derive,
   end,
-  Ending,
   mark,
   resolve,
   withCancel,
   withValue,
 } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key } from './context.ts'
-import { CanceledError, invalid, isObject, sentinel } from './errors.ts'
+import { CanceledError, DeadlineExceededError, invalid, isObject, sentinel } from './errors.ts'
 import { onMove, rearm } from './lifetime.ts'
 import { pack, unpack } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
@@ -139,7 +139,7 @@ export function fromPort(
       port.close()
     }
     const fail = (cause: unknown) => {
-      if (node) return end(node, new Ending(cause))
+      if (node) return end(node, new Canceled(cause))
       if (!stop()) return
       close()
       refuse(new CanceledError(cause))
@@ -203,14 +203,14 @@ class PassedDeadline extends Deadline {
   override expire(audience: Listener[]): void {
     const { label, ms, cause } = this.time ?? this
     const why = this.time ? unpack(cause as Parcel) : cause
-    mark(this.node, new Ending(why, { label, ms, cause: why }), audience)
+    mark(this.node, new Canceled(why, new DeadlineExceededError({ label, ms, cause: why })), audience)
   }
 }
 
 function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
   if (message.rescind === 'end') {
     const err = unpack(message.err) as CanceledError
-    return end(node, new Ending(err.cause, undefined, err))
+    return end(node, new Canceled(err.cause, err))
   }
   const { own, clock } = node
   if (message.rescind !== 'move' || !(own instanceof PassedDeadline)) return
@@ -220,14 +220,14 @@ function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
 
 /** The first of the deadlines in sight; undefined if there is none. */
 function timeOf(ctx: Context): Time | undefined {
-  const { node } = resolve(ctx)
+  const context = resolve(ctx)
   let first: Deadline | undefined
-  for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) {
+  for (let { deadlines } = context; deadlines; deadlines = deadlines.outer) {
     if (deadlines.due < (first?.due ?? Infinity)) first = deadlines
   }
   if (!first) return undefined
   const { label, ms, cause, due } = first
-  return { left: due - node.clock.now(), label, ms, cause: pack(cause) }
+  return { left: due - context.node.clock.now(), label, ms, cause: pack(cause) }
 }
 
 function byName({ keys = [] }: PortOptions): Map<string, Key<unknown>> {

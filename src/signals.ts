@@ -4,7 +4,7 @@
  */
 
 import { attach, createCancel, derive, detach, end, hubOf, isSignal, settled } from './context.ts'
-import type { Cancel, Child, Context, ContextLike, ContextNode, DeriveOptions, Ending, Resource } from './context.ts'
+import type { Cancel, Child, Context, ContextLike, ContextNode, DeriveOptions, Ending, Hub, Resource } from './context.ts'
 import { invalid } from './errors.ts'
 
 /**
@@ -28,12 +28,13 @@ export function following(
 ): [ctx: Context, cancel: Cancel] {
   for (const signal of signals) if (!isSignal(signal)) throw invalid('signal', 'an AbortSignal', signal)
   const node = derive(parent, kind, options)
-  const links = [...new Set(signals)].map((signal) => new Link(settled(hubOf(signal)), node))
+  const links = [...new Set(signals)].map((signal) => new Link(hubOf(signal), node))
   for (const { parent: hub } of links) {
-    if (hub.ended) end(node, hub.ended)
+    const { ended } = settled(hub)
+    if (ended) end(node, ended)
     // Not again for a signal that the level above follows: every read looks at all of them.
     if (node.sources?.hub === hub) continue
-    node.sources = { hub, from: { signal: hub.source as AbortSignal }, outer: node.sources }
+    node.sources = { hub, outer: node.sources }
   }
   if (!node.ended) {
     for (const link of links) attach(link)
@@ -44,7 +45,7 @@ export function following(
 
 /** Waits for a hub's end on behalf of a context that has its own parent, and takes that context along. */
 class Link implements Child {
-  readonly parent: ContextNode
+  readonly parent: Hub
   readonly target: ContextNode
   declare readonly controller: undefined
   ended: Ending | undefined
@@ -52,7 +53,7 @@ class Link implements Child {
   previous: Child | undefined
   next: Child | undefined
 
-  constructor(hub: ContextNode, target: ContextNode) {
+  constructor(hub: Hub, target: ContextNode) {
     this.parent = hub
     this.target = target
   }

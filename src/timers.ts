@@ -91,7 +91,10 @@ export class Clock {
     else if (index === 1 && !this.#emptied) {
       // Clearing the platform timer costs more than a whole derive and cancel: a loop of those keeps it.
       this.#emptied = true
-      void Promise.resolve().then(this.#fire)
+      void Promise.resolve().then(() => {
+        this.#emptied = false
+        if (!this.#heap[1]) this.#disarm()
+      })
     }
   }
 
@@ -165,7 +168,6 @@ export class Clock {
   }
 
   #fire = (): void => {
-    this.#emptied = false
     this.#disarm()
     this.check()
     if (this.#heap[1]) this.#schedule()
