@@ -11,7 +11,6 @@
  */
 
 import { CanceledError, DeadlineExceededError, invalid, isContextError, isObject } from './errors.ts'
-import type { ExceededDeadline } from './errors.ts'
 import { systemClock, Timer } from './timers.ts'
 import type { Clock, Listener } from './timers.ts'
 
@@ -206,11 +205,12 @@ export class ContextNode implements Context, Child {
 
   value<T>(key: Key<T>): T | undefined {
     assertKey(key)
-    let held: unknown
-    for (let { values } = this; values; values = values.outer) {
-      if (values.key === key) return values.held as T
-      if (!values.key) held = foreignValue(values.held as ForeignContext, key)
-    }
+    let { values } = this
+    while (values?.key && values.key !== key) values = values.outer
+    if (values?.key) return values.held as T
+    // Where the chain ends, there may be a foreign context with values of its own.
+    const foreign = values?.held as ForeignContext | undefined
+    const held: unknown = typeof foreign?.value === 'function' ? foreign.value(key) : undefined
     return held === undefined ? key.fallback : (held as T)
   }
 
@@ -310,7 +310,7 @@ export class Deadline extends Timer implements Ending, Resource {
  * @see Go's `context.Background`
  */
 export function background(): Context {
-  return (backgroundContext ??= createRoot('background', systemClock))
+  return (backgroundContext ??= createRoot('background'))
 }
 
 /**
@@ -319,19 +319,11 @@ export function background(): Context {
  * @see Go's `context.TODO`
  */
 export function todo(): Context {
-  return (todoContext ??= createRoot('todo', systemClock))
+  return (todoContext ??= createRoot('todo'))
 }
 
 let backgroundContext: Context | undefined
 let todoContext: Context | undefined
-
-/** A root with a clock of its own. Everything derived from it takes its time from that clock. */
-export function createRoot(kind: 'background' | 'todo', clock: Clock): Context {
-  const root = plant(kind)
-  root.clock = clock
-  root.first = null
-  return root
-}
 
 /** The methods by which loggers ask for JSON and the console of Node for text. */
 interface Loggable {
@@ -341,11 +333,16 @@ interface Loggable {
 
 const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
-/** The first node of a tree. What is logged is its path, since in its fields it has the whole tree, values included. */
-function plant(kind: string): ContextNode {
+/**
+ * The first node of a tree: one that never ends. What is logged of all nodes is the path, since in their fields they have
+ * the whole tree, values included.
+ */
+export function createRoot(kind: string): ContextNode {
   const { prototype }: { prototype: Context & Loggable } = ContextNode
   prototype.toJSON ??= prototype[inspect] = prototype.toString
-  return new ContextNode(undefined, kind)
+  const root = new ContextNode(undefined, kind)
+  root.first = null
+  return root
 }
 
 /**
@@ -422,7 +419,10 @@ export function withDeadline(
 export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>): Context {
   const above = resolve(parent, 'parent')
   assertKey(key)
-  return view(above, 'withValue', key, value)
+  const context = new ContextNode(above, 'withValue', key.name)
+  context.node = above.node
+  context.values = { key, held: value, outer: above.values }
+  return context
 }
 
 /**
@@ -590,7 +590,7 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 /** Bound functions, here and in `afterFunc`, take half the memory of closures. */
 export function createCancel(node: ContextNode): Cancel {
   const bound = cancel.bind(node) as Cancel
-  bound[DISPOSE] = dispose
+  bound[DISPOSE] = bound
   return bound
 }
 
@@ -598,18 +598,13 @@ function cancel(this: ContextNode, reason?: unknown): void {
   if (this.own !== DISARMED) end(this, reason === undefined ? CANCELED : new Canceled(reason))
 }
 
-function dispose(this: Cancel): void {
-  this()
-}
-
 /** The node of `context`, brought up to date: passed deadlines and aborted signals count before anybody told us. */
 export function settled({ node, deadlines }: ContextNode): ContextNode {
   if (!node.ended) {
     if (deadlines) node.clock.check()
     for (let { sources } = node; sources; sources = sources.outer) {
-      const { hub } = sources
-      const { aborted, reason } = hub.from.signal
-      if (aborted) end(hub, endingOf(reason))
+      const { aborted, reason } = sources.hub.from.signal
+      if (aborted) end(sources.hub, endingOf(reason))
     }
   }
   return node
@@ -631,7 +626,9 @@ type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly valu
 /** A context that stands for a foreign one: a view of the hub of its signal, with its deadline and its values. */
 function adopt(foreign: ForeignContext): ContextNode {
   const hub = hubOf(foreign.signal)
-  const context = view(hub, 'foreign', undefined, foreign)
+  const context = new ContextNode(hub, 'foreign')
+  context.node = hub
+  context.values = { key: undefined, held: foreign, outer: undefined }
   if ('deadline' in foreign) hub.from = foreign
   const at = foreign.deadline
   if (typeof at === 'number') {
@@ -641,15 +638,11 @@ function adopt(foreign: ForeignContext): ContextNode {
   return context
 }
 
-function foreignValue(foreign: ForeignContext, key: Key<unknown>): unknown {
-  const { value } = foreign
-  return typeof value === 'function' ? value.call(foreign, key) : undefined
-}
-
 export function hubOf(signal: AbortSignal): Hub {
   let hub = hubs.get(signal)
   if (!hub) {
-    hubs.set(signal, (hub = plant('foreign') as Hub))
+    hubs.set(signal, (hub = createRoot('foreign') as Hub))
+    hub.first = undefined
     hub.source = signal
     hub.from = { signal }
     hub.sources = { hub, outer: undefined }
@@ -657,23 +650,14 @@ export function hubOf(signal: AbortSignal): Hub {
   return hub
 }
 
-/** A view of the node of `above`, in which `key` has the value `held`. */
-function view(above: ContextNode, kind: string, key: Key<unknown> | undefined, held: unknown): ContextNode {
-  const context = new ContextNode(above, kind, key?.name)
-  context.node = above.node
-  context.values = { key, held, outer: above.values }
-  return context
-}
-
 export function attach(child: Child): void {
   const { node } = child.parent as ContextNode
   const { first } = node
-  if (first === null) return
   if (first) {
     const last = first.previous as Child
     last.next = first.previous = child
     child.previous = last
-  } else {
+  } else if (first !== null) {
     node.first = child.previous = child
     node.source?.addEventListener('abort', node, ONCE)
   }
@@ -685,15 +669,11 @@ export function detach(child: Child): void {
   if (!previous) return
   const { node } = child.parent as ContextNode
   if (node.ended) return
-  const first = node.first as Child
-  if (first !== child) {
-    previous.next = next
-    ;(next ?? first).previous = previous
-  } else {
-    node.first = next
-    if (next) next.previous = previous
-    else if (!node.controller) node.source?.removeEventListener('abort', node)
-  }
+  if (node.first === child) node.first = next
+  else previous.next = next
+  const follower = next ?? node.first
+  if (follower) follower.previous = previous
+  else if (!node.controller) node.source?.removeEventListener('abort', node)
   child.previous = child.next = undefined
 }
 

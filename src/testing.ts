@@ -90,8 +90,10 @@ export function fakeClock(at: number | Date = 0): FakeClock {
   const epoch: unknown = at instanceof Date ? at.getTime() : at
   if (!Number.isFinite(epoch)) throw invalid('at', 'a valid Date or a number of milliseconds since the epoch', at)
   const clock = new ManualClock(epoch as number)
+  const root = createRoot('background')
+  root.clock = clock
   return {
-    root: createRoot('background', clock),
+    root,
     get at() {
       return clock.wall()
     },

@@ -78,7 +78,7 @@ export class Clock {
   start(timer: Timer): void {
     timer.order = this.#started++
     this.#place(timer, this.#heap.length)
-    if (timer.index === 1 || this.#armedBy !== setTimeout) this.#schedule()
+    this.#schedule()
   }
 
   /** Does nothing for a timer that is not pending. */
