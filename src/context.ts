@@ -169,12 +169,11 @@ export class ContextNode implements Context, Child {
     this.node = this
     this.kind = kind
     this.label = label
+    this.clock = parent?.node.clock ?? systemClock
     this.values = parent?.values
     this.deadlines = parent?.deadlines
-    const above = parent?.node
-    this.clock = above?.clock ?? systemClock
-    this.sources = above?.sources
-    this.ended = above?.ended
+    this.sources = parent?.node.sources
+    this.ended = parent?.node.ended
     this.controller = undefined
     this.first = undefined
     this.previous = undefined
@@ -559,17 +558,12 @@ export function contextOf(ctx: ContextLike): Context {
 }
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
-  const node = prepare(parent, kind, options)
-  if (!node.ended) attach(node)
-  return node
-}
-
-/** A new node that its parent does not know yet. */
-export function prepare(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
   if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
   settled(above)
-  return new ContextNode(above, kind, options?.label)
+  const node = new ContextNode(above, kind, options?.label)
+  if (!node.ended) attach(node)
+  return node
 }
 
 /** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */

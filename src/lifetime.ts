@@ -9,9 +9,10 @@ import {
   attach,
   createCancel,
   Deadline,
+  derive,
+  detach,
   DISARMED,
   end,
-  prepare,
   report,
   resolve,
   settled,
@@ -38,7 +39,8 @@ export function withLink(
   parent: ContextLike,
   options?: DeriveOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
-  const node = prepare(parent, 'withLink', options)
+  const node = derive(parent, 'withLink', options)
+  detach(node)
   const above = node.parent
   node.ended = node.deadlines = node.sources = undefined
   // There before `link`: what is derived meanwhile sees the deadlines above through this one.

@@ -122,12 +122,12 @@ export class Clock {
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
     const handle = setTimeout(fire, ms)
-    const before = globalThis.document?.hidden ? lead() : Infinity
+    const before = globalThis.document?.hidden ? Date.now() - performance.now() : Infinity
     listen('addEventListener', fire)
     return () => {
       clear(handle)
       listen('removeEventListener', fire)
-      const gained = lead() - before
+      const gained = Date.now() - performance.now() - before
       if (gained >= MIN_SLEEP) this.#slept += gained
     }
   }
@@ -179,11 +179,6 @@ export const systemClock: Clock = /* @__PURE__ */ new Clock()
 
 function isBefore(one: Timer, other: Timer): boolean {
   return (one.due - other.due || one.order - other.order) < 0
-}
-
-/** What the wall clock is ahead of `performance.now()`. */
-function lead(): number {
-  return Date.now() - performance.now()
 }
 
 function listen(change: 'addEventListener' | 'removeEventListener', fire: () => void): void {
