@@ -80,17 +80,16 @@ export interface Ending {
   readonly err: CanceledError | DeadlineExceededError
 }
 
-/** The ending by a cancel, or by what else has an error already. */
+/** The ending by a cancel. */
 export class Canceled implements Ending {
   readonly cause: unknown
-  #err: CanceledError | DeadlineExceededError | undefined
+  #err: CanceledError | undefined
 
-  constructor(cause?: unknown, err?: CanceledError | DeadlineExceededError) {
+  constructor(cause?: unknown) {
     this.cause = cause
-    this.#err = err
   }
 
-  get err(): CanceledError | DeadlineExceededError {
+  get err(): CanceledError {
     return (this.#err ??= new CanceledError(this.cause))
   }
 }
@@ -706,9 +705,9 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
 
 /** The ending of those who follow an aborted signal. */
 function endingOf(reason: unknown): Ending {
-  if (isContextError(reason)) return new Canceled(reason.cause, reason)
+  if (isContextError(reason)) return { cause: reason.cause, err: reason }
   const isTimeout = (reason as { name?: unknown } | undefined)?.name === 'TimeoutError'
-  return new Canceled(reason, isTimeout ? new DeadlineExceededError({ cause: reason }) : undefined)
+  return isTimeout ? { cause: reason, err: new DeadlineExceededError({ cause: reason }) } : new Canceled(reason)
 }
 
 export function assertKey(key: unknown): asserts key is Key<unknown> {

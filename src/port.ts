@@ -203,14 +203,14 @@ class PassedDeadline extends Deadline {
   override expire(audience: Listener[]): void {
     const { label, ms, cause } = this.time ?? this
     const why = this.time ? unpack(cause as Parcel) : cause
-    mark(this.node, new Canceled(why, new DeadlineExceededError({ label, ms, cause: why })), audience)
+    mark(this.node, { cause: why, err: new DeadlineExceededError({ label, ms, cause: why }) }, audience)
   }
 }
 
 function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
   if (message.rescind === 'end') {
     const err = unpack(message.err) as CanceledError
-    return end(node, new Canceled(err.cause, err))
+    return end(node, { cause: err.cause, err })
   }
   const { own, clock } = node
   if (message.rescind !== 'move' || !(own instanceof PassedDeadline)) return
