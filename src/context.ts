@@ -135,7 +135,7 @@ interface Source {
 /** The root of everything that ends with a foreign signal, which is its `source`. */
 export interface Hub extends ContextNode {
   source: AbortSignal
-  /** Who has the signal. A context of another copy brings itself up to date when it is asked for it. */
+  /** Who has that signal. A context of another copy brings itself up to date when it is asked for it. */
   from: ContextLike
 }
 
@@ -170,7 +170,7 @@ export class ContextNode implements Context, Child {
     this.label = label
     this.clock = parent?.node.clock ?? systemClock
     this.values = parent?.values
-    this.deadlines = parent?.deadlines
+    this.deadlines = parent?.node.deadlines
     this.sources = parent?.node.sources
     this.ended = parent?.node.ended
     this.controller = undefined
@@ -193,7 +193,7 @@ export class ContextNode implements Context, Child {
 
   get deadline(): number | undefined {
     let at = Infinity
-    for (let { deadlines } = this; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
+    for (let { deadlines } = this.node; deadlines; deadlines = deadlines.outer) at = Math.min(at, deadlines.at)
     return at < Infinity ? at : undefined
   }
 
@@ -242,10 +242,10 @@ export class ContextNode implements Context, Child {
 
 const ONCE = { once: true }
 
-/** One hub for each foreign signal, however many contexts follow it. */
-const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, Hub>()
+/** One hub for each foreign context or signal, however many contexts follow it. */
+const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
 
-/** The own deadline of a node, or that of a foreign context: known, but not ours to watch. */
+/** The own deadline of a node. A hub's is that of the foreign context: known, but not ours to watch. */
 export class Deadline extends Timer implements Ending, Resource {
   readonly node: ContextNode
   readonly outer: Deadline | undefined
@@ -592,9 +592,9 @@ function cancel(this: ContextNode, reason?: unknown): void {
 }
 
 /** The node of `context`, brought up to date: passed deadlines and aborted signals count before anybody told us. */
-export function settled({ node, deadlines }: ContextNode): ContextNode {
+export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
-    if (deadlines) node.clock.check()
+    if (node.deadlines) node.clock.check()
     for (let { sources } = node; sources; sources = sources.outer) {
       const { aborted, reason } = sources.hub.from.signal
       if (aborted) end(sources.hub, endingOf(reason))
@@ -616,28 +616,28 @@ export function isSignal(value: Partial<AbortSignal> | undefined): value is Abor
 
 type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
 
-/** A context that stands for a foreign one: a view of the hub of its signal, with its deadline and its values. */
+/** A context that stands for a foreign one: a view of its hub, with its values. */
 function adopt(foreign: ForeignContext): ContextNode {
-  const hub = hubOf(foreign.signal)
+  const { deadline: at, signal } = foreign
+  // Without a deadline there is nothing but its signal to end it, and it shares the hub of that.
+  const hub = hubOf(signal, 'deadline' in foreign ? foreign : undefined)
+  const now = hub.clock.wall()
+  hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
   const context = new ContextNode(hub, 'foreign')
   context.node = hub
   context.values = { key: undefined, held: foreign, outer: undefined }
-  if ('deadline' in foreign) hub.from = foreign
-  const at = foreign.deadline
-  if (typeof at === 'number') {
-    const now = hub.clock.wall()
-    context.deadlines = new Deadline(context, at - now, undefined, now)
-  }
   return context
 }
 
-export function hubOf(signal: AbortSignal): Hub {
-  let hub = hubs.get(signal)
+/** The hub of a foreign context, or else of the signal alone. */
+export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
+  const key = foreign ?? signal
+  let hub = hubs.get(key)
   if (!hub) {
-    hubs.set(signal, (hub = createRoot('foreign') as Hub))
+    hubs.set(key, (hub = createRoot('foreign') as Hub))
     hub.first = undefined
     hub.source = signal
-    hub.from = { signal }
+    hub.from = foreign ?? { signal }
     hub.sources = { hub, outer: undefined }
   }
   return hub

@@ -40,6 +40,7 @@ export function withLink(
   options?: DeriveOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const node = derive(parent, 'withLink', options)
+  // Until then the parent does not know it.
   detach(node)
   const above = node.parent
   node.ended = node.deadlines = node.sources = undefined
@@ -47,8 +48,7 @@ export function withLink(
   const own = (node.deadlines = new Deadline(node, Infinity))
   const link = (target: ContextLike | undefined = above): void => {
     const parent = resolve(target as ContextLike, 'target')
-    const { clock, ended, sources } = settled(parent)
-    const outer = parent.deadlines
+    const { clock, deadlines: outer, ended, sources } = settled(parent)
     if (node.ended || node.own) return
     for (let one: typeof parent | undefined = parent; one; one = one.parent) {
       if (one.node === node) throw invalid('target', 'a context that is not derived from this one', target)
@@ -121,7 +121,7 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   const sets: Set<() => void>[] = []
   // A function of its own, so that two watches with one `fn` are two.
   const watcher = () => fn()
-  for (let { deadlines } = resolve(ctx); deadlines; deadlines = deadlines.outer) {
+  for (let { deadlines } = resolve(ctx).node; deadlines; deadlines = deadlines.outer) {
     const set = watchers.get(deadlines) ?? new Set()
     watchers.set(deadlines, set.add(watcher))
     sets.push(set)
@@ -153,10 +153,10 @@ function move(deadline: Deadline, ms: number): void {
  * @see Go's `time.Until(deadline)`
  */
 export function remaining(ctx: ContextLike): number | undefined {
-  const { node, deadlines: innermost } = resolve(ctx)
+  const { node } = resolve(ctx)
   if (node.ended) return 0
   for (let { sources } = node; sources; sources = sources.outer) if (sources.hub.source.aborted) return 0
   let due = Infinity
-  for (let deadlines = innermost; deadlines; deadlines = deadlines.outer) due = Math.min(due, deadlines.due)
+  for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) due = Math.min(due, deadlines.due)
   return due < Infinity ? Math.max(due - node.clock.now(), 0) : undefined
 }

@@ -220,14 +220,14 @@ function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
 
 /** The first of the deadlines in sight; undefined if there is none. */
 function timeOf(ctx: Context): Time | undefined {
-  const context = resolve(ctx)
+  const { node } = resolve(ctx)
   let first: Deadline | undefined
-  for (let { deadlines } = context; deadlines; deadlines = deadlines.outer) {
+  for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) {
     if (deadlines.due < (first?.due ?? Infinity)) first = deadlines
   }
   if (!first) return undefined
   const { label, ms, cause, due } = first
-  return { left: due - context.node.clock.now(), label, ms, cause: pack(cause) }
+  return { left: due - node.clock.now(), label, ms, cause: pack(cause) }
 }
 
 function byName({ keys = [] }: PortOptions): Map<string, Key<unknown>> {
