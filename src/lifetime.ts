@@ -40,7 +40,7 @@ export function withLink(
   options?: DeriveOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const node = derive(parent, 'withLink', options)
-  // Until then the parent does not know it.
+  // The parent does not know it before `link`.
   detach(node)
   const above = node.parent
   node.ended = node.deadlines = node.sources = undefined
