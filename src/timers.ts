@@ -135,18 +135,21 @@ export class Clock {
   /** Puts `timer` where it belongs, starting from the hole at `index`. */
   #place(timer: Timer, index: number): void {
     const heap = this.#heap
-    const put = (moved: Timer, from: number) => {
-      heap[index] = moved
-      moved.index = index
-      index = from
-    }
-    for (let above; (above = heap[index >> 1]) && isBefore(timer, above); ) put(above, index >> 1)
-    for (let below; (below = heap[2 * index]); put(below, below.index)) {
+    for (let above; (above = heap[index >> 1]) && isBefore(timer, above); ) index = this.#fill(index, above)
+    for (let below; (below = heap[2 * index]); index = this.#fill(index, below)) {
       const right = heap[2 * index + 1]
       if (right && isBefore(right, below)) below = right
       if (isBefore(timer, below)) break
     }
-    put(timer, index)
+    this.#fill(index, timer)
+  }
+
+  /** Moves `timer` to the hole at `index`, and says where that leaves one. No closure: it would be garbage at each call. */
+  #fill(index: number, timer: Timer): number {
+    const hole = timer.index
+    this.#heap[index] = timer
+    timer.index = index
+    return hole
   }
 
   /** Sees to it that the platform timer fires no later than the next timer is due. */
