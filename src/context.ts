@@ -511,17 +511,21 @@ let called: Callback[] | undefined
 function callBack(): void {
   const callbacks = called as Callback[]
   called = undefined
-  for (const { fn } of callbacks) {
-    try {
-      fn?.()
-    } catch (error) {
-      report(error)
-    }
+  for (const { fn } of callbacks) if (fn) attempt(fn)
+}
+
+/** What `fn` returns. What it throws is reported, and keeps nobody from going on. */
+export function attempt<T>(fn: () => T): T | undefined {
+  try {
+    return fn()
+  } catch (error) {
+    report(error)
+    return undefined
   }
 }
 
 /** Hands an error to the platform as uncaught. */
-export function report(error: unknown): void {
+function report(error: unknown): void {
   if (typeof reportError === 'function') return reportError(error)
   queueMicrotask(() => {
     throw error

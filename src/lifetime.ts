@@ -7,13 +7,13 @@ import {
   assertFunction,
   assertNumber,
   attach,
+  attempt,
   createCancel,
   Deadline,
   derive,
   detach,
   DISARMED,
   end,
-  report,
   resolve,
   settled,
 } from './context.ts'
@@ -136,13 +136,7 @@ function move(deadline: Deadline, ms: number): void {
   deadline.due = deadline.born + ms
   deadline.start()
   settled(deadline.node)
-  for (const watcher of new Set(watchers.get(deadline))) {
-    try {
-      watcher()
-    } catch (error) {
-      report(error)
-    }
-  }
+  for (const watcher of new Set(watchers.get(deadline))) attempt(watcher)
 }
 
 /**

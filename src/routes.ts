@@ -4,7 +4,7 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc, assertFunction, report } from './context.ts'
+import { afterFunc, assertFunction, attempt } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { following } from './signals.ts'
@@ -96,7 +96,7 @@ function createWatch(source: RouteSource): Watch {
       watch.controller = new AbortController()
       // Of a copy: who comes while they are asked belongs to the new route.
       for (const [controller, ignore] of new Map(choosy)) {
-        if (!saysSo(ignore, to, from)) leaving.push(controller)
+        if (!attempt(() => ignore(to, from))) leaving.push(controller)
       }
       for (const controller of leaving) controller.abort(Navigated)
     },
@@ -112,16 +112,6 @@ function addressOf(source: RouteSource): URL {
   const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
   url.hash = ''
   return url
-}
-
-/** What throws has not said so. */
-function saysSo(ignore: Ignore, to: URL, from: URL): boolean {
-  try {
-    return ignore(to, from)
-  } catch (error) {
-    report(error)
-    return false
-  }
 }
 
 /** The part of the Navigation API that is used here. */
