@@ -31,8 +31,8 @@ export abstract class Timer {
   }
 
   /**
-   * Called once, with the timer no longer pending. Runs no code of users: whoever does is added to `audience`, to be told
-   * after everything that was due with it has expired too.
+   * Called once, with the timer no longer pending. Runs no code of users: whoever does is added to `audience`, to be
+   * told after everything that was due with it has expired too.
    */
   abstract expire(audience: Listener[]): void
 }
@@ -115,9 +115,9 @@ export class Clock {
   }
 
   /**
-   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or wakes: in between, this one may be
-   * frozen. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains on
-   * it while the page is hidden counts here. While the page is visible the wall clock does not matter.
+   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or wakes: in between, it may be frozen.
+   * Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains on it
+   * while the page is hidden counts here. While the page is visible the wall clock does not matter.
    */
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
@@ -144,7 +144,7 @@ export class Clock {
     this.#fill(index, timer)
   }
 
-  /** Moves `timer` to the hole at `index`, and says where that leaves one. No closure: it would be garbage at each call. */
+  /** Moves `timer` to the hole at `index`, and says where it leaves one. A closure would be garbage at each call. */
   #fill(index: number, timer: Timer): number {
     const hole = timer.index
     this.#heap[index] = timer
