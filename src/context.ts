@@ -332,8 +332,8 @@ interface Loggable {
 const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
 /**
- * The first node of a tree: one that never ends. What is logged of all nodes is the path, since in their fields they
- * have the whole tree, values included.
+ * The first node of a tree: one that never ends. What is logged of any node is its path, since in its fields it has the
+ * whole tree, values included.
  */
 export function createRoot(kind: string): ContextNode {
   const { prototype }: { prototype: Context & Loggable } = ContextNode

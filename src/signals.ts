@@ -4,8 +4,17 @@
  */
 
 import { attach, createCancel, derive, detach, end, hubOf, isSignal, settled } from './context.ts'
-import type { Cancel, Child, Context, ContextLike, ContextNode, DeriveOptions } from './context.ts'
-import type { Ending, Hub, Resource } from './context.ts'
+import type {
+  Cancel,
+  Child,
+  Context,
+  ContextLike,
+  ContextNode,
+  DeriveOptions,
+  Ending,
+  Hub,
+  Resource,
+} from './context.ts'
 import { invalid } from './errors.ts'
 
 /**

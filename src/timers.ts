@@ -89,8 +89,9 @@ export class Clock {
     const last = this.#heap.pop() as Timer
     if (last !== timer) this.#place(last, index)
     else if (index === 1 && !this.#emptied) {
-      // Clearing the platform timer costs more than a whole derive and cancel: a loop of those keeps it.
+      // Clearing the platform timer costs more than a whole derive and cancel: only the first time in a turn does it.
       this.#emptied = true
+      this.#disarm()
       void Promise.resolve().then(() => {
         this.#emptied = false
         if (!this.#heap[1]) this.#disarm()
@@ -115,9 +116,9 @@ export class Clock {
   }
 
   /**
-   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or wakes: in between, it may be frozen.
-   * Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains on it
-   * while the page is hidden counts here. While the page is visible the wall clock does not matter.
+   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or comes back: what is frozen hears of
+   * no time. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains
+   * on it while the page is hidden counts here. While the page is visible the wall clock does not matter.
    */
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
@@ -144,7 +145,7 @@ export class Clock {
     this.#fill(index, timer)
   }
 
-  /** Moves `timer` to the hole at `index`, and says where it leaves one. A closure would be garbage at each call. */
+  /** Moves `timer` to the hole at `index`, and says where that leaves one. A closure would be garbage each time. */
   #fill(index: number, timer: Timer): number {
     const hole = timer.index
     this.#heap[index] = timer
