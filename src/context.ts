@@ -203,11 +203,13 @@ export class ContextNode implements Context, Child {
 
   value<T>(key: Key<T>): T | undefined {
     assertKey(key)
-    let { values } = this
-    while (values?.key && values.key !== key) values = values.outer
-    if (values?.key) return values.held as T
-    // Where the chain ends, there may be a foreign context with values of its own.
-    const foreign = values?.held as ForeignContext | undefined
+    let last: Value | undefined
+    for (let { values } = this; values; values = values.outer) {
+      if (values.key === key) return values.held as T
+      last = values
+    }
+    // At the end of the chain there may be a foreign context with values of its own.
+    const foreign = last?.key ? undefined : (last?.held as ForeignContext | undefined)
     const held: unknown = typeof foreign?.value === 'function' ? foreign.value(key) : undefined
     return held === undefined ? key.fallback : (held as T)
   }
