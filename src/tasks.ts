@@ -166,15 +166,20 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   let isReported = false
   /** The block is at its end: to be canceled is no failure any more. That a clean-up throws is one. */
   let isClosing = false
+  /** The end of the block has left work undone: only `wait` tells. */
+  let isCut = false
   /** Called when nothing runs and nothing waits for a slot. */
   const idle: (() => void)[] = []
 
   function start(fn: Work<unknown>): void {
     running++
-    const work = new Promise((settle) => settle(fn(ctx)))
-    void work.catch(fail).then(() => {
+    const done = () => {
       running--
       admit()
+    }
+    new Promise((settle) => settle(fn(ctx))).then(done, (error: unknown) => {
+      fail(error)
+      done()
     })
   }
 
@@ -184,8 +189,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
     const { name } = Object(error) as { name?: unknown }
     const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
-    if (failure || (isAbort && isClosing)) return
-    failure = { error: isAbort ? err : error }
+    if (isAbort && isClosing) isCut = true
+    else failure ??= { error: isAbort ? err : error }
     if (!supervise) cancel(error)
   }
 
@@ -206,7 +211,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     let left = first
     if (!left) return
     first = undefined
-    if (!isClosing) failure ??= { error: ctx.err }
+    if (isClosing) isCut = true
+    else failure ??= { error: ctx.err }
     for (; left; left = left.next) left.tell(false)
   }
 
@@ -239,6 +245,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
       cancel()
       isReported = true
       if (failure) throw failure.error
+      if (isCut) throw ctx.err
     },
     async [ASYNC_DISPOSE]() {
       isClosing = true

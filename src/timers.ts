@@ -59,10 +59,20 @@ export class Clock {
   readonly #audience: Listener[] = []
   /** How long the computer slept unnoticed by `performance.now()`. */
   #slept = 0
+  /** What the wall clock was ahead of `now()` when the page was hidden; Infinity while it is visible. */
+  #ahead = Infinity
 
-  /** Monotonic milliseconds. */
+  /**
+   * Monotonic milliseconds. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the
+   * wall clock gains on it while the page is hidden counts here. While the page is visible the wall clock does not
+   * matter.
+   */
   now(): number {
-    return performance.now() + this.#slept
+    const now = performance.now() + this.#slept
+    const gained = this.#ahead < Infinity ? Date.now() - now - this.#ahead : 0
+    if (gained < MIN_SLEEP) return now
+    this.#slept += gained
+    return now + gained
   }
 
   /** Milliseconds since the epoch. */
@@ -117,19 +127,18 @@ export class Clock {
 
   /**
    * Asks the platform to call `fire` after `ms`, and whenever the page goes away or comes back: what is frozen hears of
-   * no time. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the wall clock gains
-   * on it while the page is hidden counts here. While the page is visible the wall clock does not matter.
+   * no time.
    */
   protected arm(fire: () => void, ms: number): () => void {
     const clear = clearTimeout
     const handle = setTimeout(fire, ms)
-    const before = globalThis.document?.hidden ? Date.now() - performance.now() : Infinity
+    this.#ahead = globalThis.document?.hidden ? Date.now() - this.now() : Infinity
     listen('addEventListener', fire)
     return () => {
       clear(handle)
       listen('removeEventListener', fire)
-      const gained = Date.now() - performance.now() - before
-      if (gained >= MIN_SLEEP) this.#slept += gained
+      this.now()
+      this.#ahead = Infinity
     }
   }
 

@@ -622,6 +622,19 @@ describe('await using', () => {
     await expect(leavesOtherWorkBesideThat()).rejects.toThrow('in clean-up')
   })
 
+  it.each(['before', 'after'])('lets a wait %s the end of the block tell that work was cut off', async (when) => {
+    const g = group(background(), { limit: 1 })
+    const waits: Promise<void>[] = []
+    void g.go((ctx) => sleep(ctx, 60_000))
+    const saved = g.go(() => {})
+    if (when === 'before') waits.push(g.wait())
+    const closed = g[Symbol.asyncDispose]()
+    if (when === 'after') waits.push(g.wait())
+    await expect(waits[0]).rejects.toBe(g.ctx.err)
+    await closed
+    await expect(saved).resolves.toBe(false)
+  })
+
   it('waits for what was started when everything else had just settled', async () => {
     const g = group(background())
     const log: string[] = []

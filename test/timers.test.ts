@@ -427,6 +427,20 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancel()
   })
 
+  it('gives a deadline that is made after the sleep its whole time, though the page is still hidden', () => {
+    const [, cancelPending] = withTimeout(root, 3_600_000)
+    change('hidden')
+    sleepFor(60_000)
+    const [ctx, cancel] = withTimeout(root, 10_000)
+    expect(ctx.err).toBeUndefined()
+    sleepFor(8_999)
+    expect(ctx.err).toBeUndefined()
+    sleepFor(1_001)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    cancel()
+    cancelPending()
+  })
+
   it('does not count a step of the wall clock while it is visible', () => {
     const [ctx, cancel] = withTimeout(root, 10_000)
     sleepFor(3_600_000)
