@@ -84,8 +84,9 @@ function createLife(parent: Context, label: string | undefined, limits: Limits, 
       const why = cause(ctx)
       return (why === Hidden || why === PageHidden || why === Navigated) && !parent.err && why
     },
-    arm(latest = limits) {
-      limits = latest
+    arm(latest) {
+      if (isArmed && !latest) return
+      limits = latest ?? limits
       if (!isArmed) {
         isArmed = true
         linkUp()

@@ -198,8 +198,9 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
 
   /** The youngest that is in flight or waits. */
   function newest(): Run<T> | undefined {
-    const underWay = runs.filter(({ outcome }) => !outcome)
-    return underWay.at(-1)
+    let index = runs.length - 1
+    while (runs[index]?.outcome) index--
+    return runs[index]
   }
 
   function emit(outcome: Outcome<T>): void {

@@ -4,7 +4,7 @@
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
-import { cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
+import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { check } from './misuse.ts'
 
@@ -82,11 +82,8 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
         stop?.()
         const [watch, cancel] = withCancel(ctx)
         // Anew each time: what was linked meanwhile has more above it than before.
-        const stopFollowing = onMove(ctx, restart)
-        stop = () => {
-          stopFollowing()
-          cancel()
-        }
+        const stops = [onMove(ctx, restart), afterFunc(ctx, update), cancel]
+        stop = () => stops.forEach((stop) => stop())
         void tick(watch, interval, update)
       }
       restart()
@@ -95,7 +92,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
   }
 }
 
-/** Calls `update` at every multiple of the interval, and at the end, until `watch` ends. */
+/** Calls `update` at every multiple of the interval, until `watch` ends. */
 async function tick(watch: Context, interval: number, update: () => void): Promise<void> {
   try {
     for (;;) {
@@ -104,7 +101,7 @@ async function tick(watch: Context, interval: number, update: () => void): Promi
       await sleep(watch, left < Infinity ? left % interval || interval : Infinity)
     }
   } catch {
-    update()
+    // It has ended.
   }
 }
 

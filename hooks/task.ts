@@ -82,7 +82,8 @@ export function useTask<T, A extends readonly unknown[]>(
 ): Task<T, A> {
   const scope = useScope()
   const life = useLife(options?.parent ?? scope, options)
-  const { debounce = 0, enabled = true, keepPrevious, label, mode = 'latest', timeout = Infinity, transition } = options
+  const { debounce = 0, enabled = true, keepPrevious, label, mode = 'latest' } = options
+  const { timeout = Infinity, transition = false } = options
   check(typeof fn === 'function', 'fn', 'a function', fn)
   check(deps === undefined || Array.isArray(deps), 'deps', 'an array', deps)
   check(MODES.includes(mode), 'mode', `one of ${MODES.join(', ')}`, mode)

@@ -1,15 +1,16 @@
 /** What a context says, as React state. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, createRef, memo, useMemo } from 'react'
+import { StrictMode, createRef, memo, useEffect, useLayoutEffect, useMemo, useState } from 'react'
 import { renderToString } from 'react-dom/server'
 import { background, createKey, rearm, remaining, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
+import { Scope, useCancellable, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
 import type { ContextState, ScopeHandle } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+import { task } from '../support.ts'
+import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
 
@@ -60,6 +61,20 @@ function Budget() {
   const ms = useRemaining(ctx)
   const { done } = useContextState(ctx)
   return `${ms} ${done ? 'over' : 'live'}`
+}
+
+/** Tells at each commit whether its context has ended. */
+function TellsDone({ seen }: { readonly seen: (readonly [done: boolean, left: number | undefined])[] }) {
+  const [ctx] = useCancellable(background())
+  const { done } = useContextState(ctx)
+  const left = useRemaining(ctx)
+  useLayoutEffect(() => void seen.push([done, left]))
+  return null
+}
+
+function MakesContext() {
+  useCancellable(useScope())
+  return null
 }
 
 describe('the hooks that read a context', () => {
@@ -342,5 +357,69 @@ describe('a countdown and a Cancel button', () => {
     expect(container.textContent).toBe('0 over')
     await settle(() => scope.current?.reset())
     expect(container.textContent).toBe('5000 live')
+  })
+})
+
+describe('what a component is told', () => {
+  it.skipIf(!Activity)('never shows the end by which an Activity was hidden, when that is shown again', async () => {
+    const seen: (readonly [done: boolean, left: number | undefined])[] = []
+    const app = (mode: 'visible' | 'hidden') =>
+      Activity && (
+        <Activity mode={mode}>
+          <TellsDone seen={seen} />
+        </Activity>
+      )
+    const view = render(app('visible'))
+    await settle()
+    await settle(() => view.rerender(app('hidden')))
+    await settle(() => view.rerender(app('visible')))
+    expect(seen.length).toBeGreaterThan(1)
+    expect(new Set(seen.map(String))).toEqual(new Set(['false,']))
+  })
+
+  it('is the end together with what the same listener of an event sets', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const seen: string[] = []
+    function Counter() {
+      const [count, setCount] = useState(0)
+      const { done } = useContextState(ctx)
+      useLayoutEffect(() => void seen.push(`${count} ${done}`))
+      useEffect(() => {
+        const stop = () => {
+          cancel()
+          setCount(1)
+        }
+        document.addEventListener('click', stop)
+        return () => document.removeEventListener('click', stop)
+      }, [])
+      return null
+    }
+    render(<Counter />)
+    await settle()
+    // As in a page, where nobody collects what is to be rendered.
+    vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', false)
+    document.body.click()
+    await task()
+    vi.unstubAllGlobals()
+    expect(seen).toEqual(['0 false', '1 true'])
+  })
+
+  it('keeps a deadline that was moved by hand though something is mounted below', async () => {
+    const ref = createRef<ScopeHandle>()
+    const add = watch<() => void>()
+    function Adder() {
+      const [isThere, setThere] = useState(false)
+      add.see(() => setThere(true))
+      return isThere && <MakesContext />
+    }
+    render(
+      <Scope ref={ref} timeout={60_000}>
+        <Adder />
+      </Scope>,
+    )
+    const ctx = ref.current?.context as Context
+    rearm(ctx, 5_000)
+    await settle(() => add.last())
+    expect(remaining(ctx)).toBeLessThanOrEqual(5_000)
   })
 })
