@@ -22,7 +22,7 @@ describe.concurrent('Dependent operations', () => {
   })
 
   it('halts both at the deadline', async ({ expect }) => {
-    await using demo = await visit('#/dependent-operations?failure=1950&latency=2000&timeout=50')
+    await using demo = await visit('#/dependent-operations?failure=1950&latency=2000&timeout=600')
     await outcome(demo.page, 'context deadline exceeded')
     for (const name of ['operation 1', 'operation 2']) {
       await expect.poll(() => demo.entry(name), patiently).toMatchObject(HALTED)

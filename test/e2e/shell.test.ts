@@ -62,7 +62,7 @@ describe.concurrent('a run', () => {
   })
 
   it('is said in words to who does not see it', async ({ expect }) => {
-    await using demo = await visit('#/http-timeout?latency=3000&timeout=50')
+    await using demo = await visit('#/http-timeout?latency=3000&timeout=500')
     await demo.page
       .getByRole('status')
       .filter({ hasText: /^context deadline exceeded, after \d+ ms\. The server stopped too, after/ })
