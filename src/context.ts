@@ -641,6 +641,7 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
   let hub = hubs.get(key)
   if (!hub) {
     hubs.set(key, (hub = createRoot('foreign') as Hub))
+    // A root like the others, but its signal can end it.
     hub.first = undefined
     hub.source = signal
     hub.from = foreign ?? { signal }
