@@ -451,98 +451,6 @@ export function withoutCancel(parent: ContextLike): Context {
 }
 
 /**
- * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. What `fn`
- * throws is reported like any uncaught error and keeps nobody else from running.
- *
- * @returns `stop`: keeps `fn` from running. True only if it did so: false once the context has ended or `stop` was
- * called.
- * @throws TypeError if `ctx` is not a context, or `fn` not a function
- * @see Go's `context.AfterFunc`
- */
-export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
-  const parent = resolve(ctx)
-  assertFunction('fn', fn)
-  settled(parent)
-  const callback = new Callback(parent, fn)
-  if (callback.ended) callback.tell()
-  else attach(callback)
-  return stop.bind(callback)
-}
-
-/** A function that waits for its parent's end. */
-class Callback implements Child {
-  readonly parent: ContextNode
-  /** Undefined once it was stopped. */
-  fn: (() => void) | undefined
-  ended: Ending | undefined
-  first: undefined
-  previous: Child | undefined
-  next: Child | undefined
-
-  constructor(parent: ContextNode, fn: () => void) {
-    this.parent = parent
-    this.fn = fn
-    this.ended = parent.node.ended
-    this.first = undefined
-    this.previous = undefined
-    this.next = undefined
-  }
-
-  get controller(): true {
-    return true
-  }
-
-  get own(): undefined {
-    return undefined
-  }
-
-  tell(): void {
-    if (!called) {
-      called = []
-      void turn.then(callBack)
-    }
-    called.push(this)
-  }
-}
-
-const turn: Promise<void> = /* @__PURE__ */ Promise.resolve()
-
-/** The callbacks whose context has ended in this turn, in that order; undefined while there are none. */
-let called: Callback[] | undefined
-
-function callBack(): void {
-  const callbacks = called as Callback[]
-  called = undefined
-  for (const { fn } of callbacks) if (fn) attempt(fn)
-}
-
-/** What `fn` returns. What it throws is reported, and keeps nobody from going on. */
-export function attempt<T>(fn: () => T): T | undefined {
-  try {
-    return fn()
-  } catch (error) {
-    report(error)
-    return undefined
-  }
-}
-
-/** Hands an error to the platform as uncaught. */
-function report(error: unknown): void {
-  if (typeof reportError === 'function') return reportError(error)
-  queueMicrotask(() => {
-    throw error
-  })
-}
-
-function stop(this: Callback): boolean {
-  settled(this.parent)
-  if (this.ended || !this.fn) return false
-  detach(this)
-  this.fn = undefined
-  return true
-}
-
-/**
  * Why `ctx` ended: the cause given to `cancel`, to the deadline or by the signal, and where none was given, `ctx.err`.
  * Undefined while it lives.
  *
@@ -586,7 +494,7 @@ export function limited(
 
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
-/** Bound functions, here and in `afterFunc`, take half the memory of closures. */
+/** A bound function, as in `afterFunc`: it takes half the memory of a closure. */
 export function createCancel(node: ContextNode): Cancel {
   const bound = cancel.bind(node) as Cancel
   bound[DISPOSE] = bound

@@ -1,7 +1,7 @@
 /** The public list of `rescind`: everything that can be imported from the package's main entry, and nothing else. */
 
+export { afterFunc } from './callbacks.ts'
 export {
-  afterFunc,
   background,
   cause,
   createKey,

@@ -3,11 +3,11 @@
  * it can give up what is its own. Nothing here revives a context: the first end stands for ever.
  */
 
+import { attempt } from './callbacks.ts'
 import {
   assertFunction,
   assertNumber,
   attach,
-  attempt,
   createCancel,
   Deadline,
   derive,

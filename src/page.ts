@@ -4,7 +4,7 @@
  * contexts follow one signal, and there is one listener while there is one of them.
  */
 
-import { afterFunc } from './context.ts'
+import { afterFunc } from './callbacks.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
 import { following } from './signals.ts'

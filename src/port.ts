@@ -4,8 +4,8 @@
  * reads no messages. The port belongs to the two of them: when either is done, both are, and it is closed.
  */
 
+import { afterFunc } from './callbacks.ts'
 import {
-  afterFunc,
   assertKey,
   Canceled,
   createCancel,

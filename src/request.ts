@@ -4,7 +4,8 @@
  * shape of its requests and responses will do, and no types of it are needed.
  */
 
-import { afterFunc, withCancel } from './context.ts'
+import { afterFunc } from './callbacks.ts'
+import { withCancel } from './context.ts'
 import type { Cancel, Context, ContextLike } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { HeaderError, receive } from './headers.ts'

@@ -4,7 +4,8 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc, assertFunction, attempt } from './context.ts'
+import { afterFunc, attempt } from './callbacks.ts'
+import { assertFunction } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { following } from './signals.ts'

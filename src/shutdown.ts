@@ -6,7 +6,8 @@
 
 import { Connections } from './connections.ts'
 import type { Server } from './connections.ts'
-import { afterFunc, assertNumber, withCancel, withoutCancel, withTimeout } from './context.ts'
+import { afterFunc } from './callbacks.ts'
+import { assertNumber, withCancel, withoutCancel, withTimeout } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 

@@ -6,8 +6,8 @@
  * timer, no listener, no unhandled rejection. `group` follows golang.org/x/sync/errgroup.
  */
 
+import { afterFunc } from './callbacks.ts'
 import {
-  afterFunc,
   assertFunction,
   assertNumber,
   contextOf,

@@ -2,7 +2,7 @@
  * How long an engine may take to answer. Real time, whatever clock the context has: an engine does not know that clock.
  */
 
-import { afterFunc } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
 import type { ContextLike } from '../context.ts'
 
 /** How long an engine may take, by default, to say that it has stopped. */

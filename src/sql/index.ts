@@ -3,7 +3,8 @@
  * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
  */
 
-import { afterFunc, contextOf } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
+import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { invalid, isObject } from '../errors.ts'
 import { until } from '../tasks.ts'

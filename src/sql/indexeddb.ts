@@ -4,7 +4,7 @@
  * that what was written before an `await` on something else is not committed behind the caller's back.
  */
 
-import { afterFunc } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { invalid, isObject } from '../errors.ts'
 import type { Stops } from './database.ts'

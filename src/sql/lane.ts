@@ -3,7 +3,7 @@
  * whoever's context ends while waiting leaves the queue and is never admitted.
  */
 
-import { afterFunc } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 
 /** Leaves the lane to the next. Only the first call counts. */

@@ -3,7 +3,7 @@
  * nothing of ours can still happen on it, no statement, no cancel, no setting; whatever is in doubt is destroyed.
  */
 
-import { afterFunc } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { remaining } from '../lifetime.ts'
 import { stopped } from './errors.ts'

@@ -4,7 +4,8 @@
  * is not used again before the cancel is through.
  */
 
-import { afterFunc, assertNumber } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
+import { assertNumber } from '../context.ts'
 import type { Context } from '../context.ts'
 import { invalid, isObject } from '../errors.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'

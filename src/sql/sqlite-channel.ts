@@ -3,7 +3,7 @@
  * settles with what the worker said. The worker is never terminated to cancel: that would lose a database in memory.
  */
 
-import { afterFunc } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { remaining } from '../lifetime.ts'
 import { stopped } from './errors.ts'

@@ -4,7 +4,8 @@
  * takes it back; so does an engine that gave it up by itself, since the next statement would otherwise stand alone.
  */
 
-import { afterFunc, background, withCancel } from '../context.ts'
+import { afterFunc } from '../callbacks.ts'
+import { background, withCancel } from '../context.ts'
 import type { Cancel, Context } from '../context.ts'
 import { withSignal } from '../signals.ts'
 import type { Changes, Cursor, Params, Row, Transaction } from './database.ts'

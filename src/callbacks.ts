@@ -1,0 +1,99 @@
+/**
+ * Functions that users want called: when a context has ended, or for their answer. Each is called alone: what it throws
+ * is reported, and keeps nobody else from being called. Nobody is called inside of `cancel`.
+ */
+
+import { assertFunction, attach, detach, resolve, settled } from './context.ts'
+import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
+
+/**
+ * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. What `fn`
+ * throws is reported like any uncaught error and keeps nobody else from running.
+ *
+ * @returns `stop`: keeps `fn` from running. True only if it did so: false once the context has ended or `stop` was
+ * called.
+ * @throws TypeError if `ctx` is not a context, or `fn` not a function
+ * @see Go's `context.AfterFunc`
+ */
+export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
+  const parent = resolve(ctx)
+  assertFunction('fn', fn)
+  settled(parent)
+  const callback = new Callback(parent, fn)
+  if (callback.ended) callback.tell()
+  else attach(callback)
+  return stop.bind(callback)
+}
+
+/** A function that waits for its parent's end. */
+class Callback implements Child {
+  readonly parent: ContextNode
+  /** Undefined once it was stopped. */
+  fn: (() => void) | undefined
+  ended: Ending | undefined
+  first: undefined
+  previous: Child | undefined
+  next: Child | undefined
+
+  constructor(parent: ContextNode, fn: () => void) {
+    this.parent = parent
+    this.fn = fn
+    this.ended = parent.node.ended
+    this.first = undefined
+    this.previous = undefined
+    this.next = undefined
+  }
+
+  get controller(): true {
+    return true
+  }
+
+  get own(): undefined {
+    return undefined
+  }
+
+  tell(): void {
+    if (!called) {
+      called = []
+      void microtask.then(callBack)
+    }
+    called.push(this)
+  }
+}
+
+function stop(this: Callback): boolean {
+  settled(this.parent)
+  if (this.ended || !this.fn) return false
+  detach(this)
+  this.fn = undefined
+  return true
+}
+
+const microtask: Promise<void> = /* @__PURE__ */ Promise.resolve()
+
+/** The callbacks whose context has ended in this turn, in that order; undefined while there are none. */
+let called: Callback[] | undefined
+
+function callBack(): void {
+  const callbacks = called as Callback[]
+  called = undefined
+  for (const { fn } of callbacks) if (fn) attempt(fn)
+}
+
+/** What `fn` returns. What it throws is reported, and keeps nobody from going on. */
+export function attempt<T>(fn: () => T): T | undefined {
+  try {
+    return fn()
+  } catch (error) {
+    report(error)
+    return undefined
+  }
+}
+
+/** Hands an error to the platform as uncaught. */
+function report(error: unknown): void {
+  if (typeof reportError === 'function') return reportError(error)
+  queueMicrotask(() => {
+    throw error
+  })
+}
