@@ -19,7 +19,8 @@ const MAX_DATE = 8.64e15
 
 /** A time as a Date; what is later than any Date is never. */
 export function date(parameter: string, at: number | Date): Date | number {
-  const ms = at instanceof Date ? at.getTime() : at
+  // By its method: a Date may be of another realm.
+  const ms = (at as Partial<Date> | undefined)?.getTime?.() ?? at
   checkMilliseconds(parameter, at, ms)
-  return ms > MAX_DATE ? Infinity : new Date(Math.max(ms, 0))
+  return (ms as number) > MAX_DATE ? Infinity : new Date(Math.max(ms as number, 0))
 }

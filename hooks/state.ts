@@ -72,22 +72,21 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
   return {
     read: () => kept,
     subscribe(listener) {
-      let stop: (() => void) | undefined
+      let cancel: (() => void) | undefined
       const update = () => {
         const before = kept
         kept = measure(ctx, before, interval)
         if (kept !== before) listener()
       }
       const restart = () => {
-        stop?.()
-        const [watch, cancel] = withCancel(ctx)
-        // Anew each time: what was linked meanwhile has more above it than before.
-        const stops = [onMove(ctx, restart), afterFunc(ctx, update), cancel]
-        stop = () => stops.forEach((stop) => stop())
+        cancel?.()
+        const [watch, end] = withCancel(ctx)
+        cancel = end
         void tick(watch, interval, update)
       }
+      const stops = [onMove(ctx, restart), afterFunc(ctx, update), () => cancel?.()]
       restart()
-      return () => stop?.()
+      return () => stops.forEach((stop) => stop())
     },
   }
 }

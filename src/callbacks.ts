@@ -1,10 +1,11 @@
 /**
- * Functions that users want called: when a context has ended, or for their answer. Each is called alone: what it throws
- * is reported, and keeps nobody else from being called. Nobody is called inside of `cancel`.
+ * Functions that run after the end of a context: never inside of `cancel`, in the order in which their contexts ended,
+ * and each alone. Semantics: Go's `context.AfterFunc`.
  */
 
 import { assertFunction, attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
+import { attempt } from './listeners.ts'
 
 /**
  * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. What `fn`
@@ -78,22 +79,4 @@ function callBack(): void {
   const callbacks = called as Callback[]
   called = undefined
   for (const { fn } of callbacks) if (fn) attempt(fn)
-}
-
-/** What `fn` returns. What it throws is reported, and keeps nobody from going on. */
-export function attempt<T>(fn: () => T): T | undefined {
-  try {
-    return fn()
-  } catch (error) {
-    report(error)
-    return undefined
-  }
-}
-
-/** Hands an error to the platform as uncaught. */
-function report(error: unknown): void {
-  if (typeof reportError === 'function') return reportError(error)
-  queueMicrotask(() => {
-    throw error
-  })
 }

@@ -10,9 +10,11 @@
  * nothing behind.
  */
 
-import { CanceledError, DeadlineExceededError, invalid, isContextError, isObject } from './errors.ts'
+import { CanceledError, DeadlineExceededError, invalid, isContextError, isDate, isObject } from './errors.ts'
+import { tellAll } from './listeners.ts'
+import type { Listener } from './listeners.ts'
 import { systemClock, Timer } from './timers.ts'
-import type { Clock, Listener } from './timers.ts'
+import type { Clock } from './timers.ts'
 
 /**
  * Says how long a piece of work may live, why it ended, and what belongs to the request. Pass it as the first parameter
@@ -127,9 +129,26 @@ interface Value {
   readonly outer: Value | undefined
 }
 
-interface Source {
-  readonly hub: Hub
-  readonly outer: Source | undefined
+/** A time by which a node ends. */
+export interface Limit {
+  /** In epoch milliseconds; Infinity if never. */
+  readonly at: number
+  /** How many milliseconds that is from now, below zero if it has passed. */
+  readonly left: number
+  readonly outer?: Limit | undefined
+  readonly label?: string | undefined
+  /** The time that was given, where that is known. */
+  readonly ms?: number
+  readonly cause?: unknown
+}
+
+/** A foreign signal in sight. */
+export interface Source {
+  /** Undefined where a link may bring in others later: they are `outer` then. */
+  readonly hub: Hub | undefined
+  /** Who ends with it, and everything below, unless that gave up what was its own. */
+  readonly node: ContextNode
+  outer: Source | undefined
 }
 
 /** The root of everything that ends with a foreign signal, which is its `source`. */
@@ -152,7 +171,7 @@ export class ContextNode implements Context, Child {
   /** The innermost value in sight: lookups walk the values, never the nodes. */
   values: Value | undefined
   /** The innermost deadline in sight. */
-  deadlines: Deadline | undefined
+  deadlines: Limit | undefined
   /** The innermost foreign signals in sight. */
   sources: Source | undefined
   ended: Ending | undefined
@@ -222,10 +241,10 @@ export class ContextNode implements Context, Child {
   toString(): string {
     let path = ''
     for (let context: ContextNode | undefined = this; context; context = context.parent) {
-      const { clock, ended, kind, label, own } = context
+      const { ended, kind, label, own } = context
       let shown = label ?? ''
       if (own instanceof Deadline && own.ms < Infinity) {
-        shown += (shown && ', ') + duration(own.ms) + (ended ? '' : `, ${duration(own.due - clock.now())} left`)
+        shown += (shown && ', ') + duration(own.ms) + (ended ? '' : `, ${duration(own.left)} left`)
       }
       path = kind + (shown && `(${shown})`) + (path && `.${path}`)
     }
@@ -247,10 +266,10 @@ const ONCE = { once: true }
 /** One hub for each foreign context or signal, however many contexts follow it. */
 const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
 
-/** The own deadline of a node. A hub's is that of the foreign context: known, but not ours to watch. */
-export class Deadline extends Timer implements Ending, Resource {
+/** The own deadline of a node. */
+export class Deadline extends Timer implements Ending, Limit, Resource {
   readonly node: ContextNode
-  readonly outer: Deadline | undefined
+  readonly outer: Limit | undefined
   /** When the time given began, in monotonic milliseconds. */
   readonly born: number
   /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
@@ -283,6 +302,10 @@ export class Deadline extends Timer implements Ending, Resource {
     return this.since() + this.ms
   }
 
+  get left(): number {
+    return this.due - this.node.clock.now()
+  }
+
   since(): number {
     const { clock } = this.node
     return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))
@@ -295,7 +318,7 @@ export class Deadline extends Timer implements Ending, Resource {
     else if (this.ms < Infinity && !ended) clock.start(this)
   }
 
-  expire(audience: Listener[]): void {
+  expire(audience: Listener[], _?: Listener[]): void {
     mark(this.node, this, audience)
   }
 
@@ -398,7 +421,7 @@ export function withDeadline(
   at: number | Date,
   options?: DeadlineOptions,
 ): [ctx: Context, cancel: Cancel] {
-  const time = at instanceof Date ? at.getTime() : at
+  const time = isDate(at) ? at.getTime() : at
   assertNumber('at', time, at)
   const node = derive(parent, 'withDeadline', options)
   const now = node.clock.wall()
@@ -472,11 +495,16 @@ export function contextOf(ctx: ContextLike): Context {
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
-  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
+  const label = labelOf(options)
   settled(above)
-  const node = new ContextNode(above, kind, options?.label)
+  const node = new ContextNode(above, kind, label)
   if (!node.ended) attach(node)
   return node
+}
+
+export function labelOf(options: DeriveOptions | undefined): string | undefined {
+  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
+  return options?.label
 }
 
 /** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
@@ -510,8 +538,9 @@ export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
     if (node.deadlines) node.clock.check()
     for (let { sources } = node; sources; sources = sources.outer) {
-      const { aborted, reason } = sources.hub.from.signal
-      if (aborted) end(sources.hub, endingOf(reason))
+      const { hub } = sources
+      const signal = hub?.source.aborted ? hub.source : hub?.from.signal
+      if (signal?.aborted) end(hub as Hub, endingOf(signal.reason))
     }
   }
   return node
@@ -532,11 +561,8 @@ type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly valu
 
 /** A context that stands for a foreign one: a view of its hub, with its values. */
 function adopt(foreign: ForeignContext): ContextNode {
-  const { deadline: at, signal } = foreign
   // Without a deadline there is nothing but its signal to end it, and it shares the hub of that.
-  const hub = hubOf(signal, 'deadline' in foreign ? foreign : undefined)
-  const now = hub.clock.wall()
-  hub.deadlines = typeof at === 'number' ? new Deadline(hub, at - now, undefined, now) : undefined
+  const hub = hubOf(foreign.signal, 'deadline' in foreign ? foreign : undefined)
   const context = new ContextNode(hub, 'foreign')
   context.node = hub
   context.values = { key: undefined, held: foreign, outer: undefined }
@@ -547,15 +573,30 @@ function adopt(foreign: ForeignContext): ContextNode {
 export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
   const key = foreign ?? signal
   let hub = hubs.get(key)
-  if (!hub) {
+  // A foreign context may have got another signal.
+  if (hub?.source !== signal) {
     hubs.set(key, (hub = createRoot('foreign') as Hub))
     // A root like the others, but its signal can end it.
     hub.first = undefined
     hub.source = signal
     hub.from = foreign ?? { signal }
-    hub.sources = { hub, outer: undefined }
+    hub.sources = { hub, node: hub, outer: undefined }
+    if (foreign) hub.deadlines = deadlineOf(foreign, hub)
   }
   return hub
+}
+
+/** The deadline of a foreign context: known, but not ours to watch. It may move. */
+function deadlineOf(foreign: ForeignContext, { clock }: Hub): Limit {
+  return {
+    get at() {
+      const { deadline } = foreign
+      return Number.isFinite(deadline) ? (deadline as number) : Infinity
+    },
+    get left() {
+      return this.at - clock.wall()
+    },
+  }
 }
 
 export function attach(child: Child): void {
@@ -589,12 +630,12 @@ export function detach(child: Child): void {
 export function end(node: ContextNode, ending: Ending): void {
   if (node.ended) return
   const audience = mark(node, ending)
-  if (audience) for (const listener of audience) listener.tell()
+  if (audience) tellAll(audience)
 }
 
 /**
  * Marks a live node and all below it as ended. Takes them one after the other from a chain, to which each appends its
- * children: parents before children, siblings in the order of their birth.
+ * children: parents before children, unless a signal ends both, and siblings in the order of their birth.
  *
  * @returns `audience`, with those who have somebody to tell added to it in that order; undefined if there are none
  */

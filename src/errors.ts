@@ -105,27 +105,41 @@ export function isContextError(value: unknown): value is CanceledError | Deadlin
   return isObject(value) && brand in value
 }
 
+/** A property of whatever was thrown; undefined if asking for it throws, as a revoked proxy does. */
+export function property(thrown: unknown, name: string): unknown {
+  try {
+    return (Object(thrown) as Record<string, unknown>)[name]
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether `value` can carry properties. */
 export function isObject(value: unknown): value is object {
   return Object(value) === value
 }
 
+/** Whether `value` is a Date, of any realm. */
+export function isDate(value: unknown): value is Date {
+  return tagOf(value) === '[object Date]'
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value)
+}
+
 /** The error for a wrong argument: names the parameter and shows the value. */
 export function invalid(parameter: string, expected: string, value: unknown): TypeError {
   const shown =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : isObject(value) && !(value instanceof Date)
-        ? Object.prototype.toString.call(value)
-        : String(value)
+    typeof value === 'string' ? JSON.stringify(value) : isObject(value) && !isDate(value) ? tagOf(value) : String(value)
   return new TypeError(`rescind: ${parameter} must be ${expected}, got ${shown}`)
 }
 
 function nearestName(error: unknown): unknown {
   for (let hops = 0; hops < MAX_CAUSES && isObject(error); hops++) {
-    const { name, cause } = error as { name?: unknown; cause?: unknown }
+    const name = property(error, 'name')
     if (name === 'AbortError' || name === 'TimeoutError') return name
-    error = cause
+    error = property(error, 'cause')
   }
   return undefined
 }

@@ -3,22 +3,22 @@
  * it can give up what is its own. Nothing here revives a context: the first end stands for ever.
  */
 
-import { attempt } from './callbacks.ts'
 import {
   assertFunction,
   assertNumber,
   attach,
+  ContextNode,
   createCancel,
   Deadline,
-  derive,
-  detach,
   DISARMED,
   end,
+  labelOf,
   resolve,
   settled,
 } from './context.ts'
-import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
-import { invalid } from './errors.ts'
+import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
+import { invalid, isDate } from './errors.ts'
+import { attempt } from './listeners.ts'
 
 /**
  * Derives a context in two steps, for frameworks in which making something must have no effects. At first it has the
@@ -26,7 +26,7 @@ import { invalid } from './errors.ts'
  * `link` on it ends with `target` too, by default its parent, has the deadline of that, and can be given one of its
  * own by {@link rearm}. A second call of `link` does nothing.
  *
- * @throws TypeError if `parent` is not a context; `link` throws it if `target` is not
+ * @throws TypeError if `parent` is not a context; `link` throws it if `target` is not, or is derived from this one
  * @example
  * const [parent, cancelParent] = withCancel(background())
  * const [ctx, cancel, link] = withLink(parent)
@@ -39,21 +39,25 @@ export function withLink(
   parent: ContextLike,
   options?: DeriveOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
-  const node = derive(parent, 'withLink', options)
-  // The parent does not know it before `link`.
-  detach(node)
-  const above = node.parent
-  node.ended = node.deadlines = node.sources = undefined
-  // There before `link`: what is derived meanwhile sees the deadlines above through this one.
+  const above = resolve(parent, 'parent')
+  // The parent is not asked for anything: rendering ends nothing, not even what is over.
+  const node = new ContextNode(above, 'withLink', labelOf(options))
+  node.ended = node.deadlines = undefined
+  // There before `link`: what is derived meanwhile sees what is above through these two.
   const own = (node.deadlines = new Deadline(node, Infinity))
-  const link = (target: ContextLike | undefined = above): void => {
-    const parent = resolve(target as ContextLike, 'target')
+  const through: Source = (node.sources = { hub: undefined, node, outer: undefined })
+  let isLinked = false
+  const link = (target: ContextLike = above): void => {
+    const parent = resolve(target, 'target')
     const { clock, deadlines: outer, ended, sources } = settled(parent)
-    if (node.ended || node.own) return
+    if (node.ended || isLinked) return
     for (let one: typeof parent | undefined = parent; one; one = one.parent) {
       if (one.node === node) throw invalid('target', 'a context that is not derived from this one', target)
     }
-    Object.assign(node, { parent, clock, sources, own, values: parent.values })
+    isLinked = true
+    node.own ??= own
+    through.outer = sources
+    Object.assign(node, { parent, clock, values: parent.values })
     Object.assign(own, { outer, born: clock.now(), began: undefined })
     if (ended) end(node, ended)
     else attach(node)
@@ -80,7 +84,7 @@ export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void
   const since = own instanceof Deadline ? own.since() : 0
   let soonest = Infinity
   for (const limit of limits) {
-    const time = limit instanceof Date ? limit.getTime() - since : limit
+    const time = isDate(limit) ? limit.getTime() - since : limit
     assertNumber('ms', time, limit)
     soonest = Math.min(soonest, time)
   }
@@ -107,7 +111,7 @@ export function disarm(ctx: Context): void {
 }
 
 /** Who wants to know when a deadline moves. */
-const watchers = /* @__PURE__ */ new WeakMap<Deadline, Set<() => void>>()
+const watchers = /* @__PURE__ */ new WeakMap<Limit, Set<() => void>>()
 
 /**
  * Calls `fn` whenever a deadline that holds for `ctx` has moved: its own, or one above, by `rearm`, `disarm` or the
@@ -118,15 +122,24 @@ const watchers = /* @__PURE__ */ new WeakMap<Deadline, Set<() => void>>()
  */
 export function onMove(ctx: ContextLike, fn: () => void): () => void {
   assertFunction('fn', fn)
+  const { node } = resolve(ctx)
   const sets: Set<() => void>[] = []
-  // A function of its own, so that two watches with one `fn` are two.
-  const watcher = () => fn()
-  for (let { deadlines } = resolve(ctx).node; deadlines; deadlines = deadlines.outer) {
-    const set = watchers.get(deadlines) ?? new Set()
-    watchers.set(deadlines, set.add(watcher))
-    sets.push(set)
+  const watch = () => {
+    for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) {
+      const set = watchers.get(deadlines) ?? new Set()
+      watchers.set(deadlines, set.add(watcher))
+      sets.push(set)
+    }
   }
-  return () => sets.forEach((set) => set.delete(watcher))
+  const stop = () => sets.splice(0).forEach((set) => set.delete(watcher))
+  const watcher = () => {
+    stop()
+    // Anew: a link has more above it than before.
+    watch()
+    fn()
+  }
+  watch()
+  return stop
 }
 
 /** Gives a deadline another time, counted from the same start, and tells who watches it. */
@@ -149,8 +162,10 @@ function move(deadline: Deadline, ms: number): void {
 export function remaining(ctx: ContextLike): number | undefined {
   const { node } = resolve(ctx)
   if (node.ended) return 0
-  for (let { sources } = node; sources; sources = sources.outer) if (sources.hub.source.aborted) return 0
-  let due = Infinity
-  for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) due = Math.min(due, deadlines.due)
-  return due < Infinity ? Math.max(due - node.clock.now(), 0) : undefined
+  for (let { sources } = node; sources; sources = sources.outer) {
+    if (sources.hub?.source.aborted && sources.node.own !== DISARMED) return 0
+  }
+  let left = Infinity
+  for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) left = Math.min(left, deadlines.left)
+  return left < Infinity ? Math.max(left, 0) : undefined
 }

@@ -17,12 +17,12 @@ import {
   withCancel,
   withValue,
 } from './context.ts'
-import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key } from './context.ts'
+import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key, Limit } from './context.ts'
 import { CanceledError, DeadlineExceededError, invalid, isObject, sentinel } from './errors.ts'
 import { onMove, rearm } from './lifetime.ts'
+import type { Listener } from './listeners.ts'
 import { pack, unpack } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
-import type { Listener } from './timers.ts'
 
 /**
  * The cause of what ended because the other side of its port is gone: closed, or its thread at an end. Node tells of
@@ -47,7 +47,7 @@ export interface PortOptions extends DeriveOptions {
 interface Time {
   readonly left: number
   readonly label: string | undefined
-  readonly ms: number
+  readonly ms: number | undefined
   readonly cause: Parcel
 }
 
@@ -221,13 +221,14 @@ function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
 /** The first of the deadlines in sight; undefined if there is none. */
 function timeOf(ctx: Context): Time | undefined {
   const { node } = resolve(ctx)
-  let first: Deadline | undefined
+  let first: Limit | undefined
+  let left = Infinity
   for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) {
-    if (deadlines.due < (first?.due ?? Infinity)) first = deadlines
+    if (deadlines.left >= left) continue
+    first = deadlines
+    left = deadlines.left
   }
-  if (!first) return undefined
-  const { label, ms, cause, due } = first
-  return { left: due - node.clock.now(), label, ms, cause: pack(cause) }
+  return first && { left, label: first.label, ms: first.ms, cause: pack(first.cause) }
 }
 
 function byName({ keys = [] }: PortOptions): Map<string, Key<unknown>> {

@@ -4,10 +4,11 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc, attempt } from './callbacks.ts'
+import { afterFunc } from './callbacks.ts'
 import { assertFunction } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
+import { attempt } from './listeners.ts'
 import { following } from './signals.ts'
 
 /** The cause of what ended because the route changed. */
@@ -47,7 +48,12 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
   watch.check()
   const controller = ignore ? new AbortController() : watch.controller
   const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
-  if (!ctx.err) afterFunc(ctx, watch.join(controller, ignore))
+  try {
+    if (!ctx.err) afterFunc(ctx, watch.join(controller, ignore))
+  } catch (error) {
+    cancel()
+    throw error
+  }
   return [ctx, cancel]
 }
 
@@ -74,11 +80,12 @@ function createWatch(source: RouteSource): Watch {
   const watch: Watch = {
     controller: new AbortController(),
     join(controller, ignore) {
-      if (!users++) {
-        watches.set(source, watch)
+      if (!users) {
         at = addressOf(source)
         unsubscribe = source.subscribe(() => watch.check())
+        watches.set(source, watch)
       }
+      users++
       if (ignore) choosy.set(controller, ignore)
       return () => {
         choosy.delete(controller)

@@ -44,7 +44,7 @@ export function following(
     if (ended) end(node, ended)
     // Not again for a signal that the level above follows: every read looks at all of them.
     if (node.sources?.hub === hub) continue
-    node.sources = { hub, outer: node.sources }
+    node.sources = { hub, node, outer: node.sources }
   }
   if (!node.ended) {
     for (const link of links) attach(link)

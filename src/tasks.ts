@@ -13,12 +13,14 @@ import {
   contextOf,
   Deadline,
   derive,
+  end,
   withCancel,
   withoutCancel,
   withTimeout,
 } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
-import { invalid, isObject } from './errors.ts'
+import { invalid, isObject, property } from './errors.ts'
+import type { Listener } from './listeners.ts'
 import { turn } from './turn.ts'
 
 /** A function that works under a context. */
@@ -42,7 +44,7 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     assertNumber('ms', ms)
     context.throwIfDone()
     const alarm = derive(context, 'sleep')
-    const deadline = (alarm.own = new Deadline(alarm, Math.max(ms, 0)))
+    const deadline = (alarm.own = new Alarm(alarm, Math.max(ms, 0)))
     afterFunc(alarm, () => {
       const { err } = context
       if (err) reject(err)
@@ -51,6 +53,17 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     // Pending even if it is due: it would end at once, and a sleep takes a turn at least.
     if (ms < Infinity && !alarm.ended) alarm.clock.start(deadline)
   })
+}
+
+/** Goes off in a turn of the event loop only: loops of sleeps would starve it if one woke the other by asking `err`. */
+class Alarm extends Deadline implements Listener {
+  override expire(_: Listener[], sleepers: Listener[]): void {
+    sleepers.push(this)
+  }
+
+  tell(): void {
+    end(this.node, this)
+  }
 }
 
 /**
@@ -187,7 +200,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
     const { err } = ctx
     // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
-    const { name } = Object(error) as { name?: unknown }
+    const name = property(error, 'name')
     const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
     if (isAbort && isClosing) isCut = true
     else failure ??= { error: isAbort ? err : error }
@@ -291,11 +304,8 @@ export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Prom
  * not a context
  * @see https://wicg.github.io/scheduling-apis/#dom-scheduler-yield
  */
-export async function pause(ctx: ContextLike): Promise<void> {
-  const context = contextOf(ctx)
-  context.throwIfDone()
-  await nextTurn()
-  context.throwIfDone()
+export function pause(ctx: ContextLike): Promise<void> {
+  return until(ctx, nextTurn)
 }
 
 interface Platform {

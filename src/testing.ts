@@ -5,7 +5,7 @@
 
 import { createRoot } from './context.ts'
 import type { Context } from './context.ts'
-import { invalid } from './errors.ts'
+import { invalid, isDate } from './errors.ts'
 import { Clock } from './timers.ts'
 import { turn } from './turn.ts'
 
@@ -66,7 +66,7 @@ class ManualClock extends Clock {
       turns = due > this.#elapsed ? 0 : turns + 1
       if (turns > MAX_TURNS) throw new Error(`rescind: time stands still: more is due after ${MAX_TURNS} turns`)
       this.#elapsed = due
-      this.check()
+      this.wake()
       await turn()
     }
     this.#elapsed = target
@@ -87,7 +87,7 @@ class ManualClock extends Clock {
  * isDeadlineExceeded(ctx.err) // => true
  */
 export function fakeClock(at: number | Date = 0): FakeClock {
-  const epoch: unknown = at instanceof Date ? at.getTime() : at
+  const epoch: unknown = isDate(at) ? at.getTime() : at
   if (!Number.isFinite(epoch)) throw invalid('at', 'a valid Date or a number of milliseconds since the epoch', at)
   const clock = new ManualClock(epoch as number)
   const root = createRoot('background')

@@ -4,16 +4,14 @@
  * monotonic, so a step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started.
  */
 
+import { tellAll } from './listeners.ts'
+import type { Listener } from './listeners.ts'
+
 /** The longest delay that platform timers take; a longer one fires at once. */
 const MAX_DELAY = 0x7fff_ffff
 
 /** Less than this, in milliseconds, is no sleep but the difference in how two clocks are read. */
 const MIN_SLEEP = 1_000
-
-/** Who wants to know that something is over. */
-export interface Listener {
-  tell(): void
-}
 
 /** Something that falls due. */
 export abstract class Timer {
@@ -31,10 +29,11 @@ export abstract class Timer {
   }
 
   /**
-   * Called once, with the timer no longer pending. Runs no code of users: whoever does is added to `audience`, to be
-   * told after everything that was due with it has expired too.
+   * Called once, and stopped then. Runs no code of users: whoever does is added to `audience`, to be told after
+   * everything that was due with it has expired too, or to `sleepers`, to be told in a turn of the event loop: that it
+   * is due may have come out when somebody just asked for the time.
    */
-  abstract expire(audience: Listener[]): void
+  abstract expire(audience: Listener[], sleepers: Listener[]): void
 }
 
 /**
@@ -57,6 +56,8 @@ export class Clock {
   #emptied = false
   /** Those of expired timers who are yet to be told. */
   readonly #audience: Listener[] = []
+  /** The same of those who wait for a turn. */
+  readonly #sleepers: Listener[] = []
   /** How long the computer slept unnoticed by `performance.now()`. */
   #slept = 0
   /** What the wall clock was ahead of `now()` when the page was hidden; Infinity while it is visible. */
@@ -80,9 +81,9 @@ export class Clock {
     return Date.now()
   }
 
-  /** When the next timer is due; Infinity if none is pending. */
+  /** When a turn is needed next; Infinity if nothing is pending. */
   next(): number {
-    return this.#heap[1]?.due ?? Infinity
+    return this.#sleepers.length > 0 ? this.now() : (this.#heap[1]?.due ?? Infinity)
   }
 
   start(timer: Timer): void {
@@ -98,31 +99,39 @@ export class Clock {
     timer.index = 0
     const last = this.#heap.pop() as Timer
     if (last !== timer) this.#place(last, index)
-    else if (index === 1 && !this.#emptied) {
+    else if (!this.#emptied && this.next() === Infinity) {
       // Clearing the platform timer costs more than a whole derive and cancel: only the first time in a turn does it.
       this.#emptied = true
       this.#disarm()
       void Promise.resolve().then(() => {
         this.#emptied = false
-        if (!this.#heap[1]) this.#disarm()
+        if (this.next() === Infinity) this.#disarm()
       })
     }
   }
 
-  /** Expires everything that is due, in order, and then tells everybody. Who is told may call this again. */
+  /**
+   * Expires everything that is due, in order, and then tells everybody but those who sleep. Who is told may call this
+   * again.
+   */
   check(): void {
     if (!this.#heap[1]) return
     const now = this.now()
     const audience = this.#audience
     const isInner = audience.length > 0
-    for (let first; (first = this.#heap[1]) && first.due <= now; ) {
-      this.stop(first)
-      first.expire(audience)
+    for (let first; (first = this.#heap[1]) && first.due <= now; this.stop(first)) {
+      first.expire(audience, this.#sleepers)
     }
     if (isInner || !audience.length) return
     // Grows while it is told: an inner call leaves that to this one, or each would go one call deeper.
-    for (const listener of audience) listener.tell()
+    tellAll(audience)
     audience.length = 0
+  }
+
+  /** To be called in a turn of its own: {@link check}, and those who sleep wake up. */
+  protected wake(): void {
+    this.check()
+    tellAll(this.#sleepers.splice(0))
   }
 
   /**
@@ -182,8 +191,8 @@ export class Clock {
 
   #fire = (): void => {
     this.#disarm()
-    this.check()
-    if (this.#heap[1]) this.#schedule()
+    this.wake()
+    if (this.next() < Infinity) this.#schedule()
   }
 }
 

@@ -1,12 +1,23 @@
 /** Ending is one step: all below is marked before anybody hears of it, and everybody hears of it once and in order. */
 
-import { afterFunc, background, cause, createKey, withCancel, withSignal, withTimeout, withValue } from 'rescind'
+import {
+  afterFunc,
+  background,
+  cause,
+  createKey,
+  sleep,
+  withCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
 import type { Context, ContextLike } from 'rescind'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { catchUncaught, derivations, logAbort, microtask, task } from './support.ts'
 
 afterEach(() => {
   vi.useRealTimers()
+  vi.unstubAllGlobals()
 })
 
 /** Ways in which everything below a parent comes to its end. */
@@ -177,5 +188,58 @@ describe('ending', () => {
     await task()
     expect(log).toEqual(['parent', 'child', 'callback'])
     expect(uncaught.errors).toEqual([thrown])
+  })
+})
+
+/** Listens to two signals, and to the end itself. */
+function listen(ctx: Context): string[] {
+  const log: string[] = []
+  logAbort(withCancel(ctx)[0], log, 'first')
+  logAbort(withCancel(ctx)[0], log, 'second')
+  afterFunc(ctx, () => log.push('callback'))
+  return log
+}
+
+describe('a signal that throws what its listeners throw, as stand-ins for browsers may', () => {
+  const error = new Error('thrown by a listener')
+
+  it.each<[name: string, end: () => Promise<[Context, string[]]>]>([
+    [
+      'a cancel',
+      async () => {
+        const [ctx, cancel] = withCancel(background())
+        const log = listen(ctx)
+        cancel()
+        return [ctx, log]
+      },
+    ],
+    [
+      'a deadline',
+      async () => {
+        const [ctx] = withTimeout(background(), 1)
+        const log = listen(ctx)
+        await sleep(background(), 5)
+        return [ctx, log]
+      },
+    ],
+  ])('keeps nobody from hearing of %s, and no clock from going on', async (_, end) => {
+    vi.stubGlobal(
+      'AbortController',
+      class extends AbortController {
+        override abort(reason?: unknown) {
+          super.abort(reason)
+          throw error
+        }
+      },
+    )
+    using uncaught = catchUncaught()
+    const [ctx, log] = await end()
+    await task()
+    expect(ctx.err).toBeDefined()
+    expect(log).toEqual(['first', 'second', 'callback'])
+    expect(uncaught.errors).toEqual([error, error])
+    const [later] = withTimeout(background(), 1)
+    await sleep(background(), 5)
+    expect(later.err).toBeDefined()
   })
 })

@@ -96,6 +96,13 @@ describe.each([
     expect(is({ cause: error })).toBe(true)
   })
 
+  it('knows nothing of what throws when it is asked', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    expect(is(proxy)).toBe(false)
+    expect(is(new Error('outer', { cause: proxy }))).toBe(false)
+  })
+
   it('goes by the nearest of them', () => {
     expect(is(new CanceledError(error))).toBe(name === 'AbortError')
     expect(is(new DeadlineExceededError({ cause: error }))).toBe(name === 'TimeoutError')

@@ -6,6 +6,7 @@ import {
   cause,
   createKey,
   DeadlineExceededError,
+  remaining,
   withCancel,
   withDeadline,
   withoutCancel,
@@ -137,9 +138,63 @@ describe('a foreign context as parent', () => {
     expect(withTimeout(parent, 3_600_000)[0].deadline).toBe(at)
     expect(withDeadline(parent, at - 1)[0].deadline).toBe(at - 1)
     expect(withoutCancel(parent).deadline).toBeUndefined()
-    for (const deadline of [undefined, null, 'soon', Infinity]) {
+    for (const deadline of [undefined, null, 'soon', Infinity, Number.NaN]) {
       expect(withCancel({ signal, deadline } as ContextLike)[0].deadline).toBeUndefined()
+      expect(withDeadline({ signal, deadline } as ContextLike, at)[0].deadline).toBe(at)
     }
+  })
+
+  it('gives the deadline that it has now, sooner or later than before, to those derived already, too', () => {
+    const { signal } = new AbortController()
+    const parent: { signal: AbortSignal; deadline?: number } = { signal, deadline: Date.now() + 60_000 }
+    const [ctx] = withCancel(parent)
+    for (const ms of [5_000, 600_000]) {
+      parent.deadline = Date.now() + ms
+      expect([ctx, withCancel(parent)[0]].map(({ deadline }) => deadline)).toEqual([parent.deadline, parent.deadline])
+      expect(Math.round((remaining(ctx) ?? 0) / 1_000)).toBe(ms / 1_000)
+    }
+    delete parent.deadline
+    expect([ctx.deadline, remaining(ctx)]).toEqual([undefined, undefined])
+  })
+
+  it('is asked once for its deadline, however many were derived from it before', () => {
+    let count = 0
+    const parent = {
+      signal: new AbortController().signal,
+      get deadline() {
+        count++
+        return 1e15
+      },
+    }
+    for (let child = 0; child < 100; child++) withCancel(parent)[1]()
+    const [ctx] = withCancel(parent)
+    count = 0
+    expect(ctx.deadline).toBe(1e15)
+    expect(count).toBe(1)
+  })
+
+  it('ends those who follow it by the signal that it had when they came', async () => {
+    let controller = new AbortController()
+    const parent = {
+      deadline: undefined,
+      get signal() {
+        return controller.signal
+      },
+    }
+    const [one] = withCancel(parent)
+    const log: string[] = []
+    afterFunc(one, () => log.push('one'))
+    const first = controller
+    controller = new AbortController()
+    const [other] = withCancel(parent)
+    first.abort('why')
+    await microtask()
+    expect(log).toEqual(['one'])
+    expect([cause(one), remaining(one), other.err]).toEqual(['why', 0, undefined])
+    controller.abort('another reason')
+    expect(cause(other)).toBe('another reason')
+    controller = new AbortController()
+    expect(withCancel(parent)[0].err).toBeUndefined()
   })
 
   it('carries one listener for all that follow it, and none when the last of them has ended', () => {

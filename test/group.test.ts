@@ -206,6 +206,18 @@ describe('the first error', () => {
     expect(cause(g.ctx)).toBe(other.err)
   })
 
+  it('may be anything, even what throws when it is looked at', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const g = group(background())
+    g.go((ctx) => sleep(ctx, 60_000))
+    g.go(() => Promise.reject(proxy))
+    const waiting = outcome(g.wait())
+    await task()
+    // Nothing else may be asked of it.
+    expect(Object.is(waiting.error, proxy)).toBe(true)
+  })
+
   it('leaves the parent alone', async () => {
     const [parent] = withCancel(background())
     const g = group(parent)

@@ -46,6 +46,18 @@ describe('remaining', () => {
   it('is zero for a foreign context that has ended', () => {
     expect(remaining({ signal: AbortSignal.abort('over') })).toBe(0)
   })
+
+  it('does not count a signal that was disarmed', () => {
+    const controller = new AbortController()
+    const [ctx, cancel] = withSignal(background(), controller.signal)
+    const [child, cancelChild] = withTimeout(ctx, 60_000)
+    disarm(ctx)
+    controller.abort()
+    expect([ctx.err, remaining(ctx), child.err]).toEqual([undefined, undefined, undefined])
+    expect(remaining(child)).toBeGreaterThan(50_000)
+    cancelChild()
+    cancel()
+  })
 })
 
 describe('disarm', () => {
@@ -506,6 +518,18 @@ describe('withLink', () => {
     expect(cause(ctx)).toBe('one')
   })
 
+  it('that was disarmed before ends with its parent all the same, and only with it', () => {
+    const [parent, cancelParent] = withCancel(background())
+    const [ctx, cancel, link] = withLink(parent)
+    disarm(ctx)
+    link()
+    rearm(ctx, 0)
+    cancel()
+    expect(ctx.err).toBeUndefined()
+    cancelParent('why')
+    expect(cause(ctx)).toBe('why')
+  })
+
   it('that was canceled stays so, linked or not', () => {
     const [parent, cancelParent] = withCancel(background())
     const [ctx, cancel, link] = withLink(parent)
@@ -591,6 +615,29 @@ describe('what is derived from withLink before it is linked', () => {
     expect(parent.err).toBeUndefined()
   })
 
+  it('has the signals above from the link on, before they have told anybody', () => {
+    const controller = new AbortController()
+    const [parent] = withSignal(background(), controller.signal)
+    const [ctx, , link] = withLink(background())
+    const [child] = withCancel(ctx)
+    const seen: unknown[] = []
+    controller.signal.addEventListener('abort', () => seen.push(remaining(child), cause(child)))
+    // The listener above hears of the signal before any of these does.
+    link(parent)
+    controller.abort('why')
+    expect(seen).toEqual([0, 'why'])
+  })
+
+  it('has its time by the clock of its deadlines, though the link brought another one', async () => {
+    const clock = fakeClock()
+    const [ctx, , link] = withLink(background())
+    const [child] = withCancel(ctx)
+    await clock.advance(500)
+    link(withTimeout(clock.root, 1_000)[0])
+    await clock.advance(300)
+    expect(remaining(child)).toBe(700)
+  })
+
   it('counts the time of the link, not that of before', async () => {
     const clock = fakeClock(1_000)
     const [ctx, , link] = withLink(clock.root)
@@ -633,6 +680,20 @@ describe('onMove', () => {
     link()
     link()
     expect(log).toEqual([100])
+  })
+
+  it('calls for the deadlines that a link has brought in', () => {
+    const clock = fakeClock()
+    const [parent] = withTimeout(clock.root, 100)
+    const [ctx, , link] = withLink(clock.root)
+    const log: (number | undefined)[] = []
+    const stop = onMove(withCancel(ctx)[0], () => log.push(ctx.deadline))
+    link(parent)
+    rearm(parent, 50)
+    rearm(ctx, 20)
+    stop()
+    rearm(parent, 10)
+    expect(log).toEqual([100, 50, 20])
   })
 
   it('is stopped by what it returns, each watch for itself', () => {

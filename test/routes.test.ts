@@ -5,7 +5,7 @@ import { reactRouterSource, tanStackRouterSource } from 'rescind'
 import type { RouteSource } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { catchUncaught, isCollected, microtask, task } from './support.ts'
+import { catchUncaught, countListeners, isCollected, microtask, task } from './support.ts'
 
 /** What the compiler would refuse. */
 const wrong = <T>(value: unknown) => value as T
@@ -152,6 +152,22 @@ describe('withRoute', () => {
     const [ctx] = withRoute(parent, { source })
     expect(cause(ctx)).toBe('before')
     expect(source.listeners.size).toBe(0)
+  })
+
+  it.each(['href', 'subscribe'] as const)('throws what %s of its source throws, and leaves nothing', (name) => {
+    const source = fakeSource('/albums')
+    const error = new Error('not yet')
+    const failing = vi.spyOn(source, name).mockImplementationOnce(() => {
+      throw error
+    })
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    expect(() => withRoute({ signal }, { source })).toThrow(error)
+    expect(listeners()).toBe(0)
+    failing.mockRestore()
+    const [ctx] = withRoute(background(), { source })
+    source.go('/about')
+    expect(cause(ctx)).toBe(Navigated)
   })
 
   it('leaves a source that went on without telling behind', async () => {

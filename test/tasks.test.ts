@@ -20,7 +20,7 @@ import {
 import type { Context, ContextLike } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { countListeners, failOnUnhandled, microtask, outcome, task } from './support.ts'
+import { block, countListeners, failOnUnhandled, microtask, outcome, task } from './support.ts'
 
 failOnUnhandled()
 
@@ -123,6 +123,59 @@ describe('sleep', () => {
     log.push('microtasks')
     await sleeping
     expect(log).toEqual(['microtasks', 'slept'])
+  })
+
+  it('waits for a turn though it is due, and somebody asks under its context for the time', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const log: string[] = []
+    const sleeping = sleep(ctx, 1).then(() => log.push('slept'))
+    block(3)
+    ctx.throwIfDone()
+    for (let round = 0; round < 20; round++) await microtask()
+    log.push('microtasks')
+    await sleeping
+    expect(log).toEqual(['microtasks', 'slept'])
+    cancel()
+  })
+
+  it('wakes though somebody who asked for the time has left no other timer', async () => {
+    const [limited] = withTimeout(background(), 1)
+    const sleeping = outcome(sleep(background(), 1))
+    block(3)
+    expect(limited.err).toBeDefined()
+    await task()
+    await task()
+    expect(sleeping.settled).toBe(true)
+  })
+
+  it('in two loops lets the event loop have its turns', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    let steps = 0
+    const loop = async () => {
+      while (steps < 1_000) {
+        steps++
+        await sleep(ctx, 0)
+      }
+    }
+    const loops = [loop(), loop()]
+    await task()
+    expect(steps).toBeLessThan(100)
+    steps = 1_000
+    await Promise.all(loops)
+    cancel()
+  })
+
+  it('that is due ends with its context, though nobody has woken it', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const sleeping = outcome(sleep(ctx, 1))
+    block(3)
+    ctx.throwIfDone()
+    cancel()
+    await microtask()
+    await microtask()
+    expect(sleeping.error).toBe(ctx.err)
+    await task()
+    await expect(sleep(background(), 0)).resolves.toBeUndefined()
   })
 
   it('of Infinity never resolves, and starts no timer', async () => {
@@ -509,6 +562,17 @@ describe('pause', () => {
     await expect(pause(ctx)).rejects.toBe(ctx.err)
   })
 
+  it('ends with the context though no turn comes', async () => {
+    vi.stubGlobal('scheduler', undefined)
+    vi.stubGlobal('setImmediate', () => {})
+    const [ctx, cancel] = withCancel(background())
+    const pausing = outcome(pause(ctx))
+    cancel()
+    await microtask()
+    await microtask()
+    expect(pausing).toEqual({ settled: true, error: ctx.err })
+  })
+
   it('does not take a turn if the context has ended', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel('before')
@@ -572,13 +636,15 @@ describe('pause', () => {
     expect(log).toEqual(['microtasks', 'paused'])
   })
 
-  it('reads a foreign context, and puts no listener on it', async () => {
+  it('listens to a foreign context no longer than it lasts', async () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
-    const pausing = pause(controller)
+    await pause(controller)
     expect(listeners()).toBe(0)
+    const pausing = pause(controller)
     controller.abort('why')
     await expect(pausing).rejects.toMatchObject({ name: 'AbortError', cause: 'why' })
+    expect(listeners()).toBe(0)
   })
 
   it('rejects with a TypeError without a context', async () => {
