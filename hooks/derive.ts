@@ -10,8 +10,8 @@ import { checkMilliseconds, date } from './misuse.ts'
 
 /**
  * A context that ends when `cancel` is called, when `parent` ends, when the page is left, or when the component goes:
- * with `Unmounted` as its cause, or `Hidden` in an Activity that is hidden. It is made by the first effect: until
- * then it has the parent's values, but neither its end nor its deadline.
+ * with `Unmounted` as its cause, or `Hidden` in an Activity that is hidden. The first effect links it to its parent:
+ * until then it has the parent's values, but neither its end nor its deadline.
  *
  * Another `parent` is another context: one that is derived in render gives another one at each render, so keep it
  * with `useMemo` or take it from a hook. `cancel` may be a handler as it is, `onClick={cancel}`: an event is no cause.

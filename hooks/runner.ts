@@ -6,7 +6,7 @@
  * either, and what it does after that holds for whatever they have made of it.
  */
 
-import { cause, disarm, isCanceled, rearm, sleep, until, withCancel, withTimeout } from '../src/index.ts'
+import { cause, disarm, isCanceled, rearm, sleep, until, withLink, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 import { reasonOf, Superseded } from './causes.ts'
 
@@ -41,7 +41,11 @@ export type TaskMode = 'latest' | 'first' | 'queue' | 'all'
 /** What a runner is told to run, and how. */
 export interface Job<T, A extends readonly unknown[]> {
   readonly parent: Context
+  /** What to wait for when `parent` is about to be another one: ends when it is, or when it never will be. */
+  renewal(): Context | undefined
   readonly fn: TaskWork<T, A>
+  /** What it depends on; undefined for what is only told to run. */
+  readonly deps: readonly unknown[] | undefined
   /** Milliseconds; Infinity is none. */
   readonly timeout: number
   readonly debounce: number
@@ -67,8 +71,11 @@ interface Run<T> {
 /** What a task that runs by itself was asked last: another one is another run. Begins with what it works under. */
 export type Question = readonly [parent?: Context, ...deps: unknown[]]
 
-/** A {@link TaskState}, and which question it belongs to. */
-type Answer<T> = TaskState<T> & { readonly question: Question }
+/** A {@link TaskState}, and what it is the answer to: the last question, and the deps of the last run. */
+type Answer<T> = TaskState<T> & { readonly question: Question; readonly deps: readonly unknown[] | undefined }
+
+/** In the modes that run beside others, so many results are kept in use besides the one shown: a page may live long. */
+const MAX_RELEASED = 100
 
 const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false } as const
 
@@ -76,11 +83,14 @@ const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: unde
 export interface Steering<T, A extends readonly unknown[]> {
   /** Starts a run. Settles as the run does: rejects with the context's error if it is canceled. Needs no `catch`. */
   readonly run: (...args: A) => Promise<T>
-  /** Like `run`, for actions and transitions: a cancel resolves to undefined. */
+  /**
+   * Like `run`, for actions and transitions: a cancel resolves to undefined. React wants actions that return nothing:
+   * `<form action={async (data) => void (await save.runAction(data))}>`.
+   */
   readonly runAction: (...args: A) => Promise<T | undefined>
   /**
-   * Cancels what is in flight, and what the last result has handed out. An event is no cause, so that
-   * `onClick={cancel}` does what it says.
+   * Cancels what is in flight, and what results have handed out. An event is no cause, so that `onClick={cancel}` does
+   * what it says.
    */
   readonly cancel: (cause?: unknown) => void
   /** Cancels what is in flight, and forgets what came out. */
@@ -101,27 +111,32 @@ export interface Runner<T, A extends readonly unknown[]> {
   limit(timeout: number): void
   /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
   ask(question: Question): void
-  /** Ends what was asked for, if it is still in flight, and shows what was kept of before. */
+  /** Nothing is asked any more: ends what is in flight, and shows what was kept of before. */
   stop(): void
 }
 
 export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): Runner<T, A> {
   let question: Question = []
   let context: Context | undefined
-  let state: Answer<T> = { ...NOTHING, question, context }
+  let deps: readonly unknown[] | undefined
+  let state: Answer<T> = { ...NOTHING, question, deps, context }
   let tell: ((state: Answer<T>) => void) | undefined
   /**
    * Oldest first: what is in flight or waits, and the one whose outcome is shown. A run that is not here any more has
    * nothing to say. Never changed, but replaced: whoever goes through it may call what changes it.
    */
   let runs: readonly Run<T>[] = []
+  /** Who has succeeded and is not shown any more, beside others: nothing has taken the place of these. Oldest first. */
+  let released: readonly Run<T>[] = []
 
   function launch(args: A, mode: TaskMode): Run<T> {
     const { keepPrevious, label, parent } = job
     const first = newest()
     if (mode === 'first' && first && first.work.err === undefined) return first
     // Ends what is overdue, and so may call out, as the line above: all else is read afterwards.
-    const [ctx, cancel] = withCancel(parent, { label })
+    const renewal = job.renewal()
+    const [ctx, cancel, link] = withLink(parent, { label })
+    if (!renewal) link()
     // One that has ended, but not settled yet, is nothing to join.
     const dropped = mode === 'latest' || (mode === 'first' && newest()) ? clear() : []
     const before = newest()
@@ -130,20 +145,24 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
     const run: Run<T> = { ctx, cancel, work: ctx, promise, outcome: undefined }
     runs = [...runs, run]
     if (!before) context = ctx
-    emit(pending(before || keepPrevious ? state.data : undefined))
+    deps = job.deps
+    const isAnotherQuestion = question !== state.question
+    emit(pending((before && !isAnotherQuestion) || keepPrevious ? state.data : undefined))
     promise.then(
       (data) => settle(run, { ...NOTHING, status: 'success', data }),
       (error: unknown) => settle(run, failure(run, error)),
     )
     cancelAll(dropped, Superseded)
-    resolve(perform(run, args, mode === 'queue' ? before : undefined))
+    const turn = mode === 'queue' && before ? before.promise.catch(ignore) : undefined
+    resolve(perform(run, args, turn, renewal && sleep(renewal, Infinity).catch(() => link(job.parent))))
     return run
   }
 
-  async function perform(run: Run<T>, args: A, before: Run<T> | undefined): Promise<T> {
+  /** Whatever it is to wait for never fails. */
+  async function perform(run: Run<T>, args: A, ...waits: (Promise<unknown> | undefined)[]): Promise<T> {
     const { ctx } = run
     const { debounce, fn, label } = job
-    if (before) await until(ctx, before.promise.catch(ignore))
+    for (const wait of waits) if (wait) await until(ctx, wait)
     if (debounce > 0) await sleep(ctx, debounce)
     const [work] = withTimeout(ctx, job.timeout, { label })
     run.work = work
@@ -173,19 +192,27 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
     // Whoever was started later counts, though it may have settled earlier.
     const shown = settled.pop()
     runs = runs.filter((one) => !settled.includes(one))
+    const dropped = job.mode === 'latest' || job.mode === 'first' ? settled : release(settled)
     if (!newest()) emit(shown?.outcome ?? NOTHING)
     else if (shown === run) {
       const { data, stale } = runs.at(-1) === run ? outcome : pending(outcome.data)
       emit({ ...pending(data), stale })
     }
-    cancelAll(settled, Superseded)
+    cancelAll(dropped, Superseded)
     if (outcome.status !== 'success') run.cancel(outcome.error)
+  }
+
+  /** Keeps what these have handed out in use. Returns those that are too many. */
+  function release(settled: readonly Run<T>[]): readonly Run<T>[] {
+    const all = [...released, ...settled.filter(({ outcome }) => outcome?.status === 'success')]
+    released = all.slice(-MAX_RELEASED)
+    return all.slice(0, -MAX_RELEASED)
   }
 
   /** Takes out all runs. Whoever calls this ends them. */
   function clear(): readonly Run<T>[] {
-    const all = runs
-    runs = []
+    const all = [...released, ...runs]
+    runs = released = []
     return all
   }
 
@@ -204,7 +231,7 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
   }
 
   function emit(outcome: Outcome<T>): void {
-    state = { ...outcome, question, context }
+    state = { ...outcome, question, deps, context }
     tell?.(state)
   }
 
@@ -218,7 +245,7 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
           throw error
         })
       },
-      cancel: (cause) => cancelAll(runs, reasonOf(cause)),
+      cancel: (cause) => cancelAll([...released, ...runs], reasonOf(cause)),
       reset: () => replace(NOTHING),
     },
     read: () => state,
@@ -240,10 +267,12 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
       launch([] as unknown as A, job.mode === 'first' ? 'latest' : job.mode)
     },
     stop() {
-      if (!question.length || !newest()) return
+      const { data, stale, status } = state
+      if (!question.length || status === 'success') return
       question = []
-      const { data, stale } = state
-      replace(data === undefined ? NOTHING : { ...NOTHING, status: 'success', data, stale })
+      if (newest()) replace(kept(data, stale))
+      // What came to nothing is asked again.
+      else emit(state)
     },
   }
 }
@@ -251,6 +280,11 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
 /** The outcome to show while newer work than that of `data` is under way. */
 export function pending<T>(data: T): Shape<'pending', T, undefined, undefined> {
   return { ...NOTHING, status: 'pending', data, stale: data !== undefined }
+}
+
+/** The outcome to show where nothing is under way: what was known before, if anything. */
+export function kept<T>(data: T | undefined, stale: boolean): Outcome<T> {
+  return data === undefined ? NOTHING : { ...NOTHING, status: 'success', data, stale }
 }
 
 function cancelAll(runs: readonly Run<unknown>[], cause: unknown): void {

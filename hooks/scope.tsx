@@ -7,7 +7,7 @@ import { createContext, forwardRef, useContext, useImperativeHandle, useMemo, us
 import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
 import { background, remaining, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
-import { share, useLife } from './life.ts'
+import { sameItems, share, useLife } from './life.ts'
 import { checkMilliseconds, date } from './misuse.ts'
 
 /** What a ref to a {@link Scope} gives. */
@@ -16,7 +16,10 @@ export interface ScopeHandle {
   readonly context: Context
   /** Ends it. It stays ended until `reset`. An event is no cause. */
   cancel(cause?: unknown): void
-  /** Ends it, if it has not, and begins anew: what is below and runs by itself runs again. */
+  /**
+   * Ends it, if it has not, and begins anew: what is below and runs by itself runs again. What is run below right after
+   * that waits for the new context, which comes with the next commit.
+   */
   reset(): void
 }
 
@@ -28,15 +31,18 @@ export interface ScopeProps {
   readonly children?: ReactNode
   /** What it is derived from; the nearest scope above if left out. Another one begins the scope anew. */
   readonly parent?: Context | undefined
-  /** Milliseconds from the time it appears until it ends by itself. Another one counts from the same start. */
-  readonly timeout?: number | undefined
-  /** When it ends by itself: a Date, or milliseconds since the epoch. */
-  readonly deadline?: number | Date | undefined
+  /** Milliseconds from when it appears until it ends by itself; null is never. Others count from the same start. */
+  readonly timeout?: number | null | undefined
+  /** When it ends by itself: a Date, or milliseconds since the epoch; null is never. */
+  readonly deadline?: number | Date | null | undefined
   /** Values for everything below. Others (by `Object.is`) begin the scope anew: they belong to another request. */
   readonly values?: readonly ScopeValue[] | undefined
-  /** A name for people. */
+  /** A name for people; the first one stays. */
   readonly label?: string | undefined
-  /** Ends it when the route changes, and begins anew. Another `source` does so, too; of `ignore` the latest counts. */
+  /**
+   * Ends it when the route changes, and begins anew. To switch this on or off, or to give another `source`, begins it
+   * anew as well; of `ignore` the latest counts.
+   */
   readonly route?: boolean | RouteOptions | undefined
   /** Others (by `Object.is`) begin the scope anew. */
   readonly resetKeys?: readonly unknown[] | undefined
@@ -76,7 +82,9 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   ScopeHandle,
   ScopeProps
 >(function Scope(props, ref) {
-  const { children, deadline = Infinity, label, resetKeys = [], route, timeout = Infinity, values = [] } = props
+  const { children, label, resetKeys = [], route, values = [] } = props
+  const timeout = props.timeout ?? Infinity
+  const deadline = props.deadline ?? Infinity
   checkMilliseconds('timeout', timeout)
   const scope = useScope()
   const parent = props.parent ?? scope
@@ -103,9 +111,4 @@ function useKept(items: readonly unknown[]): readonly unknown[] {
   if (sameItems(kept, items)) return kept
   keep(items)
   return items
-}
-
-/** Compares as React compares dependencies. */
-export function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((item, index) => Object.is(item, other[index]))
 }

@@ -6,6 +6,7 @@
 import { useMemo, useSyncExternalStore } from 'react'
 import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
+import { renewal } from './life.ts'
 import { check } from './misuse.ts'
 
 /** What {@link useContextState} returns; the same object until something changes. */
@@ -74,6 +75,9 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
     subscribe(listener) {
       let cancel: (() => void) | undefined
       const update = () => {
+        // One that is about to take its place is shown instead of the end.
+        const next = renewal(ctx)
+        if (next) return void stops.push(afterFunc(next, update))
         const before = kept
         kept = measure(ctx, before, interval)
         if (kept !== before) listener()
@@ -84,7 +88,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
         cancel = end
         void tick(watch, interval, update)
       }
-      const stops = [onMove(ctx, restart), afterFunc(ctx, update), () => cancel?.()]
+      const stops: (() => unknown)[] = [onMove(ctx, restart), afterFunc(ctx, update), () => cancel?.()]
       restart()
       return () => stops.forEach((stop) => stop())
     },

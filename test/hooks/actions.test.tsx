@@ -72,6 +72,25 @@ function submit(form: HTMLFormElement | null, name: string) {
 }
 
 describe.skipIf(!useActionState)('a form', () => {
+  it('shows that its action is under way, and when that is over what came out', async () => {
+    const work = fakeWork<string, [data: FormData]>()
+    function Form() {
+      const save = useTask<string, [data: FormData]>(work.fn)
+      return (
+        <form action={async (data) => void (await save.runAction(data))}>
+          <input name="album" />
+          <button disabled={save.status === 'pending'}>{save.status}</button>
+        </form>
+      )
+    }
+    const { container } = render(<Form />, { wrapper: StrictMode })
+    const button = container.querySelector('button')
+    await settle(() => submit(container.querySelector('form'), 'Blue'))
+    expect([button?.textContent, button?.disabled]).toEqual(['pending', true])
+    await settle(() => work.last.resolve('saved'))
+    expect([button?.textContent, button?.disabled]).toEqual(['success', false])
+  })
+
   it('runs its action, and the next one cancels it without an error', async () => {
     const work = fakeWork<string, [data: FormData]>()
     const task = watch<Task<string, [data: FormData]>>()

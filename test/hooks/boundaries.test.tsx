@@ -3,8 +3,9 @@
 import { render } from '@testing-library/react'
 import { Component, StrictMode } from 'react'
 import type { ReactNode } from 'react'
+import { createKey, withValue } from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, Unmounted, useTask } from 'rescind/react'
+import { Scope, Unmounted, useScope, useTask } from 'rescind/react'
 import type { Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
@@ -89,5 +90,24 @@ describe('an error boundary', () => {
     await settle(() => work.last.reject(new Error('no such album')))
     expect(container.textContent).toBe('caught Error')
     expect(beside.causes).toEqual([Unmounted])
+  })
+
+  it('gets the error of a parent that is derived in render, which would ask for ever', async () => {
+    noise.allow(/parent must be the same at each render/)
+    noise.allow(/occurred in the <Endless>|Maximum update depth/)
+    const key = createKey<string>('key')
+    let calls = 0
+    function Endless() {
+      const parent = withValue(useScope(), key, 'value')
+      return useTask(() => ++calls, [], { parent }).status
+    }
+    const { container } = render(
+      <Boundary>
+        <Endless />
+      </Boundary>,
+    )
+    await settle()
+    expect(container.textContent).toBe('caught TypeError')
+    expect(calls).toBeLessThan(100)
   })
 })

@@ -8,6 +8,7 @@ import type { Task, TaskOptions } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+import type { Work } from './support.tsx'
 
 failOnNoise()
 
@@ -165,7 +166,7 @@ describe('mode queue', () => {
 })
 
 describe('mode all', () => {
-  it('runs side by side, shows the newest answer, and drops one that comes after a newer', async () => {
+  it('runs side by side, shows the newest answer, and leaves what the others have handed out in use', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task, run } = mount({ fn: work.fn, options: { mode: 'all' } })
     await run('one', 'two', 'three')
@@ -174,10 +175,22 @@ describe('mode all', () => {
     expect(task.last).toMatchObject({ status: 'pending', data: 'two', stale: true })
     await settle(() => work.calls[2]?.resolve('three'))
     expect(task.last).toMatchObject({ status: 'pending', data: 'three', stale: false })
-    expect(work.causes).toEqual([undefined, Superseded, undefined])
     await settle(() => work.calls[0]?.resolve('one'))
     expect(task.last).toMatchObject({ status: 'success', data: 'three' })
-    expect(work.causes).toEqual([Superseded, Superseded, undefined])
+    expect(work.causes).toEqual([undefined, undefined, undefined])
+    await settle(() => task.last.reset())
+    expect(work.causes).toEqual([Superseded, Superseded, Superseded])
+  })
+
+  it('keeps no more than a hundred results in use besides the last', async () => {
+    const work = fakeWork<string, [name?: string]>()
+    const { run } = mount({ fn: work.fn, options: { mode: 'all' } })
+    for (let index = 0; index < 110; index++) {
+      await run(String(index))
+      await settle(() => work.last.resolve('done'))
+    }
+    expect(work.causes.filter((why) => why === Superseded)).toHaveLength(9)
+    expect(work.causes.slice(9)).toEqual(Array.from({ length: 101 }, () => undefined))
   })
 
   it('resolves every run with its own answer', async () => {
@@ -187,6 +200,17 @@ describe('mode all', () => {
     await settle(() => ['one', 'two'].forEach((name) => void task.last.run(name).then((text) => results.push(text))))
     await settle(() => work.calls.toReversed().forEach(({ args, resolve }) => resolve(`answer ${args[0]}`)))
     expect(results).toEqual(['answer two', 'answer one'])
+  })
+
+  it.each(['all', 'queue'] as const)('with deps has no data of other deps, as in mode %s', async (mode) => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode } })
+    await settle(() => void task.last.run())
+    await settle(() => work.calls[0]?.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'pending', data: 'one' })
+    render({ deps: [2], options: { mode } })
+    await settle()
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
   })
 
   it('canceled after an earlier answer does not bring that back', async () => {
@@ -359,6 +383,37 @@ describe('enabled', () => {
     render({ deps: [2] })
     await settle()
     expect(work.calls).toHaveLength(2)
+  })
+
+  it('false never shows what is known of other deps', async () => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: [1] })
+    await settle(() => work.last.resolve('one'))
+    const before = task.all.length
+    render({ deps: [2], options: { enabled: false } })
+    await settle()
+    expect(new Set(task.all.slice(before).map(({ status }) => status))).toEqual(new Set(['idle']))
+    render({ deps: [1], options: { enabled: false } })
+    expect(task.last).toMatchObject({ status: 'success', data: 'one', stale: false })
+    render({ deps: [2], options: { enabled: false, keepPrevious: true } })
+    expect(task.last).toMatchObject({ status: 'success', data: 'one', stale: true })
+  })
+
+  it.each([
+    ['an error', (work: Work<string, []>) => work.last.reject('failed')],
+    ['a cancel', (_: unknown, task: Task<string>) => task.cancel('why')],
+  ])('true asks again after %s', async (_, end) => {
+    const work = fakeWork<string, []>()
+    const { task, render } = mount({ fn: work.fn, deps: [1] })
+    await settle(() => end(work, task.last as Task<string>))
+    const { status } = task.last
+    render({ options: { enabled: false } })
+    await settle()
+    expect(task.last.status).toBe(status)
+    render({})
+    expect(task.last.status).toBe('pending')
+    await settle(() => work.last.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
 
   it('false in the middle of the next run shows what was kept of the one before', async () => {

@@ -1,13 +1,16 @@
 /** Routes: what belongs to one stops when another is shown, with React Router for real and with the bare history. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, useLayoutEffect } from 'react'
+import { StrictMode, createRef, memo, useLayoutEffect } from 'react'
+import type { ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router'
 import { useBlocker, useParams } from 'react-router'
 import { background, createKey, reactRouterSource } from 'rescind'
 import type { Context, RouteOptions } from 'rescind'
-import { Navigated, Scope, Unmounted, useRoute, useScope, useTask } from 'rescind/react'
+import { Navigated, Scope, Unmounted, useContextState, useRemaining, useRoute, useScope, useTask } from 'rescind/react'
+import type { ScopeHandle, Task } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 import type { Work } from './support.tsx'
@@ -302,6 +305,146 @@ describe('a route and another reason to begin anew', () => {
     expect(work.causes).toEqual([Navigated, undefined])
     await settle(() => history.pushState(null, '', '/albums/3'))
     expect(work.causes).toEqual([Navigated, Navigated, undefined])
+  })
+})
+
+function Loader({ work, id }: { readonly work: Load; readonly id: string | undefined }) {
+  return useTask((ctx) => work.fn(ctx, id), [id], { enabled: id !== undefined }).status
+}
+
+function Routed({ children }: { readonly children: ReactNode }) {
+  return <Scope route>{children}</Scope>
+}
+
+describe('what a route has ended', () => {
+  it('is not pending where nothing is asked any more', async () => {
+    const work: Load = fakeWork()
+    const page = (id?: string) => (
+      <Scope route>
+        <Loader work={work} id={id} />
+      </Scope>
+    )
+    const view = render(page('1'), { wrapper: StrictMode })
+    await settle()
+    await settle(() => {
+      history.pushState(null, '', '/albums')
+      view.rerender(page())
+    })
+    expect(work.causes).toEqual([Navigated])
+    expect(view.container.textContent).toBe('idle')
+    await settle(() => view.rerender(page('2')))
+    expect(view.container.textContent).toBe('pending')
+    expect(work.calls).toHaveLength(2)
+  })
+
+  it('is not pending when it was run by hand, with deps for which nothing is asked', async () => {
+    const work: Load = fakeWork()
+    const tasks = watch<Task<string>>()
+    function ByHand({ enabled }: { readonly enabled: boolean }) {
+      return tasks.see(useTask((ctx) => work.fn(ctx), [1], { enabled })).status
+    }
+    const { rerender } = render(<ByHand enabled />, { wrapper: Routed })
+    await settle(() => work.last.resolve('one'))
+    await settle(() => rerender(<ByHand enabled={false} />))
+    await settle(() => void tasks.last.run())
+    expect(tasks.last.status).toBe('pending')
+    await settle(() => history.pushState(null, '', '/albums/2'))
+    expect(tasks.last).toMatchObject({ status: 'canceled', cause: Navigated })
+  })
+
+  it('is canceled once what is above has ended before it could begin anew', async () => {
+    const work = fakeWork<string, []>()
+    const session = createRef<ScopeHandle>()
+    const tasks = watch<Task<string>>()
+    const Shown = memo(() => tasks.see(useTask(work.fn, [])).status)
+    render(
+      <Scope ref={session}>
+        <Scope route>
+          <Shown />
+        </Scope>
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle()
+    await settle(async () => {
+      history.pushState(null, '', '/goodbye')
+      await Promise.resolve()
+      session.current?.cancel('signed out')
+    })
+    expect(tasks.last.status).toBe('canceled')
+    expect(work.calls).toHaveLength(1)
+    await settle(() => session.current?.reset())
+    expect(tasks.last.status).toBe('pending')
+  })
+
+  it.each(['before', 'after'])('is canceled for another root that came %s and gets no other context', async (when) => {
+    const work = fakeWork<string, []>()
+    const scope = watch<Context>()
+    const tasks = watch<Task<string>>()
+    function Sees() {
+      scope.see(useScope())
+      return null
+    }
+    function Elsewhere({ parent }: { readonly parent: Context }) {
+      return tasks.see(useTask(work.fn, [], { parent })).status
+    }
+    render(
+      <Scope route>
+        <Sees />
+      </Scope>,
+    )
+    await settle()
+    const old = scope.last
+    if (when === 'before') render(<Elsewhere parent={old} />)
+    await settle(() => history.pushState(null, '', '/albums/2'))
+    if (when === 'after') render(<Elsewhere parent={old} />)
+    await settle()
+    expect(tasks.last).toMatchObject({ status: 'canceled', cause: Navigated })
+  })
+
+  it('is not told of as an end by what shows the state of the scope, which begins anew', async () => {
+    const clock = fakeClock()
+    const seen: string[] = []
+    function Countdown() {
+      const scope = useScope()
+      const { done } = useContextState(scope)
+      const left = useRemaining(scope)
+      useLayoutEffect(() => void seen.push(`${done} ${left}`))
+      return null
+    }
+    const view = render(
+      <Scope parent={clock.root} timeout={9_000} route>
+        <Countdown />
+      </Scope>,
+    )
+    await settle(() => clock.advance(1_000))
+    await settle(() => history.pushState(null, '', '/albums/2'))
+    expect(seen.filter((state) => state.startsWith('true') || state.endsWith(' 0'))).toEqual([])
+    expect(seen.at(-1)).toBe('false 9000')
+    view.unmount()
+  })
+
+  it('is run for the new route when it is run right after the address has changed', async () => {
+    const work: Load = fakeWork()
+    const tasks = watch<Task<string, [id?: string]>>()
+    function Search() {
+      return tasks.see(useTask(work.fn)).status
+    }
+    render(
+      <Scope route>
+        <Search />
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle()
+    await settle(() => {
+      history.pushState(null, '', '/search?q=blue')
+      void tasks.last.run('blue')
+    })
+    expect(work.causes).toEqual([undefined])
+    expect(work.last.args).toEqual(['blue'])
+    await settle(() => work.last.resolve('Blue'))
+    expect(tasks.last).toMatchObject({ status: 'success', data: 'Blue' })
   })
 })
 

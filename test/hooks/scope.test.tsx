@@ -1,16 +1,28 @@
 /** The boundary: what ends everything below it, and what begins it anew. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, createRef, useLayoutEffect, useRef } from 'react'
+import { StrictMode, createRef, startTransition, useLayoutEffect, useRef } from 'react'
 import type { ReactNode } from 'react'
 import { createPortal } from 'react-dom'
 import { renderToString } from 'react-dom/server'
-import { background, cause, createKey, isDeadlineExceeded, withCancel, withValue } from 'rescind'
+import {
+  background,
+  cause,
+  createKey,
+  isCanceled,
+  isDeadlineExceeded,
+  rearm,
+  remaining,
+  withCancel,
+  withTimeout,
+  withValue,
+} from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, Superseded, Unmounted, useScope, useTask, useValue } from 'rescind/react'
-import type { ScopeHandle, ScopeProps } from 'rescind/react'
+import { Navigated, Scope, Superseded, Unmounted, useScope, useTask, useValue } from 'rescind/react'
+import type { ScopeHandle, ScopeProps, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
+import { block, outcome } from '../support.ts'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
@@ -222,8 +234,8 @@ describe('the deadline of a scope', () => {
   })
 
   it('may be endless, or long past', async () => {
-    for (const deadline of [Infinity, Number.MAX_VALUE]) {
-      expect(mount({ deadline }).scope.last.deadline).toBeUndefined()
+    for (const deadline of [Infinity, Number.MAX_VALUE, null]) {
+      expect(mount({ deadline, timeout: null }).scope.last.deadline).toBeUndefined()
     }
     for (const deadline of [-Infinity, 0, new Date(0)]) {
       const { scope } = mount({ deadline })
@@ -324,6 +336,31 @@ describe('resetKeys', () => {
   })
 })
 
+describe('rendering below a scope whose time is over', () => {
+  it('ends nothing: no listener hears of it in the middle of a render', async () => {
+    const [parent, cancel] = withTimeout(background(), 20)
+    const phases = watch<'render' | 'rest'>()
+    const heard: string[] = []
+    parent.signal.addEventListener('abort', () => heard.push(phases.last))
+    function Late() {
+      phases.see('render')
+      useTask(() => 'late', [])
+      phases.see('rest')
+      return null
+    }
+    const view = render(<Scope parent={parent} />)
+    block(40)
+    view.rerender(
+      <Scope parent={parent}>
+        <Late />
+      </Scope>,
+    )
+    await settle()
+    expect(heard).toEqual(['rest'])
+    cancel()
+  })
+})
+
 describe('the handle of a scope', () => {
   it('cancels everything below, for good: what is mounted later is never called', async () => {
     const scope = createRef<ScopeHandle>()
@@ -369,6 +406,79 @@ describe('the handle of a scope', () => {
     expect(work.calls).toHaveLength(2)
     await settle(() => clock.advance(99))
     expect(work.last.ctx.err).toBeUndefined()
+  })
+
+  it('resets at once, and what is run then runs once, under what begins', async () => {
+    for (const before of ['live', 'canceled']) {
+      const work = fakeWork<string, [name: string]>()
+      const scope = createRef<ScopeHandle>()
+      const tasks = watch<Task<string, [name: string]>>()
+      function Save() {
+        return tasks.see(useTask<string, [name: string]>(work.fn)).status
+      }
+      const view = render(
+        <Scope ref={scope}>
+          <Save />
+        </Scope>,
+        { wrapper: StrictMode },
+      )
+      await settle(() => before === 'canceled' && scope.current?.cancel('by hand'))
+      const old = scope.current?.context
+      await settle(() => {
+        scope.current?.reset()
+        expect(old?.err).toBeDefined()
+        void tasks.last.run('Blue')
+      })
+      expect(work.causes).toEqual([undefined])
+      expect(tasks.last.status).toBe('pending')
+      await settle(() => scope.current?.cancel('again'))
+      expect(work.causes).toEqual(['again'])
+      expect(tasks.last).toMatchObject({ status: 'canceled', cause: 'again' })
+      view.unmount()
+    }
+  })
+
+  it('resets once, in a transition as well', async () => {
+    const { work, handle } = mount()
+    await settle(() => startTransition(() => handle.reset()))
+    expect(work.causes).toEqual([Superseded, undefined])
+  })
+
+  it('lets go of what waits for a scope that never begins', async () => {
+    const work = fakeWork<string, [name: string]>()
+    const scope = createRef<ScopeHandle>()
+    const tasks = watch<Task<string, [name: string]>>()
+    function Save() {
+      return tasks.see(useTask<string, [name: string]>(work.fn)).status
+    }
+    const view = render(
+      <Scope ref={scope}>
+        <Save />
+      </Scope>,
+    )
+    scope.current?.reset()
+    const saving = outcome(tasks.last.run('Blue'))
+    view.unmount()
+    await settle()
+    expect(work.calls).toEqual([])
+    expect(isCanceled(saving.error)).toBe(true)
+  })
+
+  it('cancels for good whatever the cause, even one that is known to pass', async () => {
+    const { work, handle, statuses } = mount()
+    await settle(() => handle.cancel(Navigated))
+    expect(work.causes).toEqual([Navigated])
+    expect(statuses.last).toBe('canceled')
+  })
+
+  it('may be given more time by hand, which another render does not take back', async () => {
+    const clock = fakeClock()
+    const { scope, render } = mount({ parent: clock.root, timeout: 100 })
+    await settle(() => rearm(scope.last, 60_000))
+    await settle(() => render({ parent: clock.root, timeout: 100 }))
+    expect(remaining(scope.last)).toBe(60_000)
+    await settle(() => render({ parent: clock.root, timeout: 200 }))
+    expect(remaining(scope.last)).toBe(200)
   })
 
   it('can cancel before the first effect', async () => {
@@ -449,7 +559,6 @@ describe('the wrong properties', () => {
   it.each<[message: string, props: object]>([
     ['rescind: parent must be a context, got [object Object]', { parent: {} }],
     ['rescind: timeout must be a number of milliseconds, got NaN', { timeout: NaN }],
-    ['rescind: timeout must be a number of milliseconds, got null', { timeout: null }],
     ['rescind: deadline must be a number of milliseconds, got Invalid Date', { deadline: new Date('soon') }],
     ['rescind: deadline must be a number of milliseconds, got "5"', { deadline: '5' }],
     ['rescind: key must be made by createKey, got "user"', { values: [['user', 1]] }],

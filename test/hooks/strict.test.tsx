@@ -1,14 +1,23 @@
 /** Mounting, unmounting and everything that looks like it: StrictMode, a hidden Activity, a reorder of a list. */
 
 import { act, render } from '@testing-library/react'
-import { Fragment, StrictMode, useEffect, useInsertionEffect, useLayoutEffect, useState, version } from 'react'
+import {
+  Fragment,
+  StrictMode,
+  createRef,
+  useEffect,
+  useInsertionEffect,
+  useLayoutEffect,
+  useState,
+  version,
+} from 'react'
 import type { ReactNode } from 'react'
 import { flushSync } from 'react-dom'
 import { createRoot } from 'react-dom/client'
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Hidden, Scope, Superseded, Unmounted, useCancellable, useScope, useTask, useTimeout } from 'rescind/react'
-import type { Task } from 'rescind/react'
+import type { ScopeHandle, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, inject, it } from 'vitest'
 import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
@@ -273,6 +282,58 @@ describe.skipIf(!Activity).each([
     await settle(() => turn('visible'))
     expect(work.causes).toEqual([Hidden, undefined])
     expect(new Set(statuses)).toEqual(new Set(['pending']))
+  })
+
+  it('does not show work as pending for which nothing is asked any more', async () => {
+    const work = fakeWork()
+    const statuses = watch<string>()
+    const enable = watch<(enabled: boolean) => void>()
+    function Optional() {
+      const [enabled, set] = useState(true)
+      enable.see(set)
+      statuses.see(useTask(work.fn, [], { enabled }).status)
+      return null
+    }
+    const { turn } = mount(<Optional />)
+    await settle(() => turn('hidden'))
+    await settle(() => enable.last(false))
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden])
+    expect(statuses.last).toBe('canceled')
+  })
+
+  it('runs what an effect runs by hand when it shows again', async () => {
+    const work = fakeWork<string, [name: string]>()
+    const tasks = watch<Task<string, [name: string]>>()
+    function ByHand() {
+      const task = tasks.see(useTask<string, [name: string]>(work.fn, undefined, { mode: 'first' }))
+      const { run } = task
+      useEffect(() => void run('albums'), [run])
+      return null
+    }
+    const { turn } = mount(<ByHand />)
+    await settle()
+    await settle(() => turn('hidden'))
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden, undefined])
+    await settle(() => work.last.resolve('Blue'))
+    expect(tasks.last).toMatchObject({ status: 'success', data: 'Blue' })
+  })
+
+  it('that was canceled by hand while it was hidden stays so', async () => {
+    const work = fakeWork()
+    const scope = createRef<ScopeHandle>()
+    const { turn } = mount(
+      <Scope ref={scope}>
+        <Loader work={work.fn} />
+      </Scope>,
+    )
+    await settle()
+    const handle = scope.current
+    await settle(() => turn('hidden'))
+    handle?.cancel('by hand')
+    await settle(() => turn('visible'))
+    expect(work.causes).toEqual([Hidden])
   })
 
   it('runs nothing while it is hidden from the start, and once when it shows', async () => {
