@@ -5,7 +5,7 @@
  */
 
 import { afterFunc } from './callbacks.ts'
-import { withCancel } from './context.ts'
+import { createCancel, derive } from './context.ts'
 import type { Cancel, Context, ContextLike } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
 import { HeaderError, receive } from './headers.ts'
@@ -103,9 +103,10 @@ function arrived(
     return receive(parent, 'withRequest', headers, { ...options, label })
   } catch (error) {
     if (!(error instanceof HeaderError)) throw error
-    const [ctx, cancel] = withCancel(parent, { label })
+    const node = derive(parent, 'withRequest', { label })
+    const cancel = createCancel(node)
     cancel(error)
-    return [ctx, cancel]
+    return [node, cancel]
   }
 }
 

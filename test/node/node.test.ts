@@ -383,6 +383,7 @@ describe('withRequest', () => {
         const { ctx } = await requests.next()
         expect(ctx.err?.name).toBe('AbortError')
         expect(cause(ctx)).toMatchObject({ name: 'HeaderError', header: 'rescind-timeout-ms' })
+        expect(String(ctx)).toBe('background.withRequest(GET /)')
       },
     )
 
