@@ -8,11 +8,13 @@
  * Activity, which does not.
  */
 
-import { useDeferredValue, useEffect, useInsertionEffect, useMemo, useReducer, useRef } from 'react'
+import { startTransition, useCallback, useDeferredValue, useEffect, useInsertionEffect } from 'react'
+import { useMemo, useReducer, useRef, useState } from 'react'
 import { afterFunc, cause, Navigated, PageHidden, rearm } from '../src/index.ts'
 import { withCancel, withLink, withPage, withRoute } from '../src/index.ts'
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
 import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
+import { sameItems } from './deps.ts'
 import { check } from './misuse.ts'
 
 /** What ends a life besides its component and its parent. */
@@ -38,8 +40,7 @@ export function share(ctx: Context, from: Context): Context {
  * undefined if there is nothing to wait for.
  */
 export function renewal(ctx: Context | undefined): Context | undefined {
-  const life = ctx && lives.get(ctx)
-  return life && (life.renewal() ?? renewal(life.parent))
+  return ctx && lives.get(ctx)?.renewal()
 }
 
 /** The context of a component, from before it is there until after it has gone. */
@@ -49,13 +50,15 @@ interface Life {
   readonly cancel: Cancel
   /** Both, always in the same array. */
   readonly pair: [ctx: Context, cancel: Cancel]
-  /** Ends it and begins another: at the next commit, but who asks for {@link renewal} knows at once. */
+  /** Ends it, and begins another at the next commit. */
   readonly renew: () => void
+  /** Renews whatever life the component has by then. */
+  readonly reset: () => void
   /** While its effects are on. */
   isAttached: boolean
   /** What has ended it, if that passes: there can be another life. What the parent ended, the parent has to replace. */
   passing(): unknown
-  /** See {@link renewal}: of this one alone. */
+  /** See the function of that name. */
   renewal(): Context | undefined
   /** Ends it, though not for ever. */
   pause(why: Error): void
@@ -65,12 +68,21 @@ interface Life {
   arm(latest?: Limits): void
 }
 
-function createLife(parent: Context, label: string | undefined, limits: Limits, replace: () => void): Life {
+/** @param replace begins another; called again, it is the same one */
+function createLife(
+  parent: Context,
+  label: string | undefined,
+  limits: Limits,
+  replace: () => void,
+  reset: () => void,
+): Life {
   const [ctx, end, link] = withLink(parent, { label })
   let isArmed = false
   /** Whoever cancels it has the last word, whatever the cause. */
   let isFinal = false
   let isRenewed = false
+  /** Whoever shares it, as values do, may stay when it is over. */
+  let isClosed = false
   let awaited: [ctx: Context, cancel: Cancel] | undefined
   /** In the form of numbers. */
   let applied: readonly number[] = []
@@ -102,8 +114,8 @@ function createLife(parent: Context, label: string | undefined, limits: Limits, 
     cancel,
     pair: [ctx, cancel],
     isAttached: false,
+    reset,
     renew() {
-      if (isRenewed) return
       isRenewed = true
       end(Superseded)
       replace()
@@ -111,16 +123,16 @@ function createLife(parent: Context, label: string | undefined, limits: Limits, 
     passing() {
       const why = cause(ctx)
       const passes = isRenewed || (!isFinal && (why === Hidden || why === PageHidden || why === Navigated))
-      return passes && !parent.err && why
+      return passes && !isClosed && !parent.err && why
     },
     renewal() {
-      if (!life.passing()) return undefined
-      awaited ??= withCancel(parent)
-      return awaited[0]
+      const above = life.passing() ? parent : renewal(parent)
+      if (above && awaited?.[0].err !== undefined) awaited = undefined
+      return above && (awaited ??= withCancel(above))[0]
     },
     pause: end,
     close(why) {
-      lives.delete(ctx)
+      isClosed = true
       end(why)
       awaited?.[1]()
     },
@@ -149,30 +161,38 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
   const { route } = limits
   const ignore = route?.ignore
   check(ignore === undefined || typeof ignore === 'function', 'ignore', 'a function', ignore)
-  const [count, replace] = useReducer(increment, 0)
+  /** Set, not increased: whoever asks for another life twice gets one. */
+  const [count, setCount] = useState(0)
+  /** The life of the latest commit; undefined once the component is unmounted. */
+  const committed = useRef<Life>(undefined)
+  const reset = useCallback(() => committed.current?.renew(), [])
   const [left, leave] = useReducer(increment, 0)
   // Inert: if React drops the memo, the effect below ends the old life and arms the new one. Limits move without it.
   const life = useMemo(
-    () => createLife(parent, options.label, limits, replace),
+    () => createLife(parent, options.label, limits, () => setCount(count + 1), reset),
     // oxlint-disable-next-line react/exhaustive-deps -- what is not named holds for the life it came with, or moves
     [parent, key, count, route?.source, !route],
   )
-  /** The life of the latest commit; undefined once the component is unmounted. */
-  const committed = useRef<Life>(undefined)
 
   useInsertionEffect(() => {
     committed.current = life
     return () => {
       committed.current = undefined
-      // For what was never shown, and yet armed by a context below; all else ends by the effect's clean-up.
-      queueMicrotask(() => committed.current ?? life.close(Unmounted))
+      // For what was never shown, and yet armed by a context below, and for what another has replaced while it was
+      // hidden; all else ends by the effect's clean-up.
+      queueMicrotask(() => {
+        if (committed.current !== life && !life.isAttached) life.close(committed.current ? Superseded : Unmounted)
+      })
     }
   }, [life])
 
   useEffect(() => life.arm(limits))
 
-  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it.
-  const arrived = useDeferredValue(left)
+  // In a transition, which waits with the router's for a page that is still loading, if React takes the two for one;
+  // then deferred, so that the router's update comes first in any case: it may remove the component, or renew it.
+  const [gone, go] = useState(left)
+  useEffect(() => go(left), [left])
+  const arrived = useDeferredValue(gone)
   useEffect(() => {
     life.isAttached = true
     let stop: (() => unknown) | undefined
@@ -183,7 +203,7 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
         const why = life.isAttached && life.passing()
         // A page that is left must not begin anew; one that comes back does.
         if (why === PageHidden) globalThis.addEventListener('pageshow', life.renew)
-        else if (why === Navigated) leave()
+        else if (why === Navigated) startTransition(leave)
         else if (why) life.renew()
       })
     }
@@ -205,11 +225,6 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
   }, [life, arrived])
 
   return life
-}
-
-/** Compares as React compares dependencies. */
-export function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((item, index) => Object.is(item, other[index]))
 }
 
 function increment(count: number): number {

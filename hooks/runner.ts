@@ -6,9 +6,10 @@
  * either, and what it does after that holds for whatever they have made of it.
  */
 
-import { cause, disarm, isCanceled, rearm, sleep, until, withLink, withTimeout } from '../src/index.ts'
+import { cause, disarm, isCanceled, rearm, sleep, until, withCancel, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 import { reasonOf, Superseded } from './causes.ts'
+import { sameDeps } from './deps.ts'
 
 interface Shape<Status extends string, Data, Error, Cause> {
   readonly status: Status
@@ -18,7 +19,7 @@ interface Shape<Status extends string, Data, Error, Cause> {
   readonly error: Error
   /** Why the run was canceled or ran out of time. */
   readonly cause: Cause
-  /** True if a newer run than that of `data` is under way, or has come to nothing. */
+  /** True if a newer run than that of `data` is under way or has come to nothing, or if `data` is of other deps. */
   readonly stale: boolean
 }
 
@@ -41,8 +42,6 @@ export type TaskMode = 'latest' | 'first' | 'queue' | 'all'
 /** What a runner is told to run, and how. */
 export interface Job<T, A extends readonly unknown[]> {
   readonly parent: Context
-  /** What to wait for when `parent` is about to be another one: ends when it is, or when it never will be. */
-  renewal(): Context | undefined
   readonly fn: TaskWork<T, A>
   /** What it depends on; undefined for what is only told to run. */
   readonly deps: readonly unknown[] | undefined
@@ -64,6 +63,7 @@ interface Run<T> {
   /** What the work gets: has the timeout. While the run waits, it is `ctx` itself. */
   work: Context
   readonly promise: Promise<T>
+  readonly deps: readonly unknown[] | undefined
   /** Undefined while it is in flight or waits. */
   outcome: Outcome<T> | undefined
 }
@@ -81,11 +81,15 @@ const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: unde
 
 /** What the component that shows a task gets of its runner. */
 export interface Steering<T, A extends readonly unknown[]> {
-  /** Starts a run. Settles as the run does: rejects with the context's error if it is canceled. Needs no `catch`. */
+  /**
+   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that nobody awaits
+   * needs no `catch`; one that is awaited does, or take `runAction`.
+   */
   readonly run: (...args: A) => Promise<T>
   /**
-   * Like `run`, for actions and transitions: a cancel resolves to undefined. React wants actions that return nothing:
-   * `<form action={async (data) => void (await save.runAction(data))}>`.
+   * Like `run`, for actions and transitions: a cancel resolves to undefined. A failure rejects, and React hands what an
+   * action rejects with to the nearest error boundary; a form that shows `error` itself catches it:
+   * `<form action={async (data) => { await save.runAction(data).catch(() => {}) }}>`.
    */
   readonly runAction: (...args: A) => Promise<T | undefined>
   /**
@@ -132,37 +136,35 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
   function launch(args: A, mode: TaskMode): Run<T> {
     const { keepPrevious, label, parent } = job
     const first = newest()
-    if (mode === 'first' && first && first.work.err === undefined) return first
+    if (mode === 'first' && first && sameDeps(first.deps, job.deps) && first.work.err === undefined) return first
     // Ends what is overdue, and so may call out, as the line above: all else is read afterwards.
-    const renewal = job.renewal()
-    const [ctx, cancel, link] = withLink(parent, { label })
-    if (!renewal) link()
+    const [ctx, cancel] = withCancel(parent, { label })
     // One that has ended, but not settled yet, is nothing to join.
     const dropped = mode === 'latest' || (mode === 'first' && newest()) ? clear() : []
     const before = newest()
     let resolve!: (data: PromiseLike<T>) => void
     const promise = new Promise<T>((settle) => (resolve = settle))
-    const run: Run<T> = { ctx, cancel, work: ctx, promise, outcome: undefined }
+    const run: Run<T> = { ctx, cancel, work: ctx, promise, deps: job.deps, outcome: undefined }
     runs = [...runs, run]
     if (!before) context = ctx
+    // What is run by hand for other deps is no answer to what was asked.
+    if (question.length && !sameDeps(question.slice(1), job.deps)) question = []
+    const isSame = question === state.question && sameDeps(job.deps, deps)
     deps = job.deps
-    const isAnotherQuestion = question !== state.question
-    emit(pending((before && !isAnotherQuestion) || keepPrevious ? state.data : undefined))
+    emit(pending((before && isSame) || keepPrevious ? state.data : undefined))
     promise.then(
       (data) => settle(run, { ...NOTHING, status: 'success', data }),
       (error: unknown) => settle(run, failure(run, error)),
     )
     cancelAll(dropped, Superseded)
-    const turn = mode === 'queue' && before ? before.promise.catch(ignore) : undefined
-    resolve(perform(run, args, turn, renewal && sleep(renewal, Infinity).catch(() => link(job.parent))))
+    resolve(perform(run, args, mode === 'queue' ? before : undefined))
     return run
   }
 
-  /** Whatever it is to wait for never fails. */
-  async function perform(run: Run<T>, args: A, ...waits: (Promise<unknown> | undefined)[]): Promise<T> {
+  async function perform(run: Run<T>, args: A, before: Run<T> | undefined): Promise<T> {
     const { ctx } = run
     const { debounce, fn, label } = job
-    for (const wait of waits) if (wait) await until(ctx, wait)
+    if (before) await until(ctx, before.promise.catch(ignore))
     if (debounce > 0) await sleep(ctx, debounce)
     const [work] = withTimeout(ctx, job.timeout, { label })
     run.work = work
@@ -194,7 +196,7 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
     runs = runs.filter((one) => !settled.includes(one))
     const dropped = job.mode === 'latest' || job.mode === 'first' ? settled : release(settled)
     if (!newest()) emit(shown?.outcome ?? NOTHING)
-    else if (shown === run) {
+    else if (shown === run && (job.keepPrevious || sameDeps(run.deps, deps))) {
       const { data, stale } = runs.at(-1) === run ? outcome : pending(outcome.data)
       emit({ ...pending(data), stale })
     }

@@ -7,7 +7,8 @@ import { createContext, forwardRef, useContext, useImperativeHandle, useMemo, us
 import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
 import { background, remaining, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
-import { sameItems, share, useLife } from './life.ts'
+import { sameItems } from './deps.ts'
+import { share, useLife } from './life.ts'
 import { checkMilliseconds, date } from './misuse.ts'
 
 /** What a ref to a {@link Scope} gives. */
@@ -17,8 +18,8 @@ export interface ScopeHandle {
   /** Ends it. It stays ended until `reset`. An event is no cause. */
   cancel(cause?: unknown): void
   /**
-   * Ends it, if it has not, and begins anew: what is below and runs by itself runs again. What is run below right after
-   * that waits for the new context, which comes with the next commit.
+   * Ends it, if it has not, and begins anew: what is below and runs by itself runs again. The new context comes with
+   * the next commit; what is run by hand before that is canceled.
    */
   reset(): void
 }
@@ -101,7 +102,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
     { times: [timeout, date('deadline', deadline)], route: route === true ? {} : route || undefined },
     key,
   )
-  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: life.renew }), [life])
+  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: life.reset }), [life])
   return <Nearest.Provider value={life.ctx}>{children}</Nearest.Provider>
 })
 

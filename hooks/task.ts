@@ -7,10 +7,11 @@ import { startTransition, useEffect, useInsertionEffect, useMemo, useRef, useSta
 import type { DependencyList } from 'react'
 import { afterFunc } from '../src/index.ts'
 import type { Context } from '../src/index.ts'
-import { renewal, sameItems, useLife } from './life.ts'
+import { sameDeps, sameItems } from './deps.ts'
+import { renewal, useLife } from './life.ts'
 import { check, checkMilliseconds } from './misuse.ts'
 import { createRunner, kept, pending } from './runner.ts'
-import type { Job, Question, Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
+import type { Question, Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
 import { useScope } from './scope.tsx'
 
 /** Options of {@link useTask}. */
@@ -31,7 +32,7 @@ export interface TaskOptions {
   readonly keepPrevious?: boolean | undefined
   /**
    * False keeps an automatic task from running, and stops it. What is run by hand after that does run. What is known of
-   * the same deps is shown, and not asked for again when this is true again; errors and cancels are no answers.
+   * the same deps is shown, of others only with `keepPrevious`. True again, it asks again unless it had an answer.
    */
   readonly enabled?: boolean | undefined
   /** Shows outcomes in a transition. */
@@ -47,8 +48,11 @@ export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
     readonly context: Context
   }
 
-/** After so many commits in a row, each with another parent, the parent is derived in render: that would never end. */
-const MAX_PARENTS = 25
+/**
+ * After so many commits in a row that each ask for something else, they are looked at: that might never end. After as
+ * many more that only look the same, it never will.
+ */
+const MAX_CHANGES = 50
 
 const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
 
@@ -99,41 +103,35 @@ export function useTask<T, A extends readonly unknown[]>(
   checkMilliseconds('timeout', timeout)
   checkMilliseconds('debounce', debounce, debounce >= 0 && debounce)
   const parent = life.ctx
-  const job: Job<T, A> = {
-    parent,
-    renewal: () => renewal(parent),
-    fn,
-    deps,
-    timeout,
-    debounce,
-    mode,
-    keepPrevious,
-    label,
-  }
+  const job = { parent, fn, deps, timeout, debounce, mode, keepPrevious, label }
   const [runner] = useState(() => createRunner(job))
   const [answer, show] = useState(runner.read)
-  /** What ends when the work that was canceled runs again, or never will. */
-  const [returning, wait] = useState<Context>()
+  /** Whether the work that was canceled will run again. */
+  const [isReturning, setReturning] = useState(false)
   const question: Question | undefined = enabled && deps ? [parent, ...deps] : undefined
   const isAutomatic = question !== undefined
 
+  const rendered = useRef(answer)
   // Before anybody can call `run`, layout effects included.
-  useInsertionEffect(() => runner.configure(job))
+  useInsertionEffect(() => {
+    runner.configure(job)
+    rendered.current = answer
+  })
 
   useEffect(() => {
     let isOn = true
     const stop = runner.subscribe((answer) => {
-      const returning = answer.status === 'canceled' ? renewal(answer.question[0]) : undefined
-      const tell = (returning?: Context) => {
+      const tell = () => {
         if (!isOn || runner.read() !== answer) return
+        const next = answer.status === 'canceled' ? renewal(answer.question[0]) : undefined
+        if (next) afterFunc(next, tell)
         show(answer)
-        wait(returning)
+        setReturning(next !== undefined)
       }
-      if (returning) afterFunc(returning, tell)
-      // Outside of the action that may have started it: React would show nothing before that is over.
-      if (answer.status === 'pending') queueMicrotask(tell)
-      else if (transition) startTransition(() => tell(returning))
-      else tell(returning)
+      if (transition && answer.status !== 'pending') return startTransition(tell)
+      tell()
+      // Once more outside of the action that may have started it: React shows what is of that when it is over.
+      if (answer.status === 'pending') queueMicrotask(() => rendered.current === answer || tell())
     })
     return () => {
       isOn = false
@@ -148,13 +146,8 @@ export function useTask<T, A extends readonly unknown[]>(
     if (!isAutomatic) runner.stop()
   }, [isAutomatic, runner])
 
-  const latest = useRef({ parent: life.parent, changes: 0 })
-  useEffect(() => {
-    const { current } = latest
-    current.changes = question && life.parent !== current.parent ? current.changes + 1 : 0
-    current.parent = life.parent
-    check(current.changes < MAX_PARENTS, 'parent', 'the same at each render (see useMemo)', life.parent)
-  })
+  const seen = useRef<Seen>({ items: [], changes: 0, text: undefined })
+  useEffect(() => look(seen.current, question && [options.parent, ...(deps as DependencyList)]))
 
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
@@ -162,7 +155,7 @@ export function useTask<T, A extends readonly unknown[]>(
   })
 
   // What was canceled with a life that another one follows runs again: to show the cancel would be to flicker.
-  const willRun = question !== undefined && (returning !== undefined || !sameItems(answer.question, question))
+  const willRun = question !== undefined && (isReturning || !sameItems(answer.question, question))
   // While nothing is asked, what is known of other deps is no answer.
   const isOther = answer.status !== 'pending' && !sameDeps(answer.deps, deps)
   return useMemo((): Task<T, A> => {
@@ -173,6 +166,30 @@ export function useTask<T, A extends readonly unknown[]>(
   }, [answer, parent, runner, willRun, isOther, keepPrevious])
 }
 
-function sameDeps(one: DependencyList | undefined, other: DependencyList | undefined): boolean {
-  return one && other ? sameItems(one, other) : one === other
+/** What the commits ask for. */
+interface Seen {
+  items: readonly unknown[]
+  /** How many of them in a row have asked for something else. */
+  changes: number
+  text: string | undefined
+}
+
+/** Refuses what is made anew at each render and only looks the same: it would ask for ever. */
+function look(seen: Seen, items: readonly unknown[] | undefined): void {
+  seen.changes = items && !sameItems(items, seen.items) ? seen.changes + 1 : 0
+  seen.items = items ?? []
+  if (seen.changes < MAX_CHANGES) return
+  const text = textOf(items)
+  if (seen.changes > MAX_CHANGES && (!text || text !== seen.text)) seen.changes = 0
+  seen.text = text
+  check(seen.changes < 2 * MAX_CHANGES, 'deps and parent', 'the same at each render (see useMemo)', text)
+}
+
+/** Undefined for what has none. */
+function textOf(items: unknown): string | undefined {
+  try {
+    return JSON.stringify(items)
+  } catch {
+    return undefined
+  }
 }

@@ -1,10 +1,10 @@
 /** Transitions and form actions. */
 
 import { act, render } from '@testing-library/react'
-import { StrictMode, startTransition, useTransition } from 'react'
+import { StrictMode, createRef, startTransition, useTransition } from 'react'
 import type { Context } from 'rescind'
-import { Superseded, useTask } from 'rescind/react'
-import type { Task } from 'rescind/react'
+import { Scope, Superseded, useTask } from 'rescind/react'
+import type { ScopeHandle, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, settle, use, useActionState, watch } from './support.tsx'
@@ -72,6 +72,28 @@ function submit(form: HTMLFormElement | null, name: string) {
 }
 
 describe.skipIf(!useActionState)('a form', () => {
+  it('comes to its end though its action resets the scope around it first', async () => {
+    const work = fakeWork<string, []>()
+    const scope = createRef<ScopeHandle>()
+    const results: unknown[] = []
+    function Form() {
+      const save = useTask<string, []>(work.fn)
+      const action = async () => {
+        scope.current?.reset()
+        results.push(await save.runAction())
+      }
+      return <form action={action}>{save.status}</form>
+    }
+    const { container } = render(
+      <Scope ref={scope}>
+        <Form />
+      </Scope>,
+    )
+    await settle(() => container.querySelector('form')?.requestSubmit())
+    expect(results).toEqual([undefined])
+    expect(container.textContent).toBe('canceled')
+  })
+
   it('shows that its action is under way, and when that is over what came out', async () => {
     const work = fakeWork<string, [data: FormData]>()
     function Form() {

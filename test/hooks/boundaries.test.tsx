@@ -1,7 +1,7 @@
 /** Error boundaries: a cancel never reaches one, whatever a component does with its task; a timeout does. */
 
 import { render } from '@testing-library/react'
-import { Component, StrictMode } from 'react'
+import { Component, StrictMode, useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import { createKey, withValue } from 'rescind'
 import type { Context } from 'rescind'
@@ -108,6 +108,43 @@ describe('an error boundary', () => {
     )
     await settle()
     expect(container.textContent).toBe('caught TypeError')
-    expect(calls).toBeLessThan(100)
+    expect(calls).toBeLessThan(300)
+  })
+
+  it('gets the error of deps that are made in render, and only seem to be others', async () => {
+    noise.allow(/deps and parent must be the same at each render/)
+    noise.allow(/occurred in the <Endless>|Maximum update depth/)
+    let calls = 0
+    function Endless() {
+      return useTask(() => ++calls, [{ page: 1 }]).status
+    }
+    const { container } = render(
+      <Boundary>
+        <Endless />
+      </Boundary>,
+    )
+    await settle()
+    expect(container.textContent).toBe('caught TypeError')
+    expect(calls).toBeLessThan(300)
+  })
+
+  it('gets none for deps that really change at each of two hundred commits', async () => {
+    noise.allow(/Maximum update depth/)
+    const work = fakeWork()
+    function Counter() {
+      const [page, setPage] = useState({ count: 0 })
+      useEffect(() => {
+        // oxlint-disable-next-line react/set-state-in-effect -- so that no commit has the deps of the one before
+        if (page.count < 200) setPage({ count: page.count + 1 })
+      }, [page])
+      return `${useTask(work.fn, [page]).status} ${page.count}`
+    }
+    const { container } = render(
+      <Boundary>
+        <Counter />
+      </Boundary>,
+    )
+    await settle()
+    expect(container.textContent).toBe('pending 200')
   })
 })

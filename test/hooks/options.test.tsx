@@ -74,6 +74,17 @@ describe('mode first', () => {
     expect(work.calls).toHaveLength(2)
   })
 
+  it('joins no run for other deps when it is run by hand', async () => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first', enabled: false } })
+    await settle(() => void task.last.run())
+    render({ deps: [2], options: { mode: 'first', enabled: false } })
+    await settle(() => void task.last.run())
+    expect(work.causes).toEqual([Superseded, undefined])
+    await settle(() => work.last.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
+  })
+
   it('joins no run that was canceled in this turn', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
@@ -211,6 +222,10 @@ describe('mode all', () => {
     render({ deps: [2], options: { mode } })
     await settle()
     expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+    await settle(() => work.calls[1]?.resolve('one again'))
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+    await settle(() => work.calls[2]?.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
   it('canceled after an earlier answer does not bring that back', async () => {
@@ -414,6 +429,20 @@ describe('enabled', () => {
     expect(task.last.status).toBe('pending')
     await settle(() => work.last.resolve('one'))
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
+  })
+
+  it('true asks again for deps that were answered before others were run by hand', async () => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: [1] })
+    await settle(() => work.last.resolve('one'))
+    render({ deps: [2], options: { enabled: false } })
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('two'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
+    render({ deps: [1] })
+    expect(task.last.status).toBe('pending')
+    await settle(() => work.last.resolve('one again'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'one again' })
   })
 
   it('false in the middle of the next run shows what was kept of the one before', async () => {

@@ -121,7 +121,7 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
   const called = new Map<number, Called>()
   const work = (ctx: Context, order: number) =>
     new Promise<string>((answer, fail) => void called.set(order, { ctx, answer, fail }))
-  const rest = { renewal: () => undefined, deps: undefined, timeout: Infinity, debounce: 0, label: undefined }
+  const rest = { deps: undefined, timeout: Infinity, debounce: 0, label: undefined }
   const job = { parent, fn: work, mode, keepPrevious, ...rest }
   const runner = createRunner(job)
   for (const step of steps) {
@@ -173,7 +173,6 @@ function watched(options: Partial<Job<string, [name: string]>>, within?: (name: 
   const shown: TaskState<string>[] = []
   const runner: Watched['runner'] = createRunner({
     parent: background(),
-    renewal: () => undefined,
     deps: undefined,
     mode: 'latest',
     keepPrevious: false,

@@ -9,7 +9,6 @@ import {
   background,
   cause,
   createKey,
-  isCanceled,
   isDeadlineExceeded,
   rearm,
   remaining,
@@ -22,7 +21,7 @@ import { Navigated, Scope, Superseded, Unmounted, useScope, useTask, useValue } 
 import type { ScopeHandle, ScopeProps, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
-import { block, outcome } from '../support.ts'
+import { block } from '../support.ts'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
@@ -408,60 +407,69 @@ describe('the handle of a scope', () => {
     expect(work.last.ctx.err).toBeUndefined()
   })
 
-  it('resets at once, and what is run then runs once, under what begins', async () => {
-    for (const before of ['live', 'canceled']) {
-      const work = fakeWork<string, [name: string]>()
-      const scope = createRef<ScopeHandle>()
-      const tasks = watch<Task<string, [name: string]>>()
-      function Save() {
-        return tasks.see(useTask<string, [name: string]>(work.fn)).status
-      }
-      const view = render(
-        <Scope ref={scope}>
-          <Save />
-        </Scope>,
-        { wrapper: StrictMode },
-      )
-      await settle(() => before === 'canceled' && scope.current?.cancel('by hand'))
-      const old = scope.current?.context
-      await settle(() => {
-        scope.current?.reset()
-        expect(old?.err).toBeDefined()
-        void tasks.last.run('Blue')
-      })
-      expect(work.causes).toEqual([undefined])
-      expect(tasks.last.status).toBe('pending')
-      await settle(() => scope.current?.cancel('again'))
-      expect(work.causes).toEqual(['again'])
-      expect(tasks.last).toMatchObject({ status: 'canceled', cause: 'again' })
-      view.unmount()
-    }
-  })
-
-  it('resets once, in a transition as well', async () => {
-    const { work, handle } = mount()
-    await settle(() => startTransition(() => handle.reset()))
-    expect(work.causes).toEqual([Superseded, undefined])
-  })
-
-  it('lets go of what waits for a scope that never begins', async () => {
+  it('resets at once: what is run by hand before the next commit is not called', async () => {
     const work = fakeWork<string, [name: string]>()
     const scope = createRef<ScopeHandle>()
     const tasks = watch<Task<string, [name: string]>>()
     function Save() {
       return tasks.see(useTask<string, [name: string]>(work.fn)).status
     }
-    const view = render(
+    render(
       <Scope ref={scope}>
         <Save />
       </Scope>,
+      { wrapper: StrictMode },
     )
-    scope.current?.reset()
-    const saving = outcome(tasks.last.run('Blue'))
-    view.unmount()
-    await settle()
+    await settle(() => {
+      const { context, reset } = scope.current as ScopeHandle
+      reset()
+      expect(cause(context)).toBe(Superseded)
+      void tasks.last.run('Blue')
+    })
     expect(work.calls).toEqual([])
-    expect(isCanceled(saving.error)).toBe(true)
+    expect(tasks.last).toMatchObject({ status: 'canceled', cause: Superseded })
+    await settle(() => void tasks.last.run('Blue'))
+    expect(work.causes).toEqual([undefined])
+  })
+
+  it('shows no cancel when the scope around it is reset right after it', async () => {
+    const work = fakeWork()
+    const [outer, inner] = [createRef<ScopeHandle>(), createRef<ScopeHandle>()]
+    const statuses: string[] = []
+    function Worker() {
+      const { status } = useTask(work.fn, [])
+      useLayoutEffect(() => void statuses.push(status))
+      return null
+    }
+    render(
+      <Scope ref={outer}>
+        <Scope ref={inner}>
+          <Worker />
+        </Scope>
+      </Scope>,
+    )
+    await settle()
+    await settle(async () => {
+      inner.current?.reset()
+      // The work hears of it, in some microtasks.
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+      outer.current?.reset()
+    })
+    expect(work.causes).toEqual([Superseded, undefined])
+    expect(new Set(statuses)).toEqual(new Set(['pending']))
+  })
+
+  it('resets again and again by the same function', async () => {
+    const { work, handle } = mount()
+    await settle(() => handle.reset())
+    await settle(() => handle.reset())
+    expect(work.causes).toEqual([Superseded, Superseded, undefined])
+  })
+
+  it('resets once, in a transition as well', async () => {
+    const { work, handle } = mount()
+    await settle(() => startTransition(() => handle.reset()))
+    expect(work.causes).toEqual([Superseded, undefined])
   })
 
   it('cancels for good whatever the cause, even one that is known to pass', async () => {

@@ -214,6 +214,12 @@ describe('a real unmount', () => {
   })
 })
 
+/** Tells which context it is below. */
+function Tell({ see }: { readonly see: (ctx: Context) => void }) {
+  see(useScope())
+  return null
+}
+
 describe.skipIf(!Activity).each([
   ['an Activity', Fragment],
   ['an Activity in StrictMode', StrictMode],
@@ -300,24 +306,6 @@ describe.skipIf(!Activity).each([
     await settle(() => turn('visible'))
     expect(work.causes).toEqual([Hidden])
     expect(statuses.last).toBe('canceled')
-  })
-
-  it('runs what an effect runs by hand when it shows again', async () => {
-    const work = fakeWork<string, [name: string]>()
-    const tasks = watch<Task<string, [name: string]>>()
-    function ByHand() {
-      const task = tasks.see(useTask<string, [name: string]>(work.fn, undefined, { mode: 'first' }))
-      const { run } = task
-      useEffect(() => void run('albums'), [run])
-      return null
-    }
-    const { turn } = mount(<ByHand />)
-    await settle()
-    await settle(() => turn('hidden'))
-    await settle(() => turn('visible'))
-    expect(work.causes).toEqual([Hidden, undefined])
-    await settle(() => work.last.resolve('Blue'))
-    expect(tasks.last).toMatchObject({ status: 'success', data: 'Blue' })
   })
 
   it('that was canceled by hand while it was hidden stays so', async () => {
@@ -435,13 +423,9 @@ describe.skipIf(!Activity).each([
   it('ends what a root of its own has armed below a scope that was never shown', async () => {
     const work = fakeWork()
     const scopes = watch<Context>()
-    function Tell() {
-      scopes.see(useScope())
-      return null
-    }
     const { unmount } = mount(
       <Scope>
-        <Tell />
+        <Tell see={scopes.see} />
       </Scope>,
       'hidden',
     )
@@ -457,6 +441,31 @@ describe.skipIf(!Activity).each([
     await settle()
     expect(work.causes).toEqual([Unmounted])
     other.unmount()
+  })
+
+  it('ends what a root of its own has armed below a scope that was replaced before it was shown', async () => {
+    const work = fakeWork()
+    const scopes = watch<Context>()
+    const set = watch<(key: number) => void>()
+    function Keyed() {
+      const [key, setKey] = useState(0)
+      set.see(setKey)
+      return (
+        <Scope resetKeys={[key]}>
+          <Tell see={scopes.see} />
+        </Scope>
+      )
+    }
+    mount(<Keyed />, 'hidden')
+    await settle()
+    render(
+      <Scope parent={scopes.last}>
+        <Loader work={work.fn} />
+      </Scope>,
+    )
+    await settle()
+    await settle(() => set.last(1))
+    expect(work.causes).toEqual([Superseded])
   })
 })
 

@@ -1,12 +1,13 @@
 /** Suspense: what was never shown never ran, what is hidden by a fallback goes on, and what is removed is aborted. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, Suspense, startTransition, useEffect, useState } from 'react'
+import { StrictMode, Suspense, createRef, startTransition, useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { until } from 'rescind'
+import { createKey, until } from 'rescind'
 import type { Context } from 'rescind'
-import { Hidden, Scope, Unmounted, useCancellable, useScope, useTask } from 'rescind/react'
+import { Hidden, Scope, Unmounted, useCancellable, useContextState, useScope, useTask } from 'rescind/react'
+import type { ScopeHandle } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, isReact18, settle, use, watch } from './support.tsx'
 
@@ -178,4 +179,50 @@ describe.skipIf(!use)('a promise that a scope above the boundary owns', () => {
     await settle(() => other.unmount())
     expect(work.causes).toEqual([Unmounted, Unmounted])
   })
+
+  it('may be another one after a reset, though a scope with values shows its state while it is read', async () => {
+    const scope = createRef<ScopeHandle>()
+    const loads = watch<(data: string) => void>()
+    const promises = new Map<Context, Promise<string>>()
+    const load = (ctx: Context) => {
+      const promise = promises.get(ctx) ?? new Promise<string>((resolve) => void loads.see(resolve))
+      promises.set(ctx, promise)
+      return promise
+    }
+    const container = document.createElement('div')
+    const root = createRoot(container)
+    await settle(() =>
+      root.render(
+        <Scope ref={scope}>
+          <Around load={load} />
+        </Scope>,
+      ),
+    )
+    await settle(() => loads.last('albums'))
+    expect(container.textContent).toBe('albums false')
+    await settle(() => scope.current?.reset())
+    await settle(() => loads.last('more albums'))
+    expect(container.textContent).toBe('more albums false')
+    await settle(() => root.unmount())
+  })
 })
+
+const key = createKey<string>('key')
+
+interface Loads {
+  readonly load: (ctx: Context) => Promise<string>
+}
+
+/** Reads under one scope what belongs to the one around it, and shows the state of the inner. */
+function Around({ load }: Loads) {
+  return boundary(
+    <Scope values={[[key, 'value']]}>
+      <Inside load={load} outer={useScope()} />
+    </Scope>,
+  )
+}
+
+function Inside({ load, outer }: Loads & { readonly outer: Context }) {
+  const { done } = useContextState(useScope())
+  return `${use?.(load(outer))} ${done}`
+}

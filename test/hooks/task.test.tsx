@@ -1,6 +1,6 @@
 /** One task: what it shows, what its functions do, and how its work ends. */
 
-import { render } from '@testing-library/react'
+import { act, render } from '@testing-library/react'
 import { StrictMode, useEffect, useLayoutEffect } from 'react'
 import { renderToString } from 'react-dom/server'
 import { background, CanceledError, cause, isDeadlineExceeded, until, withCancel, withTimeout } from 'rescind'
@@ -69,6 +69,22 @@ describe('a task without deps', () => {
     await settle(() => work.last.resolve('Joni Mitchell'))
     expect(task.last).toMatchObject({ ...NOTHING, status: 'success', data: 'Joni Mitchell' })
     expect(await result).toBe('Joni Mitchell')
+  })
+
+  it('is pending as soon as the update in which it is run is through', async () => {
+    const work = fakeWork<string, []>()
+    function Button() {
+      const { run, status } = useTask(work.fn)
+      return (
+        <button disabled={status === 'pending'} onClick={() => void run()}>
+          {status}
+        </button>
+      )
+    }
+    const { container } = render(<Button />)
+    const button = container.querySelector('button')
+    act(() => button?.click())
+    expect([button?.disabled, button?.textContent]).toEqual([true, 'pending'])
   })
 
   it('calls the work before `run` returns, and takes a plain value', async () => {

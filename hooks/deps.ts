@@ -1,0 +1,10 @@
+/** Dependencies, compared as React compares them: item by item, by `Object.is`. */
+
+export function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((item, index) => Object.is(item, other[index]))
+}
+
+/** The same of what may have none at all. */
+export function sameDeps(one: readonly unknown[] | undefined, other: readonly unknown[] | undefined): boolean {
+  return one && other ? sameItems(one, other) : one === other
+}
