@@ -6,6 +6,7 @@
 
 /** A server of `node:http`, `node:https`, `node:http2` or `node:net`. */
 export interface Server {
+  readonly listening: boolean
   close(callback?: (error?: Error) => void): unknown
   on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
@@ -36,16 +37,23 @@ interface Request {
 interface Response {
   readonly headersSent: boolean
   readonly writableEnded: boolean
+  getHeader(name: string): string | undefined
   setHeader(name: string, value: string): unknown
   once(event: 'close', listener: () => void): unknown
+}
+
+interface Connection {
+  /** The HTTP/1 responses that are under way, in the order of their requests. */
+  readonly responses: Set<Response>
+  /** Lets the youngest of them no longer say that it is the last. */
+  takeBack?: () => void
 }
 
 export class Connections {
   isClosing = false
   isOpen = true
   readonly #server: Server
-  /** Every connection, with the HTTP/1 responses that are under way on it. */
-  readonly #sockets = new Map<Socket, Set<Response>>()
+  readonly #sockets = new Map<Socket, Connection>()
   readonly #sessions = new Set<Session>()
   readonly #listeners: readonly [event: string, listener: (subject: unknown) => void][] = [
     ['connection', (socket) => this.#connected(socket as Socket)],
@@ -80,8 +88,9 @@ export class Connections {
     this.isClosing = true
     this.#stopListening()
     for (const session of this.#sessions) session.close()
-    for (const [socket, responses] of this.#sockets) {
-      for (const response of responses) announce(response)
+    for (const [socket, connection] of this.#sockets) {
+      const youngest = [...connection.responses].at(-1)
+      if (youngest) connection.takeBack = announce(youngest)
       // A browser opens connections ahead. Node waits for their first request.
       if (this.#server.closeIdleConnections && socket.bytesRead === 0 && socket.alpnProtocol !== 'h2') socket.destroy()
     }
@@ -102,11 +111,16 @@ export class Connections {
     this.#server.prependListener('request', this.#requested)
   }
 
-  #connected(socket: Socket): Set<Response> {
-    const responses = new Set<Response>()
-    this.#sockets.set(socket, responses)
-    socket.once('close', () => this.#sockets.delete(socket))
-    return responses
+  #connected(socket: Socket): Connection {
+    const connection: Connection = { responses: new Set() }
+    const { responses } = connection
+    this.#sockets.set(socket, connection)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      // Those that still waited for their turn do not hear of it.
+      if (this.isClosing && responses.size > 0) this.#closeIdle()
+    })
+    return connection
   }
 
   #opened(session: Session): void {
@@ -118,18 +132,21 @@ export class Connections {
   readonly #requested = (...args: unknown[]): void => {
     const [{ httpVersionMajor, socket }, response] = args as [Request, Response]
     if (httpVersionMajor > 1) return
-    const responses = this.#sockets.get(socket) ?? this.#connected(socket)
+    const connection = this.#sockets.get(socket) ?? this.#connected(socket)
+    const { responses } = connection
+    connection.takeBack?.()
     responses.add(response)
     response.once('close', () => {
       responses.delete(response)
       if (this.isClosing) this.#closeIdle()
     })
-    if (this.isClosing) announce(response)
+    if (this.isClosing) connection.takeBack = announce(response)
   }
 
   /** `server.close`, without its closing of connections. */
   #stopListening(): void {
     const server = this.#server
+    if (!server.listening) this.#closeWhenListening()
     const own = Object.getOwnPropertyDescriptor(server, 'closeIdleConnections')
     if (server.closeIdleConnections) server.closeIdleConnections = () => {}
     try {
@@ -140,16 +157,37 @@ export class Connections {
     }
   }
 
+  /** A server that was told to close before it listens would listen all the same. */
+  #closeWhenListening(): void {
+    const server = this.#server
+    const { process } = globalThis as { process?: { nextTick(fn: () => void): void } }
+    const listening = () => {
+      server.off('listening', listening)
+      // Who waits to listen asks for the address then: after them, and before the first connection.
+      queueMicrotask(() => process?.nextTick(() => server.close()))
+    }
+    server.on('listening', listening)
+  }
+
   /** Not while a response is still being sent: for Node, its connection is idle as soon as the handler is done. */
   #closeIdle(): void {
-    for (const responses of this.#sockets.values()) {
+    for (const { responses } of this.#sockets.values()) {
       for (const { writableEnded } of responses) if (writableEnded) return
     }
     this.#server.closeIdleConnections?.()
   }
 }
 
-/** Tells the client that the connection will be closed after this response. */
-function announce(response: Response): void {
-  if (!response.headersSent) response.setHeader('connection', 'close')
+/**
+ * Tells the client that the connection will be closed after this response: it gets no other then, whoever asked.
+ *
+ * @returns takes that back, as long as the headers are not out
+ */
+function announce(response: Response): () => void {
+  if (response.headersSent) return () => {}
+  const before = response.getHeader('connection') ?? 'keep-alive'
+  response.setHeader('connection', 'close')
+  return () => {
+    if (!response.headersSent) response.setHeader('connection', before)
+  }
 }

@@ -53,7 +53,7 @@ export type RequestOptions = FromHeadersOptions
  * after the response works under `withoutCancel(ctx)`. For an upgrade, `res` is the socket, and the client is gone when
  * that closes before the server has ended it.
  *
- * @throws TypeError if `parent` is not a context, or `req` and `res` are none of Node's
+ * @throws TypeError if `parent` is not a context, `req` and `res` are none of Node's, or an option is wrong
  * @example
  * import { createServer } from 'node:http'
  * const server = createServer(async (req, res) => {
@@ -63,7 +63,8 @@ export type RequestOptions = FromHeadersOptions
  *     res.end('done')
  *   } catch (error) {
  *     const why = cause(ctx)
- *     res.writeHead(why instanceof HeaderError ? why.status : isDeadlineExceeded(error) ? 504 : 500).end()
+ *     if (res.headersSent) res.destroy()
+ *     else res.writeHead(why instanceof HeaderError ? why.status : isDeadlineExceeded(error) ? 504 : 500).end()
  *   } finally {
  *     cancel()
  *   }
@@ -77,6 +78,7 @@ export function withRequest(
 ): [ctx: Context, cancel: Cancel] {
   if (!isObject(req?.headers)) throw invalid('req', 'a request of node:http or node:http2', req)
   if (typeof res?.once !== 'function') throw invalid('res', 'a response of node:http or node:http2', res)
+  if (!isObject(options)) throw invalid('options', 'an object', options)
   const [ctx, cancel] = arrived(parent, req, options)
   if (ctx.err) return [ctx, cancel]
   const close = () => cancel(res.writableEnded ? undefined : ClientGone)

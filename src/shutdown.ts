@@ -35,9 +35,9 @@ interface Process {
 
 /**
  * Derives the context for everything a server does. It ends, with {@link Shutdown} as the cause, when the process is
- * asked to stop. From then on the server takes no new connections, and those that have nothing under way are closed;
- * when `grace` is over, or at a second signal, the others are cut. An end for another reason (`cancel`, the parent)
- * shuts the server down in the same way. Call it before the server listens.
+ * asked to stop. From then on the server takes no new connections, not even if it has yet to listen, and those that
+ * have nothing under way are closed; when `grace` is over, or at a second signal, the others are cut. An end for
+ * another reason (`cancel`, the parent) shuts the server down in the same way. Call it before the server listens.
  *
  * @returns `closed` resolves when the last connection is closed: to `'finished'`, or, if some had to be cut, to
  * `'forced'`. It never rejects. The process ends by itself then, unless something else keeps it.
@@ -77,8 +77,10 @@ export function withShutdown(
       end()
       connections.cut()
     }
+    let isAsked = false
     const ask = () => {
-      if (connections.isClosing) return force()
+      if (isAsked) return force()
+      isAsked = true
       connections.close()
       stops.push(after(time, drain, end))
     }

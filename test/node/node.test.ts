@@ -416,6 +416,10 @@ describe('withRequest', () => {
     expect(() => withRequest(background(), undefined as never, res)).toThrow('req must be a request of node:http')
     expect(() => withRequest(background(), req, undefined as never)).toThrow('res must be a response of node:http')
     expect(() => withRequest(background(), req, res, { limit: NaN })).toThrow('limit must be a number of milliseconds')
+    for (const options of [null, 'GET']) {
+      const call = () => withRequest(background(), req, res, options as never)
+      expect(call).toThrow(`rescind: options must be an object, got ${JSON.stringify(options)}`)
+    }
   })
 })
 

@@ -55,6 +55,11 @@ async function ask(): Promise<void> {
   await come
 }
 
+/** What the responses in `text` say of the connection, in their order. */
+function announced(text: string): string[] {
+  return [...text.matchAll(/^connection: ([\w-]+)/gim)].map(([, word = '']) => word)
+}
+
 function closes(socket: net.Socket): Promise<unknown> {
   socket.resume()
   return once(socket, 'end').then(() => socket.end())
@@ -219,6 +224,70 @@ describe('withShutdown', () => {
     })
   })
 
+  describe('of a pipeline', () => {
+    it('answers all requests that have come, and says with the last one that it is the last', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET.repeat(3))
+      const all = await responses.take(3)
+      await ask()
+      for (const [index, res] of all.entries()) res.end(`answer ${index}`)
+      const text = await readUntil(client, 'answer 2')
+      expect(text).toMatch(/answer 0[^]*answer 1[^]*answer 2/)
+      expect(announced(text)).toEqual(['keep-alive', 'keep-alive', 'close'])
+      expect(await closed).toBe('finished')
+    })
+
+    it('answers those that come while the server closes, too', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET)
+      const first = await responses.next()
+      await ask()
+      client.write(GET.repeat(2))
+      for (const [index, res] of [first, ...(await responses.take(2))].entries()) res.end(`answer ${index}`)
+      const text = await readUntil(client, 'answer 2')
+      expect(text).toMatch(/answer 0[^]*answer 1[^]*answer 2/)
+      expect(announced(text)).toEqual(['keep-alive', 'keep-alive', 'close'])
+      expect(await closed).toBe('finished')
+    })
+
+    it('leaves a response for the last that says so by its handler', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET)
+      const first = await responses.next()
+      first.setHeader('connection', 'close')
+      await ask()
+      client.write(GET)
+      const second = await responses.next()
+      first.end('one')
+      second.end('two')
+      const text = await readUntil(client, 'two')
+      expect(text).toMatch(/one$/)
+      expect(announced(text)).toEqual(['close'])
+      expect(await closed).toBe('finished')
+    })
+
+    it('lets go of the other connections, even if it breaks off before its last response', async () => {
+      const { closed, port, responses, server } = await start({ drain: Infinity })
+      // Node would close the other one by itself after this time.
+      server.keepAliveTimeout = 0
+      const other = await open(port, GET)
+      const idle = await responses.next()
+      idle.write('one')
+      const client = await open(port, GET)
+      const first = await responses.next()
+      await ask()
+      client.write(GET)
+      const second = await responses.next()
+      first.setHeader('connection', 'close')
+      second.end('two')
+      idle.end()
+      await once(idle, 'close')
+      first.end()
+      await Promise.all([closes(client), closes(other)])
+      expect(await closed).toBe('finished')
+    })
+  })
+
   it('tells who asks on a connection there is, while the server closes, that it will be closed', async () => {
     const { closed, port, responses } = await start({ drain: Infinity }, ({ url }, res) => {
       if (url === '/two') res.end('two')
@@ -319,6 +388,41 @@ describe('withShutdown', () => {
     res.end('done')
     await readUntil(client, 'done')
     expect(await closed).toBe('finished')
+  })
+
+  it.each([undefined, 'localhost'])('closes a server that begins to listen after it, at host %s', async (host) => {
+    const server = createServer((_, res) => res.end())
+    const before = listenersOf(server)
+    const [, , closed] = withShutdown(background(), server, { grace: 10_000, signals: [SIGNAL] })
+    await ask()
+    expect(await closed).toBe('finished')
+    server.listen({ port: 0, host })
+    await once(server, 'listening')
+    // Who waited for that has its address, as ever.
+    const { port } = server.address() as net.AddressInfo
+    await once(server, 'close')
+    expect(server.listening).toBe(false)
+    await expect(fetch(`http://localhost:${port}`)).rejects.toThrow('fetch failed')
+    expect(listenersOf(server)).toEqual(before)
+  })
+
+  it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
+    ['its cancel', ({ cancel }) => cancel()],
+    ['the end of its parent', ({ endParent }) => endParent()],
+  ])('cuts nothing at the first signal after %s, but at the second', async (_, end) => {
+    const started = await start({ grace: Infinity })
+    const { closed, port, responses } = started
+    const client = await open(port, GET)
+    const res = await responses.next()
+    end(started)
+    await task()
+    await ask()
+    expect(res.destroyed).toBe(false)
+    res.write('one')
+    expect(await readUntil(client, 'one')).toContain('one')
+    await ask()
+    expect(await closed).toBe('forced')
+    await closes(client)
   })
 
   it('is over when somebody else closes the server', async () => {
