@@ -20,7 +20,7 @@ export interface Carried<T> extends Codec<T> {
   readonly key: Key<T>
   /** Its name, in lower case. */
   readonly header: string
-  /** What has to be there too, or this one is neither sent nor read. */
+  /** What has to be among the values that cross, and there, or this one is neither sent nor read. */
   readonly needs?: Carried<unknown> | undefined
 }
 

@@ -108,7 +108,8 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
   for (const carried of values) {
     const { header, key, needs } = carried
     const value = context.value(key)
-    if (value === undefined || (needs && context.value(needs.key) === undefined)) continue
+    const isComplete = !needs || (values.includes(needs) && context.value(needs.key) !== undefined)
+    if (value === undefined || !isComplete) continue
     send(header, carried, value)
   }
   const size = sizeOf(sent)

@@ -124,6 +124,7 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   assertFunction('fn', fn)
   const { node } = resolve(ctx)
   const sets: Set<() => void>[] = []
+  let isOn = true
   const watch = () => {
     for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) {
       const set = watchers.get(deadlines) ?? new Set()
@@ -131,15 +132,20 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
       sets.push(set)
     }
   }
-  const stop = () => sets.splice(0).forEach((set) => set.delete(watcher))
+  const unwatch = () => sets.splice(0).forEach((set) => set.delete(watcher))
   const watcher = () => {
-    stop()
+    // Another one may just have stopped it.
+    if (!isOn) return
+    unwatch()
     // Anew: a link has more above it than before.
     watch()
     fn()
   }
   watch()
-  return stop
+  return () => {
+    isOn = false
+    unwatch()
+  }
 }
 
 /** Gives a deadline another time, counted from the same start, and tells who watches it. */

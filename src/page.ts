@@ -4,7 +4,6 @@
  * contexts follow one signal, and there is one listener while there is one of them.
  */
 
-import { afterFunc } from './callbacks.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
 import { following } from './signals.ts'
@@ -30,11 +29,10 @@ let visit: Visit | undefined
  */
 export function withPage(parent: ContextLike, options?: DeriveOptions): [ctx: Context, cancel: Cancel] {
   const current = (visit ??= { controller: new AbortController(), users: 0 })
-  const derived = following(parent, 'withPage', [current.controller.signal], options)
-  if (!current.users++) globalThis.addEventListener?.('pagehide', leave, true)
-  afterFunc(derived[0], () => {
+  const derived = following(parent, 'withPage', [current.controller.signal], options, () => {
     if (!--current.users && current === visit) close()
   })
+  if (!derived[0].err && !current.users++) globalThis.addEventListener?.('pagehide', leave, true)
   return derived
 }
 

@@ -23,6 +23,7 @@ import { onMove, rearm } from './lifetime.ts'
 import type { Listener } from './listeners.ts'
 import { pack, unpack } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
+import { systemClock } from './timers.ts'
 
 /**
  * The cause of what ended because the other side of its port is gone: closed, or its thread at an end. Node tells of
@@ -46,10 +47,15 @@ export interface PortOptions extends DeriveOptions {
 /** The deadline that is the first to come. */
 interface Time {
   readonly left: number
+  /** When that was, in milliseconds that all threads have in common; undefined for a clock of its own. */
+  readonly at: number | undefined
   readonly label: string | undefined
   readonly ms: number | undefined
   readonly cause: Parcel
 }
+
+/** So little that it is over at once, by the deadline that has expired and no other. */
+const MOMENT = 0.001
 
 /** What is said over the port. */
 type Message =
@@ -196,7 +202,7 @@ class PassedDeadline extends Deadline {
   time: Time | undefined
 
   constructor(node: ContextNode, time: Time | undefined) {
-    super(node, time?.left ?? Infinity)
+    super(node, leftOf(time, node))
     this.time = time
   }
 
@@ -215,7 +221,19 @@ function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
   const { own, clock } = node
   if (message.rescind !== 'move' || !(own instanceof PassedDeadline)) return
   own.time = message.time
-  rearm(node, message.time ? clock.now() - own.born + message.time.left : Infinity)
+  rearm(node, clock.now() - own.born + leftOf(message.time, node))
+}
+
+/** Now, for threads that run on the same clock. */
+function instant({ clock }: ContextNode): number | undefined {
+  return clock === systemClock ? performance.timeOrigin + performance.now() : undefined
+}
+
+/** What is left of `time` by now: a thread may have been busy when the message came. A moment at least. */
+function leftOf(time: Time | undefined, node: ContextNode): number {
+  if (!time) return Infinity
+  const elapsed = (instant(node) ?? NaN) - (time.at ?? NaN)
+  return Math.max(time.left - (elapsed > 0 ? elapsed : 0), MOMENT)
 }
 
 /** The first of the deadlines in sight; undefined if there is none. */
@@ -228,7 +246,7 @@ function timeOf(ctx: Context): Time | undefined {
     first = deadlines
     left = deadlines.left
   }
-  return first && { left, label: first.label, ms: first.ms, cause: pack(first.cause) }
+  return first && { left, at: instant(node), label: first.label, ms: first.ms, cause: pack(first.cause) }
 }
 
 function byName({ keys = [] }: PortOptions): Map<string, Key<unknown>> {

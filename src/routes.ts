@@ -4,7 +4,6 @@
  * is one watch for each source, and it touches the page only while somebody follows it.
  */
 
-import { afterFunc } from './callbacks.ts'
 import { assertFunction } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { invalid, isObject, sentinel } from './errors.ts'
@@ -47,9 +46,10 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
   // Who comes late belongs to the new route, whether its source has told already or not.
   watch.check()
   const controller = ignore ? new AbortController() : watch.controller
-  const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options)
+  let leave: (() => void) | undefined
+  const [ctx, cancel] = following(parent, 'withRoute', [controller.signal], options, () => leave?.())
   try {
-    if (!ctx.err) afterFunc(ctx, watch.join(controller, ignore))
+    if (!ctx.err) leave = watch.join(controller, ignore)
   } catch (error) {
     cancel()
     throw error

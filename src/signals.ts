@@ -16,6 +16,7 @@ import type {
   Resource,
 } from './context.ts'
 import { invalid } from './errors.ts'
+import { attempt } from './listeners.ts'
 
 /**
  * Derives a context that also ends when any of `signals` aborts; the signal's reason becomes the cause. A
@@ -29,12 +30,17 @@ export function withSignal(parent: ContextLike, ...signals: AbortSignal[]): [ctx
   return following(parent, 'withSignal', signals)
 }
 
-/** Derives a context that follows `signals` under the name `kind`. */
+/**
+ * Derives a context that follows `signals` under the name `kind`.
+ *
+ * @param leave called in a microtask when it follows them no more: it has ended, or was disarmed
+ */
 export function following(
   parent: ContextLike,
   kind: string,
   signals: readonly AbortSignal[],
   options?: DeriveOptions,
+  leave?: () => void,
 ): [ctx: Context, cancel: Cancel] {
   for (const signal of signals) if (!isSignal(signal)) throw invalid('signal', 'an AbortSignal', signal)
   const node = derive(parent, kind, options)
@@ -48,7 +54,12 @@ export function following(
   }
   if (!node.ended) {
     for (const link of links) attach(link)
-    node.own = { release: () => links.forEach(detach) }
+    node.own = {
+      release() {
+        links.forEach(detach)
+        if (leave) void Promise.resolve(leave).then(attempt)
+      },
+    }
   }
   return [node, createCancel(node)]
 }

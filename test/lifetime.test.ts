@@ -711,6 +711,17 @@ describe('onMove', () => {
     cancel()
   })
 
+  it('does not call what another watch has just stopped, then or later', () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    let count = 0
+    onMove(ctx, () => stop())
+    const stop = onMove(ctx, () => count++)
+    rearm(ctx, 70_000)
+    rearm(ctx, 80_000)
+    expect(count).toBe(0)
+    cancel()
+  })
+
   it('does not call for what has ended', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let count = 0

@@ -2,7 +2,7 @@
 
 import { afterFunc, background, cause, PageHidden, withCancel, withPage } from 'rescind'
 import { fakeClock } from 'rescind/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { isCollected, microtask } from './support.ts'
 
 /** What the compiler would refuse. */
@@ -35,6 +35,15 @@ describe('withPage', () => {
     const [parent, cancel] = withCancel(background())
     cancel('before')
     expect(cause(withPage(parent)[0])).toBe('before')
+  })
+
+  it.skipIf(!hasPage)('under a parent that has ended does not listen', () => {
+    const [parent, cancel] = withCancel(background())
+    cancel()
+    const listening = vi.spyOn(globalThis, 'addEventListener')
+    withPage(parent)
+    expect(listening).not.toHaveBeenCalled()
+    listening.mockRestore()
   })
 
   it('takes nothing from its parent but its end', async () => {

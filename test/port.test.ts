@@ -160,6 +160,33 @@ describe('toPort and fromPort', () => {
     expect(cause(received)).toMatchObject({ name: 'RangeError', message: 'slow' })
   })
 
+  it('count the time from when it was sent, not from when somebody had time to read it', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const [port1, port2] = channel()
+    const release = toPort(ctx, port1)
+    block(40)
+    const [received] = await fromPort(background(), port2)
+    expect(Math.abs((received.deadline ?? 0) - (ctx.deadline ?? 0))).toBeLessThan(20)
+    rearm(ctx, 30_000)
+    block(40)
+    await task()
+    await task()
+    expect(Math.abs((received.deadline ?? 0) - (ctx.deadline ?? 0))).toBeLessThan(20)
+    release()
+    cancel()
+  })
+
+  it('let a deadline that passed on the way be the end, and say whose it was', async () => {
+    const [ctx, cancel] = withTimeout(background(), 20, { label: 'job', cause: 'too slow' })
+    const [port1, port2] = channel()
+    const release = toPort(ctx, port1)
+    block(40)
+    const [received] = await fromPort(background(), port2)
+    expect(received.err).toMatchObject({ name: 'TimeoutError', label: 'job', ms: 20, cause: 'too slow' })
+    release()
+    cancel()
+  })
+
   it('let the deadline pass in a computation that reads no messages', async () => {
     const [ctx] = withTimeout(background(), 20)
     const { received } = await pass(ctx)

@@ -1,6 +1,6 @@
 /** Contexts that end with the route: any source of routes, and the browser's address where there is one. */
 
-import { afterFunc, background, cause, isCanceled, Navigated, withCancel, withRoute } from 'rescind'
+import { afterFunc, background, cause, disarm, isCanceled, Navigated, withCancel, withRoute } from 'rescind'
 import { reactRouterSource, tanStackRouterSource } from 'rescind'
 import type { RouteSource } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -143,6 +143,19 @@ describe('withRoute', () => {
     await microtask()
     expect(cause(ctx)).toBe(Navigated)
     expect(source.listeners.size).toBe(0)
+  })
+
+  it('is left by what was disarmed', async () => {
+    const source = fakeSource()
+    const ignore = vi.fn(() => false)
+    const [ctx] = withRoute(background(), { source, ignore })
+    disarm(ctx)
+    await microtask()
+    await microtask()
+    expect(source.listeners.size).toBe(0)
+    source.go('/about')
+    expect(ignore).not.toHaveBeenCalled()
+    expect(ctx.err).toBeUndefined()
   })
 
   it('under a parent that has ended does not even look', () => {

@@ -68,6 +68,7 @@ describe('tracestate', () => {
     expect(headers(ctx, toApi)).toEqual({})
     const traced = withValue(ctx, traceparent.key, PARENT)
     expect(headers(traced, toApi)).toEqual({ traceparent: PARENT, tracestate: 'a=1' })
+    expect(headers(traced, { ...toApi, values: [tracestate] })).toEqual({})
     // In any order.
     expect(headers(traced, { ...toApi, values: [tracestate, traceparent] })).toHaveProperty('tracestate', 'a=1')
   })
