@@ -31,12 +31,6 @@ describe('withPage', () => {
     expect([cause(one), cause(other)]).toEqual(['one', 'parent'])
   })
 
-  it('under a parent that has ended is over', () => {
-    const [parent, cancel] = withCancel(background())
-    cancel('before')
-    expect(cause(withPage(parent)[0])).toBe('before')
-  })
-
   it.skipIf(!hasPage)('under a parent that has ended does not listen', () => {
     const [parent, cancel] = withCancel(background())
     cancel()
@@ -44,6 +38,12 @@ describe('withPage', () => {
     withPage(parent)
     expect(listening).not.toHaveBeenCalled()
     listening.mockRestore()
+  })
+
+  it('under a parent that has ended is over', () => {
+    const [parent, cancel] = withCancel(background())
+    cancel('before')
+    expect(cause(withPage(parent)[0])).toBe('before')
   })
 
   it('takes nothing from its parent but its end', async () => {

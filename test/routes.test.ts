@@ -147,7 +147,7 @@ describe('withRoute', () => {
 
   it('is left by what was disarmed', async () => {
     const source = fakeSource()
-    const ignore = vi.fn(() => false)
+    const ignore = vi.fn<() => boolean>(() => false)
     const [ctx] = withRoute(background(), { source, ignore })
     disarm(ctx)
     await microtask()
