@@ -82,8 +82,8 @@ const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: unde
 /** What the component that shows a task gets of its runner. */
 export interface Steering<T, A extends readonly unknown[]> {
   /**
-   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that nobody awaits
-   * needs no `catch`; one that is awaited does, or take `runAction`.
+   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that nobody
+   * awaits needs no `catch`; one that is awaited does, or take `runAction`.
    */
   readonly run: (...args: A) => Promise<T>
   /**

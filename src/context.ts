@@ -57,7 +57,7 @@ export type Cancel = ((cause?: unknown) => void) & Disposable
 
 /** Options of everything that derives a context. */
 export interface DeriveOptions {
-  /** A name for people: appears in `toString()` and, on a deadline, in the error. */
+  /** A name for people: appears in `toString()` and, on a deadline, as the `label` of the error. */
   readonly label?: string | undefined
 }
 

@@ -104,9 +104,11 @@ function moduleOf(code: string): string {
         : `${indent}expect(${expression}).toEqual(${value})`,
   )
   const imported = [...code.matchAll(/^import [^'"]*/gm)].join(' ')
+  /** Some names are public in two entries. */
+  const taken = new Set<string>()
   const isUsed = (name: string): boolean => {
     const word = new RegExp(`\\b${name}\\b`)
-    return word.test(code) && !word.test(imported)
+    return word.test(code) && !word.test(imported) && !taken.has(name) && Boolean(taken.add(name))
   }
   const imports = entries.map(({ specifier, values, types }) => {
     const names = [...types.filter(isUsed).map((name) => `type ${name}`), ...values.filter(isUsed)]
