@@ -206,7 +206,7 @@ export class ContextNode implements Context, Child {
       node.source?.addEventListener('abort', node, ONCE)
     }
     const { signal } = node.controller
-    if (node.ended && !signal.aborted) node.tell()
+    if (node.ended && !signal.aborted) tellAll([node])
     return signal
   }
 

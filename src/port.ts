@@ -54,9 +54,6 @@ interface Time {
   readonly cause: Parcel
 }
 
-/** So little that it is over at once, by the deadline that has expired and no other. */
-const MOMENT = 0.001
-
 /** What is said over the port. */
 type Message =
   | {
@@ -229,11 +226,14 @@ function instant({ clock }: ContextNode): number | undefined {
   return clock === systemClock ? performance.timeOrigin + performance.now() : undefined
 }
 
-/** What is left of `time` by now: a thread may have been busy when the message came. A moment at least. */
+/**
+ * What is left of `time` by now: a thread may have been busy when the message came. Never nothing, so that it is this
+ * deadline that expires, by which it is known whose it was.
+ */
 function leftOf(time: Time | undefined, node: ContextNode): number {
   if (!time) return Infinity
   const elapsed = (instant(node) ?? NaN) - (time.at ?? NaN)
-  return Math.max(time.left - (elapsed > 0 ? elapsed : 0), MOMENT)
+  return Math.max(time.left - (elapsed > 0 ? elapsed : 0), Number.MIN_VALUE)
 }
 
 /** The first of the deadlines in sight; undefined if there is none. */

@@ -216,9 +216,9 @@ describe('a signal that throws what its listeners throw, as stand-ins for browse
     [
       'a deadline',
       async () => {
-        const [ctx] = withTimeout(background(), 1)
+        const [ctx] = withTimeout(background(), 30)
         const log = listen(ctx)
-        await sleep(background(), 5)
+        await sleep(background(), 40)
         return [ctx, log]
       },
     ],
@@ -241,5 +241,8 @@ describe('a signal that throws what its listeners throw, as stand-ins for browse
     const [later] = withTimeout(background(), 1)
     await sleep(background(), 5)
     expect(later.err).toBeDefined()
+    expect(later.signal.aborted).toBe(true)
+    await task()
+    expect(uncaught.errors).toHaveLength(3)
   })
 })
