@@ -40,7 +40,10 @@ export interface Queryable {
 export interface Cursor {
   /** The next rows, at least one; none once all were read. */
   next(ctx: Context): Promise<readonly Row[]>
-  /** Gives back what the cursor holds. Waits for a `next` that still runs. May be called any number of times. */
+  /**
+   * Gives back what the cursor holds. Waits for a `next` that still runs. May be called any number of times. Rejects
+   * only where the statement is a transaction of its own, and what it has written cannot be committed.
+   */
   close(): Promise<void>
 }
 
@@ -57,7 +60,8 @@ export interface Database extends Queryable {
 export interface Transaction extends Queryable {
   /**
    * Makes the changes last. Not stopped by the end of the context any more once it was sent: the engine's answer
-   * counts.
+   * counts. Rejects with a CommitUnknownError if none came, and with a TransactionDoneError if the connection was lost
+   * before.
    */
   commit(): Promise<void>
   /** Takes the changes back, and resolves when the engine has done so. Does nothing if the transaction is over. */

@@ -8,8 +8,9 @@ import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 
 /**
- * The transaction is over, and cannot be used any more. Its `cause` says why: the `ctx.err` that ended it, or the error
- * for which the engine gave it up; it has none after an ordinary commit or rollback.
+ * The transaction is over, and cannot be used any more. Its `cause` says why: the `ctx.err` that ended it, the error
+ * for which the engine gave it up, or what the connection was lost to before a commit was sent; it has none after an
+ * ordinary commit or rollback.
  *
  * @see Go's `sql.ErrTxDone`
  */
@@ -24,9 +25,10 @@ export class TransactionDoneError extends Error {
 }
 
 /**
- * The commit was sent, and no answer came: the connection was lost, or the context ended and the grace time passed. The
- * transaction is committed as a whole or not at all, and only the database knows which. Its `cause` is `ctx.err` or
- * what the connection was lost to.
+ * The commit was sent, and no answer came: the connection was lost then, or the context ended and the grace time
+ * passed. The transaction is committed as a whole or not at all, and only the database knows which. Its `cause` is
+ * `ctx.err` or what the connection was lost to. Lost before the commit was sent, it is certainly rolled back, which is
+ * a {@link TransactionDoneError}.
  */
 export class CommitUnknownError extends Error {
   override get name(): 'CommitUnknownError' {

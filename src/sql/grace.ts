@@ -1,19 +1,36 @@
 /**
  * How long an engine may take to answer. Real time, whatever clock the context has: an engine does not know that clock.
+ * Infinity is no limit.
  */
 
 import { afterFunc } from '../callbacks.ts'
 import type { ContextLike } from '../context.ts'
+import { invalid } from '../errors.ts'
 
 /** How long an engine may take, by default, to say that it has stopped. */
 export const GRACE = 1_000
 
+/** The longest delay that platform timers take; a longer one fires at once. */
+const MAX_DELAY = 0x7fff_ffff
+
+export function assertGrace(grace: number): void {
+  if (typeof grace === 'number' && grace >= 0) return
+  throw invalid('grace', 'a number of milliseconds, at least 0, or Infinity', grace)
+}
+
+/** Calls `fn` once `ms` milliseconds have passed. Returns what stops that. */
+export function after(ms: number, fn: () => void): () => void {
+  if (ms === Infinity) return () => {}
+  const timer = setTimeout(fn, Math.min(ms, MAX_DELAY))
+  return () => clearTimeout(timer)
+}
+
 /** Whether `promise` settled, either way, within `ms` milliseconds. */
 export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms)
+    const stop = after(ms, () => resolve(false))
     const settle = () => {
-      clearTimeout(timer)
+      stop()
       resolve(true)
     }
     promise.then(settle, settle)
@@ -26,9 +43,9 @@ export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<bo
  */
 export function endsWithin(ctx: ContextLike, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(!stop()), ms)
+    const stopTimer = after(ms, () => resolve(!stop()))
     const stop = afterFunc(ctx, () => {
-      clearTimeout(timer)
+      stopTimer()
       resolve(true)
     })
   })
@@ -37,13 +54,13 @@ export function endsWithin(ctx: ContextLike, ms: number): Promise<boolean> {
 /** Whether `answer` comes, either way, before `ms` milliseconds have passed since the end of `ctx`. */
 export function isAnswered(ctx: ContextLike, answer: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    let timer: ReturnType<typeof setTimeout> | undefined
+    let stopTimer: (() => void) | undefined
     const stop = afterFunc(ctx, () => {
-      timer = setTimeout(() => resolve(false), ms)
+      stopTimer = after(ms, () => resolve(false))
     })
     const settle = () => {
       stop()
-      clearTimeout(timer)
+      stopTimer?.()
       resolve(true)
     }
     answer.then(settle, settle)

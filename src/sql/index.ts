@@ -41,7 +41,8 @@ export async function queryContext<R = Row>(
 /**
  * Runs a statement for what it changes. Stops like {@link queryContext}: a rejection with `ctx.err` means that the
  * statement has changed nothing. Only where the engine did not answer within its grace time is that unknown, and then
- * `engineError(ctx)` says so.
+ * `engineError(ctx)` says so. Several statements in one text change all or nothing, too, but for those of them that
+ * come before one that cannot be in a transaction or ends it (SQLite: PRAGMA, VACUUM, ATTACH; BEGIN, COMMIT and such).
  *
  * @returns the number of rows inserted, updated or deleted; rejects as {@link queryContext} does
  * @see Go's `DB.ExecContext`
@@ -59,9 +60,11 @@ export async function execContext(
 /**
  * Runs a statement and reads its rows as they come. The statement starts with the first `next`. It is closed when the
  * loop is left, and when `ctx` ends, even while the reader is busy elsewhere: rows that were not read by then are
- * dropped.
+ * dropped. It is for statements that read; PostgreSQL refuses others here, such as INSERT … RETURNING, SHOW and WITH
+ * (DELETE …).
  *
- * @returns throws from `next` as {@link queryContext} rejects
+ * @returns throws from `next` as {@link queryContext} rejects; where the statement writes by a function, on PostgreSQL,
+ * also what its commit rejects with, from `next` after the last row, or from leaving the loop before
  * @see Go's `Rows.Next`
  */
 export async function* queryStream<R = Row>(
@@ -72,7 +75,8 @@ export async function* queryStream<R = Row>(
 ): AsyncGenerator<R, void, undefined> {
   const context = checked(ctx, db, sql, params)
   const cursor = await db.open(context, sql, params)
-  const stop = afterFunc(context, () => void cursor.close())
+  // Whoever reads is told by `next`.
+  const stop = afterFunc(context, () => void cursor.close().catch(() => {}))
   try {
     for (;;) {
       // A transaction that ended with it would say so in its own words.
@@ -104,7 +108,9 @@ export interface Ends {
  * it. A statement that its context stops takes the transaction along.
  *
  * @returns what `fn` returns; rejects with `ctx.err` if that ended before the commit was sent, with what `fn` threw,
- * with the engine's error if the commit failed, with a {@link CommitUnknownError} if the commit was not answered
+ * with the engine's error if the commit failed, with a {@link TransactionDoneError} if the engine had given the
+ * transaction up or its connection was lost before the commit was sent, with a {@link CommitUnknownError} if the commit
+ * was sent and not answered
  * @example
  * const db = await openSqlite(background())
  * const ctx = background()

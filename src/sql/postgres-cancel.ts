@@ -12,6 +12,7 @@ import { connect, isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
+import { after } from './grace.ts'
 import type { PostgresClient } from './postgres-client.ts'
 
 const CANCEL = 80_877_102
@@ -26,11 +27,18 @@ interface Internals {
   readonly ssl?: boolean | ConnectionOptions
   readonly sslNegotiation?: string
   readonly connection?: { readonly stream?: Socket }
+  readonly _ending?: boolean
 }
 
 /** The socket of a client. */
 export function socketOf(client: PostgresClient): Socket | undefined {
   return (client as Internals).connection?.stream
+}
+
+/** Whether a client was told to end: it sends nothing any more, and says so to nobody before it is asked. */
+export function isEnding(client: PostgresClient): boolean {
+  const { _ending: ending = false } = client as Internals
+  return ending
 }
 
 /**
@@ -46,11 +54,11 @@ export function sendCancel(client: PostgresClient, isOver: () => boolean, ms: nu
     let sent = false
     const plain = dial(client as Internals)
     const finish = (ended: boolean) => {
-      clearTimeout(timer)
+      stopTimer()
       plain.destroy()
       resolve(ended)
     }
-    const timer = setTimeout(() => finish(!sent), ms)
+    const stopTimer = after(ms, () => finish(!sent))
     plain.on('error', () => {})
     plain.on('close', () => finish(true))
     void secured(client as Internals, plain).then((socket) => {

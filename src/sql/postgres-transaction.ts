@@ -23,7 +23,11 @@ export class Port implements TransactionPort {
   }
 
   get isOpen(): boolean {
-    return !this.#connection.isLost
+    return this.loss === undefined
+  }
+
+  get loss(): unknown {
+    return this.#connection.loss
   }
 
   async run(ctx: Context, sql: string, params?: Params): Promise<Answer> {
@@ -64,7 +68,7 @@ export class Port implements TransactionPort {
         throw new CommitUnknownError(ctx.err)
       }
       const { command } = await committing.catch((error: unknown) => {
-        throw connection.isLost ? new CommitUnknownError(error) : error
+        throw connection.loss === undefined ? error : new CommitUnknownError(error)
       })
       // That is how the server answers a commit after an error.
       if (command === 'ROLLBACK') throw new TransactionDoneError(this.#failure)

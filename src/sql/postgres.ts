@@ -5,11 +5,10 @@
  */
 
 import { afterFunc } from '../callbacks.ts'
-import { assertNumber } from '../context.ts'
 import type { Context } from '../context.ts'
 import { invalid, isObject } from '../errors.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
-import { GRACE } from './grace.ts'
+import { assertGrace, GRACE } from './grace.ts'
 import { Lane } from './lane.ts'
 import { changesOf } from './postgres-client.ts'
 import type { PostgresClient, PostgresPool } from './postgres-client.ts'
@@ -23,7 +22,7 @@ export type { PostgresClient, PostgresPool, PostgresPoolClient, PostgresResult }
 export interface PostgresOptions {
   /**
    * The milliseconds that the server has, once the context has ended, to say that it stopped; 1,000 if left out. After
-   * that the connection is destroyed.
+   * that the connection is destroyed. Infinity: never.
    */
   readonly grace?: number | undefined
 }
@@ -31,16 +30,20 @@ export interface PostgresOptions {
 /**
  * PostgreSQL, over a Pool or a connected Client of the package `pg`. Queries of a Client wait for each other; they must
  * all go through the one database made of it. A deadline is also given to the server, as `statement_timeout`, so that
- * it holds even if this process is gone.
+ * it holds even if this process is gone; a shorter one of the user holds instead.
  *
- * @throws TypeError if `source` is neither a Pool nor a Client
+ * A stream is a cursor in a transaction of its own: what its statement writes, by a function, is committed once the
+ * last row was read or the reader leaves, and an error of that commit is thrown there. A cursor reads SELECT and VALUES
+ * only: the server refuses INSERT … RETURNING, SHOW, and WITH (DELETE …); for those there is `queryContext`.
+ *
+ * @throws TypeError if `source` is neither a Pool nor a Client, or `grace` no number of milliseconds
  * @see https://node-postgres.com
  */
 export function postgres(source: PostgresPool | PostgresClient, options: PostgresOptions = {}): Database {
   if (!isObject(source)) throw invalid('source', 'a Pool or a Client of node-postgres', source)
   if (!isObject(options)) throw invalid('options', 'an object', options)
   const { grace = GRACE } = options
-  assertNumber('grace', grace)
+  assertGrace(grace)
   if ('totalCount' in source) return new Server((ctx) => borrow(ctx, source, grace), () => source.end())
   if (typeof source.query !== 'function') throw invalid('source', 'a Pool or a Client of node-postgres', source)
   const lane = new Lane()
@@ -67,6 +70,32 @@ function borrow(ctx: Context, pool: PostgresPool, grace: number): Promise<Connec
 async function enter(ctx: Context, client: PostgresClient, lane: Lane, grace: number): Promise<Connection> {
   const leave = await lane.enter(ctx)
   return new Connection(client, grace, leave)
+}
+
+/**
+ * A cursor that commits its transaction: rows that somebody has read must not be taken back silently. Whoever reads the
+ * last row, or leaves before, is told if the commit fails.
+ */
+function committed(ctx: Context, transaction: Transaction, cursor: Cursor): Cursor {
+  let over: Promise<void> | undefined
+  return {
+    next: async (ctx) => {
+      ctx.throwIfDone()
+      if (over) return []
+      try {
+        const rows = await cursor.next(ctx)
+        if (rows.length === 0) await (over ??= transaction.commit())
+        return rows
+      } catch (error) {
+        over ??= transaction.rollback()
+        throw error
+      }
+    },
+    close: async () => {
+      // Whose context has ended knows that nothing lasts: it is rolled back already.
+      await (over ??= ctx.err ? transaction.rollback() : transaction.commit())
+    },
+  }
 }
 
 class Server implements Database {
@@ -98,17 +127,7 @@ class Server implements Database {
     const transaction = await this.begin(ctx)
     try {
       ctx.throwIfDone()
-      const cursor = await transaction.open(ctx, sql, params)
-      return {
-        next: async (ctx) => {
-          ctx.throwIfDone()
-          return cursor.next(ctx)
-        },
-        close: async () => {
-          // After an error there is nothing to commit, and once the context has ended, it is rolled back already.
-          await transaction.commit().catch(() => transaction.rollback())
-        },
-      }
+      return committed(ctx, transaction, await transaction.open(ctx, sql, params))
     } catch (error) {
       await transaction.rollback()
       throw error

@@ -7,7 +7,7 @@ import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { remaining } from '../lifetime.ts'
 import { stopped } from './errors.ts'
-import { endsWithin } from './grace.ts'
+import { after, endsWithin } from './grace.ts'
 import type { Failure, Mechanism, Order, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
 
 /** How far ahead of us the clock of the worker may be. */
@@ -56,9 +56,11 @@ export class Channel {
   readonly #waiting = new Map<number, Waiting>()
   #mechanism: Mechanism = 'deadline'
   #id = 0
+  /** Why no answer will come any more. */
   #failure: Error | undefined
-  /** Whether SQLite is inside of a transaction, as of its last reply. */
-  isOpen = false
+  /** Why nothing is sent any more, though answers may be on their way. */
+  #closed: Error | undefined
+  #isOpen = false
 
   constructor(line: Line, grace: number, flag: SharedArrayBuffer | undefined) {
     this.#line = line
@@ -72,6 +74,16 @@ export class Channel {
 
   get mechanism(): Mechanism {
     return this.#mechanism
+  }
+
+  /** Whether SQLite is inside of a transaction, as of its last reply, and can be told to commit it. */
+  get isOpen(): boolean {
+    return this.#isOpen && this.loss === undefined
+  }
+
+  /** Why nothing can be sent any more; undefined while something can. */
+  get loss(): Error | undefined {
+    return this.#failure ?? this.#closed
   }
 
   /** Whether no answer will come any more. */
@@ -93,15 +105,15 @@ export class Channel {
     const alive = this.#mechanism === 'poll' ? URL.createObjectURL(new Blob()) : undefined
     const reply = this.#post(order, id, Math.min(remaining(ctx) ?? Infinity, remaining(within) ?? Infinity), alive)
     const result = new Promise<Result>((resolve, reject) => {
-      let timer: ReturnType<typeof setTimeout> | undefined
+      let stopTimer: (() => void) | undefined
       const stop = afterFunc(ctx, () => {
         this.#stop(id, alive)
         const silent = new SqliteError(`the statement runs on: it could not be stopped within ${this.#grace} ms`)
-        timer = setTimeout(() => reject(stopped(ctx, silent)), this.#grace)
+        stopTimer = after(this.#grace, () => reject(stopped(ctx, silent)))
       })
       void reply.then(async ({ failure, result }) => {
         stop()
-        clearTimeout(timer)
+        stopTimer?.()
         if (alive !== undefined) URL.revokeObjectURL(alive)
         if (!failure) return resolve(result as Result)
         const error = errorOf(failure)
@@ -115,23 +127,31 @@ export class Channel {
   /** Nothing will come any more: rejects all that waits, and all that is sent from now on. */
   fail(error: Error): void {
     this.#failure ??= error
-    this.isOpen = false
     for (const id of this.#waiting.keys()) this.#settle(this.#failed(id, this.#failure))
   }
 
+  /** Closes the database, once the worker is through with what was sent. Never rejects. */
+  async close(): Promise<void> {
+    const reply = this.#post({ kind: 'close' }, ++this.#id)
+    // What came behind it would find no database: a commit is better not sent.
+    this.#closed = new SqliteError('the database is closed')
+    await reply
+    this.end()
+  }
+
   end(): void {
-    this.fail(new SqliteError('the database is closed'))
+    this.fail(this.#closed ?? new SqliteError('the database is closed'))
     this.#line.end()
   }
 
   #post(order: Order, id: number, left?: number, alive?: string): Promise<Reply> {
     return new Promise((resolve) => {
-      if (this.#failure) return resolve(this.#failed(id, this.#failure))
+      if (this.loss) return resolve(this.#failed(id, this.loss))
       try {
         this.#line.post({ ...order, id, left, alive })
       } catch (error) {
         // A parameter that cannot be cloned.
-        return resolve({ ...this.#failed(id, error as Error), isOpen: this.isOpen })
+        return resolve({ ...this.#failed(id, error as Error), isOpen: this.#isOpen })
       }
       this.#line.hold('busy')
       this.#waiting.set(id, resolve)
@@ -142,7 +162,7 @@ export class Channel {
     const resolve = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
     if (this.#waiting.size === 0) this.#line.hold('idle')
-    this.isOpen = reply.isOpen
+    this.#isOpen = reply.isOpen
     resolve?.(reply)
   }
 

@@ -16,8 +16,11 @@ const BATCH_MS = 8
 /** How long the worker is deaf where only a message can stop it. */
 const DEAF_MS = 10
 
-/** What is left of a text after its last statement. */
-const BLANK = /^(?:[\s;]|--.*|\/\*[^]*?(?:\*\/|$))*$/
+/** What may stand before the first word of a statement. With an end it would match what stands between comments. */
+const SPACE = /^(?:[\s;]+|--[^\n]*|\/\*[^]*?(?:\*\/|$))*/
+
+/** What begins or ends a transaction, fails in one, or has no effect there. */
+const ALONE = /^(?:ATTACH|BEGIN|COMMIT|DETACH|END|PRAGMA|RELEASE|ROLLBACK|SAVEPOINT|VACUUM)\b/i
 
 /** The statement was to stop before it began, or between two rows. */
 export class Interrupted extends Error {
@@ -37,6 +40,8 @@ export class Session {
   readonly #db: Database
   readonly #stopper: Stopper
   readonly #cursors = new Map<number, OpenCursor>()
+  /** Whether the transaction is one that `run` has begun. */
+  #isOurs = false
   #heard = 0
 
   constructor(sqlite3: Sqlite3Static, db: Database, stopper: Stopper) {
@@ -50,18 +55,35 @@ export class Session {
     return this.#db.pointer !== undefined && this.#sqlite3.capi.sqlite3_get_autocommit(this.#pointer) === 0
   }
 
-  /** Runs the statements of `sql`, which take their parameters one after the other; the rows are those of the last. */
+  /**
+   * Runs the statements of `sql`, which take their parameters one after the other; the rows are those of the last. Of
+   * several that are in no transaction, all last or none.
+   */
   async run(sql: string, params: readonly unknown[]): Promise<Result> {
+    try {
+      const result = await this.#runAll(sql, params)
+      this.#endOurs('COMMIT')
+      return result
+    } catch (error) {
+      this.#endOurs('ROLLBACK')
+      throw error
+    }
+  }
+
+  async #runAll(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
     let result: Result = { rows: [], changes: 0 }
-    let rest = sql
+    let rest = sql.replace(SPACE, '')
     let used = 0
-    while (!BLANK.test(rest)) {
+    while (rest !== '') {
       const statement = this.#db.prepare(rest)
       try {
-        rest = rest.slice(capi.sqlite3_sql(statement).length)
+        const text = capi.sqlite3_sql(statement)
+        rest = rest.slice(text.length).replace(SPACE, '')
         used += this.#bind(statement, params, used)
-        if (BLANK.test(rest)) assertUsed(params, used)
+        if (rest === '') assertUsed(params, used)
+        if (ALONE.test(text)) this.#endOurs('COMMIT')
+        else if (rest !== '') this.#beginOurs()
         const before = capi.sqlite3_total_changes(this.#pointer)
         const { rows } = await this.#read(statement, columnsOf(statement), Infinity, Infinity)
         const changed = capi.sqlite3_total_changes(this.#pointer) !== before
@@ -79,7 +101,8 @@ export class Session {
     const statement = this.#db.prepare(sql)
     try {
       if (capi.sqlite3_stmt_readonly(statement) === 0) return await this.run(sql, params)
-      if (!BLANK.test(sql.slice(capi.sqlite3_sql(statement).length))) throw new Error('only one statement can be read')
+      const rest = sql.slice(capi.sqlite3_sql(statement).length).replace(SPACE, '')
+      if (rest !== '') throw new Error('only one statement can be read')
       assertUsed(params, this.#bind(statement, params, 0))
       this.#cursors.set(id, { statement, columns: columnsOf(statement), isInTransaction: this.isOpen })
       return { rows: [], changes: 0, cursor: id }
@@ -134,6 +157,18 @@ export class Session {
 
   get #pointer(): number {
     return this.#db.pointer as number
+  }
+
+  #beginOurs(): void {
+    if (this.isOpen) return
+    this.begin()
+    this.#isOurs = true
+  }
+
+  /** An interrupted write has ended it already. */
+  #endOurs(how: 'COMMIT' | 'ROLLBACK'): void {
+    if (this.#isOurs && this.isOpen) this.#db.exec(how)
+    this.#isOurs = false
   }
 
   #discardInTransaction(): void {

@@ -3,13 +3,13 @@
  * outside. One connection: statements run one after the other, a transaction has the connection for itself.
  */
 
-import { assertNumber, contextOf } from '../context.ts'
+import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { invalid, isObject } from '../errors.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
 import { CommitUnknownError } from './errors.ts'
-import { GRACE, isAnswered, settlesWithin } from './grace.ts'
+import { assertGrace, GRACE, isAnswered, settlesWithin } from './grace.ts'
 import { Lane } from './lane.ts'
 import type { Leave } from './lane.ts'
 import { Channel, SqliteError } from './sqlite-channel.ts'
@@ -34,7 +34,7 @@ export interface SqliteOptions {
   readonly file?: string | undefined
   /**
    * The milliseconds that the worker has, once the context has ended, to say that it stopped; 1,000 if left out. After
-   * that the caller is told, while the connection still waits for the worker.
+   * that the caller is told, while the connection still waits for the worker. Infinity: the caller waits, too.
    */
   readonly grace?: number | undefined
   /** Starts the worker, where a bundler has to be told how; it must run `rescind/sql/sqlite-worker`. */
@@ -71,7 +71,7 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
   if (!['memory', 'opfs', 'opfs-sahpool'].includes(storage)) {
     throw invalid('storage', "'memory', 'opfs' or 'opfs-sahpool'", storage)
   }
-  assertNumber('grace', grace)
+  assertGrace(grace)
   context.throwIfDone()
   const flag = canShare() ? new SharedArrayBuffer(4) : undefined
   const channel = new Channel(lineTo(worker()), grace, flag)
@@ -136,13 +136,7 @@ class Connection implements SqliteDatabase {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= this.#close())
-  }
-
-  async #close(): Promise<void> {
-    const close = this.#channel.send({ kind: 'close' })
-    await close.catch(() => {})
-    this.#channel.end()
+    return (this.#closing ??= this.#channel.close())
   }
 
   async #enter(ctx: Context): Promise<Leave> {
@@ -178,6 +172,10 @@ class Port implements TransactionPort {
 
   get isOpen(): boolean {
     return this.#channel.isOpen
+  }
+
+  get loss(): unknown {
+    return this.#channel.loss
   }
 
   run(ctx: Context, sql: string, params: Params): Promise<Result> {

@@ -27,9 +27,14 @@ export interface PortCursor {
 export interface TransactionPort {
   /** Whether the engine still has the transaction. */
   readonly isOpen: boolean
+  /** What the connection was lost to; undefined while it can be used. */
+  readonly loss: unknown
   run(ctx: Context, sql: string, params: Params): Promise<Answer>
   open(ctx: Context, sql: string, params: Params): Promise<PortCursor>
-  /** Commits and gives the connection back, rolled back where the commit failed. */
+  /**
+   * Sends the commit, in the turn of the call, and gives the connection back, rolled back where the commit failed. Only
+   * called while `isOpen`: what is lost from then on may be committed.
+   */
   commit(ctx: Context): Promise<void>
   /** Rolls back and gives the connection back. Never rejects: a connection that cannot be rolled back is given up. */
   rollback(): Promise<void>
@@ -86,6 +91,9 @@ export class OpenTransaction implements Transaction {
       this.#assertOpen()
       // From here on the engine's answer counts, no longer the context.
       if (!this.#stop()) throw this.#ctx.err
+      // Lost before the commit is sent: it is certainly rolled back.
+      if (!this.#port.isOpen) void this.#rollBack(this.#port.loss)
+      this.#assertOpen()
       const committing = this.#port.commit(this.#ctx)
       this.#over = committing.catch((error: unknown) => {
         this.#why = error
@@ -131,7 +139,7 @@ export class OpenTransaction implements Transaction {
   async #watch<T>(ctx: Context, inner: Context, work: (inner: Context) => Promise<T>): Promise<T> {
     try {
       const result = await work(inner)
-      if (!this.#port.isOpen) void this.#rollBack()
+      if (!this.#port.isOpen) void this.#rollBack(this.#port.loss)
       return result
     } catch (error) {
       const wasStopped = error === inner.err

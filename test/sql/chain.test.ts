@@ -200,6 +200,8 @@ describe('a Connect call by way of two servers to PostgreSQL', () => {
     const [first, second] = (await contexts.take(2)) as [Context, Context]
     await Promise.all([ended(first), ended(second)])
     await isUnharmed()
+    // The server has stopped; the server in between hears of it a moment later.
+    await until(() => engineError(second) !== undefined)
     expect(engineError(second)).toMatchObject({ code: '57014' })
     expect(ConnectError.from(answer.error).code).toBe(Code.Canceled)
   })
@@ -255,6 +257,8 @@ describe('a page in a browser that makes the Connect call', () => {
     const [first, second] = (await contexts.take(2)) as [Context, Context]
     await Promise.all([ended(first), ended(second)])
     await isUnharmed()
+    // The server has stopped; the server in between hears of it a moment later.
+    await until(() => engineError(second) !== undefined)
     expect(engineError(second)).toMatchObject({ code: '57014' })
     await page.close()
   })

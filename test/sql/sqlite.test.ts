@@ -1,11 +1,21 @@
 /** SQLite in a thread of Node. */
 
 import { background, withCancel, withTimeout } from 'rescind'
-import { execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
+import {
+  CommitUnknownError,
+  engineError,
+  execContext,
+  queryContext,
+  queryStream,
+  TransactionDoneError,
+  withTransaction,
+} from 'rescind/sql'
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
-import type { SqliteDatabase } from 'rescind/sql/sqlite'
+import type { NodeWorker, SqliteDatabase } from 'rescind/sql/sqlite'
 import { fakeClock } from 'rescind/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startWorker } from '../../src/sql/sqlite-line.ts'
+import type { Request } from '../../src/sql/sqlite-protocol.ts'
 import { task } from '../support.ts'
 import { conforms } from './conformance.ts'
 import { endless, endlessRows, sqliteSubject } from './sqlite.ts'
@@ -36,8 +46,18 @@ describe('openSqlite', () => {
   it('refuses what it does not know', async () => {
     const wrong = { storage: 'disk' as 'memory' }
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
-    await expect(openSqlite(bg, { grace: Number.NaN })).rejects.toThrow(TypeError)
+    for (const grace of [Number.NaN, -1]) await expect(openSqlite(bg, { grace })).rejects.toThrow(TypeError)
     await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toBeInstanceOf(SqliteError)
+  })
+
+  it.each([Infinity, 2 ** 40])('waits no shorter than a grace time of %d ms', async (grace) => {
+    const db = await openSqlite(bg, { grace })
+    const [ctx, cancel] = withCancel(bg)
+    setTimeout(cancel, 15)
+    const error = await queryContext(ctx, db, endless).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+    await db.close()
   })
 
   it('is over when the database is closed', async () => {
@@ -49,6 +69,116 @@ describe('openSqlite', () => {
     await expect(queryContext(bg, tx, 'SELECT 1')).rejects.toThrow('closed')
     await tx.rollback()
     await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
+  })
+})
+
+describe('a commit', () => {
+  const lost: [how: string, lose: (db: SqliteDatabase, thread: NodeWorker) => unknown, words: string][] = [
+    ['the database is closed', (db) => db.close(), 'the database is closed'],
+    ['the database is being closed', (db) => void db.close(), 'the database is closed'],
+    ['the worker has ended', (_, thread) => thread.terminate(), 'the worker has ended'],
+  ]
+
+  it.each(lost)('that was not sent, for %s, is a rollback for sure', async (_, lose, words) => {
+    const thread = startWorker() as NodeWorker
+    const db = await openSqlite(bg, { worker: () => thread })
+    const transaction = withTransaction(bg, db, async (tx) => {
+      await execContext(bg, tx, 'CREATE TABLE lost (i)')
+      await lose(db, thread)
+    })
+    const error = await transaction.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(TransactionDoneError)
+    expect((error as Error).cause).toBeInstanceOf(SqliteError)
+    expect(String((error as Error).cause)).toContain(words)
+    await db.close()
+  })
+
+  it('that was sent, and lost with the worker, may have been done', async () => {
+    const thread = startWorker() as NodeWorker
+    const mortal: NodeWorker = {
+      postMessage: (message) => {
+        if ((message as Request).kind === 'commit') thread.terminate()
+        else thread.postMessage(message, [])
+      },
+      on: (event, listener) => thread.on(event, listener),
+      ref: () => thread.ref(),
+      unref: () => thread.unref(),
+      terminate: () => thread.terminate(),
+    }
+    const db = await openSqlite(bg, { worker: () => mortal })
+    const error = await withTransaction(bg, db, () => {}).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(CommitUnknownError)
+    expect((error as Error).cause).toMatchObject({ message: 'the worker has ended' })
+    await db.close()
+  })
+})
+
+describe('a text of several statements', () => {
+  let db: SqliteDatabase
+
+  const count = async (table: string) => {
+    const [row] = await queryContext(bg, db, `SELECT count(*) AS count FROM ${table}`)
+    return row?.count
+  }
+
+  beforeEach(async () => {
+    db = await openSqlite(bg)
+    await execContext(bg, db, 'CREATE TABLE once (i INTEGER PRIMARY KEY)')
+  })
+
+  afterEach(() => db.close())
+
+  it.each([
+    ['a write', `INSERT INTO once VALUES (1); INSERT INTO once SELECT i + 1 FROM (${endlessRows})`],
+    ['a read', `INSERT INTO once VALUES (1); ${endless}`],
+    ['a read after a write and a comment', `-- PRAGMA\nINSERT INTO once VALUES (1); /* VACUUM */ ${endless}; SELECT 1`],
+  ])('changes nothing when %s of it is stopped', async (_, text) => {
+    const [ctx] = withTimeout(bg, 30)
+    const error = await execContext(ctx, db, text).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(await count('once')).toBe(0)
+    expect(await execContext(bg, db, 'INSERT INTO once VALUES (1)')).toEqual({ changes: 1 })
+  })
+
+  it('is read to its end, whatever the comments in it', async () => {
+    const two = ['INSERT INTO once VALUES (1);', 'INSERT INTO once VALUES (2);']
+    const text = `/* a */ -- b; \n; ${two.join(' /* c; */ ')} -- d\n/* e */ ; /* f`
+    expect(await execContext(bg, db, text)).toEqual({ changes: 2 })
+    expect(await queryContext(bg, db, '/* a */ SELECT i FROM once /* b */')).toEqual([{ i: 1 }, { i: 2 }])
+    await expect(queryStream(bg, db, 'SELECT 1; /* a */ SELECT 2').next()).rejects.toThrow('only one statement')
+    expect(await queryContext(bg, db, '/* nothing */ -- at all')).toEqual([])
+  })
+
+  it('changes nothing when one of them fails, or what all of them did', async () => {
+    const twice = 'INSERT INTO once VALUES (1); INSERT INTO once VALUES (1)'
+    await expect(execContext(bg, db, twice)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' })
+    await expect(execContext(bg, db, 'INSERT INTO once VALUES (1); SELEC 1')).rejects.toThrow(/syntax/)
+    expect(await count('once')).toBe(0)
+    const references = 'i REFERENCES once DEFERRABLE INITIALLY DEFERRED'
+    await execContext(bg, db, `PRAGMA foreign_keys = ON; CREATE TABLE many (${references})`)
+    const dangling = 'INSERT INTO many VALUES (5); SELECT 1'
+    await expect(execContext(bg, db, dangling)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
+    expect(await count('many')).toBe(0)
+    const kept = 'INSERT INTO many VALUES (5); INSERT INTO once VALUES (5)'
+    expect(await execContext(bg, db, kept)).toEqual({ changes: 2 })
+  })
+
+  it('leaves to themselves what cannot be in a transaction, and what begins or ends one', async () => {
+    const pragma = 'PRAGMA foreign_keys = ON'
+    await execContext(bg, db, `INSERT INTO once VALUES (1); VACUUM; ${pragma}; INSERT INTO once VALUES (2)`)
+    expect(await queryContext(bg, db, 'PRAGMA foreign_keys')).toEqual([{ foreign_keys: 1 }])
+    await execContext(bg, db, 'INSERT INTO once VALUES (3); BEGIN; INSERT INTO once VALUES (4); ROLLBACK')
+    await execContext(bg, db, "ATTACH ':memory:' AS other; CREATE TABLE other.one (i); DETACH other; SELECT 1")
+    const half = 'INSERT INTO once VALUES (5); /* ; */ pragma user_version; INSERT INTO once VALUES (5)'
+    await expect(execContext(bg, db, half)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' })
+    const rows = await queryContext(bg, db, 'SELECT i FROM once ORDER BY i')
+    expect(rows.map(({ i }) => i)).toEqual([1, 2, 3, 5])
+    expect(await queryContext(bg, db, 'BEGIN; INSERT INTO once VALUES (6); SELECT i FROM once WHERE i > 5')).toEqual([
+      { i: 6 },
+    ])
+    await execContext(bg, db, 'INSERT INTO once VALUES (7); INSERT INTO once VALUES (8)')
+    await execContext(bg, db, 'ROLLBACK')
+    expect(await count('once')).toBe(4)
   })
 })
 
