@@ -56,9 +56,10 @@ export function useDeadline(
 }
 
 /**
- * {@link useCancellable} that also ends when the route changes, with `Navigated` as its cause; the component then
- * gets a new context for the new route. Make the `source` once, outside of the component: another one is another
- * context. Of `ignore` the latest counts, so it may be inline.
+ * {@link useCancellable} that also ends when the route changes, with `Navigated` as its cause. A component that stays
+ * gets a new context for the new route, and so does one that React still shows while it loads the code of the next page:
+ * let the router load that, before the route changes. Make the `source` once, outside of the component: another one is
+ * another context. Of `ignore` the latest counts, so it may be inline.
  *
  * @throws TypeError if `parent` is not a context, `source` not a source, or `ignore` not a function
  * @see `withRoute`

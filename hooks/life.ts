@@ -8,7 +8,7 @@
  * Activity, which does not.
  */
 
-import { startTransition, useCallback, useDeferredValue, useEffect, useInsertionEffect } from 'react'
+import { useCallback, useDeferredValue, useEffect, useInsertionEffect } from 'react'
 import { useMemo, useReducer, useRef, useState } from 'react'
 import { afterFunc, cause, Navigated, PageHidden, rearm } from '../src/index.ts'
 import { withCancel, withLink, withPage, withRoute } from '../src/index.ts'
@@ -188,11 +188,9 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
 
   useEffect(() => life.arm(limits))
 
-  // In a transition, which waits with the router's for a page that is still loading, if React takes the two for one;
-  // then deferred, so that the router's update comes first in any case: it may remove the component, or renew it.
-  const [gone, go] = useState(left)
-  useEffect(() => go(left), [left])
-  const arrived = useDeferredValue(gone)
+  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it. In
+  // no transition of its own, which would wait for all actions that are under way.
+  const arrived = useDeferredValue(left)
   useEffect(() => {
     life.isAttached = true
     let stop: (() => unknown) | undefined
@@ -203,7 +201,7 @@ export function useLife(parent: Context, options: DeriveOptions, limits: Limits 
         const why = life.isAttached && life.passing()
         // A page that is left must not begin anew; one that comes back does.
         if (why === PageHidden) globalThis.addEventListener('pageshow', life.renew)
-        else if (why === Navigated) startTransition(leave)
+        else if (why === Navigated) leave()
         else if (why) life.renew()
       })
     }

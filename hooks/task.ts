@@ -48,11 +48,11 @@ export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
     readonly context: Context
   }
 
-/**
- * After so many commits in a row that each ask for something else, they are looked at: that might never end. After as
- * many more that only look the same, it never will.
- */
+/** After so many commits in a row that each ask for something else, it is looked at whether that would ever end. */
 const MAX_CHANGES = 50
+
+/** Asks for what is rendered, to compare it with what the same props and states render once more. */
+const PROBE: readonly unknown[] = []
 
 const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
 
@@ -146,8 +146,22 @@ export function useTask<T, A extends readonly unknown[]>(
     if (!isAutomatic) runner.stop()
   }, [isAutomatic, runner])
 
-  const seen = useRef<Seen>({ items: [], changes: 0, text: undefined })
-  useEffect(() => look(seen.current, question && [options.parent, ...(deps as DependencyList)]))
+  const items = question && [options.parent, ...(deps as DependencyList)]
+  const [probe, setProbe] = useState<readonly unknown[]>()
+  // Set in render, React renders at once again, and nothing else has changed: what differs then was made in render.
+  if (probe === PROBE) setProbe(items)
+  else if (probe) {
+    check(!items || sameItems(items, probe), 'deps and parent', 'the same at each render (see useMemo)', deps)
+    setProbe(undefined)
+  }
+  const asked = useRef<Asked>({ items: [], changes: 0 })
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- every commit counts, and hardly one sets anything
+  useEffect(() => {
+    const { current } = asked
+    current.changes = items && !sameItems(items, current.items) ? current.changes + 1 : 0
+    current.items = items ?? []
+    if (current.changes % MAX_CHANGES === MAX_CHANGES - 1) setProbe(PROBE)
+  })
 
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
@@ -167,29 +181,8 @@ export function useTask<T, A extends readonly unknown[]>(
 }
 
 /** What the commits ask for. */
-interface Seen {
+interface Asked {
   items: readonly unknown[]
   /** How many of them in a row have asked for something else. */
   changes: number
-  text: string | undefined
-}
-
-/** Refuses what is made anew at each render and only looks the same: it would ask for ever. */
-function look(seen: Seen, items: readonly unknown[] | undefined): void {
-  seen.changes = items && !sameItems(items, seen.items) ? seen.changes + 1 : 0
-  seen.items = items ?? []
-  if (seen.changes < MAX_CHANGES) return
-  const text = textOf(items)
-  if (seen.changes > MAX_CHANGES && (!text || text !== seen.text)) seen.changes = 0
-  seen.text = text
-  check(seen.changes < 2 * MAX_CHANGES, 'deps and parent', 'the same at each render (see useMemo)', text)
-}
-
-/** Undefined for what has none. */
-function textOf(items: unknown): string | undefined {
-  try {
-    return JSON.stringify(items)
-  } catch {
-    return undefined
-  }
 }

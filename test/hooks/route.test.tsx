@@ -1,7 +1,7 @@
 /** Routes: what belongs to one stops when another is shown, with React Router for real and with the bare history. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, Suspense, createRef, lazy, memo, useLayoutEffect } from 'react'
+import { StrictMode, createRef, memo, useLayoutEffect } from 'react'
 import type { ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router'
@@ -315,47 +315,6 @@ function Loader({ work, id }: { readonly work: Load; readonly id: string | undef
 function Routed({ children }: { readonly children: ReactNode }) {
   return <Scope route>{children}</Scope>
 }
-
-describe('a page whose code is still loading', () => {
-  it.each(['a memory router and its source', 'a browser router and the address bar'])(
-    'does not start the one that is left once more, in a layout that follows the route: %s',
-    async (way) => {
-      const [left, next] = [fakeWork<string, []>(), fakeWork<string, []>()]
-      const loaded = watch<(page: { default: () => ReactNode }) => void>()
-      const Next = lazy(() => new Promise<{ default: () => ReactNode }>((load) => loaded.see(load)))
-      const routes = [
-        {
-          path: '/',
-          Component: () => (
-            <Scope route={options.last}>
-              <Suspense fallback="loading">
-                <Outlet />
-              </Suspense>
-            </Scope>
-          ),
-          children: [
-            { path: 'left', element: <Worker work={left} /> },
-            { path: 'next', element: <Next /> },
-          ],
-        },
-      ]
-      const options = watch<RouteOptions>()
-      const isMemory = way.startsWith('a memory')
-      if (!isMemory) history.pushState(null, '', '/left')
-      const router = isMemory ? createMemoryRouter(routes, { initialEntries: ['/left'] }) : createBrowserRouter(routes)
-      options.see(isMemory ? { source: reactRouterSource(router) } : {})
-      const { container } = render(<RouterProvider router={router} />, { wrapper: StrictMode })
-      await settle()
-      await settle(() => router.navigate('/next'))
-      expect(left.causes).toEqual([Navigated])
-      await settle(() => loaded.last({ default: () => <Worker work={next} /> }))
-      expect(left.causes).toEqual([Navigated])
-      expect(next.causes).toEqual([undefined])
-      await settle(() => next.last.resolve('next'))
-      expect(container.textContent).toBe('success')
-    },
-  )
-})
 
 describe('what a route has ended', () => {
   it('is not pending where nothing is asked any more', async () => {
