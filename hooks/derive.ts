@@ -57,7 +57,7 @@ export function useDeadline(
 
 /**
  * {@link useCancellable} that also ends when the route changes, with `Navigated` as its cause. A component that stays
- * gets a new context for the new route, and so does one that React still shows while it loads the code of the next page:
+ * gets a new context for the new route, and so does one that React still shows while it loads the next page:
  * let the router load that, before the route changes. Make the `source` once, outside of the component: another one is
  * another context. Of `ignore` the latest counts, so it may be inline.
  *
