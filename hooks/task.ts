@@ -13,6 +13,7 @@ import { check, checkMilliseconds } from './misuse.ts'
 import { createRunner, kept, pending } from './runner.ts'
 import type { Question, Steering, TaskMode, TaskState, TaskWork } from './runner.ts'
 import { useScope } from './scope.tsx'
+import { useSteady } from './steady.ts'
 
 /** Options of {@link useTask}. */
 export interface TaskOptions {
@@ -48,12 +49,6 @@ export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
     readonly context: Context
   }
 
-/** After so many commits in a row that each ask for something else, it is looked at whether that would ever end. */
-const MAX_CHANGES = 50
-
-/** Asks for what is rendered, to compare it with what the same props and states render once more. */
-const PROBE: readonly unknown[] = []
-
 const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
 
 /**
@@ -65,8 +60,8 @@ const MODES: readonly TaskMode[] = ['latest', 'first', 'queue', 'all']
  * What runs by itself runs again when a hidden `Activity` is shown, whether it had finished or not, and under another
  * `parent`. Deps that are undefined for a while are as `enabled: false`.
  *
- * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong; if `parent`
- * is another one at each render, as one that is derived there: work that runs by itself would run for ever
+ * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong; if `deps` or
+ * `parent` are others at each render, as what is made there: work that runs by itself would run for ever
  * @example
  * function useReport(id: string): string {
  *   const { status, data } = useTask(
@@ -146,22 +141,8 @@ export function useTask<T, A extends readonly unknown[]>(
     if (!isAutomatic) runner.stop()
   }, [isAutomatic, runner])
 
-  const items = question && [options.parent, ...(deps as DependencyList)]
-  const [probe, setProbe] = useState<readonly unknown[]>()
-  // Set in render, React renders at once again, and nothing else has changed: what differs then was made in render.
-  if (probe === PROBE) setProbe(items)
-  else if (probe) {
-    check(!items || sameItems(items, probe), 'deps and parent', 'the same at each render (see useMemo)', deps)
-    setProbe(undefined)
-  }
-  const asked = useRef<Asked>({ items: [], changes: 0 })
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- every commit counts, and hardly one sets anything
-  useEffect(() => {
-    const { current } = asked
-    current.changes = items && !sameItems(items, current.items) ? current.changes + 1 : 0
-    current.items = items ?? []
-    if (current.changes % MAX_CHANGES === MAX_CHANGES - 1) setProbe(PROBE)
-  })
+  // Of the parents, those that were given: what comes from a scope was derived above.
+  useSteady(question && [options.parent, ...(deps as DependencyList)], 'deps and parent', deps)
 
   // After every commit: what matters is whether this one asks for something else than the last run.
   useEffect(() => {
@@ -178,11 +159,4 @@ export function useTask<T, A extends readonly unknown[]>(
     const shown = willRun ? pending(data) : isOther ? kept(data, true) : state
     return { ...shown, ...runner.steering, context: state.context ?? parent }
   }, [answer, parent, runner, willRun, isOther, keepPrevious])
-}
-
-/** What the commits ask for. */
-interface Asked {
-  items: readonly unknown[]
-  /** How many of them in a row have asked for something else. */
-  changes: number
 }

@@ -1,0 +1,39 @@
+/**
+ * What is made anew at each render, though it only looks the same, would start work for ever. After many commits in a
+ * row that each ask for something else, one of them is rendered twice: React does so at once, with the same props and
+ * states, when a state is set in render. What differs between the two was made there; what others change was not.
+ */
+
+import { useEffect, useRef, useState } from 'react'
+import { sameItems } from './deps.ts'
+import { check } from './misuse.ts'
+
+/** So many commits in a row may each ask for something else before it is looked at whether that would ever end. */
+const MAX_CHANGES = 50
+
+/** Asks for what is rendered, to be compared with what is rendered next. */
+const PROBE: readonly unknown[] = []
+
+interface Asked {
+  items: readonly unknown[]
+  /** How many commits in a row have asked for something else. */
+  changes: number
+}
+
+/** Refuses `items` that are made in render, as a TypeError that calls them `parameter` and shows `value`. */
+export function useSteady(items: readonly unknown[] | undefined, parameter: string, value: unknown): void {
+  const [probe, setProbe] = useState<readonly unknown[]>()
+  if (probe === PROBE) setProbe(items)
+  else if (probe) {
+    check(!items || sameItems(items, probe), parameter, 'the same at each render (see useMemo)', value)
+    setProbe(undefined)
+  }
+  const asked = useRef<Asked>({ items: [], changes: 0 })
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- every commit counts, and hardly one sets anything
+  useEffect(() => {
+    const { current } = asked
+    current.changes = items && !sameItems(items, current.items) ? current.changes + 1 : 0
+    current.items = items ?? []
+    if (current.changes % MAX_CHANGES === MAX_CHANGES - 1) setProbe(PROBE)
+  })
+}
