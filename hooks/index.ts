@@ -5,6 +5,7 @@
 export { Navigated, PageHidden } from '../src/index.ts'
 export { Hidden, Superseded, Unmounted } from './causes.ts'
 export { useCancellable, useDeadline, useRoute, useTimeout } from './derive.ts'
+export { reactRouterSource, tanStackRouterSource } from './routers.ts'
 export type { TaskMode, TaskState } from './runner.ts'
 export { Scope, useScope, useValue } from './scope.tsx'
 export type { ScopeHandle, ScopeProps, ScopeValue } from './scope.tsx'

@@ -10,8 +10,8 @@
 
 import { useCallback, useDeferredValue, useEffect, useInsertionEffect } from 'react'
 import { useMemo, useReducer, useRef, useState } from 'react'
-import { afterFunc, cause, Navigated, PageHidden, rearm } from '../src/index.ts'
-import { withCancel, withLink, withPage, withRoute } from '../src/index.ts'
+import { rearmFromStart, withLink } from '../src/bindings.ts'
+import { afterFunc, cause, Navigated, PageHidden, withCancel, withPage, withRoute } from '../src/index.ts'
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
 import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
@@ -19,7 +19,7 @@ import { check } from './misuse.ts'
 
 /** What ends a life besides its component and its parent. */
 export interface Limits {
-  /** When at the latest, as `rearm` takes it: the milliseconds count from the time it is armed. */
+  /** When at the latest, as `rearmFromStart` takes it: the milliseconds count from the time it is armed. */
   readonly times?: readonly (number | Date)[]
   /** Ends with the route, too. */
   readonly route?: RouteOptions | undefined
@@ -148,7 +148,7 @@ function createLife(
       // Only what is new: who has moved the deadline by hand meant it.
       if (sameItems(latestTimes, applied) || ctx.err !== undefined) return
       applied = latestTimes
-      rearm(ctx, ...times)
+      rearmFromStart(ctx, ...times)
     },
   }
   lives.set(ctx, life)

@@ -6,7 +6,8 @@
  * either, and what it does after that holds for whatever they have made of it.
  */
 
-import { cause, disarm, isCanceled, rearm, sleep, until, withCancel, withTimeout } from '../src/index.ts'
+import { rearmFromStart } from '../src/bindings.ts'
+import { cause, disarm, isCanceled, sleep, until, withCancel, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 import { reasonOf, Superseded } from './causes.ts'
 import { sameDeps } from './deps.ts'
@@ -262,7 +263,7 @@ export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): R
       job = latest
     },
     limit(timeout) {
-      for (const { ctx, work } of runs) if (work !== ctx) rearm(work, timeout)
+      for (const { ctx, work } of runs) if (work !== ctx) rearmFromStart(work, timeout)
     },
     ask(latest) {
       question = latest

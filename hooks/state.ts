@@ -4,7 +4,8 @@
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
-import { afterFunc, cause, onMove, remaining, sleep, withCancel } from '../src/index.ts'
+import { onMove } from '../src/bindings.ts'
+import { afterFunc, cause, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { renewal } from './life.ts'
 import { check } from './misuse.ts'

@@ -3,7 +3,8 @@
  * and each alone. Semantics: Go's `context.AfterFunc`.
  */
 
-import { assertFunction, attach, detach, resolve, settled } from './context.ts'
+import { assertFunction } from './arguments.ts'
+import { attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
 import { attempt } from './listeners.ts'
 

@@ -3,9 +3,9 @@
  * name the header of a key, from one shared list or each for itself.
  */
 
+import { invalid } from './arguments.ts'
 import { assertKey } from './context.ts'
 import type { Key } from './context.ts'
-import { invalid } from './errors.ts'
 
 /** How something is written in a header. */
 export interface Codec<T> {

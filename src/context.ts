@@ -10,7 +10,8 @@
  * nothing behind.
  */
 
-import { CanceledError, DeadlineExceededError, invalid, isContextError, isDate, isObject } from './errors.ts'
+import { assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
+import { CanceledError, DeadlineExceededError, isContextError } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
 import { systemClock, Timer } from './timers.ts'
@@ -271,7 +272,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
   readonly node: ContextNode
   readonly outer: Limit | undefined
   /** When the time given began, in monotonic milliseconds. */
-  readonly born: number
+  born: number
   /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
   began: number | undefined
   /** The time given; Infinity once disarmed. */
@@ -503,7 +504,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
 }
 
 export function labelOf(options: DeriveOptions | undefined): string | undefined {
-  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object', options)
+  if (options !== undefined) assertOptions(options)
   return options?.label
 }
 
@@ -668,14 +669,6 @@ function endingOf(reason: unknown): Ending {
 
 export function assertKey(key: unknown): asserts key is Key<unknown> {
   if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
-}
-
-export function assertNumber(parameter: string, value: number, given: unknown = value): void {
-  if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(parameter, 'a number of milliseconds', given)
-}
-
-export function assertFunction(parameter: string, value: unknown): void {
-  if (typeof value !== 'function') throw invalid(parameter, 'a function', value)
 }
 
 /** `5s`, `3.2s`, `250ms`. */

@@ -5,6 +5,8 @@
  * `errors.Is`.
  */
 
+import { isObject } from './arguments.ts'
+
 /** Marks the errors of every copy of this package. */
 const brand = /* @__PURE__ */ Symbol.for('rescind.error')
 
@@ -112,27 +114,6 @@ export function property(thrown: unknown, name: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** Whether `value` can carry properties. */
-export function isObject(value: unknown): value is object {
-  return Object(value) === value
-}
-
-/** Whether `value` is a Date, of any realm. */
-export function isDate(value: unknown): value is Date {
-  return tagOf(value) === '[object Date]'
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value)
-}
-
-/** The error for a wrong argument: names the parameter and shows the value. */
-export function invalid(parameter: string, expected: string, value: unknown): TypeError {
-  const shown =
-    typeof value === 'string' ? JSON.stringify(value) : isObject(value) && !isDate(value) ? tagOf(value) : String(value)
-  return new TypeError(`rescind: ${parameter} must be ${expected}, got ${shown}`)
 }
 
 function nearestName(error: unknown): unknown {

@@ -4,10 +4,10 @@
  * it is refused with a HeaderError or ignored, and can neither lengthen a limit nor remove one.
  */
 
+import { assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
 import type { Carried, Codec } from './carry.ts'
-import { assertNumber, derive, limited, resolve, withValue } from './context.ts'
+import { derive, limited, resolve, withValue } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
-import { invalid, isObject } from './errors.ts'
 import { remaining } from './lifetime.ts'
 import { timeoutHeader } from './timeouts.ts'
 import type { TimeoutHeader } from './timeouts.ts'
@@ -90,7 +90,7 @@ const MAX_SHOWN = 40
  */
 export function headers(ctx: ContextLike, options: HeadersOptions): Record<string, string> {
   const context = resolve(ctx)
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const { to, allow, timeout = timeoutHeader, values = [], maxSize = DEFAULT_MAX_SIZE } = options
   const isAllowed = mayHave(to, allow)
   context.throwIfDone()
@@ -146,7 +146,7 @@ export function receive(
 ): [ctx: Context, cancel: Cancel] {
   let context: Context = resolve(parent, 'parent')
   if (!isObject(headers)) throw invalid('headers', 'headers', headers)
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const { timeout = timeoutHeader, values = [], limit = Infinity, maxSize = DEFAULT_MAX_SIZE } = options
   assertNumber('limit', limit)
   const names = new Set(values.map(({ header }) => header))

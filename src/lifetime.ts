@@ -3,21 +3,9 @@
  * it can give up what is its own. Nothing here revives a context: the first end stands for ever.
  */
 
-import {
-  assertFunction,
-  assertNumber,
-  attach,
-  ContextNode,
-  createCancel,
-  Deadline,
-  DISARMED,
-  end,
-  labelOf,
-  resolve,
-  settled,
-} from './context.ts'
+import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
+import { attach, ContextNode, createCancel, Deadline, DISARMED, end, labelOf, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
-import { invalid, isDate } from './errors.ts'
 import { attempt } from './listeners.ts'
 
 /**
@@ -61,36 +49,59 @@ export function withLink(
     Object.assign(own, { outer, born: clock.now(), began: undefined })
     if (ended) end(node, ended)
     else attach(node)
-    move(own, Infinity)
+    move(own, Infinity, own.born)
   }
   return [node, createCancel(node), link]
 }
 
 /**
- * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds after it was derived (or linked), or a Date.
- * A time that has passed ends it at once, Infinity never. The parent's deadline still holds. Does nothing once `ctx`
- * has ended or was disarmed.
+ * Gives `ctx` another deadline of its own: `limit` milliseconds from now on the context's clock, or a Date. Call it at
+ * each sign of life for an idle timeout. Zero, less, and a time that has passed end `ctx` at once; Infinity means never.
+ * The parent's deadline still holds. Does nothing once `ctx` has ended or was disarmed.
  *
- * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if one of
- * `limits` is neither a number nor a valid Date
+ * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if `limit` is
+ * neither a number nor a valid Date
  * @example
- * const [ctx, cancel] = withTimeout(background(), 1_000)
+ * const [ctx, cancel] = withTimeout(background(), 1_000, { label: 'idle' })
  * rearm(ctx, 60_000)
  * Math.ceil((remaining(ctx) ?? 0) / 1_000) // => 60
  * cancel()
+ * @see Go's `time.Timer.Reset`
  */
-export function rearm(ctx: Context, ...limits: readonly (number | Date)[]): void {
-  const { node, own } = resolve(ctx)
+export function rearm(ctx: Context, limit: number | Date): void {
+  const { clock } = resolve(ctx).node
+  const ms = isDate(limit) ? limit.getTime() - clock.wall() : limit
+  assertNumber('limit', ms, limit)
+  const own = ownDeadline(ctx)
+  if (own) move(own, ms, clock.now())
+}
+
+/**
+ * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds from when its time began, or a Date. Its time
+ * begins when it is derived, linked or rearmed. For bindings in which a limit changes while the work is under way. All
+ * else is as in {@link rearm}.
+ *
+ * @throws TypeError as {@link rearm} does
+ */
+export function rearmFromStart(ctx: Context, ...limits: readonly (number | Date)[]): void {
+  const { own } = resolve(ctx)
   const since = own instanceof Deadline ? own.since() : 0
   let soonest = Infinity
   for (const limit of limits) {
-    const time = isDate(limit) ? limit.getTime() - since : limit
-    assertNumber('ms', time, limit)
-    soonest = Math.min(soonest, time)
+    const ms = isDate(limit) ? limit.getTime() - since : limit
+    assertNumber('limit', ms, limit)
+    soonest = Math.min(soonest, ms)
   }
-  if (own === DISARMED) return
+  const deadline = ownDeadline(ctx)
+  if (deadline && deadline.ms !== soonest) move(deadline, soonest, deadline.born)
+}
+
+/** The deadline that can be moved; undefined once `ctx` has ended or was disarmed. */
+function ownDeadline(ctx: Context): Deadline | undefined {
+  const { node, own } = resolve(ctx)
+  if (own === DISARMED) return undefined
   if (!(own instanceof Deadline)) throw invalid('ctx', 'a context with a deadline of its own', ctx)
-  if (!settled(node).ended && own.ms !== soonest) move(own, soonest)
+  return settled(node).ended ? undefined : own
 }
 
 /**
@@ -107,7 +118,7 @@ export function disarm(ctx: Context): void {
   const { own } = node
   own?.release()
   node.own = DISARMED
-  if (own instanceof Deadline) move(own, Infinity)
+  if (own instanceof Deadline) move(own, Infinity, own.born)
 }
 
 /** Who wants to know when a deadline moves. */
@@ -148,14 +159,17 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   }
 }
 
-/** Gives a deadline another time, counted from the same start, and tells who watches it. */
-function move(deadline: Deadline, ms: number): void {
+/** Gives a deadline another time, counted from `born`, and tells its watchers. */
+function move(deadline: Deadline, ms: number, born: number): void {
   deadline.release()
+  if (born !== deadline.born) deadline.began = undefined
+  deadline.born = born
   deadline.ms = ms
   deadline.due = deadline.born + ms
   deadline.start()
   settled(deadline.node)
-  for (const watcher of new Set(watchers.get(deadline))) attempt(watcher)
+  const watching = watchers.get(deadline)
+  if (watching?.size) for (const watcher of new Set(watching)) attempt(watcher)
 }
 
 /**

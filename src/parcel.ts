@@ -3,7 +3,8 @@
  * by; so errors travel by their parts, and are put together again. Whatever cannot be cloned arrives as text.
  */
 
-import { CanceledError, DeadlineExceededError, isContextError, isObject } from './errors.ts'
+import { isObject } from './arguments.ts'
+import { CanceledError, DeadlineExceededError, isContextError } from './errors.ts'
 
 /** How deep a chain of causes is followed: it can lead back to itself. */
 const MAX_CAUSES = 20

@@ -4,6 +4,7 @@
  * reads no messages. The port belongs to the two of them: when either is done, both are, and it is closed.
  */
 
+import { invalid, isObject } from './arguments.ts'
 import { afterFunc } from './callbacks.ts'
 import {
   assertKey,
@@ -18,7 +19,7 @@ import {
   withValue,
 } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key, Limit } from './context.ts'
-import { CanceledError, DeadlineExceededError, invalid, isObject, sentinel } from './errors.ts'
+import { CanceledError, DeadlineExceededError, sentinel } from './errors.ts'
 import { onMove, rearm } from './lifetime.ts'
 import type { Listener } from './listeners.ts'
 import { pack, unpack } from './parcel.ts'
@@ -215,10 +216,10 @@ function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
     const err = unpack(message.err) as CanceledError
     return end(node, { cause: err.cause, err })
   }
-  const { own, clock } = node
+  const { own } = node
   if (message.rescind !== 'move' || !(own instanceof PassedDeadline)) return
   own.time = message.time
-  rearm(node, clock.now() - own.born + leftOf(message.time, node))
+  rearm(node, leftOf(message.time, node))
 }
 
 /** Now, for threads that run on the same clock. */

@@ -4,10 +4,11 @@
  * shape of its requests and responses will do, and no types of it are needed.
  */
 
+import { assertOptions, invalid, isObject } from './arguments.ts'
 import { afterFunc } from './callbacks.ts'
 import { createCancel, derive } from './context.ts'
 import type { Cancel, Context, ContextLike } from './context.ts'
-import { invalid, isObject, sentinel } from './errors.ts'
+import { sentinel } from './errors.ts'
 import { HeaderError, receive } from './headers.ts'
 import type { FromHeadersOptions } from './headers.ts'
 
@@ -78,7 +79,7 @@ export function withRequest(
 ): [ctx: Context, cancel: Cancel] {
   if (!isObject(req?.headers)) throw invalid('req', 'a request of node:http or node:http2', req)
   if (typeof res?.once !== 'function') throw invalid('res', 'a response of node:http or node:http2', res)
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const [ctx, cancel] = arrived(parent, req, options)
   if (ctx.err) return [ctx, cancel]
   const close = () => cancel(res.writableEnded ? undefined : ClientGone)

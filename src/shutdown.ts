@@ -4,12 +4,13 @@
  * signal listener, none on the server.
  */
 
+import { assertNumber, assertOptions, invalid } from './arguments.ts'
 import { Connections } from './connections.ts'
 import type { Server } from './connections.ts'
 import { afterFunc } from './callbacks.ts'
-import { assertNumber, withCancel, withoutCancel, withTimeout } from './context.ts'
+import { withCancel, withoutCancel, withTimeout } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
-import { invalid, isObject, sentinel } from './errors.ts'
+import { sentinel } from './errors.ts'
 
 /** The cause of what ended because the process was asked to stop. */
 export const Shutdown: Error = /* @__PURE__ */ sentinel('Shutdown', 'the server is shutting down')
@@ -60,7 +61,7 @@ export function withShutdown(
   if (typeof server?.close !== 'function' || typeof server.listenerCount !== 'function') {
     throw invalid('server', 'a server of node:http, node:http2 or node:net', server)
   }
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const { grace, drain = 0, signals = ['SIGTERM', 'SIGINT'], label = 'server' } = options
   assertNumber('grace', grace)
   assertNumber('drain', drain)

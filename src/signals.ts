@@ -3,6 +3,7 @@
  * one hub, and a link there takes its target into the chain that ends, so a signal too ends everything in one step.
  */
 
+import { invalid } from './arguments.ts'
 import { attach, createCancel, derive, detach, end, hubOf, isSignal, settled } from './context.ts'
 import type {
   Cancel,
@@ -15,7 +16,6 @@ import type {
   Hub,
   Resource,
 } from './context.ts'
-import { invalid } from './errors.ts'
 import { attempt } from './listeners.ts'
 
 /**

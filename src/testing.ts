@@ -3,9 +3,9 @@
  * the root, so no global is patched, and several tests can each have a time of their own.
  */
 
+import { invalid, isDate } from './arguments.ts'
 import { createRoot } from './context.ts'
 import type { Context } from './context.ts'
-import { invalid, isDate } from './errors.ts'
 import { Clock } from './timers.ts'
 import { turn } from './turn.ts'
 

@@ -4,8 +4,8 @@
  * becomes the longest that can be.
  */
 
+import { invalid } from './arguments.ts'
 import type { Codec } from './carry.ts'
-import { invalid } from './errors.ts'
 
 /** A header that says how many milliseconds are left. */
 export interface TimeoutHeader extends Codec<number> {

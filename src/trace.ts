@@ -3,11 +3,11 @@
  * it, whatever of them cannot be read counts as not there; it never makes a request fail.
  */
 
+import { invalid } from './arguments.ts'
 import { carry, percentEncode, TOKEN } from './carry.ts'
 import type { Carried } from './carry.ts'
 import { createKey } from './context.ts'
 import type { Key } from './context.ts'
-import { invalid } from './errors.ts'
 
 /**
  * The trace and the span a request belongs to, as text: `00-<trace>-<span>-<flags>`. What is received is handed on as

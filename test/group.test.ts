@@ -20,16 +20,13 @@ import {
 import type { Context, Group } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { countListeners, failOnUnhandled, isCollected, microtask, outcome, task } from './support.ts'
+import { countListeners, failOnUnhandled, isCollected, microtask, outcome, task, wrong } from './support.ts'
 
 failOnUnhandled()
 
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
 
 /** Work that ends with its context and takes 5 ms to clean up after it. */
 function cleansUp(log: string[], name: string): (ctx: Context) => Promise<void> {

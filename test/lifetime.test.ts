@@ -7,29 +7,25 @@ import {
   createKey,
   disarm,
   isDeadlineExceeded,
-  onMove,
   rearm,
   remaining,
   todo,
   withCancel,
   withDeadline,
-  withLink,
   withoutCancel,
   withSignal,
   withTimeout,
   withValue,
 } from 'rescind'
 import type { Context } from 'rescind'
+import { onMove, rearmFromStart, withLink } from 'rescind/bindings'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, catchUncaught, countListeners, derivations, isCollected, logAbort, microtask, task } from './support.ts'
+import { block, catchUncaught, countListeners, derivations, isCollected, logAbort, microtask, task, wrong } from './support.ts'
 
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
 
 describe('the link of withLink', () => {
   it('refuses the context itself, and what is derived from it', () => {
@@ -196,19 +192,31 @@ describe('disarm', () => {
 })
 
 describe('rearm', () => {
-  it('moves the deadline, counted from when the context was derived', async () => {
+  it('moves the deadline, counted from now', async () => {
     const clock = fakeClock(1_000)
     const [ctx] = withTimeout(clock.root, 10, { label: 'query' })
     const [child] = withCancel(ctx)
     await clock.advance(5)
     rearm(ctx, 20)
-    expect([ctx.deadline, child.deadline]).toEqual([1_020, 1_020])
-    expect(String(ctx)).toBe('background.withTimeout(query, 20ms, 15ms left)')
-    await clock.advance(14)
+    expect([ctx.deadline, child.deadline]).toEqual([1_025, 1_025])
+    expect(String(ctx)).toBe('background.withTimeout(query, 20ms, 20ms left)')
+    await clock.advance(19)
     expect(ctx.err).toBeUndefined()
     await clock.advance(1)
     expect(ctx.err).toMatchObject({ name: 'TimeoutError', label: 'query', ms: 20 })
     expect(child.err).toBe(ctx.err)
+  })
+
+  it('keeps a stream alive for as long as it gives a sign of life in time', async () => {
+    const clock = fakeClock()
+    const [idle] = withTimeout(clock.root, 100, { label: 'idle' })
+    for (let chunk = 0; chunk < 20; chunk++) {
+      await clock.advance(60)
+      rearm(idle, 100)
+    }
+    expect(idle.err).toBeUndefined()
+    await clock.advance(100)
+    expect(idle.err).toMatchObject({ label: 'idle', ms: 100 })
   })
 
   it('tells listeners at the new time, sooner or later than before', async () => {
@@ -233,10 +241,10 @@ describe('rearm', () => {
     rearm(ctx, new Date(1_030))
     expect(ctx.deadline).toBe(1_030)
     await clock.advance(25)
-    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 30 })
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 25 })
   })
 
-  const past = [5, 4, 0, -1, new Date(1_005), new Date(0), -Infinity]
+  const past = [0, -1, new Date(1_005), new Date(0), -Infinity]
 
   it.each(past)('ends at once if the time has passed: %s', async (at) => {
     const clock = fakeClock(1_000)
@@ -258,25 +266,13 @@ describe('rearm', () => {
     expect(ctx.deadline).toBeUndefined()
     await clock.advance(100)
     expect(ctx.err).toBeUndefined()
-    rearm(ctx, 110)
+    rearm(ctx, 10)
     await clock.advance(10)
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
     const [endless] = withTimeout(clock.root, Infinity)
     rearm(endless, 10)
     await clock.advance(10)
     expect(isDeadlineExceeded(endless.err)).toBe(true)
-  })
-
-  it('goes by the soonest of several limits', async () => {
-    const clock = fakeClock(1_000)
-    const [ctx] = withTimeout(clock.root, 10)
-    rearm(ctx, 30, new Date(1_020), Infinity)
-    expect(ctx.deadline).toBe(1_020)
-    rearm(ctx)
-    expect(ctx.deadline).toBeUndefined()
-    rearm(ctx, 5, new Date(1_020))
-    await clock.advance(5)
-    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 5 })
   })
 
   it("leaves the parent's deadline as it is", async () => {
@@ -330,7 +326,7 @@ describe('rearm', () => {
     const clock = fakeClock()
     const [ctx] = withTimeout(clock.root, 10)
     expect(() => rearm(ctx, wrong(ms))).toThrow(TypeError)
-    expect(() => rearm(ctx, wrong(ms))).toThrow(/^rescind: ms must be a number of milliseconds/)
+    expect(() => rearm(ctx, wrong(ms))).toThrow(/^rescind: limit must be a number of milliseconds/)
     expect(() => rearm(ctx, wrong(ms))).toThrow(`got ${shown}`)
     expect(ctx.deadline).toBe(10)
   })
@@ -359,7 +355,7 @@ describe('remaining', () => {
     await clock.advance(4)
     expect([parent, ctx, longer, value].map((ctx) => remaining(ctx))).toEqual([16, 6, 16, 6])
     rearm(ctx, 12)
-    expect(remaining(ctx)).toBe(8)
+    expect(remaining(ctx)).toBe(12)
     disarm(ctx)
     expect(remaining(ctx)).toBe(16)
   })
@@ -570,27 +566,41 @@ describe('withLink', () => {
   })
 })
 
-describe('rearm to several limits', () => {
+describe('rearmFromStart', () => {
+  it('counts from when the context was derived, linked or rearmed', async () => {
+    const clock = fakeClock()
+    const [ctx] = withTimeout(clock.root, 100)
+    await clock.advance(30)
+    rearmFromStart(ctx, 50)
+    expect(remaining(ctx)).toBe(20)
+    rearm(ctx, 50)
+    await clock.advance(10)
+    rearmFromStart(ctx, 60)
+    expect(remaining(ctx)).toBe(50)
+    rearmFromStart(ctx, 10)
+    expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 10 })
+  })
+
   it('takes the soonest, whatever the parent has, and none for never', async () => {
     const clock = fakeClock(1_000)
     const [parent] = withTimeout(clock.root, 10)
     const [ctx] = withTimeout(parent, 100)
-    rearm(ctx, 50, new Date(1_030))
+    rearmFromStart(ctx, 50, new Date(1_030))
     expect(ctx.deadline).toBe(1_010)
-    rearm(parent, 500)
+    rearmFromStart(parent, 500)
     expect(ctx.deadline).toBe(1_030)
-    rearm(ctx, 20, new Date(1_030), Infinity)
+    rearmFromStart(ctx, 20, new Date(1_030), Infinity)
     expect(ctx.deadline).toBe(1_020)
-    rearm(ctx)
+    rearmFromStart(ctx)
     expect(ctx.deadline).toBe(1_500)
-    rearm(ctx, 60, new Date(1_040))
+    rearmFromStart(ctx, 60, new Date(1_040))
     await clock.advance(40)
     expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 40 })
   })
 
   it('changes nothing if one of them is none', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
-    expect(() => rearm(ctx, 5, wrong('6'))).toThrow(/^rescind: ms must be a number of milliseconds, got "6"$/)
+    expect(() => rearmFromStart(ctx, 5, wrong('6'))).toThrow(/^rescind: limit must be a number of milliseconds, got "6"$/)
     expect(remaining(ctx)).toBeGreaterThan(50_000)
     cancel()
   })
@@ -664,7 +674,7 @@ describe('onMove', () => {
     rearm(parent, 55)
     rearm(sibling, 10)
     rearm(child, 10)
-    rearm(ctx, 60)
+    rearmFromStart(ctx, 60)
     disarm(ctx)
     disarm(parent)
     expect(log).toEqual([60, 55, 55, undefined])

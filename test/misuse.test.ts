@@ -15,10 +15,7 @@ import {
 } from 'rescind'
 import type { Context } from 'rescind'
 import { describe, expect, it } from 'vitest'
-import { countListeners } from './support.ts'
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
+import { countListeners, wrong } from './support.ts'
 
 describe('a wrong argument', () => {
   const ctx = background()

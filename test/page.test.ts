@@ -3,10 +3,7 @@
 import { afterFunc, background, cause, PageHidden, withCancel, withPage } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { isCollected, microtask } from './support.ts'
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
+import { isCollected, microtask, wrong } from './support.ts'
 
 const hasPage = typeof globalThis.addEventListener === 'function'
 

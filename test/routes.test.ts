@@ -1,14 +1,10 @@
 /** Contexts that end with the route: any source of routes, and the browser's address where there is one. */
 
 import { afterFunc, background, cause, disarm, isCanceled, Navigated, withCancel, withRoute } from 'rescind'
-import { reactRouterSource, tanStackRouterSource } from 'rescind'
 import type { RouteSource } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { catchUncaught, countListeners, isCollected, microtask, task } from './support.ts'
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
+import { catchUncaught, countListeners, isCollected, microtask, task, wrong } from './support.ts'
 
 interface FakeSource extends RouteSource {
   /** Goes there, and tells. */
@@ -267,56 +263,6 @@ describe('the wrong arguments', () => {
       new TypeError('rescind: parent must be a context, got undefined'),
     )
     expect(source.listeners.size).toBe(0)
-  })
-})
-
-describe('reactRouterSource', () => {
-  it('takes two slashes for a path', () => {
-    const router = { state: { location: { pathname: '//', search: '' } }, subscribe: () => () => {} }
-    const [ctx, cancel] = withRoute(background(), { source: reactRouterSource(router) })
-    expect(ctx.err).toBeUndefined()
-    cancel()
-  })
-
-  it('tells of every change that the router shows, and leaves it alone afterwards', async () => {
-    const listeners = new Set<() => void>()
-    const router = {
-      state: { location: { pathname: '/albums', search: '?sort=year', hash: '' } },
-      subscribe(listener: () => void) {
-        listeners.add(listener)
-        return () => void listeners.delete(listener)
-      },
-    }
-    const source = reactRouterSource(router)
-    expect(source.href()).toBe('/albums?sort=year')
-    const [ctx] = withRoute(background(), { source })
-    router.state = { location: { ...router.state.location, hash: '#songs' } }
-    for (const listener of listeners) listener()
-    expect(ctx.err).toBeUndefined()
-    router.state = { location: { ...router.state.location, search: '' } }
-    for (const listener of listeners) listener()
-    expect(cause(ctx)).toBe(Navigated)
-    await microtask()
-    expect(listeners.size).toBe(0)
-  })
-})
-
-describe.each([
-  { name: 'reactRouterSource', sourceOf: reactRouterSource },
-  { name: 'tanStackRouterSource', sourceOf: tanStackRouterSource },
-])('$name', ({ sourceOf }) => {
-  it('is the same for the same router, so that it may be asked for in render', () => {
-    const router = { state: { location: { pathname: '/', search: '', href: '/' } }, subscribe: () => () => {} }
-    const source = sourceOf(router)
-    expect(sourceOf(router)).toBe(source)
-    expect(sourceOf({ ...router })).not.toBe(source)
-  })
-
-  it('throws a TypeError for what is no router', () => {
-    expect(() => sourceOf(wrong(undefined))).toThrow(new TypeError('rescind: router must be a router, got undefined'))
-    expect(() => sourceOf(wrong({ state: {} }))).toThrow(
-      new TypeError('rescind: router must be a router, got [object Object]'),
-    )
   })
 })
 

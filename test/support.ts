@@ -134,3 +134,8 @@ export function outcome<T>(promise: PromiseLike<T>): Outcome<T> {
   )
   return result
 }
+
+/** A value that the compiler would refuse, for tests of misuse. */
+export function wrong<T>(value: unknown): T {
+  return value as T
+}

@@ -20,7 +20,7 @@ import {
 import type { Context, ContextLike } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, countListeners, failOnUnhandled, microtask, outcome, task } from './support.ts'
+import { block, countListeners, failOnUnhandled, microtask, outcome, task, wrong } from './support.ts'
 
 failOnUnhandled()
 
@@ -28,9 +28,6 @@ afterEach(() => {
   vi.useRealTimers()
   vi.unstubAllGlobals()
 })
-
-/** What the compiler would refuse. */
-const wrong = <T>(value: unknown) => value as T
 
 /** Every operation that waits, at work for longer than any context here lives. */
 const operations: [name: string, wait: (ctx: ContextLike) => Promise<unknown>][] = [

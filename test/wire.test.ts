@@ -64,7 +64,7 @@ describe('headers', () => {
     await clock.advance(1_500)
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '3500' })
     rearm(ctx, 2_000)
-    expect(headers(ctx, toApi)).toEqual({ [HEADER]: '500' })
+    expect(headers(ctx, toApi)).toEqual({ [HEADER]: '2000' })
   })
 
   it('counts the deadlines above', () => {

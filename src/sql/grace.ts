@@ -3,9 +3,9 @@
  * Infinity is no limit.
  */
 
+import { invalid } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import type { ContextLike } from '../context.ts'
-import { invalid } from '../errors.ts'
 
 /** How long an engine may take, by default, to say that it has stopped. */
 export const GRACE = 1_000

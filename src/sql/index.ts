@@ -3,10 +3,10 @@
  * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
  */
 
+import { invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
-import { invalid, isObject } from '../errors.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Params, Queryable, Row } from './database.ts'
 

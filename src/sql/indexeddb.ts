@@ -4,9 +4,9 @@
  * that what was written before an `await` on something else is not committed behind the caller's back.
  */
 
+import { invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
-import { invalid, isObject } from '../errors.ts'
 import type { Stops } from './database.ts'
 import { stopped, TransactionDoneError } from './errors.ts'
 import type { Ends } from './index.ts'

@@ -4,9 +4,9 @@
  * is not used again before the cancel is through.
  */
 
+import { assertOptions, invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
-import { invalid, isObject } from '../errors.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
 import { assertGrace, GRACE } from './grace.ts'
 import { Lane } from './lane.ts'
@@ -41,7 +41,7 @@ export interface PostgresOptions {
  */
 export function postgres(source: PostgresPool | PostgresClient, options: PostgresOptions = {}): Database {
   if (!isObject(source)) throw invalid('source', 'a Pool or a Client of node-postgres', source)
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const { grace = GRACE } = options
   assertGrace(grace)
   if ('totalCount' in source) return new Server((ctx) => borrow(ctx, source, grace), () => source.end())

@@ -3,9 +3,9 @@
  * outside. One connection: statements run one after the other, a transaction has the connection for itself.
  */
 
+import { assertOptions, invalid } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
-import { invalid, isObject } from '../errors.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
 import { CommitUnknownError } from './errors.ts'
@@ -66,7 +66,7 @@ export interface SqliteDatabase extends Database {
  */
 export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}): Promise<SqliteDatabase> {
   const context = contextOf(ctx)
-  if (!isObject(options)) throw invalid('options', 'an object', options)
+  assertOptions(options)
   const { storage = 'memory', file = 'rescind.sqlite3', grace = GRACE, worker = startWorker } = options
   if (!['memory', 'opfs', 'opfs-sahpool'].includes(storage)) {
     throw invalid('storage', "'memory', 'opfs' or 'opfs-sahpool'", storage)

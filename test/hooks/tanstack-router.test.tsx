@@ -4,9 +4,8 @@ import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet
 import { RouterProvider, useBlocker } from '@tanstack/react-router'
 import { render } from '@testing-library/react'
 import { StrictMode, useState } from 'react'
-import { tanStackRouterSource } from 'rescind'
 import type { RouteOptions } from 'rescind'
-import { Navigated, Scope, useTask } from 'rescind/react'
+import { Navigated, Scope, tanStackRouterSource, useTask } from 'rescind/react'
 import { describe, expect, it, vi } from 'vitest'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 

@@ -1,0 +1,45 @@
+/**
+ * Argument checks. A wrong argument is a TypeError at once, which names the parameter and shows the value. Every entry
+ * of the package uses these checks, so that one mistake reads the same everywhere.
+ */
+
+/** The error for a wrong argument. */
+export function invalid(parameter: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`rescind: ${parameter} must be ${expected}, got ${shown(value)}`)
+}
+
+export function assertNumber(parameter: string, value: unknown, given: unknown = value): asserts value is number {
+  if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(parameter, 'a number of milliseconds', given)
+}
+
+export function assertFunction(parameter: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalid(parameter, 'a function', value)
+}
+
+export function assertOptions(value: unknown): void {
+  if (!isObject(value)) throw invalid('options', 'an object', value)
+}
+
+/** Whether `value` can carry properties. */
+export function isObject(value: unknown): value is object {
+  return Object(value) === value
+}
+
+/** Whether `value` is a Date, of any realm. */
+export function isDate(value: unknown): value is Date {
+  return tagOf(value) === '[object Date]'
+}
+
+/** An object is shown by its tag, since its `toString` may be missing or throw. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  return isObject(value) && !isDate(value) ? tagOf(value) : String(value)
+}
+
+function tagOf(value: unknown): string {
+  try {
+    return Object.prototype.toString.call(value)
+  } catch {
+    return 'a revoked proxy'
+  }
+}

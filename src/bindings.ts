@@ -1,0 +1,6 @@
+/**
+ * The public list of `rescind/bindings`: what a binding to a framework needs beyond `rescind`. In a framework, making
+ * something must have no effects, and limits change while work is under way.
+ */
+
+export { onMove, rearmFromStart, withLink } from './lifetime.ts'
