@@ -1,16 +1,18 @@
 /**
  * Functions that run after the end of a context: never inside of `cancel`, in the order in which their contexts ended,
- * and each alone. Semantics: Go's `context.AfterFunc`.
+ * and in isolation. Semantics: Go's `context.AfterFunc`.
  */
 
 import { assertFunction } from './arguments.ts'
 import { attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
 import { attempt } from './listeners.ts'
+import type { Clock } from './timers.ts'
 
 /**
- * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. What `fn`
- * throws is reported like any uncaught error and keeps nobody else from running.
+ * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. An error that `fn` throws
+ * is reported as uncaught; the other functions still run. In Node, Deno and Bun `fn` runs in the `AsyncLocalStorage`
+ * context in which it was given.
  *
  * @returns `stop`: keeps `fn` from running. True only if it did so: false once the context has ended or `stop` was
  * called.
@@ -20,8 +22,24 @@ import { attempt } from './listeners.ts'
 export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
   const parent = resolve(ctx)
   assertFunction('fn', fn)
-  settled(parent)
-  const callback = new Callback(parent, fn)
+  hasStores ??= (globalThis as Runtime).process?.versions?.node !== undefined
+  return wait(new Callback(parent, fn, hasStores ? later(fn) : undefined))
+}
+
+/**
+ * Like {@link afterFunc}, for an operation whose promise waits for the end of `ctx`: until then, or until it is
+ * stopped, a deadline of `ctx` keeps the process alive.
+ */
+export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
+  const callback = new Callback(resolve(ctx), fn)
+  const { clock, deadlines } = callback.parent.node
+  if (deadlines && !callback.ended) callback.held = clock.hold()
+  return wait(callback)
+}
+
+function wait(callback: Callback): () => boolean {
+  settled(callback.parent)
+  callback.ended = callback.parent.node.ended
   if (callback.ended) callback.tell()
   else attach(callback)
   return stop.bind(callback)
@@ -32,14 +50,20 @@ class Callback implements Child {
   readonly parent: ContextNode
   /** Undefined once it was stopped. */
   fn: (() => void) | undefined
+  /** Runs `fn` in the store in which it was given; undefined where there are none. */
+  resume: (() => void) | undefined
+  /** The clock that must keep the process alive meanwhile. */
+  held: Clock | undefined
   ended: Ending | undefined
   first: undefined
   previous: Child | undefined
   next: Child | undefined
 
-  constructor(parent: ContextNode, fn: () => void) {
+  constructor(parent: ContextNode, fn: () => void, resume?: () => void) {
     this.parent = parent
     this.fn = fn
+    this.resume = resume
+    this.held = undefined
     this.ended = parent.node.ended
     this.first = undefined
     this.previous = undefined
@@ -55,6 +79,8 @@ class Callback implements Child {
   }
 
   tell(): void {
+    this.held?.release()
+    if (this.resume) return this.resume()
     if (!called) {
       called = []
       void microtask.then(callBack)
@@ -67,8 +93,28 @@ function stop(this: Callback): boolean {
   settled(this.parent)
   if (this.ended || !this.fn) return false
   detach(this)
-  this.fn = undefined
+  this.held?.release()
+  this.fn = this.resume = undefined
   return true
+}
+
+interface Runtime {
+  readonly process?: { readonly versions?: { readonly node?: string } }
+}
+
+/** Whether there is `AsyncLocalStorage`: in Node, and in Deno and Bun, which say that they are. Looked up once. */
+let hasStores: boolean | undefined
+
+/**
+ * A function that has `fn` called in a microtask. The reaction of a promise runs in the store in which it was added,
+ * for a hundredth of what `AsyncLocalStorage.snapshot` costs.
+ */
+function later(fn: () => void): () => void {
+  let resume!: () => void
+  void new Promise<void>((resolve) => {
+    resume = resolve
+  }).then(() => attempt(fn))
+  return resume
 }
 
 const microtask: Promise<void> = /* @__PURE__ */ Promise.resolve()

@@ -4,16 +4,18 @@
  * Contexts: a tree in which everything derived from a context ends when that one ends. Semantics: Go's `context`
  * package.
  *
- * The invariant: ending is one step. `end` first marks the whole subtree and only then tells anybody, so no listener
- * ever finds a live child under a done parent, and the first cause stands for ever. A node is linked into
- * its parent's children exactly while both are live and the parent can end; whatever ends or is stopped leaves
- * nothing behind.
+ * The invariant: ending is one step. `end` first marks the whole subtree and only then notifies listeners, so no
+ * listener ever finds a live child under a done parent, and the first cause is final. A node is linked into its
+ * parent's children exactly while both are live and the parent can end; a node that ends or is stopped leaves nothing
+ * behind.
  */
 
 import { assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
-import { CanceledError, DeadlineExceededError, isContextError } from './errors.ts'
+import { CanceledError, DeadlineExceededError, duration, explained } from './errors.ts'
+import { isContextError, property, reason } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
+import { shown } from './shown.ts'
 import { systemClock, Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 
@@ -35,10 +37,13 @@ export interface Context {
    *
    * @throws TypeError if `key` is not from {@link createKey}
    */
-  value<T>(key: Key<T>): T | undefined
+  value<T, F extends T | undefined>(key: Key<T, F>): T | F
   /** Throws `err` if the context has ended. */
   throwIfDone(): void
-  /** How the context was derived: `background.withCancel(search).withTimeout(5s, 3.2s left)`. */
+  /**
+   * How the context was derived, `background.withCancel(search).withTimeout(5s, 3.2s left)`, and once it has ended,
+   * where and why: `background.withCancel(search, canceled: the reader pressed Stop).withTimeout(5s)`.
+   */
   toString(): string
 }
 
@@ -70,35 +75,39 @@ export interface DeadlineOptions extends DeriveOptions {
 
 const keyBrand: unique symbol = /* @__PURE__ */ Symbol.for('rescind.key') as never
 
-/** Identifies a value of contexts; see {@link createKey}. */
-export interface Key<T> {
+/** Identifies a value of contexts; see {@link createKey}. `F` is the type of its fallback. */
+export interface Key<T, F extends T | undefined = T | undefined> {
   readonly name: string
-  readonly fallback: T | undefined
-  readonly [keyBrand]: true
+  readonly fallback: F
+  /** Carries the type of the values. */
+  readonly [keyBrand]: T | true
 }
 
-/** Why a subtree ended: one for all its nodes. The error is built when somebody asks, since most often nobody does. */
+/**
+ * Why a subtree ended: one for all its nodes. The error is built on first read, since most often it is never read: that
+ * costs many times as much as to derive and cancel.
+ */
 export interface Ending {
   readonly cause: unknown
-  readonly err: CanceledError | DeadlineExceededError
+  readonly error: CanceledError | DeadlineExceededError
 }
 
-/** The ending by a cancel. */
+/** The ending by a cancel. A cancel without a cause allocates none until its error is read: the node stands for it. */
 export class Canceled implements Ending {
+  readonly node: ContextNode
   readonly cause: unknown
-  #err: CanceledError | undefined
+  #error: CanceledError | undefined
 
-  constructor(cause?: unknown) {
+  constructor(node: ContextNode, cause?: unknown) {
+    this.node = node
     this.cause = cause
   }
 
-  get err(): CanceledError {
-    return (this.#err ??= new CanceledError(this.cause))
+  get error(): CanceledError {
+    const { cause, node } = this
+    return (this.#error ??= explained(() => new CanceledError(cause, node.label), pathOf(node)))
   }
 }
-
-/** The ending of all cancels without a cause. */
-const CANCELED: Ending = /* @__PURE__ */ new Canceled()
 
 /** What is linked into a node: a derived context, or a leaf that waits for the node's end. */
 export interface Child extends Listener {
@@ -155,16 +164,19 @@ export interface Source {
 /** The root of everything that ends with a foreign signal, which is its `source`. */
 export interface Hub extends ContextNode {
   source: AbortSignal
-  /** Who has that signal. A context of another copy brings itself up to date when it is asked for it. */
+  /** A function: polyfilled signals refuse objects as listeners. */
+  listener: () => void
+  /** The owner of that signal. A context of another copy brings itself up to date when its signal is read. */
   from: ContextLike
 }
 
 /** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
-export class ContextNode implements Context, Child {
+export class ContextNode implements Context, Child, Ending {
   parent: ContextNode | undefined
   node: ContextNode
   /** Of a hub only: the foreign signal that ends it. Carries our listener while there are children or a controller. */
   declare source?: AbortSignal
+  declare listener?: () => void
   /** The name of the function that made it. */
   readonly kind: string
   readonly label: string | undefined
@@ -175,6 +187,7 @@ export class ContextNode implements Context, Child {
   deadlines: Limit | undefined
   /** The innermost foreign signals in sight. */
   sources: Source | undefined
+  /** The node itself once it was canceled without a cause, until the error is read. */
   ended: Ending | undefined
   /** Made when the signal is first read. */
   controller: AbortController | undefined
@@ -204,7 +217,7 @@ export class ContextNode implements Context, Child {
     const node = settled(this)
     if (!node.controller) {
       node.controller = new AbortController()
-      node.source?.addEventListener('abort', node, ONCE)
+      listen(node)
     }
     const { signal } = node.controller
     if (node.ended && !signal.aborted) tellAll([node])
@@ -218,10 +231,21 @@ export class ContextNode implements Context, Child {
   }
 
   get err(): CanceledError | DeadlineExceededError | undefined {
-    return settled(this).ended?.err
+    return settled(this).ended?.error
   }
 
-  value<T>(key: Key<T>): T | undefined {
+  /** As the ending of what was canceled without a cause. */
+  get cause(): undefined {
+    return undefined
+  }
+
+  /** The error of the same. */
+  get error(): CanceledError | DeadlineExceededError {
+    if (this.ended === this) this.ended = new Canceled(this)
+    return (this.ended as Ending).error
+  }
+
+  value<T, F extends T | undefined>(key: Key<T, F>): T | F {
     assertKey(key)
     let last: Value | undefined
     for (let { values } = this; values; values = values.outer) {
@@ -240,29 +264,50 @@ export class ContextNode implements Context, Child {
   }
 
   toString(): string {
-    let path = ''
-    for (let context: ContextNode | undefined = this; context; context = context.parent) {
-      const { ended, kind, label, own } = context
-      let shown = label ?? ''
-      if (own instanceof Deadline && own.ms < Infinity) {
-        shown += (shown && ', ') + duration(own.ms) + (ended ? '' : `, ${duration(own.left)} left`)
-      }
-      path = kind + (shown && `(${shown})`) + (path && `.${path}`)
-    }
-    return path
+    return pathOf(this, beginning(this.node.ended))
   }
 
   tell(): void {
-    this.controller?.abort(this.ended?.err)
-  }
-
-  /** The foreign signal has aborted. */
-  handleEvent(): void {
-    settled(this)
+    this.controller?.abort(this.ended?.error)
   }
 }
 
-const ONCE = { once: true }
+/** How many of the innermost contexts a path shows. The root and the place of the end are always shown. */
+const MAX_PATH = 20
+
+/** How `context` was derived. `ending` is shown where it began. */
+function pathOf(context: ContextNode, ending?: Ending): string {
+  let path = ''
+  let count = 0
+  for (let one: ContextNode | undefined = context; one; one = one.parent) {
+    const { kind, label, node, own, parent }: ContextNode = one
+    const isBeginning = ending && beginning(node.ended) === ending && beginning(parent?.node.ended) !== ending
+    const details = label ? [shown(label)] : []
+    if (own instanceof Deadline && own.ms < Infinity) {
+      details.push(duration(own.ms))
+      if (!node.ended) details.push(`${duration(own.left)} left`)
+    }
+    if (isBeginning) details.push(describe(ending))
+    // A node that only links says nothing.
+    if (kind === LINK && details.length === 0) continue
+    const segment = kind + (details.length > 0 ? `(${details.join(', ')})` : '')
+    if (count++ < MAX_PATH || isBeginning || !parent) path = segment + (path && `.${path}`)
+    else if (!path.startsWith('…')) path = `….${path}`
+  }
+  return path
+}
+
+/** The kind of a node that links what is below it to what is above it. */
+export const LINK = 'withLink'
+
+/** One object for each ending: a node that stands for its own is replaced when its error is read. */
+function beginning(ended: Ending | undefined): Ending | undefined {
+  return ended instanceof ContextNode ? ended.ended : ended
+}
+
+function describe({ cause, error }: Ending): string {
+  return (error.name === 'AbortError' ? 'canceled' : 'deadline exceeded') + (cause === undefined ? '' : reason(cause))
+}
 
 /** One hub for each foreign context or signal, however many contexts follow it. */
 const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
@@ -279,7 +324,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
-  #err: DeadlineExceededError | undefined
+  #error: DeadlineExceededError | undefined
 
   constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
     const born = node.clock.now()
@@ -294,8 +339,8 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
   }
 
   /** Once it has expired. */
-  get err(): DeadlineExceededError {
-    return (this.#err ??= new DeadlineExceededError(this))
+  get error(): DeadlineExceededError {
+    return (this.#error ??= explained(() => new DeadlineExceededError(this), pathOf(this.node)))
   }
 
   /** In epoch milliseconds. */
@@ -455,6 +500,8 @@ export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>
  *
  * @throws TypeError if `name` is not a string
  */
+export function createKey<T>(name: string, fallback?: undefined): Key<T, undefined>
+export function createKey<T>(name: string, fallback: T): Key<T, T>
 export function createKey<T>(name: string, fallback?: T): Key<T> {
   if (typeof name !== 'string') throw invalid('name', 'a string', name)
   return { name, fallback, [keyBrand]: true }
@@ -483,10 +530,10 @@ export function withoutCancel(parent: ContextLike): Context {
  */
 export function cause(ctx: ContextLike): unknown {
   const { ended } = settled(resolve(ctx))
-  return ended && (ended.cause === undefined ? ended.err : ended.cause)
+  return ended && (ended.cause === undefined ? ended.error : ended.cause)
 }
 
-/** Stands where a context gave up what it held and its cancel. */
+/** Marks a context that was disarmed. */
 export const DISARMED: Resource = { release() {} }
 
 /** `ctx` itself, or for something foreign a context that stands for it. */
@@ -531,17 +578,17 @@ export function createCancel(node: ContextNode): Cancel {
 }
 
 function cancel(this: ContextNode, reason?: unknown): void {
-  if (this.own !== DISARMED) end(this, reason === undefined ? CANCELED : new Canceled(reason))
+  if (this.own !== DISARMED) end(this, reason === undefined ? this : new Canceled(this, reason))
 }
 
-/** The node of `context`, brought up to date: passed deadlines and aborted signals count before anybody told us. */
+/** The node of `context`, brought up to date: passed deadlines and aborted signals count before any event tells us. */
 export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
     if (node.deadlines) node.clock.check()
     for (let { sources } = node; sources; sources = sources.outer) {
       const { hub } = sources
       const signal = hub?.source.aborted ? hub.source : hub?.from.signal
-      if (signal?.aborted) end(hub as Hub, endingOf(signal.reason))
+      if (signal?.aborted) end(hub as Hub, endingOf(hub as Hub, signal.reason))
     }
   }
   return node
@@ -564,7 +611,7 @@ type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly valu
 function adopt(foreign: ForeignContext): ContextNode {
   // Without a deadline there is nothing but its signal to end it, and it shares the hub of that.
   const hub = hubOf(foreign.signal, 'deadline' in foreign ? foreign : undefined)
-  const context = new ContextNode(hub, 'foreign')
+  const context = new ContextNode(hub, LINK)
   context.node = hub
   context.values = { key: undefined, held: foreign, outer: undefined }
   return context
@@ -576,9 +623,11 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
   let hub = hubs.get(key)
   // A foreign context may have got another signal.
   if (hub?.source !== signal) {
-    hubs.set(key, (hub = createRoot('foreign') as Hub))
+    const made = createRoot(foreign ? 'foreign' : 'signal') as Hub
+    hubs.set(key, (hub = made))
     // A root like the others, but its signal can end it.
     hub.first = undefined
+    hub.listener = () => void settled(made)
     hub.source = signal
     hub.from = foreign ?? { signal }
     hub.sources = { hub, node: hub, outer: undefined }
@@ -609,7 +658,7 @@ export function attach(child: Child): void {
     child.previous = last
   } else if (first !== null) {
     node.first = child.previous = child
-    node.source?.addEventListener('abort', node, ONCE)
+    listen(node)
   }
 }
 
@@ -623,8 +672,15 @@ export function detach(child: Child): void {
   else previous.next = next
   const follower = next ?? node.first
   if (follower) follower.previous = previous
-  else if (!node.controller) node.source?.removeEventListener('abort', node)
+  else if (!node.controller && node.listener) node.source?.removeEventListener('abort', node.listener)
   child.previous = child.next = undefined
+}
+
+const ONCE = { once: true }
+
+/** Has a hub hear of its signal; does nothing for other nodes, or a second time. */
+function listen({ listener, source }: ContextNode): void {
+  if (listener) source?.addEventListener('abort', listener, ONCE)
 }
 
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
@@ -660,18 +716,13 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
   return audience
 }
 
-/** The ending of those who follow an aborted signal. */
-function endingOf(reason: unknown): Ending {
-  if (isContextError(reason)) return { cause: reason.cause, err: reason }
-  const isTimeout = (reason as { name?: unknown } | undefined)?.name === 'TimeoutError'
-  return isTimeout ? { cause: reason, err: new DeadlineExceededError({ cause: reason }) } : new Canceled(reason)
+/** The ending of what follows the aborted signal of `hub`. */
+function endingOf(hub: Hub, cause: unknown): Ending {
+  if (isContextError(cause)) return { cause: cause.cause, error: cause }
+  if (property(cause, 'name') !== 'TimeoutError') return new Canceled(hub, cause)
+  return { cause, error: explained(() => new DeadlineExceededError({ cause }), pathOf(hub)) }
 }
 
 export function assertKey(key: unknown): asserts key is Key<unknown> {
   if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
-}
-
-/** `5s`, `3.2s`, `250ms`. */
-function duration(ms: number): string {
-  return ms < 1000 ? `${Math.round(Math.max(ms, 0))}ms` : `${Math.round(ms / 100) / 10}s`
 }

@@ -6,14 +6,14 @@
  */
 
 import { assertFunction, assertOptions, invalid } from './arguments.ts'
-import { afterFunc } from './callbacks.ts'
-import { withCancel } from './context.ts'
-import type { Context, ContextLike } from './context.ts'
-import { property } from './errors.ts'
+import { afterFunc, waitFor } from './callbacks.ts'
+import { createCancel, derive } from './context.ts'
+import type { Context, ContextLike, DeriveOptions } from './context.ts'
+import { findCause, isContextError, property } from './errors.ts'
 import type { Work } from './tasks.ts'
 
 /** Options of {@link group}. */
-export interface GroupOptions {
+export interface GroupOptions extends DeriveOptions {
   /** How many functions may run at once; no limit if left out. */
   readonly limit?: number | undefined
   /** Keeps the others running when one fails. */
@@ -25,7 +25,7 @@ export interface GroupOptions {
  * of the block and waits until it has stopped; a failure that no `wait` has reported is thrown there.
  */
 export interface Group extends AsyncDisposable {
-  /** What the functions work under: ends with the parent, with the first error, and once `wait` is over. */
+  /** The context of the functions: ends with the parent, with the first error, and once `wait` is over. */
   readonly ctx: Context
   /**
    * Runs `fn`, as soon as `limit` allows. Needs no `await`; awaiting it keeps a producer from running ahead.
@@ -33,7 +33,7 @@ export interface Group extends AsyncDisposable {
    * @returns true when `fn` was started, false when the group ended first and `fn` will never run; never rejects
    * @throws TypeError if `fn` is not a function
    */
-  go(fn: Work<unknown>): Promise<boolean>
+  go(fn: Work<unknown>): PromiseLike<boolean>
   /**
    * Runs `fn` if `limit` allows it now.
    *
@@ -44,14 +44,16 @@ export interface Group extends AsyncDisposable {
   /**
    * Waits until every function has settled, clean-up included.
    *
-   * @returns rejects with the first error, or with `ctx.err` where the parent ended and work was left undone
+   * @returns rejects with the first error; with `supervise` and several errors, with an `AggregateError` of all in the
+   * order of failing. Where no function failed but the parent's end left work undone, rejects with `ctx.err`. An error
+   * that only reports the abort, by its name, its code or its causes, counts as that.
    */
   wait(): Promise<void>
 }
 
 /**
  * Runs several functions that work on parts of one task. The first that fails cancels the others, with its error as the
- * cause (with `supervise` they go on); `wait` tells when all are through.
+ * cause; with `supervise` they go on. `wait` settles when all have.
  *
  * @throws TypeError if `parent` is not a context, or `limit` not a positive whole number or Infinity
  * @example
@@ -67,87 +69,107 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   if (limit !== Infinity && !(Number.isInteger(limit) && limit > 0)) {
     throw invalid('limit', 'a positive whole number or Infinity', limit)
   }
-  const [ctx, cancel] = withCancel(parent, { label: 'group' })
+  const ctx = derive(parent, 'group', options)
+  const cancel = createCancel(ctx)
   let running = 0
-  /** Who waits for a slot, in the order of coming; nobody once the group has ended. */
+  /** What waits for a slot, in the order of coming; nothing once the group has ended. */
   let first: Waiting | undefined
   let last: Waiting | undefined
-  /** The first error, boxed because any value can be thrown. */
-  let failure: { readonly error: unknown } | undefined
+  /** A promise for each function that runs or waits for a slot. */
+  const tasks = new Map<object, Promise<void>>()
+  const failures: unknown[] = []
   let isReported = false
-  /** The block is at its end: to be canceled is no failure any more. That a clean-up throws is one. */
+  /** The end of the block has begun: what is canceled from now on has not failed. */
   let isClosing = false
-  /** The end of the block has left work undone: only `wait` tells. */
+  /** Work was left undone, because the group was canceled. */
   let isCut = false
-  /** Called when nothing runs and nothing waits for a slot. */
-  const idle: (() => void)[] = []
+  /** The same, before the end of the block. */
+  let isCutEarly = false
 
-  function start(fn: Work<unknown>): void {
-    running++
-    const done = () => {
-      running--
-      admit()
-    }
-    new Promise((settle) => settle(fn(ctx))).then(done, (error: unknown) => {
+  function start(fn: Work<unknown>, tell?: (started: boolean) => void, slot?: Promise<boolean>): void {
+    const key = {}
+    tasks.set(key, run(fn, key, tell, slot))
+  }
+
+  async function run(
+    fn: Work<unknown>,
+    key: object,
+    tell: ((started: boolean) => void) | undefined,
+    slot: Promise<boolean> | undefined,
+  ): Promise<void> {
+    const isAdmitted = !slot || (await slot)
+    const isStarted = isAdmitted && !ctx.err
+    tell?.(isStarted)
+    try {
+      // In a function of its own, so that one that throws at once is not done before `start` has noted it.
+      if (isStarted) await call(fn)
+      else cut()
+    } catch (error) {
       fail(error)
-      done()
-    })
+    }
+    tasks.delete(key)
+    if (isAdmitted) running--
+    admit()
+  }
+
+  async function call(fn: Work<unknown>): Promise<void> {
+    await fn(ctx)
   }
 
   function fail(error: unknown): void {
-    // When the parent ended, every engine has its own error for the aborted work: the context's is the honest one.
     const { err } = ctx
-    // By its own name: what only has the abort for its cause, as a failed clean-up may, is another error.
-    const name = property(error, 'name')
-    const isAbort = err && (name === 'AbortError' || name === 'TimeoutError')
-    if (isAbort && isClosing) isCut = true
-    else failure ??= { error: isAbort ? err : error }
+    const isCanceled = (link: unknown) => isAbort(link, err)
+    // At the end of the block only the abort itself: an error around it would be lost there.
+    if (err && (isClosing ? isCanceled(error) : findCause(error, isCanceled))) cut()
+    else failures.push(error)
     if (!supervise) cancel(error)
   }
 
-  /** Starts who waits, as far as there are slots, and says so when nothing is left. */
-  function admit(): void {
-    if (ctx.err) turnAway()
-    while (first && running < limit) {
-      const { fn, tell, next } = first
-      first = next
-      start(fn)
-      tell(true)
-    }
-    if (!running) for (const resolve of idle.splice(0)) resolve()
+  function cut(): void {
+    isCut = true
+    if (!isClosing) isCutEarly = true
   }
 
-  /** The group has ended: whoever still waits for a slot will never run, and that is a failure if nothing else was. */
-  function turnAway(): void {
-    let left = first
-    if (!left) return
-    first = undefined
-    if (isClosing) isCut = true
-    else failure ??= { error: ctx.err }
-    for (; left; left = left.next) left.tell(false)
+  function slot(): Promise<boolean> {
+    return new Promise((resume) => {
+      const waiting: Waiting = { resume, next: undefined }
+      if (first) (last as Waiting).next = waiting
+      else first = waiting
+      last = waiting
+    })
+  }
+
+  /** Resumes what waits, as far as there are slots; all of it once the group has ended. */
+  function admit(): void {
+    for (; first && (running < limit || ctx.err); first = first.next) {
+      if (!ctx.err) running++
+      first.resume(!ctx.err)
+    }
   }
 
   async function settled(): Promise<void> {
-    // Again and again: whoever was told first may have started something.
-    while (running || first) await new Promise<void>((resolve) => idle.push(resolve))
+    const stop = waitFor(ctx, () => {})
+    // Repeatedly: a function may have started another one. Through `all`, V8 finds the callers of failed work.
+    while (tasks.size > 0) await Promise.all(tasks.values())
+    stop()
   }
 
-  afterFunc(ctx, turnAway)
+  afterFunc(ctx, admit)
   return {
     ctx,
     go(fn) {
       assertFunction('fn', fn)
       return new Promise((tell) => {
-        const waiting: Waiting = { fn, tell, next: undefined }
-        if (first) (last as Waiting).next = waiting
-        else first = waiting
-        last = waiting
+        const isFree = running < limit && !first && !ctx.err
+        if (isFree) running++
+        start(fn, tell, isFree ? undefined : slot())
         admit()
       })
     },
     tryGo(fn) {
       assertFunction('fn', fn)
       if (running >= limit || ctx.err) return false
+      running++
       start(fn)
       return true
     },
@@ -155,24 +177,46 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
       await settled()
       cancel()
       isReported = true
-      if (failure) throw failure.error
+      if (failures.length > 0) throw supervise ? failure(failures) : failures[0]
       if (isCut) throw ctx.err
     },
     async [ASYNC_DISPOSE]() {
       isClosing = true
       cancel()
       await settled()
-      if (failure && !isReported) throw failure.error
+      if (isReported) return
+      if (failures.length > 0) throw supervise ? failure(failures) : failures[0]
+      if (isCutEarly) throw ctx.err
     },
   }
 }
 
-interface Waiting {
-  readonly fn: Work<unknown>
-  /** Whether it was started. */
-  readonly tell: (started: boolean) => void
-  /** Who came next. A list, since taking the first out of a long array costs as much as the array is long. */
-  next: Waiting | undefined
+function failure(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0]
+  return new AggregateError(failures, `${failures.length} functions of the group failed`)
 }
 
+/** What libraries call an abort, by `name` or by `code`. */
+const ABORTS = /* @__PURE__ */ new Set<unknown>([
+  'AbortError',
+  'ABORT_ERR',
+  'CanceledError',
+  'CancelError',
+  'ERR_CANCELED',
+])
+
+/** Whether `error` only reports that the group ended with `err`. */
+function isAbort(error: unknown, err: Context['err']): boolean {
+  const name = property(error, 'name')
+  // Our own timeout of another context, such as that of a `shield`, is a failure.
+  if (error === err || ABORTS.has(name) || ABORTS.has(property(error, 'code'))) return true
+  return name === err?.name && !isContextError(error)
+}
+
+interface Waiting {
+  /** Whether there is a slot, or the group has ended. */
+  readonly resume: (isAdmitted: boolean) => void
+  /** The next in line. A list, since taking the first out of a long array costs as much as the array is long. */
+  next: Waiting | undefined
+}
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')

@@ -56,8 +56,8 @@ export function withLink(
 
 /**
  * Gives `ctx` another deadline of its own: `limit` milliseconds from now on the context's clock, or a Date. Call it at
- * each sign of life for an idle timeout. Zero, less, and a time that has passed end `ctx` at once; Infinity means never.
- * The parent's deadline still holds. Does nothing once `ctx` has ended or was disarmed.
+ * each sign of life for an idle timeout. Zero, less, and a time that has passed end `ctx` at once; Infinity means
+ * never. The parent's deadline still holds. Does nothing once `ctx` has ended or was disarmed.
  *
  * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if `limit` is
  * neither a number nor a valid Date
@@ -77,9 +77,9 @@ export function rearm(ctx: Context, limit: number | Date): void {
 }
 
 /**
- * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds from when its time began, or a Date. Its time
- * begins when it is derived, linked or rearmed. For bindings in which a limit changes while the work is under way. All
- * else is as in {@link rearm}.
+ * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds from when its time began, or a Date. Its
+ * time begins when it is derived, linked or rearmed. For bindings in which a limit changes while the work is under way.
+ * All else is as in {@link rearm}.
  *
  * @throws TypeError as {@link rearm} does
  */

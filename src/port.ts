@@ -143,7 +143,7 @@ export function fromPort(
       port.close()
     }
     const fail = (cause: unknown) => {
-      if (node) return end(node, new Canceled(cause))
+      if (node) return end(node, new Canceled(node, cause))
       if (!stop()) return
       close()
       refuse(new CanceledError(cause))
@@ -207,14 +207,14 @@ class PassedDeadline extends Deadline {
   override expire(audience: Listener[]): void {
     const { label, ms, cause } = this.time ?? this
     const why = this.time ? unpack(cause as Parcel) : cause
-    mark(this.node, { cause: why, err: new DeadlineExceededError({ label, ms, cause: why }) }, audience)
+    mark(this.node, { cause: why, error: new DeadlineExceededError({ label, ms, cause: why }) }, audience)
   }
 }
 
 function obey(node: ContextNode, message: Exclude<Message, Begin>): void {
   if (message.rescind === 'end') {
-    const err = unpack(message.err) as CanceledError
-    return end(node, { cause: err.cause, err })
+    const error = unpack(message.err) as CanceledError
+    return end(node, { cause: error.cause, error })
   }
   const { own } = node
   if (message.rescind !== 'move' || !(own instanceof PassedDeadline)) return

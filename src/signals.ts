@@ -1,5 +1,5 @@
 /**
- * Signals of others: a context that ends with its parent or with any of them. All contexts that follow a signal hang on
+ * Foreign signals: a context that ends with its parent or with any of them. All contexts that follow a signal hang on
  * one hub, and a link there takes its target into the chain that ends, so a signal too ends everything in one step.
  */
 
@@ -18,22 +18,40 @@ import type {
 } from './context.ts'
 import { attempt } from './listeners.ts'
 
+/** A signal that may be missing, as `RequestInit.signal` and React's `cacheSignal()` may. */
+type MaybeSignal = AbortSignal | null | undefined
+
 /**
- * Derives a context that also ends when any of `signals` aborts; the signal's reason becomes the cause. A
+ * Derives a context that also ends when a signal aborts, or any of several; the signal's reason becomes the cause. A
  * `TimeoutError` as reason, as `AbortSignal.timeout` has it, ends the context with a {@link DeadlineExceededError};
  * the reason of another context's signal is taken over as it is, cause included. The signals carry no listener after
  * the context's end.
  *
+ * @param signals one signal or a list; null and undefined are skipped
  * @throws TypeError if `parent` is not a context, or one of `signals` not an AbortSignal
+ * @example
+ * const controller = new AbortController()
+ * const [ctx] = withSignal(background(), [controller.signal, undefined], { label: 'report' })
+ * controller.abort('the reader pressed Stop')
+ * cause(ctx) // => 'the reader pressed Stop'
  */
-export function withSignal(parent: ContextLike, ...signals: AbortSignal[]): [ctx: Context, cancel: Cancel] {
-  return following(parent, 'withSignal', signals)
+export function withSignal(
+  parent: ContextLike,
+  signals: MaybeSignal | readonly MaybeSignal[],
+  options?: DeriveOptions,
+): [ctx: Context, cancel: Cancel] {
+  const list: readonly MaybeSignal[] = isList(signals) ? signals : [signals]
+  return following(parent, 'withSignal', list.filter((signal) => signal !== null && signal !== undefined), options)
+}
+
+function isList(signals: unknown): signals is readonly MaybeSignal[] {
+  return Array.isArray(signals)
 }
 
 /**
  * Derives a context that follows `signals` under the name `kind`.
  *
- * @param leave called in a microtask when it follows them no more: it has ended, or was disarmed
+ * @param leave called in a microtask when it no longer follows them: it has ended, or was disarmed
  */
 export function following(
   parent: ContextLike,

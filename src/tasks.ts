@@ -1,14 +1,15 @@
 /**
  * Work under a context. Every operation takes the context first, settles no later than it ends, and then rejects with
- * exactly `ctx.err`, whatever the work itself rejected with: engines disagree on that. Nothing stays behind, no
- * timer, no listener, no unhandled rejection.
+ * exactly `ctx.err`, whatever the work itself rejected with: engines disagree on that. It leaves nothing behind, no
+ * timer, no listener, no unhandled rejection, and errors of the work keep the frames of its callers.
  */
 
-import { assertFunction, assertNumber, invalid, isObject } from './arguments.ts'
-import { afterFunc } from './callbacks.ts'
-import { contextOf, Deadline, derive, end, withoutCancel, withTimeout } from './context.ts'
-import type { Context, ContextLike } from './context.ts'
+import { assertFunction, assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
+import { waitFor } from './callbacks.ts'
+import { contextOf, Deadline, derive, end, limited, withoutCancel, withTimeout } from './context.ts'
+import type { Context, ContextLike, DeadlineOptions } from './context.ts'
 import type { Listener } from './listeners.ts'
+import { withSignal } from './signals.ts'
 import { turn } from './turn.ts'
 
 /** A function that works under a context. */
@@ -33,7 +34,9 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     context.throwIfDone()
     const alarm = derive(context, 'sleep')
     const deadline = (alarm.own = new Alarm(alarm, Math.max(ms, 0)))
-    afterFunc(alarm, () => {
+    // In sight of what waits, which keeps the process alive for it.
+    if (ms < Infinity) alarm.deadlines = deadline
+    waitFor(alarm, () => {
       const { err } = context
       if (err) reject(err)
       else resolve()
@@ -43,7 +46,7 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
   })
 }
 
-/** Goes off in a turn of the event loop only: loops of sleeps would starve it if one woke the other by asking `err`. */
+/** Expires in a turn of the event loop only: loops of sleeps would starve it if a read of `err` woke the next one. */
 class Alarm extends Deadline implements Listener {
   override expire(_: Listener[], sleepers: Listener[]): void {
     sleepers.push(this)
@@ -56,50 +59,129 @@ class Alarm extends Deadline implements Listener {
 
 /**
  * Waits for a promise, or for what `work` returns, but no longer than `ctx` lives. For work that takes no signal, and
- * for one honest error everywhere. `work` is not called if `ctx` has ended; a result that comes too late is dropped.
+ * for one error in every engine. `work` is not called if `ctx` has ended; a result that comes too late is dropped.
  *
  * @returns settles as the work does; rejects with `ctx.err` if `ctx` ends first, or if the work fails after that,
  * with a TypeError if `ctx` is not a context, or `work` neither a promise nor a function
  */
-export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const context = contextOf(ctx)
-    const isPromise = isThenable(work)
-    if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
-    // A promise gets its handlers even if nobody will look at it: its late rejection must not count as unhandled.
-    if (!isPromise) context.throwIfDone()
-    let running: Promise<T>
-    try {
-      // What is a promise is taken itself: one around it would stay with it for as long as it is pending.
-      running = Promise.resolve(isPromise ? work : work(context))
-    } catch (error) {
-      running = Promise.reject(error)
-    }
-    const waiter: Waiter = {
-      settle() {
-        if (stop()) running.then(resolve, reject)
-      },
-    }
-    const stop = afterFunc(context, () => {
-      waiter.settle = undefined
-      reject(context.err)
+export async function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
+  const context = contextOf(ctx)
+  const isPromise = isThenable(work)
+  if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
+  // A promise gets its handlers all the same: its late rejection must not count as unhandled.
+  if (!isPromise) context.throwIfDone()
+  let stop: (() => boolean) | undefined
+  let leave: (() => void) | undefined
+  try {
+    const [running, unfollow] = follow<T>(isPromise ? work : work(context))
+    leave = unfollow
+    const ended = new Promise<never>((_, reject) => {
+      stop = waitFor(context, () => reject(context.err))
     })
-    const settled = settle.bind(waiter)
-    running.then(settled, settled)
+    // A race: V8 finds the callers of failed work through it, but not through a handler of ours.
+    const result = await Promise.race([running, ended])
+    if (stop?.()) return result
+  } catch (error) {
+    if (stop ? stop() : !context.err) throw error
+  } finally {
+    leave?.()
+  }
+  throw context.err
+}
+
+/** What waits for a promise besides its first follower. */
+interface Follower<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The promises that are followed. A pending promise never drops its handlers, so only the first follower is one; the
+ * later ones share another, in a set that they leave.
+ */
+const followers = /* @__PURE__ */ new WeakMap<object, Set<Follower<never>> | undefined>()
+
+/** A promise that settles as `value` does, and what to call when it is no longer of interest. */
+function follow<T>(value: T | PromiseLike<T>): [followed: Promise<T>, leave: () => void] {
+  if (!isThenable(value) || !followers.has(value)) {
+    if (isThenable(value)) followers.set(value, undefined)
+    return [Promise.resolve(value), () => {}]
+  }
+  const set = (followers.get(value) as Set<Follower<T>> | undefined) ?? share<T>(value)
+  let follower!: Follower<T>
+  const followed = new Promise<T>((resolve, reject) => {
+    set.add((follower = { resolve, reject }))
   })
+  return [followed, () => set.delete(follower)]
 }
 
-/** All that a promise is given. It never lets go of that while it is pending, so an ended context empties it. */
-interface Waiter {
-  settle: (() => void) | undefined
+function share<T>(promise: PromiseLike<T>): Set<Follower<T>> {
+  const set = new Set<Follower<T>>()
+  followers.set(promise, set)
+  void promise.then(
+    (value) => set.forEach(({ resolve }) => resolve(value)),
+    (error: unknown) => set.forEach(({ reject }) => reject(error)),
+  )
+  return set
 }
 
-function settle(this: Waiter): void {
-  this.settle?.()
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): value is PromiseLike<never> {
   return isObject(value) && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** Limits of {@link within}. */
+export interface Limits<F = never> extends DeadlineOptions {
+  /** How many milliseconds the work has; Infinity: any number. */
+  readonly timeout?: number | undefined
+  /** When the work must be over: a Date, or milliseconds since the epoch. The sooner of the two counts. */
+  readonly deadline?: number | Date | undefined
+  /** One signal or a list, as {@link withSignal} takes them. */
+  readonly signal?: Parameters<typeof withSignal>[1]
+  /** Answers instead when the work's own time is over: a value, or a function that returns it. */
+  readonly fallback?: F | (() => F | PromiseLike<F>) | undefined
+}
+
+/**
+ * Runs `work` under a context of its own, and ends that when the work has settled: to derive, to run and to release in
+ * one. What `work` hands out that still needs the context, such as a body that is not read yet, ends with it.
+ *
+ * @param limits milliseconds, or what else bounds the work; its `label` and `cause` are in the error
+ * @returns settles as {@link until} does. When the work's own time is over, resolves to the `fallback` if there is one;
+ * an end of `ctx` or of `signal` rejects all the same.
+ * @throws TypeError, as a rejection, if `ctx` is not a context, a limit of the wrong type, or `work` not a function
+ * @example
+ * const titles = await within(background(), 5_000, async ({ signal }) => {
+ *   const response = await fetch('data:application/json,["Blue Train"]', { signal })
+ *   return response.json()
+ * })
+ * titles // => ['Blue Train']
+ */
+export async function within<T, F = never>(
+  ctx: ContextLike,
+  limits: number | Limits<F>,
+  work: Work<T>,
+): Promise<T | F> {
+  const options: Limits<F> = typeof limits === 'number' ? { timeout: limits } : limits
+  assertOptions(options)
+  assertFunction('work', work)
+  const { timeout = Infinity, deadline = Infinity, fallback, signal } = options
+  const at = isDate(deadline) ? deadline.getTime() : deadline
+  assertNumber('timeout', timeout)
+  assertNumber('deadline', at, deadline)
+  const parent = contextOf(ctx)
+  const [above, leave] = signal ? withSignal(parent, signal) : [parent]
+  const node = derive(above, 'within', options)
+  const left = at < Infinity ? at - node.clock.wall() : Infinity
+  const [, cancel] = limited(node, Math.min(timeout, left), options)
+  try {
+    return await until(node, work)
+  } catch (error) {
+    if (fallback === undefined || node.ended !== node.own) throw error
+    return typeof fallback === 'function' ? await (fallback as () => F | PromiseLike<F>)() : fallback
+  } finally {
+    cancel()
+    leave?.()
+  }
 }
 
 /**

@@ -74,9 +74,10 @@ class ManualClock extends Clock {
 }
 
 /**
- * Makes a clock that only moves when it is told to.
+ * Makes a clock that only moves when `advance` is called.
  *
- * @param at the time at which it starts, as a Date or in milliseconds since the epoch; 0 if left out
+ * @param at the time at which it starts, as a Date or in milliseconds since the epoch; the real time if left out, so
+ * that `Date.now() + ms` is `ms` milliseconds away
  * @throws TypeError if `at` is neither a number nor a valid Date
  * @example
  * const clock = fakeClock()
@@ -86,7 +87,7 @@ class ManualClock extends Clock {
  * await clock.advance(1)
  * isDeadlineExceeded(ctx.err) // => true
  */
-export function fakeClock(at: number | Date = 0): FakeClock {
+export function fakeClock(at: number | Date = Date.now()): FakeClock {
   const epoch: unknown = isDate(at) ? at.getTime() : at
   if (!Number.isFinite(epoch)) throw invalid('at', 'a valid Date or a number of milliseconds since the epoch', at)
   const clock = new ManualClock(epoch as number)

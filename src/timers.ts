@@ -2,6 +2,7 @@
  * Time: one clock, one binary heap, one platform timer for all deadlines of that clock. A timer expires when the clock
  * says so, never because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is
  * monotonic, so a step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started.
+ * The platform timer keeps no process alive, unless an operation waits under a deadline.
  */
 
 import { tellAll } from './listeners.ts'
@@ -29,16 +30,16 @@ export abstract class Timer {
   }
 
   /**
-   * Called once, and stopped then. Runs no code of users: whoever does is added to `audience`, to be told after
-   * everything that was due with it has expired too, or to `sleepers`, to be told in a turn of the event loop: that it
-   * is due may have come out when somebody just asked for the time.
+   * Called once, and stopped then. Runs no code of users. Listeners are added to `audience`, which is notified after
+   * everything that was due with it has expired too, or to `sleepers`, which is notified in a turn of the event loop:
+   * a read of the time may have found that it is due.
    */
   abstract expire(audience: Listener[], sleepers: Listener[]): void
 }
 
 /**
- * The platform's time. The globals are looked up at every use, so that replaced ones (fake timers) are followed. A
- * clock with a time of its own overrides `now`, `wall` and `arm`.
+ * The platform's time. The globals are looked up at every use, so that replaced ones (fake timers) are followed, even
+ * those that leave `performance` alone. A clock with a time of its own overrides `now`, `wall` and `arm`.
  */
 export class Clock {
   /** Begins at 1. */
@@ -52,14 +53,17 @@ export class Clock {
    */
   #armedBy: typeof setTimeout | undefined
   #clear: (() => void) | undefined
+  #handle: unknown
   /** True after the heap ran empty in this turn. */
   #emptied = false
-  /** Those of expired timers who are yet to be told. */
+  /** Listeners of expired timers, not yet notified. */
   readonly #audience: Listener[] = []
-  /** The same of those who wait for a turn. */
+  /** The same, for those that wait for a turn. */
   readonly #sleepers: Listener[] = []
-  /** How long the computer slept unnoticed by `performance.now()`. */
-  #slept = 0
+  /** How many operations wait under a deadline of this clock. */
+  #holds = 0
+  /** How much `performance.now()` is behind: the computer's sleep, and time that only mocked timers count. */
+  #behind = 0
   /** What the wall clock was ahead of `now()` when the page was hidden; Infinity while it is visible. */
   #ahead = Infinity
 
@@ -69,10 +73,10 @@ export class Clock {
    * matter.
    */
   now(): number {
-    const now = performance.now() + this.#slept
+    const now = ((setTimeout as Replaced).clock?.performance ?? performance).now() + this.#behind
     const gained = this.#ahead < Infinity ? Date.now() - now - this.#ahead : 0
     if (gained < MIN_SLEEP) return now
-    this.#slept += gained
+    this.#behind += gained
     return now + gained
   }
 
@@ -110,9 +114,19 @@ export class Clock {
     }
   }
 
+  /** Keeps the process alive until everything pending has expired, or until {@link release}. */
+  hold(): this {
+    if (!this.#holds++) this.#keepAlive(true)
+    return this
+  }
+
+  release(): void {
+    if (!--this.#holds) this.#keepAlive(false)
+  }
+
   /**
-   * Expires everything that is due, in order, and then tells everybody but those who sleep. Who is told may call this
-   * again.
+   * Expires everything that is due, in order, and then notifies all listeners but the sleepers. Listeners may call
+   * `check` re-entrantly.
    */
   check(): void {
     if (!this.#heap[1]) return
@@ -123,31 +137,44 @@ export class Clock {
       first.expire(audience, this.#sleepers)
     }
     if (isInner || !audience.length) return
-    // Grows while it is told: an inner call leaves that to this one, or each would go one call deeper.
+    // Grows while it is notified: an inner call leaves that to this one, or each would go one call deeper.
     tellAll(audience)
     audience.length = 0
   }
 
-  /** To be called in a turn of its own: {@link check}, and those who sleep wake up. */
+  /** To be called in a turn of its own: {@link check}, and the sleepers wake up. */
   protected wake(): void {
     this.check()
     tellAll(this.#sleepers.splice(0))
   }
 
   /**
-   * Asks the platform to call `fire` after `ms`, and whenever the page goes away or comes back: what is frozen hears of
-   * no time.
+   * Asks the platform to call `ring` after `ms`, and `fire` whenever the page goes away or comes back: a frozen page
+   * gets no timer events.
    */
-  protected arm(fire: () => void, ms: number): () => void {
+  protected arm(ring: () => void, ms: number): () => void {
     const clear = clearTimeout
-    const handle = setTimeout(fire, ms)
+    const handle = setTimeout(ring, ms)
+    this.#handle = handle
+    if (!this.#holds) this.#keepAlive(false)
     this.#ahead = globalThis.document?.hidden ? Date.now() - this.now() : Infinity
-    listen('addEventListener', fire)
+    listen('addEventListener', this.fire)
     return () => {
       clear(handle)
-      listen('removeEventListener', fire)
+      this.#handle = undefined
+      listen('removeEventListener', this.fire)
       this.now()
       this.#ahead = Infinity
+    }
+  }
+
+  /** Says whether the platform timer keeps a process alive. Does nothing in browsers. */
+  #keepAlive(isOn: boolean): void {
+    const handle = this.#handle
+    if (typeof handle === 'object') (handle as Partial<Handle>)[isOn ? 'ref' : 'unref']?.()
+    else if (handle !== undefined) {
+      deno ??= (globalThis as { Deno?: Deno }).Deno ?? {}
+      deno[isOn ? 'refTimer' : 'unrefTimer']?.(handle)
     }
   }
 
@@ -180,7 +207,17 @@ export class Clock {
     }
     this.#armed = next
     this.#armedBy = setTimeout
-    this.#clear = this.arm(this.#fire, Math.min(Math.max(Math.ceil(next - this.now()), 0), MAX_DELAY))
+    const now = this.now()
+    const left = Math.min(Math.max(next - now, 0), MAX_DELAY)
+    const isMock = (setTimeout as Replaced)._isMockFunction
+    const ring = isMock ? () => this.#ringMocked(now + left) : this.fire
+    this.#clear = this.arm(ring, isMock ? Math.floor(left) : Math.ceil(left))
+  }
+
+  /** Mocked timers without a clock, such as Jest's legacy ones: that one fires is all there is to tell the time by. */
+  #ringMocked(due: number): void {
+    this.#behind += Math.max(due - this.now(), 0)
+    this.fire()
   }
 
   #disarm(): void {
@@ -189,7 +226,8 @@ export class Clock {
     this.#armed = Infinity
   }
 
-  #fire = (): void => {
+  /** In a public field, so that a structured clone of a context throws instead of copying its values. */
+  readonly fire = (): void => {
     this.#disarm()
     this.wake()
     if (this.next() < Infinity) this.#schedule()
@@ -198,6 +236,27 @@ export class Clock {
 
 /** The clock of `background()` and `todo()`. */
 export const systemClock: Clock = /* @__PURE__ */ new Clock()
+
+/** A timer of Node or Bun. */
+interface Handle {
+  ref(): unknown
+  unref(): unknown
+}
+
+/** Deno's timers are numbers, as in browsers. */
+interface Deno {
+  refTimer?(handle: unknown): void
+  unrefTimer?(handle: unknown): void
+}
+
+/** Looked up once: a missing global costs a good part of a timeout. */
+let deno: Deno | undefined
+
+/** `setTimeout`, by what fake timers add to it: Sinon's, which Vitest, Jest and Cypress use, and Jest's legacy ones. */
+interface Replaced {
+  readonly clock?: { readonly performance?: { now(): number } }
+  readonly _isMockFunction?: boolean
+}
 
 function isBefore(one: Timer, other: Timer): boolean {
   return (one.due - other.due || one.order - other.order) < 0

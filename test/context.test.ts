@@ -79,7 +79,7 @@ describe('withCancel', () => {
     cancel(why)
     expect(cause(ctx)).toBe(why)
     expect(ctx.err?.cause).toBe(why)
-    expect(ctx.err).toMatchObject({ name: 'AbortError', message: 'context canceled' })
+    expect(ctx.err).toMatchObject({ name: 'AbortError', message: 'context canceled: the user left' })
   })
 
   it.each([null, 0, '', false, Number.NaN])('takes %s as a cause', (why) => {
@@ -213,27 +213,49 @@ describe('withCancel', () => {
     expect(ctx.err).toBeInstanceOf(CanceledError)
   })
 
-  it('builds no error for a cancel: those without a cause share one, the others come when somebody asks', () => {
-    const [one, cancelOne] = withCancel(background())
-    const [other, cancelOther] = withCancel(background())
-    cancelOne()
-    cancelOther()
-    expect(one.err).toBe(other.err)
-
-    const [ctx, cancel] = withCancel(background())
-    cancel('why')
-    function whoAsks(): unknown {
-      return ctx.err?.stack
+  it('builds no error until it is read', () => {
+    const built: unknown[] = []
+    const why = {
+      get message() {
+        built.push(why)
+        return 'why'
+      },
     }
-    expect(whoAsks()).toContain('whoAsks')
+    const [ctx, cancel] = withCancel(background())
+    cancel(why)
+    expect([cause(ctx), built.length]).toEqual([why, 0])
+    expect([ctx.err?.message, built.length]).toEqual(['context canceled: why', 1])
+    expect([ctx.err, built.length]).toEqual([ctx.err, 1])
   })
 
-  it('builds an error of its own for each cause', () => {
+  it('builds one error for a whole subtree, whichever context is asked first', () => {
+    for (const why of [undefined, 'why']) {
+      for (const first of [0, 1, 2]) {
+        const [top, cancel] = withCancel(background())
+        const [child] = withCancel(top)
+        const all = [top, child, withValue(child, createKey('key'), 1)]
+        cancel(why)
+        const { err } = all[first] as Context
+        expect(err).toBeInstanceOf(CanceledError)
+        expect(all.map((ctx) => ctx.err)).toEqual([err, err, err])
+        for (const ctx of all) expect(ctx.err).toBe(err)
+        expect(withCancel(child)[0].err).toBe(err)
+        expect(child.signal.reason).toBe(err)
+      }
+    }
+  })
+
+  it('builds an error of its own for each cancel', () => {
     const [one, cancelOne] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     cancelOne('why')
     cancelOther('why')
     expect(one.err).not.toBe(other.err)
+    const [plain, cancelPlain] = withCancel(background())
+    const [another, cancelAnother] = withCancel(background())
+    cancelPlain()
+    cancelAnother()
+    expect(plain.err).not.toBe(another.err)
   })
 })
 
@@ -411,7 +433,7 @@ describe('withoutCancel', () => {
   })
 
   it('lets its children end', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 5)
     const [child] = withTimeout(withoutCancel(parent), 10)
     const [other, cancel] = withCancel(withoutCancel(parent))
@@ -431,20 +453,85 @@ describe('withoutCancel', () => {
   })
 })
 
+describe('a structured clone', () => {
+  it('of a context throws, rather than copy its values', () => {
+    const secret = createKey<string>('secret')
+    const [ctx] = withTimeout(withValue(background(), secret, 'password'), 60_000)
+    for (const one of [background(), withValue(background(), secret, 'password'), ctx, withCancel(ctx)[0]]) {
+      expect(() => structuredClone(one)).toThrow(expect.objectContaining({ name: 'DataCloneError' }) as Error)
+    }
+  })
+})
+
 describe('toString', () => {
   it('says how the context was derived, and how much time is left', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [search] = withCancel(clock.root, { label: 'search' })
     const [ctx, cancel] = withTimeout(search, 5_000)
     expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, 5s left)')
     await clock.advance(1_800)
     expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, 3.2s left)')
     cancel()
-    expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s)')
+    expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, canceled)')
+  })
+
+  it('says where it ended and why, once it has', async () => {
+    const clock = fakeClock(0)
+    const [page, leave] = withCancel(clock.root, { label: 'page' })
+    const [ctx] = withTimeout(page, 5_000, { label: 'search' })
+    const [child, cancelChild] = withCancel(ctx)
+    const view = withValue(child, createKey('user'), 1)
+    cancelChild()
+    expect(String(view)).toBe(
+      'background.withCancel(page).withTimeout(search, 5s, 5s left).withCancel(canceled).withValue(user)',
+    )
+    expect(String(ctx)).toBe('background.withCancel(page).withTimeout(search, 5s, 5s left)')
+    const [other] = withCancel(ctx)
+    await clock.advance(5_000)
+    expect(String(other)).toBe('background.withCancel(page).withTimeout(search, 5s, deadline exceeded).withCancel')
+    leave('the reader pressed Stop')
+    expect(String(page)).toBe('background.withCancel(page, canceled: the reader pressed Stop)')
+    expect(String(withCancel(page)[0])).toBe(
+      'background.withCancel(page, canceled: the reader pressed Stop).withCancel',
+    )
+    expect(String(other)).toContain('deadline exceeded')
+    expect(String(withoutCancel(page))).toBe('background.withCancel(page).withoutCancel')
+  })
+
+  it('says the same whether the error was read before or not', () => {
+    const [page, leave] = withCancel(background(), { label: 'page' })
+    const [ctx] = withCancel(page)
+    leave()
+    const before = String(ctx)
+    expect(ctx.err).toBeDefined()
+    expect(before).toBe('background.withCancel(page, canceled).withCancel')
+    expect(String(ctx)).toBe(before)
+  })
+
+  it('shows what a foreign signal gave as its reason where the context follows it', () => {
+    const controller = new AbortController()
+    const [ctx] = withSignal(background(), controller.signal, { label: 'upload' })
+    const [foreign] = withCancel(controller)
+    controller.abort(new Error('the tab was closed'))
+    expect(String(withCancel(ctx)[0])).toBe(
+      'background.withSignal(upload, canceled: the tab was closed).withCancel',
+    )
+    expect(String(foreign)).toBe('signal(canceled: the tab was closed).withCancel')
+  })
+
+  it('shows the innermost contexts of a long chain, the root, and where it ended', () => {
+    const [top, cancel] = withCancel(background(), { label: 'top' })
+    let ctx = top
+    for (let depth = 0; depth < 100; depth++) [ctx] = withCancel(ctx)
+    const inner = '.withCancel'.repeat(20)
+    expect(String(ctx)).toBe(`background.…${inner}`)
+    cancel('why')
+    expect(String(ctx)).toBe(`background.withCancel(top, canceled: why).…${inner}`)
+    expect(ctx.err?.stack).toBe('AbortError: context canceled (top): why\n    in background.withCancel(top)')
   })
 
   it('knows all kinds', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const key = createKey<string>('user')
     const { signal } = new AbortController()
     expect(String(withCancel(todo())[0])).toBe('todo.withCancel')
@@ -454,18 +541,19 @@ describe('toString', () => {
     expect(String(withDeadline(clock.root, 250, { label: 'query' })[0])).toBe(
       'background.withDeadline(query, 250ms, 250ms left)',
     )
-    expect(String(withCancel({ signal })[0])).toMatch(/^foreign.*\.withCancel$/)
+    expect(String(withCancel({ signal })[0])).toBe('signal.withCancel')
+    expect(String(withCancel({ signal, deadline: 5 })[0])).toBe('foreign.withCancel')
   })
 
   it('shows a time that is over, or was none, as none', async () => {
     const clock = fakeClock(1_000)
     for (const ms of [0, -0, -5, -5_000, -Infinity]) {
-      expect(String(withTimeout(clock.root, ms)[0])).toBe('background.withTimeout(0ms)')
+      expect(String(withTimeout(clock.root, ms)[0])).toBe('background.withTimeout(0ms, deadline exceeded)')
     }
-    expect(String(withDeadline(clock.root, 0)[0])).toBe('background.withDeadline(0ms)')
+    expect(String(withDeadline(clock.root, 0)[0])).toBe('background.withDeadline(0ms, deadline exceeded)')
     const [ctx] = withTimeout(clock.root, 2)
     await clock.advance(5)
-    expect(String(ctx)).toBe('background.withTimeout(2ms)')
+    expect(String(ctx)).toBe('background.withTimeout(2ms, deadline exceeded)')
     expect(String(withTimeout(clock.root, Infinity, { label: 'long' })[0])).toBe('background.withTimeout(long)')
   })
 

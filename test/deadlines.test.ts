@@ -17,7 +17,7 @@ import { logAbort } from './support.ts'
 
 describe('withTimeout', () => {
   it('ends after ms, and not before', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000)
     await clock.advance(4_999)
     expect(ctx.err).toBeUndefined()
@@ -29,13 +29,13 @@ describe('withTimeout', () => {
   })
 
   it('says which deadline it was', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000, { label: 'search' })
     const [child] = withTimeout(ctx, 6_000, { label: 'query' })
     await clock.advance(10_000)
     expect(ctx.err).toMatchObject({
       name: 'TimeoutError',
-      message: 'context deadline exceeded',
+      message: 'context deadline exceeded (search, 5s)',
       label: 'search',
       ms: 5_000,
     })
@@ -43,7 +43,7 @@ describe('withTimeout', () => {
   })
 
   it('tells listeners and callbacks without anybody reading', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000)
     const log: string[] = []
     logAbort(ctx, log, 'listener')
@@ -53,7 +53,7 @@ describe('withTimeout', () => {
   })
 
   it('can be canceled, and stays so', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 5_000)
     cancel('early')
     const { err } = ctx
@@ -86,7 +86,7 @@ describe('withTimeout', () => {
   })
 
   it('has a cause on expiry only', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancelParent] = withCancel(clock.root)
     const [expired] = withTimeout(clock.root, 10, { cause: 'slow' })
     const [canceled, cancel] = withTimeout(clock.root, 10, { cause: 'slow' })
@@ -102,7 +102,7 @@ describe('withTimeout', () => {
   })
 
   it.each([0, -0, -1, -Infinity])('ends at once after %s ms', (ms) => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, ms, { cause: 'late' })
     expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms })
     expect(cause(ctx)).toBe('late')
@@ -118,7 +118,7 @@ describe('withTimeout', () => {
   })
 
   it('never ends after Infinity, and has no deadline', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, Infinity)
     expect(ctx.deadline).toBeUndefined()
     await clock.advance(Number.MAX_SAFE_INTEGER)
@@ -128,7 +128,7 @@ describe('withTimeout', () => {
   })
 
   it.each([0x7fff_ffff, 0x8000_0000, 2 ** 40])('ends after %s ms', async (ms) => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, ms)
     await clock.advance(ms - 1)
     expect(ctx.err).toBeUndefined()
@@ -144,7 +144,7 @@ describe('withTimeout', () => {
   })
 
   it('takes a fraction of a millisecond for what it is', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 0.5)
     await clock.advance(0.25)
     expect(ctx.err).toBeUndefined()
@@ -153,7 +153,7 @@ describe('withTimeout', () => {
   })
 
   it('ends those below it in the same step as those that are due with it', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 10)
     const [other] = withTimeout(clock.root, 10)
     const [child] = withCancel(other)
@@ -164,7 +164,7 @@ describe('withTimeout', () => {
   })
 
   it('may be canceled by what another deadline of the same time has told', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 10)
     const [later, cancelLater] = withTimeout(clock.root, 20)
     one.signal.addEventListener('abort', () => cancelLater('no longer needed'))
@@ -208,7 +208,7 @@ describe('withDeadline', () => {
   })
 
   it('never ends at Infinity', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withDeadline(clock.root, Infinity)
     await clock.advance(Number.MAX_SAFE_INTEGER)
     expect(ctx.err).toBeUndefined()
@@ -216,7 +216,7 @@ describe('withDeadline', () => {
   })
 
   it('does not follow a Date that is changed afterwards', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const at = new Date(1_000)
     const [ctx] = withDeadline(clock.root, at)
     at.setTime(5_000)

@@ -1,6 +1,7 @@
 /** The two errors, and how they are told apart, also from what the platform and other packages throw. */
 
-import { background, CanceledError, DeadlineExceededError, isCanceled, isDeadlineExceeded, withCancel } from 'rescind'
+import { background, CanceledError, cause, contextError, DeadlineExceededError, isCanceled } from 'rescind'
+import { isDeadlineExceeded, withCancel, withSignal, withTimeout } from 'rescind'
 import { describe, expect, it } from 'vitest'
 
 describe('CanceledError', () => {
@@ -11,6 +12,14 @@ describe('CanceledError', () => {
     expect(error.message).toBe('context canceled')
     expect(String(error)).toBe('AbortError: context canceled')
     expect(error.stack).toContain('errors.test')
+  })
+
+  it('says in its message which context was canceled, and why', () => {
+    expect(new CanceledError('why').message).toBe('context canceled: why')
+    expect(new CanceledError('why', 'search').message).toBe('context canceled (search): why')
+    const message = 'context canceled (search)'
+    expect(new CanceledError(undefined, 'search')).toMatchObject({ message, label: 'search' })
+    expect(new CanceledError()).not.toHaveProperty('label')
   })
 
   it('has a cause if one was given', () => {
@@ -28,6 +37,25 @@ describe('DeadlineExceededError', () => {
     expect(error.name).toBe('TimeoutError')
     expect(error.message).toBe('context deadline exceeded')
     expect(String(error)).toBe('TimeoutError: context deadline exceeded')
+  })
+
+  it('says in its message which deadline it was, and why', () => {
+    const messages = [
+      {},
+      { label: 'search' },
+      { ms: 5 },
+      { label: 'search', ms: 3_200 },
+      { label: 'search', ms: 60_000, cause: 'slow' },
+      { cause: new Error('slow') },
+    ].map((deadline) => new DeadlineExceededError(deadline).message)
+    expect(messages).toEqual([
+      'context deadline exceeded',
+      'context deadline exceeded (search)',
+      'context deadline exceeded (5ms)',
+      'context deadline exceeded (search, 3.2s)',
+      'context deadline exceeded (search, 60s): slow',
+      'context deadline exceeded: slow',
+    ])
   })
 
   it('says whose deadline it was', () => {
@@ -103,7 +131,15 @@ describe.each([
     expect(is(new Error('outer', { cause: proxy }))).toBe(false)
   })
 
-  it('goes by the nearest of them', () => {
+  it('goes by our own error in the causes rather than by what the platform made around it', () => {
+    expect(is(new DOMException('aborted', 'AbortError'))).toBe(name === 'AbortError')
+    const shell = Object.assign(new Error('The operation was aborted'), { name: 'AbortError', cause: error })
+    expect(is(shell)).toBe(true)
+    expect(is(Object.assign(new Error('outer'), { cause: shell }))).toBe(true)
+    expect(is(Object.assign(new Error('timed out'), { name: 'TimeoutError', cause: other }))).toBe(false)
+  })
+
+  it('goes by the nearest of our own errors', () => {
     expect(is(new CanceledError(error))).toBe(name === 'AbortError')
     expect(is(new DeadlineExceededError({ cause: error }))).toBe(name === 'TimeoutError')
     expect(is(new Error('outer', { cause: new CanceledError(error) }))).toBe(name === 'AbortError')
@@ -125,4 +161,108 @@ describe.each([
       expect(is(value)).toBe(false)
     },
   )
+})
+
+describe('contextError', () => {
+  it('finds the error that decided, however deep it is', () => {
+    const error = new DeadlineExceededError({ label: 'search', ms: 5 })
+    expect(contextError(error)).toBe(error)
+    const shell = Object.assign(new Error('The operation was aborted'), { name: 'AbortError', cause: error })
+    expect(contextError(new Error('no page', { cause: shell }))).toBe(error)
+    const nearest = new CanceledError(error)
+    expect(contextError(new Error('no page', { cause: nearest }))).toBe(nearest)
+  })
+
+  it('finds none in what only the platform or a caller made', () => {
+    const others = [undefined, null, 5, 'AbortError', new Error('other'), new DOMException('', 'AbortError')]
+    for (const other of [...others, { name: 'TimeoutError' }]) expect(contextError(other)).toBeUndefined()
+  })
+})
+
+function fail(): never {
+  throw new Error('trap')
+}
+
+describe('a cause that throws when it is looked at', () => {
+  const hostile: [what: string, make: () => unknown][] = [
+    [
+      'a revoked proxy',
+      () => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return proxy
+      },
+    ],
+    [
+      'a proxy whose traps throw',
+      () => new Proxy(new Error('inner'), { get: fail, has: fail, getPrototypeOf: fail, ownKeys: fail }),
+    ],
+    ['an object without a prototype', () => Object.create(null) as object],
+    [
+      'an error with getters that throw',
+      () =>
+        Object.defineProperties(new Error('inner'), {
+          name: { get: () => expect.unreachable() as never },
+          message: { get: () => expect.unreachable() as never },
+          cause: { get: () => expect.unreachable() as never },
+        }),
+    ],
+  ]
+
+  it.each(hostile)('cancels: %s', (_, make) => {
+    const why = make()
+    const [ctx, cancel] = withCancel(background(), { label: 'search' })
+    const [child] = withTimeout(ctx, 60_000)
+    let aborts = 0
+    child.signal.addEventListener('abort', () => aborts++)
+    cancel(why)
+    expect(aborts).toBe(1)
+    expect(ctx.err).toBeInstanceOf(CanceledError)
+    expect(ctx.err?.message).toBe('context canceled (search)')
+    expect(Object.is(cause(ctx), why)).toBe(true)
+    expect([isCanceled(ctx.err), isDeadlineExceeded(ctx.err)]).toEqual([true, false])
+    expect(() => child.throwIfDone()).toThrow('context canceled')
+    expect(String(child)).toBe('background.withCancel(search, canceled).withTimeout(60s)')
+    expect([isCanceled(why), isDeadlineExceeded(why), contextError(why)]).toEqual([false, false, undefined])
+  })
+
+  it.each(hostile)('is the reason of a signal that is followed: %s', (_, make) => {
+    const why = make()
+    const controller = new AbortController()
+    const [ctx] = withSignal(background(), controller.signal)
+    const [foreign] = withCancel(controller)
+    controller.abort(why)
+    for (const one of [ctx, foreign]) {
+      expect(one.err).toBeInstanceOf(CanceledError)
+      expect(Object.is(cause(one), why)).toBe(true)
+    }
+  })
+
+  it('is none for instanceof', () => {
+    for (const [, make] of hostile) expect(make()).not.toBeInstanceOf(CanceledError)
+  })
+})
+
+describe('what a message shows of a cause or a label', () => {
+  const hostile = 'a\u001b[31mb\u0085c\u2028d\u202ee\nf'
+  const escaped = String.raw`a\u001b[31mb\u0085c\u2028d\u202ee\u000af`
+
+  it('is on one line, without what a terminal or a reader could take for something else', () => {
+    const [ctx, cancel] = withCancel(background(), { label: hostile })
+    expect(String(ctx)).toBe(`background.withCancel(${escaped})`)
+    cancel(hostile)
+    expect(ctx.err?.message).toBe(`context canceled (${escaped}): ${escaped}`)
+    expect(cause(ctx)).toBe(hostile)
+    expect(ctx.err?.label).toBe(hostile)
+    expect(String(ctx)).toBe(`background.withCancel(${escaped}, canceled: ${escaped})`)
+  })
+
+  it('has a bounded length', () => {
+    const long = 'x'.repeat(10_000_000)
+    const [ctx, cancel] = withTimeout(background(), 60_000, { label: long })
+    cancel(new Error(long))
+    expect(ctx.err?.message.length).toBeLessThan(500)
+    expect(String(ctx).length).toBeLessThan(1_000)
+    expect(ctx.err?.stack?.length).toBeLessThan(1_000)
+  })
 })

@@ -80,7 +80,7 @@ describe('a foreign context as parent', () => {
       const controller = new AbortController()
       const listeners = countListeners(controller.signal)
       const log: string[] = []
-      const [ctx] = withSignal(controller, new AbortController().signal, controller.signal)
+      const [ctx] = withSignal(controller, [new AbortController().signal, controller.signal])
       for (let other = 0; other < others; other++) withSignal(controller, controller.signal)
       const [younger] = withCancel(controller)
       logAbort(ctx, log, 'listener')

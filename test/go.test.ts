@@ -110,7 +110,7 @@ it('Deadline: ends by itself, also through a foreign context, and at once if it 
 })
 
 it('Timeout: ends by itself, also through a foreign context', async () => {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const [ctx] = withTimeout(clock.root, 50)
   const [throughCustom] = withTimeout(custom(withTimeout(clock.root, 50)[0]), 3_000_000)
   expect(state(ctx, throughCustom)).toBe('live')
@@ -119,7 +119,7 @@ it('Timeout: ends by itself, also through a foreign context', async () => {
 })
 
 it('CanceledTimeout: a cancel comes before the deadline', async () => {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const [outer] = withTimeout(clock.root, 1_000)
   const [ctx, cancel] = withTimeout(custom(outer), 2_000)
   cancel()
@@ -174,7 +174,7 @@ it('InterlockedCancels: a listener of the parent may cancel the child', () => {
 describe.each([1, 2, 3, 4, 5])('layers of values, cancels and timeouts (%i)', (seed) => {
   async function layers(end: 'cancel' | 'timeout'): Promise<string[]> {
     const next = sequence(seed)
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const keys: Key<number>[] = []
     const cancels: Cancel[] = []
     let timers = 0
@@ -450,7 +450,7 @@ describe('Cause', () => {
 })
 
 it('CauseRace: whoever comes first, err and cause belong together', async () => {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   for (const delay of [5, 10]) {
     const [ctx, cancel] = withTimeout(clock.root, 10, { cause: 'deadline' })
     await clock.advance(delay)
@@ -488,7 +488,7 @@ describe('AfterFunc', () => {
   })
 
   it('CalledAfterTimeout: runs when the deadline has passed', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const fn = vi.fn<() => void>()
     afterFunc(ctx, fn)

@@ -32,7 +32,7 @@ describe('a context that has ended', () => {
   })
 
   it('is not kept by its parent, though a deadline ended it', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withCancel(clock.root)
     const refs = Array.from({ length: 2 }, () => new WeakRef(withTimeout(parent, 10)[0]))
     await clock.advance(10)

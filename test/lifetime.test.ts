@@ -21,7 +21,8 @@ import type { Context } from 'rescind'
 import { onMove, rearmFromStart, withLink } from 'rescind/bindings'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, catchUncaught, countListeners, derivations, isCollected, logAbort, microtask, task, wrong } from './support.ts'
+import { block, catchUncaught, countListeners, derivations, isCollected } from './support.ts'
+import { logAbort, microtask, task, wrong } from './support.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -65,7 +66,7 @@ describe('disarm', () => {
   })
 
   it('takes the deadline away', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     disarm(ctx)
     expect(ctx.deadline).toBeUndefined()
@@ -97,7 +98,7 @@ describe('disarm', () => {
   })
 
   it('leaves it to its parent, whose deadline is what remains', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20, { label: 'parent' })
     const [ctx] = withTimeout(parent, 10)
     const log: string[] = []
@@ -113,7 +114,7 @@ describe('disarm', () => {
   })
 
   it('leaves children their own deadlines, even those that were later', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const [sooner] = withTimeout(ctx, 5)
     const [later] = withTimeout(ctx, 15)
@@ -130,7 +131,7 @@ describe('disarm', () => {
   })
 
   it('of a parent leaves its children without its deadline', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const [child] = withCancel(ctx)
     disarm(ctx)
@@ -140,7 +141,7 @@ describe('disarm', () => {
   })
 
   it('changes nothing once the context has ended', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [expired] = withTimeout(clock.root, 10)
     const [canceled, cancel] = withTimeout(clock.root, 10)
     cancel('why')
@@ -160,7 +161,7 @@ describe('disarm', () => {
   })
 
   it('may be repeated', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const [ctx] = withTimeout(parent, 10)
     disarm(ctx)
@@ -181,7 +182,7 @@ describe('disarm', () => {
   })
 
   it('does nothing to a context that only adds a value, and to a root', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancel] = withTimeout(clock.root, 10)
     disarm(withValue(parent, createKey('key'), 1))
     disarm(background())
@@ -208,7 +209,7 @@ describe('rearm', () => {
   })
 
   it('keeps a stream alive for as long as it gives a sign of life in time', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [idle] = withTimeout(clock.root, 100, { label: 'idle' })
     for (let chunk = 0; chunk < 20; chunk++) {
       await clock.advance(60)
@@ -220,7 +221,7 @@ describe('rearm', () => {
   })
 
   it('tells listeners at the new time, sooner or later than before', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [sooner] = withTimeout(clock.root, 20, { cause: 'slow' })
     const [later] = withTimeout(clock.root, 10)
     const log: string[] = []
@@ -260,7 +261,7 @@ describe('rearm', () => {
   })
 
   it('to Infinity takes the deadline away, and a later one gives it back', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     rearm(ctx, Infinity)
     expect(ctx.deadline).toBeUndefined()
@@ -276,7 +277,7 @@ describe('rearm', () => {
   })
 
   it("leaves the parent's deadline as it is", async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20, { label: 'parent' })
     const [ctx] = withTimeout(parent, 10)
     rearm(ctx, 30)
@@ -286,7 +287,7 @@ describe('rearm', () => {
   })
 
   it('changes nothing once the context has ended or was disarmed', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [canceled, cancel] = withTimeout(clock.root, 10)
     const [disarmed] = withTimeout(clock.root, 10)
     cancel('why')
@@ -323,7 +324,7 @@ describe('rearm', () => {
     ['undefined', undefined],
     ['Invalid Date', new Date('soon')],
   ])('throws a TypeError for %s', (shown, ms) => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     expect(() => rearm(ctx, wrong(ms))).toThrow(TypeError)
     expect(() => rearm(ctx, wrong(ms))).toThrow(/^rescind: limit must be a number of milliseconds/)
@@ -346,7 +347,7 @@ describe('rearm', () => {
 
 describe('remaining', () => {
   it('says how many milliseconds are left until the nearest deadline', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx] = withTimeout(parent, 10)
     const [longer] = withTimeout(parent, 30)
@@ -399,7 +400,7 @@ describe('withLink', () => {
   const key = createKey<string>('key')
 
   it('has values and its cancel, and nothing else before it is linked', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancelParent] = withTimeout(withValue(clock.root, key, 'value'), 10)
     const [ctx, cancel] = withLink(parent)
     expect(ctx.value(key)).toBe('value')
@@ -426,7 +427,7 @@ describe('withLink', () => {
   })
 
   it('takes its children and its listeners along', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 10)
     const [ctx, , link] = withLink(parent)
     const [child] = withCancel(withValue(ctx, createKey('other'), 1))
@@ -461,7 +462,7 @@ describe('withLink', () => {
   })
 
   it('has the deadline of what it is linked to, and can be given one of its own', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx, , link] = withLink(parent)
     const [child] = withCancel(ctx)
@@ -476,7 +477,7 @@ describe('withLink', () => {
   })
 
   it('can be linked to something else, whose values and clock it takes', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [target] = withTimeout(withValue(clock.root, key, 'target'), 10)
     const [ctx, , link] = withLink(background())
     link(target)
@@ -568,7 +569,7 @@ describe('withLink', () => {
 
 describe('rearmFromStart', () => {
   it('counts from when the context was derived, linked or rearmed', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100)
     await clock.advance(30)
     rearmFromStart(ctx, 50)
@@ -600,7 +601,9 @@ describe('rearmFromStart', () => {
 
   it('changes nothing if one of them is none', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
-    expect(() => rearmFromStart(ctx, 5, wrong('6'))).toThrow(/^rescind: limit must be a number of milliseconds, got "6"$/)
+    expect(() => rearmFromStart(ctx, 5, wrong('6'))).toThrow(
+      new TypeError('rescind: limit must be a number of milliseconds, got "6"'),
+    )
     expect(remaining(ctx)).toBeGreaterThan(50_000)
     cancel()
   })
@@ -608,7 +611,7 @@ describe('rearmFromStart', () => {
 
 describe('what is derived from withLink before it is linked', () => {
   it('has the deadlines above from the link on, and those that move later', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx, , link] = withLink(parent)
     const [child] = withTimeout(ctx, 50)
@@ -639,7 +642,7 @@ describe('what is derived from withLink before it is linked', () => {
   })
 
   it('has its time by the clock of its deadlines, though the link brought another one', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, , link] = withLink(background())
     const [child] = withCancel(ctx)
     await clock.advance(500)
@@ -663,7 +666,7 @@ describe('what is derived from withLink before it is linked', () => {
 
 describe('onMove', () => {
   it('calls for every move of a deadline that holds, and for no other', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx] = withTimeout(parent, 50)
     const [sibling] = withTimeout(parent, 50)
@@ -681,7 +684,7 @@ describe('onMove', () => {
   })
 
   it('calls when a context above is linked', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx, , link] = withLink(parent)
     const [child] = withCancel(ctx)
@@ -693,7 +696,7 @@ describe('onMove', () => {
   })
 
   it('calls for the deadlines that a link has brought in', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx, , link] = withLink(clock.root)
     const log: (number | undefined)[] = []

@@ -105,18 +105,16 @@ describe('a wrong argument', () => {
   })
 
   it.each<[shown: string, value: unknown]>([
-    ['undefined', undefined],
-    ['null', null],
     ['"signal"', 'signal'],
     ['[object AbortController]', new AbortController()],
-    ['[object Array]', [signal]],
+    ['[object Array]', [[signal]]],
     ['[object Object]', {}],
     ['[object Object]', { aborted: false }],
     ['[object Object]', { aborted: true, reason: 'fake' }],
   ])('for a signal is a TypeError that says so: %s', (shown, value) => {
     const message = `rescind: signal must be an AbortSignal, got ${shown}`
     expect(() => withSignal(ctx, wrong(value))).toThrow(new TypeError(message))
-    expect(() => withSignal(ctx, signal, wrong(value))).toThrow(new TypeError(message))
+    expect(() => withSignal(ctx, [signal, wrong(value)])).toThrow(new TypeError(message))
   })
 
   it.each<[shown: string, value: unknown]>([
@@ -151,7 +149,7 @@ describe('a wrong argument', () => {
       () => withDeadline(parent, 5, wrong('options')),
       () => withSignal(parent, wrong('signal')),
       () => withSignal(parent, wrong({ aborted: false })),
-      () => withSignal(background(), parent.signal, wrong({ aborted: false })),
+      () => withSignal(background(), [parent.signal, wrong({ aborted: false })]),
       () => withValue(parent, wrong<typeof key>('key'), 'value'),
       () => afterFunc(parent, wrong('fn')),
     ]

@@ -135,8 +135,8 @@ describe('toPort and fromPort', () => {
   })
 
   it('let the deadline pass there without a message, and say whose it was', async () => {
-    const here = fakeClock()
-    const there = fakeClock()
+    const here = fakeClock(0)
+    const there = fakeClock(0)
     const [outer] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
     const [ctx] = withTimeout(outer, 60_000, { label: 'other' })
     await here.advance(1_000)
@@ -150,9 +150,9 @@ describe('toPort and fromPort', () => {
   })
 
   it('say the same of a deadline that passes here first', async () => {
-    const here = fakeClock()
+    const here = fakeClock(0)
     const [ctx] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
-    const { received } = await pass(ctx, {}, fakeClock().root)
+    const { received } = await pass(ctx, {}, fakeClock(0).root)
     await here.advance(5_000)
     await ended(received)
     expect(received.err).toBeInstanceOf(DeadlineExceededError)
@@ -193,8 +193,8 @@ describe('toPort and fromPort', () => {
   })
 
   it('move the deadline there when it moves here', async () => {
-    const here = fakeClock()
-    const there = fakeClock()
+    const here = fakeClock(0)
+    const there = fakeClock(0)
     const [ctx] = withTimeout(here.root, 1_000, { label: 'search' })
     const { received } = await pass(ctx, {}, there.root)
     await there.advance(500)
@@ -219,7 +219,7 @@ describe('toPort and fromPort', () => {
   })
 
   it('pass one on whose time is over', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5, { label: 'search' })
     await clock.advance(5)
     const { received } = await pass(ctx)

@@ -229,7 +229,8 @@ class Life {
     } else if (kind === 'withSignal') {
       this.model.derive({ ...birth, signals: signals.map((signal) => this.model.nodes[1 + signal] as Node) })
       const controllers = signals.map((signal) => this.#controllers[signal] as AbortController)
-      this.#add(...withSignal(parent, ...controllers.map(({ signal }) => signal)))
+      const followed = controllers.map(({ signal }) => signal)
+      this.#add(...withSignal(parent, followed))
     } else if (kind === 'withCancel' || !isTimed) {
       this.model.derive(birth)
       this.#add(...withCancel(parent))
@@ -308,15 +309,14 @@ class Life {
     const contexts = nodes.map((node, id) => {
       const { ended, heard } = baseOf(node)
       if (this.#parents[id] instanceof AbortController) return { id, cause: ended?.cause }
-      const sameErr = (ending: Ending) => ending === ended || (ended && isPlain(ending) && isPlain(ended))
-      if (ended && !endings.some(sameErr)) endings.push(ended)
+      if (ended && !endings.includes(ended)) endings.push(ended)
       return {
         id,
         name: ended?.name,
         ms: ended?.ms,
         cause: ended?.cause === undefined ? ended && 'err' : ended.cause,
         deadline: this.#deadlineOf(node),
-        err: ended ? endings.findIndex(sameErr) : -1,
+        err: ended ? endings.indexOf(ended) : -1,
         reason: heard && ended ? (this.#parents[id] as Context).err : undefined,
       }
     })
@@ -329,11 +329,6 @@ class Life {
     const due = this.model.deadlineOf(node)
     return due < Infinity ? this.#epoch + due : undefined
   }
-}
-
-/** Whether it is a cancel without a cause: all of them share one error. */
-function isPlain({ name, cause }: Ending): boolean {
-  return name === 'AbortError' && cause === undefined
 }
 
 function reasonOf(reason: 'none' | 'text' | 'timeout' | 'context'): unknown {

@@ -191,7 +191,7 @@ describe('withRoute', () => {
   })
 
   it('keeps the clock and the deadline of its parent', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withRoute(clock.root, { source: fakeSource() })
     expect(ctx.deadline).toBeUndefined()
     await clock.advance(1_000)

@@ -29,7 +29,7 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
   })
 
   it('ends with a deadline', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [top] = withTimeout(clock.root, 10)
     const leaf = chain(top, MILLION)
     expect(leaf.deadline).toBe(10)
@@ -58,7 +58,7 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
 describe('a chain of 100,000 contexts', { timeout: 60_000 }, () => {
   // The limit is for the work to be linear: it takes a tenth of that here.
   it('may have a deadline and a signal at every level', { timeout: 10_000 }, async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { signal } = new AbortController()
     const [top, cancel] = withCancel(clock.root)
     let ctx: Context = top
@@ -74,13 +74,13 @@ describe('a chain of 100,000 contexts', { timeout: 60_000 }, () => {
   })
 
   it('can be shown', () => {
-    expect(String(chain(background(), 100_000))).toHaveLength('background'.length + 100_000 * '.withCancel'.length)
+    expect(String(chain(background(), 100_000))).toBe(`background.…${'.withCancel'.repeat(20)}`)
   })
 })
 
 describe('100,000 children of one parent', { timeout: 60_000 }, () => {
   it('end with their deadlines in order, though each listener reads a context that lives on', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [page] = withTimeout(clock.root, 60_000)
     const told: number[] = []
     for (let index = 0; index < 10_000; index++) {
@@ -117,7 +117,7 @@ describe('100,000 children of one parent', { timeout: 60_000 }, () => {
   })
 
   it('end with their deadlines, all at once', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const children = Array.from({ length: COUNT }, () => withTimeout(clock.root, 10)[0])
     await clock.advance(10)
     expect(children.every(({ err }) => err?.name === 'TimeoutError')).toBe(true)

@@ -33,6 +33,11 @@ export function microtask(): Promise<void> {
   return Promise.resolve()
 }
 
+/** Promises that settle one another within a turn have settled after it. */
+export async function microtasks(): Promise<void> {
+  for (let count = 0; count < 10; count++) await microtask()
+}
+
 /** All microtasks are through after it, and errors that nobody caught have been reported. Needs real timers. */
 export function task(): Promise<void> {
   return new Promise((resolve) => {

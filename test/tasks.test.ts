@@ -8,19 +8,22 @@ import {
   background,
   cause,
   createKey,
+  isCanceled,
   isDeadlineExceeded,
   pause,
+  rearm,
   shield,
   sleep,
   until,
   withCancel,
+  within,
   withTimeout,
   withValue,
 } from 'rescind'
 import type { Context, ContextLike } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { block, countListeners, failOnUnhandled, microtask, outcome, task, wrong } from './support.ts'
+import { block, countListeners, failOnUnhandled, microtask, microtasks, outcome, task, wrong } from './support.ts'
 
 failOnUnhandled()
 
@@ -38,6 +41,8 @@ const operations: [name: string, wait: (ctx: ContextLike) => Promise<unknown>][]
   ['until with work that fails when it is aborted', (ctx) => until(ctx, abortable)],
 ]
 
+const never = new Promise<never>(() => {})
+
 /** Work that rejects with an error of its own when its context ends, as fetch does in some engines. */
 function abortable({ signal }: Context): Promise<never> {
   return new Promise((_, reject) => {
@@ -52,14 +57,13 @@ describe.each(operations)('%s', (_, wait) => {
     await task()
     expect(waiting.settled).toBe(false)
     cancel('why')
-    await microtask()
-    await microtask()
+    await microtasks()
     expect(waiting).toEqual({ settled: true, error: ctx.err })
     expect(waiting.error).toBe(ctx.err)
   })
 
   it('rejects with the err of its context when that expires', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000)
     const waiting = outcome(wait(ctx))
     await clock.advance(4_999)
@@ -82,7 +86,7 @@ describe.each(operations)('%s', (_, wait) => {
     expect(listeners()).toBe(1)
     controller.abort('why')
     await task()
-    expect(waiting.error).toMatchObject({ name: 'AbortError', message: 'context canceled', cause: 'why' })
+    expect(waiting.error).toMatchObject({ name: 'AbortError', message: 'context canceled: why', cause: 'why' })
     expect(listeners()).toBe(0)
   })
 
@@ -99,7 +103,7 @@ describe.each(operations)('%s', (_, wait) => {
 
 describe('sleep', () => {
   it('resolves after ms, and not before', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const sleeping = outcome(sleep(clock.root, 5_000))
     await clock.advance(4_999)
     expect(sleeping.settled).toBe(false)
@@ -189,7 +193,7 @@ describe('sleep', () => {
   })
 
   it('may be longer than platform timers can', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const sleeping = outcome(sleep(clock.root, 2 ** 40))
     await clock.advance(2 ** 40 - 1)
     expect(sleeping.settled).toBe(false)
@@ -198,7 +202,7 @@ describe('sleep', () => {
   })
 
   it('that is over at the deadline of its context has come too late', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const sleeping = outcome(sleep(ctx, 10))
     await clock.advance(10)
@@ -206,7 +210,7 @@ describe('sleep', () => {
   })
 
   it('that is over just as its context ends has come too late', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, cancel] = withCancel(clock.root)
     const sleeping = outcome(sleep(ctx, 10))
     const [other] = withTimeout(clock.root, 10)
@@ -216,7 +220,7 @@ describe('sleep', () => {
   })
 
   it('wakes 100,000 at once, in the order in which they fell asleep', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 60_000)
     const woken: number[] = []
     for (let index = 0; index < 100_000; index++) void sleep(ctx, 10).then(() => woken.push(index))
@@ -359,7 +363,7 @@ describe('until', () => {
   })
 
   it('rejects with the err of its context if the work fails by it', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10, { label: 'query' })
     const waiting = outcome(until(ctx, abortable))
     await clock.advance(10)
@@ -424,7 +428,7 @@ describe('shield', () => {
   })
 
   it('goes on when the context ends in the middle', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const cleaning = outcome(
       shield(parent, 5_000, async (ctx) => {
@@ -438,7 +442,7 @@ describe('shield', () => {
   })
 
   it('gives the function no more than ms', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     cancel('why')
     const cleaning = outcome(shield(parent, 100, () => new Promise(() => {})))
@@ -565,8 +569,7 @@ describe('pause', () => {
     const [ctx, cancel] = withCancel(background())
     const pausing = outcome(pause(ctx))
     cancel()
-    await microtask()
-    await microtask()
+    await microtasks()
     expect(pausing).toEqual({ settled: true, error: ctx.err })
   })
 
@@ -647,5 +650,169 @@ describe('pause', () => {
   it('rejects with a TypeError without a context', async () => {
     const message = 'rescind: ctx must be a context, got undefined'
     await expect(pause(wrong(undefined))).rejects.toThrow(new TypeError(message))
+  })
+})
+
+describe('within', () => {
+  it('resolves to what the work returns, and ends its context then', async () => {
+    const [ctx, cancel] = withCancel(background())
+    let own: Context | undefined
+    const result = await within(ctx, 60_000, async (inner) => {
+      own = inner
+      await task()
+      expect(inner.err).toBeUndefined()
+      return 5
+    })
+    expect(result).toBe(5)
+    expect(isCanceled(own?.err)).toBe(true)
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('rejects with what the work throws, at once or later, and ends its context then', async () => {
+    const failure = new Error('failed')
+    const works: ((ctx: Context) => unknown)[] = [
+      () => {
+        throw failure
+      },
+      () => Promise.reject(failure),
+    ]
+    for (const work of works) {
+      let own: Context | undefined
+      const running = within(background(), 60_000, (inner) => {
+        own = inner
+        return work(inner)
+      })
+      await expect(running).rejects.toBe(failure)
+      expect(own?.err).toBeDefined()
+    }
+  })
+
+  it('rejects with a deadline that says whose it was when the time is over', async () => {
+    const clock = fakeClock(0)
+    const running = outcome(within(clock.root, { timeout: 5_000, label: 'search', cause: 'slow' }, () => never))
+    await clock.advance(4_999)
+    expect(running.settled).toBe(false)
+    await clock.advance(1)
+    expect(running.error).toMatchObject({
+      name: 'TimeoutError',
+      message: 'context deadline exceeded (search, 5s): slow',
+      label: 'search',
+      ms: 5_000,
+    })
+  })
+
+  it('takes a deadline as a time or a Date, and the sooner of the two limits', async () => {
+    const clock = fakeClock(1_000)
+    const running = [
+      within(clock.root, { deadline: 1_020 }, () => never),
+      within(clock.root, { deadline: new Date(1_020) }, () => never),
+      within(clock.root, { deadline: 1_020, timeout: 60_000 }, () => never),
+      within(clock.root, { deadline: 60_000, timeout: 20 }, () => never),
+    ].map((promise) => outcome(promise))
+    await clock.advance(19)
+    expect(running.some(({ settled }) => settled)).toBe(false)
+    await clock.advance(1)
+    expect(running.map(({ error }) => isDeadlineExceeded(error))).toEqual([true, true, true, true])
+  })
+
+  it('ends with any of its signals, and leaves no listener on them', async () => {
+    const controller = new AbortController()
+    const listeners = countListeners(controller.signal)
+    await within(background(), { signal: controller.signal }, () => 5)
+    await within(background(), { signal: null }, () => 5)
+    expect(listeners()).toBe(0)
+    const running = outcome(within(background(), { signal: [undefined, controller.signal] }, () => never))
+    await task()
+    controller.abort('the reader pressed Stop')
+    await task()
+    expect(running.error).toMatchObject({ name: 'AbortError', cause: 'the reader pressed Stop' })
+    expect(listeners()).toBe(0)
+  })
+
+  it('rejects when its parent ends, with the error of that', async () => {
+    const [ctx, cancel] = withCancel(background(), { label: 'page' })
+    const running = outcome(within(ctx, { timeout: 60_000, fallback: 'none' }, () => never))
+    cancel('left')
+    await task()
+    expect(running.error).toBe(ctx.err)
+  })
+
+  it('does not call the work if its parent has ended, its time is none, or its signal has aborted', async () => {
+    const [ended, cancel] = withCancel(background())
+    cancel()
+    const work = vi.fn<() => void>()
+    await expect(within(ended, 60_000, work)).rejects.toBe(ended.err)
+    await expect(within(background(), 0, work)).rejects.toMatchObject({ name: 'TimeoutError' })
+    const signal = AbortSignal.abort('why')
+    await expect(within(background(), { signal }, work)).rejects.toMatchObject({ cause: 'why' })
+    expect(work).not.toHaveBeenCalled()
+  })
+
+  it.each<[what: string, fallback: string | (() => string | Promise<string>)]>([
+    ['a value', 'cached'],
+    ['a function', () => 'cached'],
+    ['a function that returns a promise', () => Promise.resolve('cached')],
+  ])('answers with the fallback when its own time is over: %s', async (_, fallback) => {
+    const clock = fakeClock(0)
+    const running = outcome(within(clock.root, { timeout: 5, fallback }, () => never))
+    await clock.advance(5)
+    expect(running).toEqual({ settled: true, value: 'cached' })
+  })
+
+  it('rejects in spite of a fallback with the deadline of its parent, with a failure and with its signal', async () => {
+    const clock = fakeClock(0)
+    const [parent] = withTimeout(clock.root, 5, { label: 'page' })
+    const late = outcome(within(parent, { timeout: 10, fallback: 'cached' }, () => never))
+    await clock.advance(5)
+    expect(late.error).toMatchObject({ label: 'page' })
+    const failure = new Error('failed')
+    await expect(within(clock.root, { timeout: 5, fallback: 1 }, () => Promise.reject(failure))).rejects.toBe(failure)
+    const signal = AbortSignal.abort('why')
+    await expect(within(clock.root, { signal, fallback: 1 }, () => 2)).rejects.toMatchObject({ cause: 'why' })
+  })
+
+  it('may be moved by the work, for an idle timeout', async () => {
+    const clock = fakeClock(0)
+    const running = outcome(
+      within(clock.root, { timeout: 10, label: 'idle' }, async (ctx) => {
+        for (let chunk = 0; chunk < 5; chunk++) {
+          await sleep(ctx, 8)
+          rearm(ctx, 10)
+        }
+        return 'all'
+      }),
+    )
+    await clock.advance(40)
+    expect(running).toEqual({ settled: true, value: 'all' })
+  })
+
+  it('shows itself, and its label', async () => {
+    const path = await within(background(), { label: 'search' }, (ctx) => String(ctx))
+    expect(path).toBe('background.within(search)')
+  })
+
+  it('leaves no timer and nothing else behind', async () => {
+    vi.useFakeTimers()
+    await within(background(), 60_000, () => 5)
+    await within(background(), 60_000, () => Promise.reject(new Error('failed'))).catch(() => {})
+    await microtask()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each<[message: string, limits: unknown, work: unknown]>([
+    ['options must be an object, got "5"', '5', () => {}],
+    ['options must be an object, got undefined', undefined, () => {}],
+    ['timeout must be a number of milliseconds, got NaN', Number.NaN, () => {}],
+    ['timeout must be a number of milliseconds, got "5"', { timeout: '5' }, () => {}],
+    ['deadline must be a number of milliseconds, got "5"', { deadline: '5' }, () => {}],
+    ['deadline must be a number of milliseconds, got Invalid Date', { deadline: new Date('soon') }, () => {}],
+    ['signal must be an AbortSignal, got [object Object]', { signal: {} }, () => {}],
+    ['work must be a function, got 5', 5, 5],
+  ])('rejects with a TypeError: %s', async (message, limits, work) => {
+    await expect(within(background(), wrong<number>(limits), wrong<() => void>(work))).rejects.toThrow(
+      new TypeError(`rescind: ${message}`),
+    )
+    await expect(within(wrong(undefined), 5, () => {})).rejects.toThrow(TypeError)
   })
 })

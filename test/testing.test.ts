@@ -1,6 +1,6 @@
 /** The clock for tests: time that moves when it is told to, and otherwise is like any other. */
 
-import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withDeadline, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { block, outcome, task } from './support.ts'
@@ -11,15 +11,27 @@ afterEach(() => {
 })
 
 describe('fakeClock', () => {
-  it('starts at 0, or at the time given', () => {
-    expect(fakeClock().at).toBe(0)
+  it('starts at the real time, so that a deadline from Date.now() is as far away as it says', async () => {
+    const before = Date.now()
+    const clock = fakeClock()
+    expect(clock.at).toBeGreaterThanOrEqual(before)
+    expect(clock.at).toBeLessThanOrEqual(Date.now())
+    const [ctx] = withDeadline(clock.root, Date.now() + 60_000)
+    await clock.advance(50_000)
+    expect(ctx.err).toBeUndefined()
+    await clock.advance(10_000 + (Date.now() - before))
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+  })
+
+  it('starts at the time given', () => {
+    expect(fakeClock(0).at).toBe(0)
     expect(fakeClock(1_000).at).toBe(1_000)
     expect(fakeClock(new Date(1_000)).at).toBe(1_000)
     expect(fakeClock(-5.5).at).toBe(-5.5)
   })
 
   it('has a root like background', () => {
-    const { root } = fakeClock()
+    const { root } = fakeClock(0)
     expect(root).not.toBe(background())
     expect(String(root)).toBe('background')
     expect(root.err).toBeUndefined()
@@ -28,7 +40,7 @@ describe('fakeClock', () => {
   })
 
   it('stands still by itself', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 1)
     block(3)
     await task()
@@ -49,7 +61,7 @@ describe('fakeClock', () => {
   })
 
   it('lets everything fall due in order, each at its own time', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const log: string[] = []
     for (const ms of [30, 10, 20, 10]) {
       const [ctx] = withTimeout(clock.root, ms)
@@ -63,7 +75,7 @@ describe('fakeClock', () => {
   })
 
   it('gives what waits its turn before time moves on', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const log: string[] = []
     const work = async () => {
       for (const round of [1, 2, 3]) {
@@ -80,7 +92,7 @@ describe('fakeClock', () => {
   })
 
   it('lets fall due what is made on the way', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const log: string[] = []
     const [ctx] = withTimeout(clock.root, 10)
     afterFunc(ctx, () => {
@@ -92,7 +104,7 @@ describe('fakeClock', () => {
   })
 
   it('lets a chain of promises through before it moves', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const log: number[] = []
     const chain = async () => {
       for (let step = 0; step < 20; step++) await undefined
@@ -105,7 +117,7 @@ describe('fakeClock', () => {
   })
 
   it('may be moved by nothing', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 1)
     await clock.advance(0)
     expect(clock.at).toBe(0)
@@ -113,7 +125,7 @@ describe('fakeClock', () => {
   })
 
   it('moves by one move after the other, even if all are asked for at once', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const log: string[] = []
     for (const ms of [50, 105]) afterFunc(withTimeout(clock.root, ms)[0], () => log.push(`due at ${clock.at}`))
     const moves = [100, 10, 0].map((ms) => clock.advance(ms).then(() => log.push(`moved to ${clock.at}`)))
@@ -124,7 +136,7 @@ describe('fakeClock', () => {
   })
 
   it('moves on for who asks for it on the way', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5)
     const seen: number[] = []
     afterFunc(ctx, () => void clock.advance(100).then(() => seen.push(clock.at)))
@@ -134,7 +146,7 @@ describe('fakeClock', () => {
   })
 
   it('lets every sleep of no time through before it moves on', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = async () => {
       for (let step = 0; step < 1_000; step++) await sleep(clock.root, 0)
       return clock.at
@@ -145,7 +157,7 @@ describe('fakeClock', () => {
   })
 
   it.each([0, 10])('rejects, rather than go on for ever, if a loop holds time up: %s ms', async (ms) => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, cancel] = withCancel(clock.root)
     const loop = async () => {
       for (;;) await sleep(ctx, 0)
@@ -161,7 +173,7 @@ describe('fakeClock', () => {
 
   it('needs no MessageChannel', async () => {
     vi.stubGlobal('MessageChannel', undefined)
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const sleeping = outcome(sleep(clock.root, 10))
     await clock.advance(10)
     expect(sleeping.settled).toBe(true)
@@ -169,7 +181,7 @@ describe('fakeClock', () => {
 
   it('works under fake timers, and needs none of them', async () => {
     vi.useFakeTimers()
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     expect(vi.getTimerCount()).toBe(0)
     await clock.advance(10)
@@ -196,7 +208,7 @@ describe('fakeClock', () => {
     ['"5"', '5'],
     ['undefined', undefined],
   ])('rejects with a TypeError if it should move by %s, and stands still', async (shown, ms) => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     await expect(clock.advance(ms as number)).rejects.toThrow(TypeError)
     await expect(clock.advance(ms as number)).rejects.toThrow(/^rescind: ms must be/)
     await expect(clock.advance(ms as number)).rejects.toThrow(`got ${shown}`)

@@ -11,6 +11,8 @@ import {
   disarm,
   isDeadlineExceeded,
   rearm,
+  remaining,
+  sleep,
   withCancel,
   withDeadline,
   withTimeout,
@@ -91,7 +93,7 @@ describe('a deadline on real time', () => {
   })
 
   it('is over for a cancel by whoever hears of another that is due at the same time', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [first] = withTimeout(clock.root, 16)
     const [second, cancelSecond] = withTimeout(clock.root, 16)
     first.signal.addEventListener('abort', () => cancelSecond('too late'))
@@ -248,7 +250,7 @@ describe('a deadline', () => {
   })
 
   it('on a clock of its own needs no platform timer', () => {
-    withTimeout(fakeClock().root, 5_000)
+    withTimeout(fakeClock(0).root, 5_000)
     expect(vi.getTimerCount()).toBe(0)
   })
 })
@@ -315,6 +317,91 @@ describe('fake timers that come and go', () => {
   })
 })
 
+describe.each<[name: string, toFake: readonly ('Date' | 'setTimeout' | 'clearTimeout' | 'performance')[]]>([
+  ['with Date', ['setTimeout', 'clearTimeout', 'Date']],
+  ['alone', ['setTimeout', 'clearTimeout']],
+  ['with performance', ['setTimeout', 'clearTimeout', 'performance']],
+])('fake timers that replace setTimeout %s', (_, toFake) => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: [...toFake] })
+  })
+
+  it('let a deadline pass at its time, and a later one at its own', async () => {
+    const [sooner] = withTimeout(root, 10)
+    // Real time does not count meanwhile.
+    if (!toFake.includes('performance')) block(2)
+    const [later] = withTimeout(root, 5_000)
+    const signals = [sooner.signal, later.signal]
+    await vi.advanceTimersByTimeAsync(9)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+    await vi.advanceTimersByTimeAsync(4_989)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+  })
+
+  it('let a deadline of 1 ms pass, and a loop of sleeps go on', async () => {
+    const [ctx] = withTimeout(root, 1)
+    const { signal } = ctx
+    let rounds = 0
+    const loop = (async () => {
+      for (; rounds < 3; rounds++) await sleep(root, 100)
+    })()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signal.aborted).toBe(true)
+    await vi.advanceTimersByTimeAsync(299)
+    await loop
+    expect(rounds).toBe(3)
+  })
+
+  it('count for what is left, and for a read before any timer fires', () => {
+    const [ctx, cancel] = withTimeout(root, 5_000)
+    vi.advanceTimersByTime(2_000)
+    expect(remaining(ctx)).toBe(3_000)
+    vi.advanceTimersByTime(3_000)
+    expect(isDeadlineExceeded(ctx.err)).toBe(true)
+    cancel()
+  })
+})
+
+/** Timers by their due time, as `jest.fn()` stands in for `setTimeout`: nothing else of the platform is replaced. */
+function mockTimers() {
+  const pending = new Map<number, { readonly fn: () => void; readonly due: number }>()
+  let now = 0
+  let handles = 0
+  const set = Object.assign((fn: () => void, ms = 0) => (pending.set(++handles, { fn, due: now + ms }), handles), {
+    _isMockFunction: true,
+  })
+  vi.stubGlobal('setTimeout', set)
+  vi.stubGlobal('clearTimeout', (handle: number) => pending.delete(handle))
+  return function advance(ms: number): void {
+    for (const end = now + ms; ; ) {
+      const [next] = [...pending].filter(([, { due }]) => due <= end).toSorted(([, a], [, b]) => a.due - b.due)
+      now = next?.[1].due ?? end
+      if (!next) return
+      pending.delete(next[0])
+      next[1].fn()
+    }
+  }
+}
+
+describe('mocked timers without a clock, as the legacy ones of Jest', () => {
+  it('let deadlines pass when the timer fires', () => {
+    const advance = mockTimers()
+    const [sooner] = withTimeout(root, 1_000)
+    const [later] = withTimeout(root, 60_000)
+    const signals = [sooner.signal, later.signal]
+    advance(900)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
+    advance(100)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+    advance(59_000)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+  })
+})
+
 describe('many deadlines', () => {
   it('end by time, then by age, whatever is canceled or disarmed in between', async () => {
     const deadline = fc.record({
@@ -324,7 +411,7 @@ describe('many deadlines', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(deadline, { maxLength: 60, size: 'max' }), async (deadlines) => {
-        const clock = fakeClock()
+        const clock = fakeClock(0)
         const log: number[] = []
         const contexts = deadlines.map(({ ms }, index) => {
           const [ctx, cancel] = withTimeout(clock.root, ms)

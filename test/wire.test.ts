@@ -68,14 +68,14 @@ describe('headers', () => {
   })
 
   it('counts the deadlines above', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx] = withTimeout(parent, 5_000)
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '100' })
   })
 
   it('rounds up, and asks for no less than a millisecond', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 2)
     await clock.advance(0.5)
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '2' })
@@ -86,7 +86,7 @@ describe('headers', () => {
   it('has nothing to say of a context without a deadline and without values', () => {
     expect(headers(background(), toApi)).toEqual({})
     expect(headers(withTimeout(background(), Infinity)[0], toApi)).toEqual({})
-    expect(headers(withoutCancel(withTimeout(fakeClock().root, 5)[0]), toApi)).toEqual({})
+    expect(headers(withoutCancel(withTimeout(fakeClock(0).root, 5)[0]), toApi)).toEqual({})
   })
 
   it('carries the chosen values, and no others', () => {
@@ -109,14 +109,14 @@ describe('headers', () => {
   })
 
   it('leaves the time out if it is told so', () => {
-    const [ctx] = withTimeout(fakeClock().root, 5_000)
+    const [ctx] = withTimeout(fakeClock(0).root, 5_000)
     expect(headers(ctx, { ...toApi, timeout: null })).toEqual({})
     expect(headers(ctx, { ...toApi, timeout: grpcTimeout })).toEqual({ 'grpc-timeout': '5000m' })
     expect(headers(ctx, { ...toApi, timeout: connectTimeout })).toEqual({ 'connect-timeout-ms': '5000' })
   })
 
   it('throws the error of a context that has ended: there is nothing to ask for', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [late] = withTimeout(clock.root, 5)
     const [ctx, cancel] = withCancel(background())
     cancel('why')
@@ -135,7 +135,7 @@ describe('headers', () => {
   })
 
   describe('to', () => {
-    const [ctx] = withTimeout(fakeClock().root, 5_000)
+    const [ctx] = withTimeout(fakeClock(0).root, 5_000)
     const sent = { [HEADER]: '5000' }
 
     it('another origin sends nothing that is not allowed', () => {
@@ -221,7 +221,7 @@ describe('headers', () => {
 
 describe('fromHeaders', () => {
   it("ends by itself when the sender's time is over", async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = fromHeaders(clock.root, { [HEADER]: '250' }, { label: 'albums' })
     expect(ctx.deadline).toBe(250)
     await clock.advance(249)
@@ -240,13 +240,13 @@ describe('fromHeaders', () => {
   })
 
   it('never has more time than its parent, whatever the headers say', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     expect(fromHeaders(parent, { [HEADER]: '9999999999' })[0].deadline).toBe(100)
   })
 
   it('gives no more than the limit: to who asks for more, and to who asks for nothing', () => {
-    const { root } = fakeClock()
+    const { root } = fakeClock(0)
     const given = (sent?: string, limit?: number) =>
       fromHeaders(root, sent === undefined ? {} : { [HEADER]: sent }, { limit })[0].deadline
     expect(given('5000', 2_000)).toBe(2_000)
@@ -276,7 +276,7 @@ describe('fromHeaders', () => {
   })
 
   it('can be re-armed, and shows itself by its name', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = fromHeaders(clock.root, { 'x-request-id': 'r-17' }, { values: [requestId], label: 'albums' })
     expect(String(ctx)).toBe('background.withValue(requestId).fromHeaders(albums)')
     rearm(ctx, 500)
@@ -291,7 +291,7 @@ describe('fromHeaders', () => {
     ['a record in other letters', (header, value) => ({ [header.toUpperCase()]: value })],
     ['a record of lists', (header, value) => ({ [header]: [value], other: undefined, 'set-cookie': ['a', 'b'] })],
   ])('reads %s', (_, make) => {
-    const { root } = fakeClock()
+    const { root } = fakeClock(0)
     expect(fromHeaders(root, make(HEADER, '250'))[0].deadline).toBe(250)
     const [ctx] = fromHeaders(root, make('x-request-id', 'r-17'), { values: [requestId] })
     expect(ctx.value(requestId.key)).toBe('r-17')
@@ -347,13 +347,13 @@ describe('fromHeaders', () => {
     const thrown = thrownBy(() => fromHeaders(background(), timed, { ...options, maxSize: 118 }))
     expect(thrown).toBeInstanceOf(HeaderError)
     expect(thrown).toMatchObject({ status: 431, header: 'x-request-id' })
-    expect(fromHeaders(fakeClock().root, timed, { ...options, maxSize: 119 })[0].deadline).toBe(5)
+    expect(fromHeaders(fakeClock(0).root, timed, { ...options, maxSize: 119 })[0].deadline).toBe(5)
     expect(() => fromHeaders(background(), { 'x-request-id': 'x'.repeat(20_000) }, options)).toThrow(HeaderError)
   })
 
   it('reads no time if it is told so', () => {
     expect(fromHeaders(background(), { [HEADER]: 'abc' }, { timeout: null })[0].deadline).toBeUndefined()
-    expect(fromHeaders(fakeClock().root, { 'grpc-timeout': '5S' }, { timeout: grpcTimeout })[0].deadline).toBe(5_000)
+    expect(fromHeaders(fakeClock(0).root, { 'grpc-timeout': '5S' }, { timeout: grpcTimeout })[0].deadline).toBe(5_000)
   })
 
   it('throws for what is no context, no headers, no options', () => {
@@ -376,7 +376,8 @@ describe('fromHeaders', () => {
     fc.assert(
       fc.property(record, timeout, fc.integer({ min: 1, max: 1_000 }), (sent, timeout, limit) => {
         try {
-          const [ctx] = fromHeaders(fakeClock().root, sent, { timeout, limit, values: [requestId, user], maxSize: 200 })
+          const options = { timeout, limit, values: [requestId, user], maxSize: 200 }
+          const [ctx] = fromHeaders(fakeClock(0).root, sent, options)
           read++
           expect(ctx.deadline).toBeLessThanOrEqual(limit)
         } catch (error) {
@@ -401,7 +402,7 @@ describe('what crosses', () => {
         const sender = withValue(withValue(limited, requestId.key, id), user.key, { id: number })
         const values = [requestId, user]
         // Through real headers, which trim and refuse.
-        const [ctx] = fromHeaders(fakeClock().root, new Headers(headers(sender, { ...toApi, values })), { values })
+        const [ctx] = fromHeaders(fakeClock(0).root, new Headers(headers(sender, { ...toApi, values })), { values })
         expect(ctx.value(requestId.key)).toBe(id)
         expect(ctx.value(user.key)).toEqual({ id: number })
         expect(remaining(ctx)).toBe(ms)

@@ -136,7 +136,7 @@ describe.skipIf(!useActionState)('a form', () => {
   })
 
   it('keeps state with useActionState: a cancel is no answer, a timeout an error to handle', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const states = watch<unknown>()
     const task = watch<Save>()
     const send = watch<(name: string) => void>()

@@ -37,7 +37,7 @@ function Thrower({ load, see, timeout }: { load: Load; see: (task: Task<string>)
 }
 
 function mount(timeout?: number) {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const work = fakeWork()
   const task = watch<Task<string>>()
   const app = (load: Load) => (

@@ -11,7 +11,7 @@ failOnNoise()
 
 async function mount() {
   const { Search } = await import('./fixture.compiled.tsx')
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const work = fakeWork<string, [query: string]>()
   const app = (query: string) => (
     <Scope parent={clock.root}>

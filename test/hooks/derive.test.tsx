@@ -180,7 +180,7 @@ describe('useTimeout', () => {
   })
 
   it('takes another time, null and Infinity without a new context', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const it = mount<Props>(useHook, { parent: clock.root, ms: 100 })
     for (const [ms, deadline] of [
       [200, 200],
@@ -199,7 +199,7 @@ describe('useTimeout', () => {
   })
 
   it('gives another parent all of its time', async () => {
-    const [one, other] = [fakeClock(), fakeClock(5_000)]
+    const [one, other] = [fakeClock(0), fakeClock(5_000)]
     const it = mount(useHook, { parent: one.root, ms: 100 })
     await settle(() => one.advance(60))
     it.render({ parent: other.root, ms: 100 })
@@ -241,7 +241,7 @@ describe('useDeadline', () => {
   })
 
   it('is not disturbed by another Date for the same time', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const it = mount<Props>(useHook, { parent: clock.root, at: new Date(100) })
     it.render({ parent: clock.root, at: new Date(100) })
     expect(it.ctx.deadline).toBe(100)

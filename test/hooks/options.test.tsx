@@ -164,7 +164,7 @@ describe('mode queue', () => {
   })
 
   it('gives each run its own time, from when its turn has come', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { task, run } = mount({ fn: work.fn, options: { mode: 'queue', timeout: 100, parent: clock.root } })
     await run('one', 'two')
@@ -262,7 +262,7 @@ describe('another mode', () => {
 
 describe('debounce', () => {
   it('makes one call of many changes, with the last value', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const options = { debounce: 200, parent: clock.root }
     const { task, render } = mount({ fn: work.fn, deps: [0], options })
@@ -280,7 +280,7 @@ describe('debounce', () => {
   })
 
   it('makes none if the component goes before', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { unmount } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent: clock.root } })
     await settle(() => clock.advance(199))
@@ -290,7 +290,7 @@ describe('debounce', () => {
   })
 
   it('is canceled by hand as the work is', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent: clock.root } })
     await settle(() => task.last.cancel('why'))
@@ -300,7 +300,7 @@ describe('debounce', () => {
   })
 
   it('does not count as time of the work', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     mount({ fn: work.fn, deps: [], options: { debounce: 200, timeout: 100, parent: clock.root } })
     await settle(() => clock.advance(200))
@@ -308,7 +308,7 @@ describe('debounce', () => {
   })
 
   it('of a run that fails in it because of the scope is that failure', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, options: { debounce: 200, mode: 'first', parent: clock.root } })
     await settle(() => void task.last.run('one'))

@@ -404,7 +404,7 @@ describe('what a route has ended', () => {
   })
 
   it('is not told of as an end by what shows the state of the scope, which begins anew', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const seen: string[] = []
     function Countdown() {
       const scope = useScope()

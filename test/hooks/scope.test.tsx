@@ -153,7 +153,7 @@ describe('a scope', () => {
 
 describe('the timeout of a scope', () => {
   it('ends it and all below it, with its label in the error', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, scope, statuses } = mount({ parent: clock.root, timeout: 100, label: 'page' })
     await settle(() => clock.advance(99))
     expect(work.causes).toEqual([undefined])
@@ -164,7 +164,7 @@ describe('the timeout of a scope', () => {
   })
 
   it('that changes counts from the same start, and disturbs nothing', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(50))
     render({ parent: clock.root, timeout: 200 })
@@ -180,7 +180,7 @@ describe('the timeout of a scope', () => {
   })
 
   it('that changes after the end revives nothing', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(100))
     await settle(() => render({ parent: clock.root, timeout: 500 }))
@@ -209,7 +209,7 @@ describe('the deadline of a scope', () => {
   })
 
   it('holds beside a timeout and beside the time of the scope above: the soonest counts', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const inner = watch<Context>()
     const app = (outer: ScopeProps, props: ScopeProps) => (
       <Scope parent={clock.root} {...outer}>
@@ -290,7 +290,7 @@ describe('the values of a scope', () => {
   })
 
   it('leave the deadline as it is, and a context derived in a render sees it, too', () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const inner = watch<Context>()
     const seen = watch<Context>()
     function Derives() {
@@ -312,7 +312,7 @@ describe('the values of a scope', () => {
 
 describe('resetKeys', () => {
   it('begin the scope anew when one of them changes, and only then', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100, resetKeys: [1, NaN] })
     await settle(() => clock.advance(60))
     render({ parent: clock.root, timeout: 100, resetKeys: [1, NaN] })
@@ -387,7 +387,7 @@ describe('the handle of a scope', () => {
   })
 
   it('resets what is live, too, with all of its time', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, handle, scope } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(60))
     const before = scope.last
@@ -398,7 +398,7 @@ describe('the handle of a scope', () => {
   })
 
   it('revives a scope whose time was over', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { work, handle } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(100))
     await settle(() => handle.reset())
@@ -480,7 +480,7 @@ describe('the handle of a scope', () => {
   })
 
   it('may be given more time by hand, which another render does not take back', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => rearm(scope.last, 60_000))
     await settle(() => render({ parent: clock.root, timeout: 100 }))

@@ -104,7 +104,7 @@ describe('useContextState', () => {
   })
 
   it('tells of a deadline, and of its passing', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100, { cause: 'slow' })
     const { state } = mountState(ctx)
     expect(state.last).toEqual({ ...LIVE, deadline: 100 })
@@ -163,7 +163,7 @@ describe('useContextState', () => {
   })
 
   it('tells of a deadline that moves: by rearm, by a timeout above, by success', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100)
     const { state } = mountState(ctx)
     await settle(() => rearm(ctx, 200))
@@ -202,7 +202,7 @@ describe('useContextState', () => {
 
 describe('useRemaining', () => {
   it('counts down in whole intervals, and ends at 0', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 2_500)
     const { left } = mountRemaining(ctx)
     const seen = [left.last]
@@ -214,7 +214,7 @@ describe('useRemaining', () => {
   })
 
   it('renders once an interval, whatever its length', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100)
     const { left } = mountRemaining(ctx, 25)
     await settle()
@@ -233,7 +233,7 @@ describe('useRemaining', () => {
   })
 
   it('is 0 at once when somebody cancels', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 60_000)
     const { left } = mountRemaining(ctx)
     expect(left.last).toBe(60_000)
@@ -242,7 +242,7 @@ describe('useRemaining', () => {
   })
 
   it('starts, moves and stops with the timeout of a scope', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const left = watch<number | undefined>()
     const Tell = memo(function Tell() {
       left.see(useRemaining(useScope()))
@@ -266,7 +266,7 @@ describe('useRemaining', () => {
   })
 
   it('of a task goes when the work is done, and follows its timeout', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const left = watch<number | undefined>()
     const Tell = memo(function Tell({ ctx }: { readonly ctx: Context }) {
@@ -318,7 +318,7 @@ describe('useRemaining', () => {
   })
 
   it('takes another context and another interval', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 1_500)
     const [other] = withTimeout(clock.root, 9_500)
     const { left, render } = mountRemaining(one)
@@ -345,7 +345,7 @@ describe('useRemaining', () => {
 
 describe('a countdown and a Cancel button', () => {
   it('agree on the end', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const scope = createRef<ScopeHandle>()
     const { container } = render(
       <Scope ref={scope} parent={clock.root} timeout={5_000}>

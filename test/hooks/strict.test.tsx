@@ -102,7 +102,7 @@ describe('StrictMode', () => {
   })
 
   it('calls work once under scopes, and makes their time count once', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     render(
       <Scope parent={clock.root} timeout={100}>
@@ -349,7 +349,7 @@ describe.skipIf(!Activity).each([
   })
 
   it('gives what is below a scope a new context, with all of its time', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { turn } = mount(
       <Scope parent={clock.root} timeout={100}>
@@ -403,7 +403,7 @@ describe.skipIf(!Activity).each([
 
   it('does not give back what was canceled by hand, or ran out of time, before it was hidden', async () => {
     const [parent] = withCancel(background())
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const canceled = watch<ReturnType<typeof useCancellable>>()
     const expired = watch<Context>()
     function Component() {

@@ -152,7 +152,7 @@ describe('a task without deps', () => {
   })
 
   it('run from the first layout effect works under the scope, deadline included', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     function Component() {
       const { run } = useTask(work.fn, undefined)
@@ -437,7 +437,7 @@ describe('runAction', () => {
   })
 
   it('rejects with an error, and a timeout is one', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
     const errors: unknown[] = []
@@ -499,7 +499,7 @@ describe('the context of a task', () => {
 
 describe('success', () => {
   it('releases: the signal stays live, without the timeout, until newer work takes its place', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
     await settle(() => void task.last.run())
@@ -525,7 +525,7 @@ describe('success', () => {
 
 describe('a timeout', () => {
   it('is an error, and says whose time it was', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100, label: 'search' })
     await settle(() => clock.advance(99))
@@ -537,7 +537,7 @@ describe('a timeout', () => {
   })
 
   it('of a scope above is an error, too', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 50, { label: 'page', cause: 'slow page' })
     const { task } = mountAuto(fakeWork().fn, [], { parent, timeout: 100 })
     await settle(() => clock.advance(50))
@@ -553,7 +553,7 @@ describe('a timeout', () => {
   })
 
   it('that changes counts from the start of the run, and does not start it again', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(80))
@@ -572,7 +572,7 @@ describe('a timeout', () => {
   })
 
   it('that changes to less than has passed ends the run at once', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(50))
@@ -581,7 +581,7 @@ describe('a timeout', () => {
   })
 
   it('that changes after success changes nothing', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
     await settle(() => work.last.resolve('stream'))

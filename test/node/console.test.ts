@@ -6,7 +6,7 @@ import { fakeClock } from 'rescind/testing'
 import { expect, it } from 'vitest'
 
 it('the console shows the path of a context, and nothing of its values and its siblings', () => {
-  const [parent] = withCancel(fakeClock().root, { label: 'search' })
+  const [parent] = withCancel(fakeClock(0).root, { label: 'search' })
   const [ctx] = withTimeout(withValue(parent, createKey<string>('user'), 'secret'), 5_000)
   withCancel(ctx)
   const shown = 'background.withCancel(search).withValue(user).withTimeout(5s, 5s left)'

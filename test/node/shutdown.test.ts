@@ -28,7 +28,7 @@ const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
 /** A server under a clock of its own that hands the responses to the test. */
 async function start(options: Partial<ShutdownOptions> = {}, handle: RequestListener = () => {}) {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const [parent, endParent] = withCancel(clock.root)
   const responses = new Queue<ServerResponse>()
   const server = createServer((req, res) => {
@@ -510,7 +510,7 @@ describe('withShutdown of other servers', () => {
   })
 
   it('cuts HTTP/2 sessions when the grace time is over', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const streams = new Queue<http2.ServerHttp2Stream>()
     const server = http2.createServer().on('stream', (stream) => streams.put(stream.on('error', () => {})))
     const before = listenersOf(server)
@@ -528,7 +528,7 @@ describe('withShutdown of other servers', () => {
   })
 
   it('waits for the connections of a plain server, also for those that have said nothing yet', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const sockets = new Queue<net.Socket>()
     const server = net.createServer((socket) => sockets.put(socket.on('error', () => {})))
     const [, , closed] = withShutdown(clock.root, server, { grace: 10_000, signals: [SIGNAL] })

@@ -88,7 +88,7 @@ describe('importing', () => {
     const program = `
       import { withTimeout } from 'rescind'
       import { fakeClock } from 'rescind/testing'
-      const clock = fakeClock()
+      const clock = fakeClock(0)
       const [ctx] = withTimeout(clock.root, 1_000)
       await clock.advance(1_000)
       console.log(ctx.err.name)

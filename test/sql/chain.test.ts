@@ -166,7 +166,7 @@ describe('a client that leaves while its query runs', () => {
 
 describe('the deadline in the headers of a request', () => {
   it('stops the query, though the client waits for the answer', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { handle, handled } = handler(clock.root)
     const url = `http://localhost:${await listen(createServer((req, res) => void handle(req, res)))}`
     const [asking, cancel] = withTimeout(background(), 60_000)
@@ -207,7 +207,7 @@ describe('a Connect call by way of two servers to PostgreSQL', () => {
   })
 
   it('stops the query at the deadline of the first, which the second has as its own', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const { contexts, transport } = await chain(count, clock.root)
     const answer = outcome(ask(transport, { timeoutMs: 60_000 }))
     await running(1)

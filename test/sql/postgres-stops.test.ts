@@ -356,7 +356,7 @@ describe('a deadline and the settings of others', () => {
     const single = postgres(client)
     const [ctx, cancel] = withTimeout(bg, 60_000)
     // Even if it is what we would have set.
-    const [exactly, cancelExactly] = withTimeout(fakeClock().root, 60_000)
+    const [exactly, cancelExactly] = withTimeout(fakeClock(0).root, 60_000)
     await execContext(exactly, single, "SET statement_timeout = '1min'")
     expect(await settingOf(single)).toBe('1min')
     cancelExactly()

@@ -208,7 +208,7 @@ describe('a statement of SQLite', () => {
   })
 
   it('is stopped at its deadline by the clock of the thread', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 30)
     await expect(queryContext(ctx, db, endless)).rejects.toMatchObject({ code: 'SQLITE_INTERRUPT' })
     expect(ctx.err).toBeUndefined()

@@ -40,7 +40,7 @@ exactly<string | undefined>()('text')
 exactly<[ctx: Context, cancel: Cancel]>()(withCancel(root))
 exactly<[ctx: Context, cancel: Cancel]>()(withTimeout(root, 5_000, { label: 'search', cause: 'slow' }))
 exactly<[ctx: Context, cancel: Cancel]>()(withDeadline(root, new Date()))
-exactly<[ctx: Context, cancel: Cancel]>()(withSignal(root, AbortSignal.timeout(5), new AbortController().signal))
+exactly<[ctx: Context, cancel: Cancel]>()(withSignal(root, [AbortSignal.timeout(5), null, undefined], { label: 'x' }))
 withCancel(new AbortController())
 withCancel(new Request('/'))
 
@@ -80,7 +80,12 @@ ctx.cancel()
 
 // Values: the key knows the type.
 exactly<string | undefined>()(ctx.value(text))
-exactly<Key<number>>()(createKey('count', 0))
+exactly<Key<number, number>>()(createKey('count', 0))
+exactly<number>()(ctx.value(createKey('count', 0)))
+exactly<number | undefined>()(ctx.value(createKey<number>('count')))
+createKey('count', 0) satisfies Key<number>
+// @ts-expect-error -- a key of another type, with no fallback to show it
+createKey<number>('count') satisfies Key<string>
 withValue(ctx, text, 'r-17')
 // @ts-expect-error -- a value of another type
 withValue(ctx, text, 17)
@@ -107,7 +112,7 @@ shield(ctx, () => {}, 100)
 
 const tasks: Group = group(ctx, { limit: 2, supervise: true })
 tasks satisfies AsyncDisposable
-exactly<Promise<boolean>>()(tasks.go(({ signal }) => signal.aborted))
+exactly<PromiseLike<boolean>>()(tasks.go(({ signal }) => signal.aborted))
 exactly<boolean>()(tasks.tryGo(async () => {}))
 exactly<Promise<void>>()(tasks.wait())
 // @ts-expect-error -- a promise has started already: a group starts its work

@@ -54,5 +54,5 @@ export const ends: [CanceledError | DeadlineExceededError | undefined, number | 
   withCancel(background())[0].err,
   withDeadline(todo(), new Date(0))[0].deadline,
 ]
-export const detached: Context = withoutCancel(fakeClock().root)
+export const detached: Context = withoutCancel(fakeClock(0).root)
 export const kinds: readonly unknown[] = [CanceledError, DeadlineExceededError]

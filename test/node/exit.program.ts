@@ -1,0 +1,37 @@
+/** Programs whose work is done, or waits: exit.test.ts says which must end by themselves, and which must settle. */
+
+import { afterFunc, background, group, rearm, sleep, until, withCancel, within, withTimeout } from 'rescind'
+
+const never = new Promise<never>(() => {})
+const [forgotten] = withTimeout(background(), 60_000)
+
+const programs: Record<string, () => unknown> = {
+  'a forgotten cancel': () => until(forgotten, Promise.resolve()),
+  'a listener on the signal': () => forgotten.signal.addEventListener('abort', () => {}),
+  'a callback': () => afterFunc(forgotten, () => {}),
+  'a group that was not waited for': () => void group(forgotten).go(() => {}),
+  'a wait that was given up': async () => {
+    const [ctx, cancel] = withCancel(forgotten)
+    const waiting = until(ctx, never).catch(() => {})
+    cancel()
+    await waiting
+  },
+  'a sleep': () => sleep(background(), 50),
+  'a sleep until the deadline': () => sleep(withTimeout(forgotten, 50)[0], Infinity).catch(() => {}),
+  'a wait until the deadline': () => until(withTimeout(forgotten, 50)[0], never).catch(() => {}),
+  'a wait until a deadline that came later': () => {
+    const [ctx] = withTimeout(forgotten, Infinity)
+    const waiting = until(ctx, never).catch(() => {})
+    rearm(ctx, 50)
+    return waiting
+  },
+  within: () => within(background(), 50, () => never).catch(() => {}),
+  'the wait of a group': async () => {
+    const g = group(withTimeout(background(), 50)[0])
+    g.go((ctx) => new Promise((resolve) => void afterFunc(ctx, () => resolve(undefined))))
+    await g.wait()
+  },
+}
+
+await programs[process.argv[2] ?? '']?.()
+process.stdout.write('done\n')

@@ -1,0 +1,74 @@
+/** `AsyncLocalStorage`: a callback sees the store of the code that registered it, never that of another request. */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { afterFunc, background, group, sleep, withCancel, withTimeout } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, it } from 'vitest'
+import { microtask, task } from '../support.ts'
+
+const store = new AsyncLocalStorage<string>()
+
+describe('afterFunc', () => {
+  it('runs each function in the store in which it was given, at deadlines that one timer serves', async () => {
+    const clock = fakeClock(0)
+    const seen: string[] = []
+    for (const [index, request] of ['A', 'B', 'C'].entries()) {
+      store.run(request, () => {
+        const [ctx] = withTimeout(clock.root, 30 + index)
+        afterFunc(ctx, () => seen.push(`${request} in ${store.getStore()}`))
+      })
+    }
+    await store.run('other', () => clock.advance(100))
+    expect(seen).toEqual(['A in A', 'B in B', 'C in C'])
+  })
+
+  it('runs each function in its own store where one cancel ends them all', async () => {
+    const [parent, cancel] = withCancel(background())
+    const seen: (string | undefined)[] = []
+    for (const request of ['A', 'B', undefined]) {
+      const register = () => afterFunc(parent, () => seen.push(store.getStore()))
+      if (request === undefined) register()
+      else store.run(request, register)
+    }
+    store.run('admin', cancel)
+    await microtask()
+    expect(seen).toEqual(['A', 'B', undefined])
+  })
+
+  it('runs a function in its own store where the context has ended before', async () => {
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    const seen: (string | undefined)[] = []
+    store.run('A', () => afterFunc(ctx, () => seen.push(store.getStore())))
+    await microtask()
+    expect(seen).toEqual(['A'])
+  })
+})
+
+describe('a group', () => {
+  it('runs what waited for a slot in the store in which it was given', async () => {
+    const seen: (string | undefined)[] = []
+    const g = group(background(), { limit: 1 })
+    for (const request of ['A', 'B', 'C']) {
+      store.run(request, () =>
+        g.go(async (ctx) => {
+          seen.push(store.getStore())
+          await sleep(ctx, 0)
+          seen.push(store.getStore())
+        }),
+      )
+    }
+    await g.wait()
+    expect(seen).toEqual(['A', 'A', 'B', 'B', 'C', 'C'])
+  })
+})
+
+describe('a sleep', () => {
+  it('goes on in the store in which it began', async () => {
+    const seen = await Promise.all(
+      ['A', 'B'].map((request) => store.run(request, () => sleep(background(), 0).then(() => store.getStore()))),
+    )
+    expect(seen).toEqual(['A', 'B'])
+    await task()
+  })
+})
