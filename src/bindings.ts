@@ -4,3 +4,4 @@
  */
 
 export { onMove, rearmFromStart, withLink } from './lifetime.ts'
+export type { LinkOptions } from './lifetime.ts'

@@ -4,9 +4,15 @@
  */
 
 import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
-import { attach, ContextNode, createCancel, Deadline, DISARMED, end, labelOf, resolve, settled } from './context.ts'
+import { attach, ContextNode, createCancel, Deadline, DISARMED, end, labelOf, LINK, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
 import { attempt } from './listeners.ts'
+
+/** Options of {@link withLink}. */
+export interface LinkOptions extends DeriveOptions {
+  /** What stands in `toString()` in place of `withLink`; a context with neither this nor a label is not shown there. */
+  readonly kind?: string | undefined
+}
 
 /**
  * Derives a context in two steps, for frameworks in which making something must have no effects. At first it has the
@@ -25,11 +31,11 @@ import { attempt } from './listeners.ts'
  */
 export function withLink(
   parent: ContextLike,
-  options?: DeriveOptions,
+  options?: LinkOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const above = resolve(parent, 'parent')
   // The parent is not asked for anything: rendering ends nothing, not even what is over.
-  const node = new ContextNode(above, 'withLink', labelOf(options))
+  const node = new ContextNode(above, options?.kind ?? LINK, labelOf(options))
   node.ended = node.deadlines = undefined
   // There before `link`: what is derived meanwhile sees what is above through these two.
   const own = (node.deadlines = new Deadline(node, Infinity))

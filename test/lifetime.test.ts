@@ -557,6 +557,14 @@ describe('withLink', () => {
 
   it('carries its label', () => {
     expect(String(withLink(background(), { label: 'scope' })[0])).toBe('background.withLink(scope)')
+    expect(String(withLink(background(), { kind: 'Scope', label: 'page' })[0])).toBe('background.Scope(page)')
+  })
+
+  it('is not shown in a path if it only links', () => {
+    const [ctx, cancel] = withLink(background())
+    expect(String(withCancel(ctx)[0])).toBe('background.withCancel')
+    cancel('why')
+    expect(String(withCancel(ctx)[0])).toBe('background.withLink(canceled: why).withCancel')
   })
 
   it('throws a TypeError without a parent or a target', () => {

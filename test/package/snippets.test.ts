@@ -1,19 +1,26 @@
 /**
  * The examples: every ```ts and ```tsx block of the README and every @example of a docstring is a module of its own.
- * All have to compile; those with a line `expression // => value` are run, and the values compared. The public names
- * need no import. What a block of the README leaves out stands before it, in a comment:
- * `<!-- given: declare const db: Database -->`.
+ * All have to compile. Every block of the README is run, against a real server, and so is every other example with a
+ * line `expression // => value`; the values are compared. The public names need no import.
+ *
+ * Comments before a block of the README say what it leaves out: `<!-- given: code -->` goes before it,
+ * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled.
  */
 
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { run } from './run.ts'
 
 interface Snippet {
   readonly name: string
   readonly file: string
   readonly code: string
+  readonly isRun: boolean
 }
 
 interface Entry {
@@ -29,7 +36,7 @@ const entries = await publicEntries()
 const readme = existsSync('README.md') ? blocksOf('README.md') : []
 const docstrings = ['src', 'hooks'].filter((folder) => existsSync(folder)).flatMap(sourcesIn).flatMap(examplesOf)
 const snippets = [...readme, ...docstrings]
-const runnable = snippets.filter(({ code }) => code.match(ASSERTION))
+const runnable = snippets.filter(({ isRun }) => isRun)
 
 beforeAll(() => {
   rmSync(FOLDER, { recursive: true, force: true })
@@ -43,6 +50,42 @@ beforeAll(() => {
       include: ['*'],
     }),
   )
+})
+
+/** What the examples ask for. */
+const answers: Readonly<Record<string, unknown>> = {
+  '/search': ['Blue Train'],
+  '/report': { title: 'Blue Train' },
+  '/reports/1': { title: 'Blue Train' },
+  '/name': { saved: true },
+}
+
+let server: Server
+
+/** A page has an origin, to which the examples' addresses are relative; Node has none. */
+beforeAll(async () => {
+  server = createServer((req, res) => {
+    const { pathname } = new URL(req.url ?? '/', 'http://localhost')
+    const answer = answers[pathname]
+    res.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
+    // In two parts: an example that lets go of its context too soon loses the second one.
+    const text = JSON.stringify(answer ?? null)
+    res.write(text.slice(0, 1))
+    setTimeout(() => res.end(text.slice(1)), 10)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { fetch } = globalThis
+  vi.stubGlobal('fetch', (input: string | URL | Request, init?: RequestInit) =>
+    fetch(typeof input === 'string' ? new URL(input, origin) : input, init),
+  )
+  vi.stubEnv('PORT', '0')
+})
+
+afterAll(() => {
+  vi.unstubAllGlobals()
+  vi.unstubAllEnvs()
+  server.close()
 })
 
 describe('the examples', () => {
@@ -77,22 +120,31 @@ describe('an example', () => {
 
 function blocksOf(path: string): Snippet[] {
   const text = readFileSync(path, 'utf8')
-  const blocks = text.matchAll(/(?:<!-- given:([^]*?)-->\s*)?^( *)```(tsx?)\n([^]*?)^ *```$/gm)
-  return [...blocks].map(({ 1: given = '', 2: indent = '', 3: extension, 4: block = '', index }, number) => ({
-    name: `${path}:${text.slice(0, index).split('\n').length}`,
-    file: `readme-${number + 1}.${extension}`,
-    code: `${given.trim()}\n${block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')}`,
-  }))
+  const blocks = text.matchAll(/((?:<!-- (?:given|then|not run):[^]*?-->\s*)*)^( *)```(tsx?)\n([^]*?)^ *```$/gm)
+  return [...blocks].map(({ 1: comments = '', 2: indent = '', 3: extension, 4: block = '', index }, number) => {
+    const comment = (name: string) => new RegExp(`<!-- ${name}:([^]*?)-->`).exec(comments)?.[1]?.trim()
+    const code = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+    return {
+      name: `${path}:${text.slice(0, index).split('\n').length}`,
+      file: `readme-${number + 1}.${extension}`,
+      code: [comment('given'), code, comment('then')].filter(Boolean).join('\n'),
+      isRun: comment('not run') === undefined,
+    }
+  })
 }
 
 function examplesOf(path: string): Snippet[] {
   const text = readFileSync(path, 'utf8')
   const examples = text.matchAll(/^ *\* @example\n([^]*?)(?=^ *\* @|^ *\*\/)/gm)
-  return [...examples].map(({ 1: example = '', index }, number) => ({
-    name: `${path}:${text.slice(0, index).split('\n').length}`,
-    file: `${path.replaceAll('/', '-').replace(/\.tsx?$/, '')}-${number + 1}.${path.endsWith('x') ? 'tsx' : 'ts'}`,
-    code: example.replaceAll(/^ *\* ?/gm, '').replaceAll(/^```.*$/gm, ''),
-  }))
+  return [...examples].map(({ 1: example = '', index }, number) => {
+    const code = example.replaceAll(/^ *\* ?/gm, '').replaceAll(/^```.*$/gm, '')
+    return {
+      name: `${path}:${text.slice(0, index).split('\n').length}`,
+      file: `${path.replaceAll('/', '-').replace(/\.tsx?$/, '')}-${number + 1}.${path.endsWith('x') ? 'tsx' : 'ts'}`,
+      code,
+      isRun: code.match(ASSERTION) !== null,
+    }
+  })
 }
 
 function moduleOf(code: string): string {
