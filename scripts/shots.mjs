@@ -44,11 +44,10 @@ async function shoot(url, name) {
   const tab = await browser.newPage({ viewport: WIDE, deviceScaleFactor: isReadme ? 0.75 : 1 })
   await tab.goto(name === 'side-by-side' ? url : `${url}#/${name}`)
   if (name !== 'side-by-side') {
-    // Without first, so that the picture compares.
     await over(tab)
-    await tab.getByRole('switch').click()
-    await over(tab)
-    await tab.getByRole('switch').click()
+    await tab.getByRole('button', { name: 'Compare' }).click()
+    // It moves the switch: off, and on again.
+    for (const checked of [false, true]) await tab.getByRole('switch', { checked }).waitFor({ timeout: 60_000 })
   }
   await over(tab)
   for (const colorScheme of isReadme ? [README[name]] : SCHEMES) {

@@ -2,8 +2,9 @@
 
 import { group, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import type { Lab, Scenario, Settings, Work } from '../ui/scenario.ts'
+import type { Lab, Scenario, Settings } from '../ui/scenario.ts'
 import { call } from '../ui/trace.ts'
+import type { Work } from '../ui/trace.ts'
 
 // #region with
 async function runBoth(parent: Context, urls: string[], ms: number) {

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join, normalize, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Context } from 'rescind'
+import { sendText } from './exchange.ts'
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -16,11 +17,20 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-export async function sendFile(ctx: Context, root: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const path = fileFor(root, req.url ?? '/')
+/** Answers `req`, which asks for `url`; rejects if the client goes before it has read the file. */
+export async function sendFile(
+  ctx: Context,
+  root: string,
+  url: URL,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const path = fileFor(root, url)
   const size = path === undefined ? undefined : await sizeOf(path)
-  if (path === undefined || size === undefined) return void res.writeHead(404).end('Not found')
-  if (req.method !== 'GET' && req.method !== 'HEAD') return void res.writeHead(405, { allow: 'GET, HEAD' }).end()
+  if (path === undefined || size === undefined) return sendText(res, 404, 'there is no such file')
+  if (req.method !== 'GET' && req.method !== 'HEAD') {
+    return sendText(res, 405, 'the method must be GET or HEAD', { allow: 'GET, HEAD' })
+  }
   // What Vite puts into assets/ has a hash in its name.
   const isHashed = path.startsWith(join(root, 'assets', sep))
   res.writeHead(200, {
@@ -33,14 +43,11 @@ export async function sendFile(ctx: Context, root: string, req: IncomingMessage,
   else await pipeline(createReadStream(path), res, { signal: ctx.signal })
 }
 
-function fileFor(root: string, url: string): string | undefined {
-  try {
-    const pathname = decodeURIComponent(new URL(url, 'http://localhost').pathname)
-    const path = normalize(join(root, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
-    return path.startsWith(root) && !path.includes('\0') ? path : undefined
-  } catch {
-    return undefined
-  }
+/** Undefined for what is outside of `root`. */
+function fileFor(root: string, url: URL): string | undefined {
+  const pathname = decodeURIComponent(url.pathname)
+  const path = normalize(join(root, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
+  return path.startsWith(root) ? path : undefined
 }
 
 /** Undefined for what is no file. */

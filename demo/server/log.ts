@@ -37,6 +37,22 @@ export interface Entry {
 
 const KEPT = 500
 
+/** Words about requests that have not come yet: so many of them, for so many milliseconds. */
+const EARLY_KEPT = 5000
+const EARLY_MS = 10_000
+
+/** Whether a request may be called `text`, or a page begin the names of its requests with it. */
+export function isId(text: string): boolean {
+  return /^[\w.-]{1,40}$/.test(text)
+}
+
+interface Early {
+  readonly text: string
+  /** Since when the answer is unwanted, and when the log was told, on the server's clock. */
+  readonly time: number
+  readonly told: number
+}
+
 interface Sent {
   /** On the server's clock. */
   readonly at: number
@@ -48,9 +64,14 @@ export class Log {
   readonly #entries = new Map<string, Entry>()
   /** What was sent for each of them. */
   readonly #sent = new Map<string, Sent[]>()
-  /** Since when nobody wants the answers to requests that have not come yet. */
-  readonly #early = new Map<string, readonly [text: string, time: number]>()
+  /** The newest words about requests that have not come yet, oldest first. */
+  readonly #early = new Map<string, Early>()
   readonly #readers = new Set<(entry: Entry) => void>()
+
+  /** How many follow it. */
+  get readers(): number {
+    return this.#readers.size
+  }
 
   /** Those whose id starts with `prefix`. */
   entries(prefix: string): Entry[] {
@@ -77,7 +98,7 @@ export class Log {
     }
     const early = this.#early.get(request.id)
     this.#early.delete(request.id)
-    if (early !== undefined) this.unwanted(request.id, ...early)
+    if (early !== undefined && arrived - early.told < EARLY_MS) this.unwanted(request.id, early.text, early.time)
   }
 
   /** Notes that something was sent. Tells the readers with the next line. */
@@ -91,8 +112,8 @@ export class Log {
    */
   unwanted(id: string, text: string, time: number = performance.now()): void {
     const entry = this.#entries.get(id)
-    if (entry === undefined && this.#early.size < KEPT) this.#early.set(id, [text, time])
-    if (entry === undefined || entry.unwanted !== undefined) return
+    if (entry === undefined) return this.#keep(id, { text, time, told: performance.now() })
+    if (entry.unwanted !== undefined) return
     const at = Math.max(Math.min(time, performance.now()) - entry.arrived, 0)
     if (at >= (entry.ended ?? Infinity)) return
     const lines = [...entry.lines, line(entry, at, text)].toSorted((left, right) => left.at - right.at)
@@ -106,6 +127,15 @@ export class Log {
     const at = performance.now() - entry.arrived
     const lines = [...entry.lines, line(entry, at, text)]
     this.#put(this.#assess({ ...entry, ended: at, outcome, ...(cause !== undefined && { cause }), lines }))
+  }
+
+  /** The first word counts, but none counts for long: most of these requests were given up on their way here. */
+  #keep(id: string, early: Early): void {
+    for (const [oldest, { told }] of this.#early) {
+      if (early.told - told < EARLY_MS && this.#early.size < EARLY_KEPT) break
+      this.#early.delete(oldest)
+    }
+    if (!this.#early.has(id)) this.#early.set(id, early)
   }
 
   #assess(entry: Entry): Entry {

@@ -3,9 +3,13 @@
  * next request; what the old one was doing is canceled.
  */
 
-import type { Plugin } from 'vite'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { HttpServer, Plugin } from 'vite'
+import { addressOf, admit } from './admission.ts'
 import type { Api } from './api.ts'
 import type { Databases } from './databases.ts'
+import { refuseSocket } from './sockets.ts'
 
 interface ApiModule {
   readonly startApi: (databases: Databases) => Api
@@ -21,6 +25,7 @@ export function demoServer(): Plugin {
     async configureServer(server) {
       // `npm run demo:postgres`
       if (server.config.mode === 'demo-postgres') await startDatabase()
+      if (server.httpServer !== null) guard(server.httpServer)
       let loaded: ApiModule | undefined
       let api: Api | undefined
       const current = async () => {
@@ -34,11 +39,31 @@ export function demoServer(): Plugin {
         return api
       }
       server.middlewares.use((req, res, next) => {
-        if (/^\/(api\/|server\.json)/.test(req.url ?? '')) current().then(({ handle }) => handle(req, res), next)
-        else next()
+        const url = addressOf(req.url ?? '')
+        if (url === undefined || !/^\/(api\/|server\.json$)/.test(url.pathname)) return next()
+        current()
+          .then(({ handle }) => handle(url, req, res))
+          .catch(next)
       })
     },
   }
+}
+
+/**
+ * Vite reads the target of a request before any middleware does: one that it cannot read would end the process. An
+ * upgrade that is not its own it leaves open.
+ */
+function guard(server: HttpServer): void {
+  const listeners = server.listeners('request') as ((req: IncomingMessage, res: ServerResponse) => void)[]
+  server.removeAllListeners('request')
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    if (admit(req, res) === undefined) return
+    for (const listener of listeners) listener(req, res)
+  })
+  server.on('upgrade', ({ headers }: IncomingMessage, socket: Duplex) => {
+    const isOurs = headers['sec-websocket-protocol']?.startsWith('vite-') ?? false
+    if (!isOurs) refuseSocket(socket, 404, 'there is no such endpoint')
+  })
 }
 
 /** A real PostgreSQL, for as long as the dev server runs. */

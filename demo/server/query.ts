@@ -8,11 +8,12 @@ import type { Context } from 'rescind'
 import { queryStream } from 'rescind/sql'
 import type { Database } from 'rescind/sql'
 import { reasonOf } from '../words.ts'
-import type { Exchange } from './api.ts'
-import { requestId } from './request-id.ts'
+import { refuse, typed } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { tagOf } from './request-id.ts'
 import { counter, PATIENCE_MS, scan, STATEMENTS } from './scan.ts'
 import type { Read, Statement } from './scan.ts'
-import { orderOf, refuse } from './work.ts'
+import { orderOf } from './work.ts'
 
 export async function query(requestCtx: Context, exchange: Exchange): Promise<void> {
   const { res, url, log, databases } = exchange
@@ -22,8 +23,9 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   const statement = searchParams.get('statement') ?? ''
   if (typeof order === 'string') return refuse(exchange, order)
   if (!Object.hasOwn(STATEMENTS, statement)) return refuse(exchange, 'statement must be albums or minute')
+  if (!/^\w{1,20}$/.test(engine)) return refuse(exchange, 'engine must be 1 to 20 letters or digits')
   const { id, name, latency, isTold } = order
-  const tag = requestCtx.value(requestId.key)
+  const tag = tagOf(requestCtx)
   // Nothing that could end the comment.
   const comment = tag === undefined ? '' : ` /* ${tag.replaceAll(/[^\w.-]/g, '')} */`
   const sql = `${STATEMENTS[statement as Statement]}${comment}`
@@ -37,7 +39,7 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   res.once('close', () => {
     if (!res.writableEnded) log.unwanted(id, isTold ? 'client gone' : 'client gone, and the handler is not told')
   })
-  res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+  res.writeHead(200, typed('application/x-ndjson'))
   try {
     const db = await databases.open(engine)
     const how = isTold

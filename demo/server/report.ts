@@ -3,8 +3,9 @@
 import { sleep } from 'rescind'
 import type { Context } from 'rescind'
 import { withRequest } from 'rescind/node'
-import type { Exchange } from './api.ts'
-import { orderOf, perform, refuse } from './work.ts'
+import { refuse, typed } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { orderOf, perform } from './work.ts'
 
 const ROW_MS = 10
 
@@ -35,7 +36,7 @@ export async function report(parent: Context, exchange: Exchange): Promise<void>
   const order = orderOf(url.searchParams)
   if (typeof order === 'string') return refuse(exchange, order)
   const total = Math.ceil(order.latency / ROW_MS)
-  res.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
+  res.writeHead(200, typed('text/plain; charset=utf-8'))
   await perform(parent, exchange, {
     ...order,
     total,

@@ -4,10 +4,11 @@
  */
 
 import type { Context } from 'rescind'
-import type { Exchange } from './api.ts'
 import { find } from './countries.ts'
 import type { Hit } from './countries.ts'
-import { orderOf, perform, refuse } from './work.ts'
+import { refuse } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { orderOf, perform } from './work.ts'
 
 /** What the page gets. */
 export interface Answer {

@@ -8,8 +8,10 @@ import { cause, sleep, withoutCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone } from 'rescind/node'
 import { reasonOf } from '../words.ts'
-import type { Exchange } from './api.ts'
-import { requestId } from './request-id.ts'
+import { refuse, sendText, typed } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { isId } from './log.ts'
+import { tagOf } from './request-id.ts'
 
 const STEP_MS = 10
 const MAX_LATENCY = 10_000
@@ -52,7 +54,7 @@ export async function work(requestCtx: Context, exchange: Exchange): Promise<voi
     make(index) {
       const row = JSON.stringify({ row: index + 1, of: total })
       if (!isStream) return void rows.push(row)
-      if (index === 0) res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+      if (index === 0) res.writeHead(200, typed('application/x-ndjson'))
       res.write(`${row}\n`)
       log.sent(order.id, row.length + 1)
     },
@@ -66,10 +68,10 @@ export async function perform(requestCtx: Context, { res, log }: Exchange, job: 
   let made = 0
   const progress = () => `${made} of ${total} ${unit}`
   const answer = (body: string) => {
-    res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
+    res.writeHead(200, typed('application/json')).end(body)
     log.sent(id, new TextEncoder().encode(body).byteLength)
   }
-  log.open({ id, name, latency, tag: requestCtx.value(requestId.key) }, `arrived: ${latency} ms of work`)
+  log.open({ id, name, latency, tag: tagOf(requestCtx) }, `arrived: ${latency} ms of work`)
   res.once('close', () => {
     if (!res.writableEnded) log.unwanted(id, isTold ? 'client gone' : 'client gone, and the handler is not told')
   })
@@ -95,7 +97,7 @@ export async function perform(requestCtx: Context, { res, log }: Exchange, job: 
     const reason = cause(ctx)
     const why = reasonOf(reason)
     if (res.headersSent) res.destroy()
-    else if (reason !== ClientGone) res.writeHead(503).end()
+    else if (reason !== ClientGone) sendText(res, 503, why)
     log.end(id, 'stopped', `stopped: ${why}, ${progress()}`, why)
   }
 }
@@ -117,12 +119,8 @@ export function orderOf(query: URLSearchParams): Order | string {
   const id = query.get('id') ?? ''
   const name = query.get('name') ?? ''
   const latency = Number(query.get('latency') ?? NaN)
-  if (!/^[\w.-]{1,40}$/.test(id)) return 'id must be 1 to 40 letters, digits, dots or dashes'
-  if (name === '' || name.length > 40) return 'name must have 1 to 40 characters'
+  if (!isId(id)) return 'id must be 1 to 40 letters, digits, dots or dashes'
+  if (!/^\P{Cc}{1,40}$/u.test(name)) return 'name must have 1 to 40 characters'
   if (!(latency >= 0 && latency <= MAX_LATENCY)) return `latency must be from 0 to ${MAX_LATENCY} (ms)`
   return { id, name, latency, fails: query.get('fails') === 'yes', isTold: query.get('rescind') !== 'off' }
-}
-
-export function refuse({ res }: Exchange, why: string): void {
-  res.writeHead(400, { 'content-type': 'text/plain' }).end(why)
 }

@@ -3,9 +3,12 @@
  * a service worker learns that its client has gone from nothing but a body that nobody reads any more.
  */
 
-import type { Answer } from '../server/api.ts'
+import type { Answer } from '../server/exchange.ts'
 
 const encoder = new TextEncoder()
+
+/** In bytes, as Node has it. */
+const HIGH_WATER_MARK = 16_384
 
 export class StreamedAnswer implements Answer {
   readonly response: Promise<Response>
@@ -19,16 +22,21 @@ export class StreamedAnswer implements Answer {
   #hasBegun = false
 
   constructor() {
-    this.#body = new ReadableStream({
-      start: (controller) => {
+    const source = {
+      start: (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
         this.#controller = controller
       },
       cancel: () => this.#close(),
-    })
+    }
+    this.#body = new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }))
     this.response = new Promise((resolve) => {
       this.#resolve = resolve
     })
     setTimeout(() => this.#begin(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }))
+  }
+
+  get writableLength(): number {
+    return this.closed ? 0 : HIGH_WATER_MARK - (this.#controller.desiredSize ?? HIGH_WATER_MARK)
   }
 
   writeHead(status: number, headers: Record<string, string> = {}): this {

@@ -1,5 +1,6 @@
 /** The demo's endpoints in a service worker, where a host has only files: the same code, on streams of the browser. */
 
+import { admit } from '../server/admission.ts'
 import { startApi } from '../server/api.ts'
 import { StreamedAnswer } from './answer.ts'
 
@@ -37,5 +38,7 @@ scope.addEventListener('fetch', (event) => {
   const res = new StreamedAnswer()
   event.respondWith(res.response)
   const url = request.url.slice(scope.registration.scope.length - 1)
-  handle({ method: request.method, url, headers: Object.fromEntries(request.headers) }, res)
+  const req = { method: request.method, url, headers: Object.fromEntries(request.headers) }
+  const address = admit(req, res)
+  if (address !== undefined) handle(address, req, res)
 })

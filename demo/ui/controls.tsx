@@ -18,11 +18,13 @@ export interface ControlsProps {
   readonly rescind: Address['rescind']
   readonly state: 'running' | 'still'
   readonly onStart: () => void
+  /** Runs both sides, one after the other. */
+  readonly onBoth: () => void
   readonly onCancel: (cause: Error) => void
 }
 
 export function Controls(props: ControlsProps): ReactElement {
-  const { sliders, choices, engines, subject, settings, rescind, state, onStart, onCancel } = props
+  const { sliders, choices, engines, subject, settings, rescind, state, onStart, onBoth, onCancel } = props
   const isRunning = state === 'running'
   useEscape(onCancel)
 
@@ -49,6 +51,9 @@ export function Controls(props: ControlsProps): ReactElement {
         </button>
         <button type="button" disabled={!isRunning} onClick={() => onCancel(new Error('Cancel button'))}>
           Cancel <kbd>Esc</kbd>
+        </button>
+        <button type="button" title="Runs it without, and then with" onClick={onBoth}>
+          Compare
         </button>
         <button type="submit" className="primary" onClick={onStart}>
           Run

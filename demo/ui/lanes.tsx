@@ -29,7 +29,7 @@ export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Serve
     <div className={rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
       <div className="grid" aria-hidden="true">
         {ticksOf(span).map((tick) => (
-          <div key={tick} className="tick" style={{ left: scale(tick) }}>
+          <div key={tick} className={`tick${tick > span * 0.88 ? ' late' : ''}`} style={{ left: scale(tick) }}>
             <span>{tick === 0 ? '0' : milliseconds(tick)}</span>
           </div>
         ))}

@@ -2,8 +2,8 @@
 
 import type { ReactElement } from 'react'
 import type { LinkState } from './link.ts'
-import type { Note, Outcome, Run } from './run.ts'
-import type { Tally } from './scenario.ts'
+import type { Outcome, Run } from './run.ts'
+import type { Note, Tally } from './scenario.ts'
 import { Store, useStore } from './store.ts'
 import { timelineOf } from './timeline.ts'
 import type { Timeline } from './timeline.ts'

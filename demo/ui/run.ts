@@ -7,26 +7,11 @@ import { isCanceled, isDeadlineExceeded, sleep, until, withCancel } from 'rescin
 import type { Context } from 'rescind'
 import { describe } from '../words.ts'
 import type { Setup } from './address.ts'
-import type { FunctionScenario, Play, Scenario, SceneScenario, Settings } from './scenario.ts'
+import type { FunctionScenario, Note, Play, Scenario, SceneScenario, Settings, Verdict } from './scenario.ts'
 import { Store } from './store.ts'
 import { Trace } from './trace.ts'
 
-export interface Verdict {
-  readonly kind: 'success' | 'failed' | 'deadline' | 'canceled'
-  /** What the code got: its result, or the message of its error. */
-  readonly text: string
-}
-
 export interface Outcome extends Verdict {
-  /** Since the start, in milliseconds. */
-  readonly at: number
-}
-
-/** Something that a scene has seen. */
-export interface Note {
-  /** Steps are drawn across the lanes; what was right or wrong on the screen is counted. */
-  readonly kind: 'step' | 'right' | 'wrong'
-  readonly label: string
   /** Since the start, in milliseconds. */
   readonly at: number
 }

@@ -5,9 +5,8 @@
 
 import type { ReactElement, ReactNode } from 'react'
 import type { Context } from 'rescind'
-import type { Note, Verdict } from './run.ts'
 import type { Store } from './store.ts'
-import type { Call } from './trace.ts'
+import type { Call, Work } from './trace.ts'
 
 export interface Slider {
   readonly name: string
@@ -40,17 +39,6 @@ interface Engine {
 /** The value of the slider with this name, in milliseconds, or the index of what is chosen. */
 export type Settings = (name: string) => number
 
-/** What the server is asked to do: work for `latency` milliseconds, and then answer or fail. */
-export interface Work {
-  readonly latency: number
-  readonly fails?: boolean
-  /** Sends its rows one by one, as they are made. */
-  readonly streams?: boolean
-  /** The endpoint, `work` if left out, and what else it is told. */
-  readonly at?: string
-  readonly params?: Readonly<Record<string, string>>
-}
-
 /** What a scenario runs with. */
 export interface Lab {
   readonly ms: Settings
@@ -64,6 +52,22 @@ export interface Mark {
   readonly label: string
   /** What somebody did, and not a limit. */
   readonly kind?: 'step'
+}
+
+/** Something that a scene has seen. */
+export interface Note {
+  /** Steps are drawn across the lanes; what was right or wrong on the screen is counted. */
+  readonly kind: 'step' | 'right' | 'wrong'
+  readonly label: string
+  /** Since the start, in milliseconds. */
+  readonly at: number
+}
+
+/** How a run came out. */
+export interface Verdict {
+  readonly kind: 'success' | 'failed' | 'deadline' | 'canceled'
+  /** What the code got: its result, or the message of its error. */
+  readonly text: string
 }
 
 /** A number beside those that all scenarios have. */

@@ -1,6 +1,6 @@
 /** One scenario on the page: its controls, its lanes, its log, its code, and the comparison. */
 
-import { useEffect } from 'react'
+import { useCallback, useEffect } from 'react'
 import type { ReactElement } from 'react'
 import type { Address } from './address.ts'
 import type { Listed } from './catalog.ts'
@@ -17,6 +17,7 @@ import { useStore } from './store.ts'
 import { Summary, wasteOf } from './summary.tsx'
 import type { Timeline } from './timeline.ts'
 import { milliseconds } from './units.ts'
+import { useBoth } from './use-both.ts'
 import { useRun } from './use-run.ts'
 
 const NOTHING: Timeline = {
@@ -66,6 +67,16 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
 
   useEffect(() => current?.open(), [current])
 
+  const isStill = current !== undefined && !isPending && isKnown
+  const [startBoth, dropBoth] = useBoth(address, current, isStill ? 'still' : 'running', start)
+  const cancelAll = useCallback(
+    (cause: Error) => {
+      dropBoth()
+      cancel(cause)
+    },
+    [cancel, dropBoth],
+  )
+
   return (
     <main>
       <h1>{scenario.title}</h1>
@@ -80,8 +91,12 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
           settings={settings}
           rescind={rescind}
           state={isPending ? 'running' : 'still'}
-          onStart={start}
-          onCancel={cancel}
+          onStart={() => {
+            dropBoth()
+            start()
+          }}
+          onBoth={startBoth}
+          onCancel={cancelAll}
         />
         {'Scene' in scenario && (
           <div className="scene">

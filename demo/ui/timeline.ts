@@ -21,6 +21,8 @@ export interface Bar {
   readonly planned: number | undefined
   /** From when on it was for nothing. */
   readonly unwanted: number | undefined
+  /** What was done for nothing until it ended. */
+  readonly wasted: Entry['wasted']
   /** How it ended, in words. */
   readonly note: string
 }
@@ -46,19 +48,20 @@ export interface Timeline {
 }
 
 export function timelineOf(
-  { started }: Run,
+  { started }: Pick<Run, 'started'>,
   calls: readonly Call[],
   outcome: Outcome | undefined,
-  { entries, offset }: LinkState,
+  { entries, offset }: Pick<LinkState, 'entries' | 'offset'>,
 ): Timeline {
   const entriesOf = calls.flatMap(({ id }) => entries.get(id) ?? [])
   const arrival = ({ arrived }: Entry) => Math.max(arrived - offset - started, 0)
+  const server = calls.map((call) => {
+    const entry = entries.get(call.id)
+    return entry === undefined ? absent(call) : serverBar(entry, arrival(entry), givenUpAt(call, entry) - started)
+  })
   return {
     browser: calls.map((call) => browserBar(call, started, entries.get(call.id)?.latency)),
-    server: calls.map(({ id, name, unwanted = Infinity }) => {
-      const entry = entries.get(id)
-      return entry === undefined ? absent(id, name) : serverBar(entry, arrival(entry), unwanted - started)
-    }),
+    server,
     log: entriesOf
       .flatMap((entry) =>
         entry.lines.map(({ at, text }) => ({
@@ -70,10 +73,10 @@ export function timelineOf(
       )
       .toSorted((left, right) => left.at - right.at),
     totals: {
-      requests: entriesOf.filter(({ outcome, unwanted }) => outcome === 'finished' && unwanted !== undefined).length,
-      stopped: entriesOf.filter(({ outcome }) => outcome === 'stopped').length,
-      ms: entriesOf.reduce((sum, { wasted }) => sum + wasted.ms, 0),
-      bytes: entriesOf.reduce((sum, { wasted }) => sum + wasted.bytes, 0),
+      requests: server.filter(({ kind, unwanted }) => kind === 'done' && unwanted !== undefined).length,
+      stopped: server.filter(({ kind }) => kind === 'canceled').length,
+      ms: server.reduce((sum, { wasted }) => sum + wasted.ms, 0),
+      bytes: server.reduce((sum, { wasted }) => sum + wasted.bytes, 0),
     },
     isOver:
       outcome !== undefined &&
@@ -93,6 +96,7 @@ function browserBar(call: Call, started: number, latency: number | undefined): B
     end: ended === undefined ? undefined : ended - started,
     planned: isCut && latency !== undefined ? sent - started + latency : undefined,
     unwanted: unwanted === undefined || isCut ? undefined : unwanted - started,
+    wasted: NOTHING,
     note: why ?? noteOf(call),
   }
 }
@@ -102,39 +106,60 @@ function noteOf({ outcome, bytes: size = 0, unwanted }: Call): string {
   return `${unwanted === undefined ? 'answered' : 'too late'}, ${bytes(size)}`
 }
 
-/** @param givenUp when the page lost interest: what is under way shows it before the log has heard of it */
+/**
+ * When the page lost interest, on its own clock. It knows so before the log has heard of it, and knows of handlers
+ * that were through before they could be stopped.
+ */
+function givenUpAt({ ended = Infinity, outcome, unwanted }: Call, entry: Entry): number {
+  // What is being stopped is not drawn as going on: the log's next word is on its way.
+  const canceled = outcome === 'canceled' && entry.outcome !== undefined ? ended : Infinity
+  return unwanted ?? canceled
+}
+
+/** @param givenUp counts until the log says since when its answer was unwanted */
 function serverBar(entry: Entry, start: number, givenUp: number): Bar {
-  const { id, name, latency, ended, outcome, cause, wasted } = entry
-  const unwanted =
-    entry.unwanted !== undefined
-      ? start + entry.unwanted
-      : outcome === undefined && givenUp < Infinity
-        ? Math.max(givenUp, start)
-        : undefined
+  const { id, name, latency, outcome, cause } = entry
+  const end = entry.ended === undefined ? undefined : start + entry.ended
+  const since = entry.unwanted === undefined ? Math.max(givenUp, start) : start + entry.unwanted
+  const isUnwanted = since < (end ?? Infinity)
+  const ms = isUnwanted && end !== undefined ? end - since : 0
   return {
     id,
     name,
     kind: outcome === undefined ? 'running' : KINDS[outcome],
     start,
-    end: ended === undefined ? undefined : start + ended,
+    end,
     planned: outcome === 'stopped' ? start + latency : undefined,
-    unwanted: outcome === 'stopped' ? undefined : unwanted,
+    unwanted: isUnwanted && outcome !== 'stopped' ? since : undefined,
+    wasted: { ms, bytes: entry.wasted.bytes },
     note:
       outcome === undefined
-        ? unwanted === undefined
-          ? 'working'
-          : 'working for nobody'
+        ? isUnwanted
+          ? 'working for nobody'
+          : 'working'
         : outcome !== 'finished'
           ? `${outcome}: ${cause}`
-          : unwanted === undefined
-            ? 'finished'
-            : `finished for nothing: ${milliseconds(wasted.ms)}`,
+          : isUnwanted
+            ? `finished for nothing: ${milliseconds(ms)}`
+            : 'finished',
   }
 }
+
+const NOTHING: Entry['wasted'] = { ms: 0, bytes: 0 }
 
 const KINDS = { finished: 'done', failed: 'failed', stopped: 'canceled' } as const
 
 /** A request that the server has not seen, or not yet. */
-function absent(id: string, name: string): Bar {
-  return { id, name, kind: 'waiting', start: 0, end: 0, planned: undefined, unwanted: undefined, note: 'not arrived' }
+function absent({ id, name }: Call): Bar {
+  return {
+    id,
+    name,
+    kind: 'waiting',
+    start: 0,
+    end: 0,
+    planned: undefined,
+    unwanted: undefined,
+    wasted: NOTHING,
+    note: 'not arrived',
+  }
 }

@@ -5,7 +5,6 @@
 
 import { reasonOf } from '../words.ts'
 import { pageId, serverTime } from './link.ts'
-import type { Work } from './scenario.ts'
 import { Store } from './store.ts'
 import { tabLog } from './tab-log.ts'
 
@@ -24,6 +23,17 @@ export interface Call {
   /** Why it failed or was canceled. */
   readonly why?: string
   readonly bytes?: number
+}
+
+/** What the server is asked to do: work for `latency` milliseconds, and then answer or fail. */
+export interface Work {
+  readonly latency: number
+  readonly fails?: boolean
+  /** Sends its rows one by one, as they are made. */
+  readonly streams?: boolean
+  /** The endpoint, `work` if left out, and what else it is told. */
+  readonly at?: string
+  readonly params?: Readonly<Record<string, string>>
 }
 
 /** The calls of one run, in the order they were sent. */

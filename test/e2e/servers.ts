@@ -13,8 +13,8 @@ export interface Server extends AsyncDisposable {
 }
 
 /** The production server of the built demo. Port 0 is any that is free. */
-export function serveDemo(port = 0, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  return serve(['dist-demo/main.js'], { ...env, PORT: String(port) })
+export function serveDemo(port = 0, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []): Promise<Server> {
+  return serve(['dist-demo/main.js', ...args], { ...env, PORT: String(port) })
 }
 
 /** Vite's dev server, as `npm start` runs it. */

@@ -71,6 +71,63 @@ describe.concurrent('a run', () => {
   })
 })
 
+describe.concurrent('Compare', () => {
+  it.for(['on', 'off'])('runs without rescind and then with it, from %s', async (rescind, { expect }) => {
+    await using demo = await visit(`#/http-timeout?latency=900&timeout=100&rescind=${rescind}`)
+    const { page } = demo
+    await outcome(page, rescind === 'on' ? 'context deadline exceeded' : 'timed out')
+    await page.getByRole('button', { name: 'Compare' }).click()
+    await outcome(page, 'context deadline exceeded')
+    await total(page, 'Without rescind', 'requests', 1)
+    await total(page, 'With rescind', 'requests', 0)
+    expect(await page.getByRole('switch', { name: 'rescind' }).getAttribute('aria-checked')).toBe('true')
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('ends with Esc', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=1500&timeout=5000&rescind=off')
+    const { page } = demo
+    await page.getByRole('button', { name: 'Compare' }).click()
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await page.keyboard.press('Escape')
+    await outcome(page, 'wait canceled: Esc')
+    await total(page, 'Without rescind', 'requests', 1)
+    expect(await page.getByRole('switch', { name: 'rescind' }).getAttribute('aria-checked')).toBe('false')
+    const asked = demo.requests.length
+    await page.getByRole('button', { name: 'Run', exact: true }).click()
+    await expect.poll(() => demo.requests.length, patiently).toBe(asked + 1)
+    await outcome(page, 'response received')
+    expect(await page.getByRole('switch', { name: 'rescind' }).getAttribute('aria-checked')).toBe('false')
+  })
+})
+
+describe.concurrent('on a narrow screen', () => {
+  it('nothing of any page hangs out at its side', async ({ expect }) => {
+    await using demo = await visit('')
+    const { page } = demo
+    await page.setViewportSize({ width: 390, height: 844 })
+    for (const id of ['', ...scenarios]) {
+      await page.goto(`${demoUrl}#/${id}`)
+      await page.locator('nav [aria-current]').and(page.locator(`[href="#/${id}"]`)).waitFor()
+      await page.locator('.tick').first().waitFor()
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), id).toBeLessThanOrEqual(390)
+    }
+  })
+
+  it('the last label of the axis stays within its card', async ({ expect }) => {
+    // Its tick is as near to the end as one may be, on a card as narrow as those of the first screen.
+    await using demo = await visit('#/http-timeout?latency=1950&timeout=100')
+    const { page } = demo
+    await page.setViewportSize({ width: 280, height: 844 })
+    await outcome(page, 'context deadline exceeded')
+    const edges = [page.locator('.tick span', { hasText: '2000 ms' }), page.locator('.card')].map((part) =>
+      part.evaluate((element) => element.getBoundingClientRect().right),
+    )
+    const [label = NaN, card = NaN] = await Promise.all(edges)
+    expect(label).toBeLessThanOrEqual(card)
+  })
+})
+
 describe.concurrent('the address', () => {
   it('keeps the sliders and the switch', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=850&timeout=350&rescind=off')

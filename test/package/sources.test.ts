@@ -25,9 +25,8 @@ const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
 ])
 
 const files = ['src', 'hooks', 'demo', 'test', 'scripts'].flatMap(filesIn)
-const shipped = new Map(
-  files.filter((path) => /^(src|hooks)\//.test(path)).map((path) => [path, importsOf(path, read(path))]),
-)
+const shipped = graphOf(/^(src|hooks)\//)
+const demo = graphOf(/^demo\//)
 
 describe('the imports', () => {
   it.each([...shipped])('of %s are files of the package', (_, imports) => {
@@ -38,8 +37,11 @@ describe('the imports', () => {
     for (const target of imports) expect(allows(path, target), `${path} imports ${target}`).toBe(true)
   })
 
-  it('are not circular', () => {
-    expect(cycleIn(shipped)).toEqual([])
+  it.each([
+    ['the package', shipped],
+    ['the demo', demo],
+  ])('of %s are not circular', (_, graph) => {
+    expect(cycleIn(graph)).toEqual([])
   })
 
   it('would be found circular, or pointing up', () => {
@@ -49,6 +51,8 @@ describe('the imports', () => {
       ['three.ts', importsOf('three.ts', "import './two.ts'")],
     ])
     expect(cycleIn(circular)).toEqual(['two.ts', 'three.ts', 'two.ts'])
+    const scenario = 'demo/scenarios/http-timeout.tsx'
+    expect(importsOf('demo/ui/a.ts', "import.meta.glob<Scenario>('../scenarios/*.tsx', {})")).toContain(scenario)
     expect(allows('src/errors.ts', 'src/context.ts')).toBe(false)
     expect(allows('src/errors.ts', 'src/timers.ts')).toBe(false)
     expect(allows('src/tasks.ts', 'src/index.ts')).toBe(false)
@@ -90,15 +94,26 @@ function rowOf(path: string): number {
   return row < 0 ? OPERATIONS : row
 }
 
-/** What `path` imports or re-exports, types included: its own files by path, packages by name. */
+/** What each of the files that `filter` matches imports. */
+function graphOf(filter: RegExp): ReadonlyMap<string, readonly string[]> {
+  return new Map(files.filter((path) => filter.test(path)).map((path) => [path, importsOf(path, read(path))]))
+}
+
+/**
+ * What `path` imports or re-exports, types included: its own files by path, packages by name. A glob of Vite counts as
+ * an import of each file that it matches.
+ */
 function importsOf(path: string, code: string): string[] {
   const specifiers = code.matchAll(
     /^(?:import|export) (?:type )?(?:[\w*]+(?: as \w+)?,? )?(?:\{[^}]*\} )?from '([^']+)'|\bimport(?: |\()'([^']+)'/gm,
   )
-  return [...specifiers].map(([, named, bare]) => {
-    const specifier = named ?? bare ?? ''
+  const resolve = (specifier: string) => {
     return specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier
-  })
+  }
+  const globbed = [...code.matchAll(/import\.meta\.glob(?:<\w+>)?\('([^'*]*)\*([^']*)'/g)].flatMap(
+    ([, start = '', end = '']) => files.filter((file) => file.startsWith(resolve(start)) && file.endsWith(end)),
+  )
+  return [...[...specifiers].map(([, named, bare]) => resolve(named ?? bare ?? '')), ...globbed]
 }
 
 /** The first circle there is, as a path that ends where it began; empty if there is none. */

@@ -1,0 +1,41 @@
+/**
+ * One button for both runs: without rescind first, and with it as soon as the server is through. It moves the switch,
+ * as one would by hand; what the user does meanwhile ends the plan.
+ */
+
+import { useCallback, useEffect, useRef } from 'react'
+import { address } from './address.ts'
+import type { Address } from './address.ts'
+import type { Run } from './run.ts'
+
+/**
+ * @param run the newest run
+ * @param state whether anything of it is still under way, on either side
+ */
+export function useBoth(
+  { rescind, settings }: Pick<Address, 'rescind' | 'settings'>,
+  run: Run | undefined,
+  state: 'running' | 'still',
+  start: () => void,
+): [begin: () => void, drop: () => void] {
+  /** The settings to compare with; undefined while there is no plan. */
+  const plan = useRef<Address['settings']>(undefined)
+
+  const begin = useCallback(() => {
+    plan.current = settings
+    if (rescind === 'off') start()
+    // A change of the switch begins a run by itself.
+    else address.change({ rescind: 'off' })
+  }, [rescind, settings, start])
+
+  const drop = useCallback(() => {
+    plan.current = undefined
+  }, [])
+
+  useEffect(() => {
+    if (rescind === 'on' || settings !== plan.current) return drop()
+    if (run?.rescind === 'off' && run.settings === settings && state === 'still') address.change({ rescind: 'on' })
+  }, [drop, rescind, run, settings, state])
+
+  return [begin, drop]
+}

@@ -1,0 +1,67 @@
+/** A run as the lanes show it: what the bars say is what the counters count, whichever side has heard of it first. */
+
+import { describe, expect, it } from 'vitest'
+import type { Entry } from '../../demo/server/log.ts'
+import { timelineOf } from '../../demo/ui/timeline.ts'
+import type { Timeline } from '../../demo/ui/timeline.ts'
+import type { Call } from '../../demo/ui/trace.ts'
+
+const STARTED = 5000
+/** The server's clock is ahead. */
+const OFFSET = 300
+
+/** One request, sent at once, of 100 ms of work that began 10 ms later. */
+function lanes(call: Partial<Call>, entry: Partial<Entry>): Timeline {
+  const known: Entry = {
+    id: 'a',
+    name: 'a',
+    latency: 100,
+    arrived: STARTED + OFFSET + 10,
+    lines: [],
+    wasted: { ms: 0, bytes: 0 },
+    ...entry,
+  }
+  const calls: Call[] = [{ id: 'a', name: 'a', sent: STARTED, ...call }]
+  return timelineOf({ started: STARTED }, calls, undefined, { entries: new Map([['a', known]]), offset: OFFSET })
+}
+
+const FINISHED = { ended: 100, outcome: 'finished' } as const
+
+describe('the bars and the counters', () => {
+  it('count what was finished for nothing before the log has been told', () => {
+    const { server, totals } = lanes({ unwanted: STARTED + 50 }, FINISHED)
+    expect(server).toMatchObject([{ note: 'finished for nothing: 60 ms', unwanted: 50, end: 110 }])
+    expect(totals).toMatchObject({ requests: 1, ms: 60 })
+  })
+
+  it('count what was finished although the page had canceled it', () => {
+    const { server, totals } = lanes({ outcome: 'canceled', ended: STARTED + 100 }, FINISHED)
+    expect(server).toMatchObject([{ note: 'finished for nothing: 10 ms', kind: 'done' }])
+    expect(totals).toMatchObject({ requests: 1, ms: 10, stopped: 0 })
+  })
+
+  it("go by the log's time as soon as it has one", () => {
+    const entry = { ...FINISHED, unwanted: 30, wasted: { ms: 70, bytes: 7 } }
+    const { server, totals } = lanes({ unwanted: STARTED + 50 }, entry)
+    expect(server).toMatchObject([{ note: 'finished for nothing: 70 ms', unwanted: 40 }])
+    expect(totals).toEqual({ requests: 1, stopped: 0, ms: 70, bytes: 7 })
+  })
+
+  it('count nothing that was finished before it was unwanted', () => {
+    for (const call of [{}, { unwanted: STARTED + 200 }, { outcome: 'canceled', ended: STARTED + 200 } as const]) {
+      const { server, totals } = lanes(call, FINISHED)
+      expect(server).toMatchObject([{ note: 'finished', unwanted: undefined }])
+      expect(totals).toMatchObject({ requests: 0, ms: 0 })
+    }
+  })
+
+  it('show what is being stopped as work, not as waste', () => {
+    expect(lanes({ outcome: 'canceled', ended: STARTED + 50 }, {}).server).toMatchObject([{ note: 'working' }])
+    const { server, totals } = lanes(
+      { outcome: 'canceled', ended: STARTED + 50 },
+      { ended: 42, outcome: 'stopped', cause: 'client gone', unwanted: 41, wasted: { ms: 1, bytes: 0 } },
+    )
+    expect(server).toMatchObject([{ note: 'stopped: client gone', unwanted: undefined, planned: 110 }])
+    expect(totals).toMatchObject({ requests: 0, stopped: 1, ms: 1 })
+  })
+})
