@@ -14,6 +14,11 @@ export interface Server {
   listenerCount(event: string): number
   closeIdleConnections?(): void
   closeAllConnections?(): void
+  /** Only servers of TLS have it. */
+  setSecureContext?: unknown
+  /** How many milliseconds the headers of a request may take, and all of it; 0: any number. */
+  readonly headersTimeout?: number
+  readonly requestTimeout?: number
 }
 
 interface Socket {
@@ -35,6 +40,8 @@ interface Request {
 }
 
 interface Response {
+  /** Whether all of the request has come. */
+  readonly req: { readonly complete: boolean }
   readonly headersSent: boolean
   readonly writableEnded: boolean
   getHeader(name: string): string | undefined
@@ -43,30 +50,49 @@ interface Response {
 }
 
 interface Connection {
+  readonly socket: Socket
+  /** Whether it speaks HTTP/1, as far as is known: not HTTP/2, not TLS, and not what it was upgraded to. */
+  isHttp1: boolean
   /** The HTTP/1 responses that are under way, in the order of their requests. */
   readonly responses: Set<Response>
   /** Lets the youngest of them no longer say that it is the last. */
   takeBack?: () => void
+  /** Stops the time that the rest of a request has. */
+  stopTimer?: (() => void) | undefined
 }
+
+/** Calls `fn` after `ms` milliseconds, unless what it returns is called before. */
+type After = (ms: number, fn: () => void) => () => void
 
 export class Connections {
   isClosing = false
   isOpen = true
   readonly #server: Server
+  readonly #after: After
   readonly #sockets = new Map<Socket, Connection>()
   readonly #sessions = new Set<Session>()
   readonly #listeners: readonly [event: string, listener: (subject: unknown) => void][] = [
-    ['connection', (socket) => this.#connected(socket as Socket)],
-    ['secureConnection', (socket) => this.#connected(socket as Socket)],
+    ['connection', (socket) => this.#connected(socket as Socket, this.#server.setSecureContext === undefined)],
+    ['secureConnection', (socket) => this.#connected(socket as Socket, (socket as Socket).alpnProtocol !== 'h2')],
     ['session', (session) => this.#opened(session as Session)],
-    ['newListener', (event) => this.#watchRequests(event)],
+    ['newListener', (event) => this.#watch(event)],
+    ['removeListener', (event) => this.#unwatch(event)],
   ]
-  #watchesRequests = false
+  /** What is listened to only with other listeners: alone, it would change the ways of the server. */
+  readonly #handled: ReadonlyMap<unknown, (...args: unknown[]) => void>
+  readonly #watched = new Set<unknown>()
 
-  constructor(server: Server) {
+  constructor(server: Server, after: After) {
     this.#server = server
+    this.#after = after
+    const upgraded = (req: unknown) => this.#upgraded(req as Request)
+    this.#handled = new Map([
+      ['request', (req: unknown, res: unknown) => this.#requested(req as Request, res as Response)],
+      ['upgrade', upgraded],
+      ['connect', upgraded],
+    ])
     for (const [event, listener] of this.#listeners) server.on(event, listener)
-    if (server.listenerCount('request') > 0) this.#watchRequests('request')
+    for (const event of this.#handled.keys()) if (server.listenerCount(event as string) > 0) this.#watch(event)
   }
 
   /** Calls `fn` when the last connection is closed, whoever closed the server, and lets go of the server. */
@@ -75,7 +101,7 @@ export class Connections {
     const closed = () => {
       this.isOpen = false
       server.off('close', closed)
-      server.off('request', this.#requested)
+      for (const [event, listener] of this.#handled) server.off(event as string, listener)
       for (const [event, listener] of this.#listeners) server.off(event, listener)
       fn()
     }
@@ -91,6 +117,7 @@ export class Connections {
     for (const [socket, connection] of this.#sockets) {
       const youngest = [...connection.responses].at(-1)
       if (youngest) connection.takeBack = announce(youngest)
+      this.#limit(connection)
       // A browser opens connections ahead. Node waits for their first request.
       if (this.#server.closeIdleConnections && socket.bytesRead === 0 && socket.alpnProtocol !== 'h2') socket.destroy()
     }
@@ -104,19 +131,27 @@ export class Connections {
     this.#server.closeAllConnections?.()
   }
 
-  /** Before the handler, which may send the headers at once; but not without one, or HTTP/2 changes its ways. */
-  #watchRequests(event: unknown): void {
-    if (event !== 'request' || this.#watchesRequests) return
-    this.#watchesRequests = true
-    this.#server.prependListener('request', this.#requested)
+  /** Before the handler, which may send the headers at once; but not without one, or the server changes its ways. */
+  #watch(event: unknown): void {
+    const listener = this.#handled.get(event)
+    if (!listener || this.#watched.has(event)) return
+    this.#watched.add(event)
+    this.#server.prependListener(event as string, listener)
   }
 
-  #connected(socket: Socket): Connection {
-    const connection: Connection = { responses: new Set() }
+  #unwatch(event: unknown): void {
+    const listener = this.#handled.get(event)
+    if (!listener || this.#server.listenerCount(event as string) > 1 || !this.#watched.delete(event)) return
+    this.#server.off(event as string, listener)
+  }
+
+  #connected(socket: Socket, isHttp1: boolean): Connection {
+    const connection: Connection = { socket, isHttp1, responses: new Set() }
     const { responses } = connection
     this.#sockets.set(socket, connection)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      connection.stopTimer?.()
       // Those that still waited for their turn do not hear of it.
       if (this.isClosing && responses.size > 0) this.#closeIdle()
     })
@@ -129,18 +164,41 @@ export class Connections {
     if (this.isClosing) session.close()
   }
 
-  readonly #requested = (...args: unknown[]): void => {
-    const [{ httpVersionMajor, socket }, response] = args as [Request, Response]
+  #requested({ httpVersionMajor, socket }: Request, response: Response): void {
     if (httpVersionMajor > 1) return
-    const connection = this.#sockets.get(socket) ?? this.#connected(socket)
+    const connection = this.#sockets.get(socket) ?? this.#connected(socket, true)
     const { responses } = connection
     connection.takeBack?.()
     responses.add(response)
     response.once('close', () => {
       responses.delete(response)
-      if (this.isClosing) this.#closeIdle()
+      if (!this.isClosing) return
+      this.#limit(connection)
+      this.#closeIdle()
     })
-    if (this.isClosing) connection.takeBack = announce(response)
+    if (!this.isClosing) return
+    connection.takeBack = announce(response)
+    this.#limit(connection)
+  }
+
+  #upgraded({ socket }: Request): void {
+    const connection = this.#sockets.get(socket)
+    if (!connection) return
+    connection.isHttp1 = false
+    connection.stopTimer?.()
+  }
+
+  /** Gives what is missing of a request the time that Node gave it: after `server.close`, Node no longer checks. */
+  #limit(connection: Connection): void {
+    const { isHttp1, responses, socket } = connection
+    const { closeIdleConnections, headersTimeout = 0, requestTimeout = 0 } = this.#server
+    connection.stopTimer?.()
+    connection.stopTimer = undefined
+    if (!isHttp1 || !closeIdleConnections) return
+    const youngest = [...responses].at(-1)
+    if (youngest?.req.complete) return
+    const ms = youngest ? requestTimeout : headersTimeout
+    if (ms > 0) connection.stopTimer = this.#after(ms, () => youngest?.req.complete || socket.destroy())
   }
 
   /** `server.close`, without its closing of connections. */

@@ -2,7 +2,10 @@
 
 export type { Server } from './connections.ts'
 export { HeaderError } from './headers.ts'
-export { ClientGone, withRequest } from './request.ts'
-export type { RequestOptions, ServerRequest, ServerResponse } from './request.ts'
+export { ClientGone } from './leaving.ts'
+export type { ServerRequest, ServerResponse } from './leaving.ts'
+export { withRequest } from './request.ts'
+export type { RequestOptions } from './request.ts'
 export { Shutdown, withShutdown } from './shutdown.ts'
 export type { ShutdownOptions } from './shutdown.ts'
+export { statusOf } from './status.ts'

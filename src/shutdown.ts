@@ -40,6 +40,14 @@ interface Process {
  * have nothing under way are closed; when `grace` is over, or at a second signal, the others are cut. An end for
  * another reason (`cancel`, the parent) shuts the server down in the same way. Call it before the server listens.
  *
+ * A handler that fails because of that answers with 503, as {@link statusOf} says. The response tells the client that
+ * the connection will be closed, so its next request goes elsewhere.
+ *
+ * A request of which only a part has come keeps its connection no longer than `server.headersTimeout` after the
+ * shutdown began, or after the response before it; a body that is missing, no longer than `server.requestTimeout`.
+ * Node itself no longer applies these times once a server closes. With 0 in them, such a connection stays until `grace`
+ * is over.
+ *
  * @returns `closed` resolves when the last connection is closed: to `'finished'`, or, if some had to be cut, to
  * `'forced'`. It never rejects. The process ends by itself then, unless something else keeps it.
  * @throws TypeError if `parent` is not a context, `server` not a server, or a time not a number
@@ -49,6 +57,7 @@ interface Process {
  *   const [ctx] = withRequest(root, req, res, { limit: 30_000 })
  *   res.end(String(ctx))
  * })
+ * server.headersTimeout = 5_000
  * const [root, , closed] = withShutdown(background(), server, { grace: 10_000 })
  * server.listen(8080)
  * await closed
@@ -68,7 +77,7 @@ export function withShutdown(
   const [ctx, cancel] = withCancel(parent, { label })
   const time = withoutCancel(parent)
   const end = () => cancel(Shutdown)
-  const connections = new Connections(server)
+  const connections = new Connections(server, (ms, fn) => after(time, ms, fn))
   const { process } = globalThis as { process?: Process }
   const closed = new Promise<'finished' | 'forced'>((resolve) => {
     let how: 'finished' | 'forced' = 'finished'

@@ -1,7 +1,6 @@
 /** Requests on real sockets: over HTTP/1.1 and HTTP/2, by clients that stay, leave, break down and misbehave. */
 
-import { once } from 'node:events'
-import type { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import * as http2 from 'node:http2'
@@ -406,6 +405,37 @@ describe('withRequest', () => {
     const named = await serve({ label: 'albums' }, ({ res }) => res.end())
     await fetch(named.url)
     expect(String((await named.requests.next()).ctx)).toBe('background.withRequest(albums)')
+  })
+
+  it.each<[target: string, label: string]>([
+    ['/albums#token=secret', 'GET /albums'],
+    ['http://user:password@localhost/albums?token=secret', 'GET /albums'],
+    ['http://user:password@localhost', 'GET '],
+    ['//user:password@localhost/albums', 'GET //localhost/albums'],
+    ['/proxy/http://user:password@localhost/albums', 'GET /proxy/http://localhost/albums'],
+    ['/users/me@example.com', 'GET /users/me@example.com'],
+    ['user:password@localhost:443', 'GET localhost:443'],
+    ['*', 'GET *'],
+    [`/${'x'.repeat(10_000)}`, `GET /${'x'.repeat(195)}…`],
+    ['/a\u009b31m\u0085b', 'GET /a\\u009b31m\\u0085b'],
+    ['/a\u202eb\u2028c\u2066d\u007fe', 'GET /a\\u202eb\\u2028c\\u2066d\\u007fe'],
+  ])('shows %j without credentials, in one short line', (url, label) => {
+    const res = Object.assign(new EventEmitter(), { writableEnded: false, headersSent: false })
+    const [ctx, cancel] = withRequest(background(), { method: 'GET', url, headers: {} }, res)
+    expect(String(ctx)).toBe(`background.withRequest(${label})`)
+    cancel()
+  })
+
+  it('shows what comes over a socket without credentials', async () => {
+    const { port, requests } = await serve({}, ({ res }) => res.end())
+    await open(port, GET.replace('/albums', 'http://user:password@localhost/albums?token=secret'))
+    expect(String((await requests.next()).ctx)).toBe('background.withRequest(GET /albums)')
+    const tunnels = new Queue<Context>()
+    const server = createServer().on('connect', (req, socket) => {
+      tunnels.put(withRequest(background(), req, socket)[0])
+    })
+    await open(await listen(server), 'CONNECT user:password@db:5432 HTTP/1.1\r\nhost: db:5432\r\n\r\n')
+    expect(String(await tunnels.next())).toBe('background.withRequest(CONNECT db:5432)')
   })
 
   it('throws for what is no context, no request and no response', async () => {

@@ -18,7 +18,7 @@ import { ClientGone, Shutdown, withRequest, withShutdown } from 'rescind/node'
 import type { ShutdownOptions } from 'rescind/node'
 import { fakeClock } from 'rescind/testing'
 import { build } from 'vite'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { outcome, task } from '../support.ts'
 import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 
@@ -63,6 +63,15 @@ function announced(text: string): string[] {
 function closes(socket: net.Socket): Promise<unknown> {
   socket.resume()
   return once(socket, 'end').then(() => socket.end())
+}
+
+/** A connection that has sent `text`, which the server has read. */
+async function send(server: net.Server, port: number, text: string): Promise<net.Socket> {
+  const connection = once(server, 'connection') as Promise<[net.Socket]>
+  const client = await open(port, text)
+  const [socket] = await connection
+  await vi.waitFor(() => expect(socket.bytesRead).toBe(text.length), { interval: 1 })
+  return client
 }
 
 function connect2(port: number): http2.ClientHttp2Session {
@@ -486,6 +495,117 @@ describe('withShutdown', () => {
     const call = withShutdown as (...args: unknown[]) => unknown
     expect(() => call(...args)).toThrow(message)
     expect(process.listenerCount('SIGTERM')).toBe(before)
+  })
+})
+
+describe('withShutdown and a request of which only a part has come', () => {
+  const HALF = 'GET / HTTP/1.1\r\nhost: local'
+  const POST = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf'
+
+  it('cuts it after the time that the server has for headers, however long the grace time is', async () => {
+    const { clock, closed, port, server } = await start({ grace: Infinity })
+    server.headersTimeout = 5_000
+    const client = await send(server, port, HALF)
+    await ask()
+    await clock.advance(4_999)
+    expect(client.destroyed).toBe(false)
+    const finished = outcome(closed)
+    await task()
+    expect(finished.settled).toBe(false)
+    await clock.advance(1)
+    await closes(client)
+    expect(await closed).toBe('finished')
+  })
+
+  it('answers it if the rest comes in time, and takes what time the answer takes', async () => {
+    const { clock, closed, port, responses, server } = await start({ grace: Infinity })
+    server.headersTimeout = 5_000
+    const client = await send(server, port, HALF)
+    await ask()
+    await clock.advance(4_999)
+    client.write('host\r\n\r\n')
+    const res = await responses.next()
+    await clock.advance(500_000)
+    res.end('done')
+    expect(announced(await readUntil(client, 'done'))).toEqual(['close'])
+    expect(await closed).toBe('finished')
+  })
+
+  it('cuts it behind a response too, from whose end the time counts', async () => {
+    const { clock, closed, port, responses, server } = await start({ grace: Infinity })
+    server.headersTimeout = 5_000
+    const client = await send(server, port, `${GET}${HALF}`)
+    const res = await responses.next()
+    res.write('one')
+    await ask()
+    await clock.advance(10_000)
+    res.end('two')
+    await readUntil(client, 'two')
+    await clock.advance(4_999)
+    const finished = outcome(closed)
+    await task()
+    expect(finished.settled).toBe(false)
+    await clock.advance(1)
+    expect(await closed).toBe('finished')
+  })
+
+  it('cuts a body that does not come after the time that the server has for requests', async () => {
+    const contexts: Context[] = []
+    const { clock, closed, port, responses, server } = await start({ grace: Infinity }, (req, res) => {
+      contexts.push(withRequest(background(), req.on('error', () => {}), res)[0])
+    })
+    server.requestTimeout = 7_000
+    await send(server, port, POST)
+    await responses.next()
+    await ask()
+    await clock.advance(6_999)
+    expect(contexts[0]?.err).toBeUndefined()
+    await clock.advance(1)
+    expect(await ended(contexts[0] as Context)).toBe(ClientGone)
+    expect(await closed).toBe('finished')
+  })
+
+  it('waits without end where the server does', async () => {
+    const { clock, closed, port, server } = await start({ grace: 1_000_000 })
+    server.headersTimeout = 0
+    await send(server, port, HALF)
+    await ask()
+    await clock.advance(999_999)
+    const finished = outcome(closed)
+    await task()
+    expect(finished.settled).toBe(false)
+    await clock.advance(1)
+    expect(await closed).toBe('forced')
+  })
+
+  it.each([
+    ['upgrade', 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'],
+    ['connect', 'CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+  ])('takes no connection of an %s for one', async (event, text) => {
+    const { clock, closed, port, server } = await start({ grace: Infinity })
+    const sockets = new Queue<Duplex>()
+    server.on(event, (_, socket: Duplex) => {
+      socket.resume().on('error', () => {})
+      sockets.put(socket)
+    })
+    await send(server, port, text)
+    const socket = await sockets.next()
+    await ask()
+    await clock.advance(1_000_000)
+    expect(socket.destroyed).toBe(false)
+    socket.destroy()
+    expect(await closed).toBe('finished')
+  })
+
+  it('leaves a request for an upgrade to the handler of requests once nothing else takes upgrades', async () => {
+    const { cancel, closed, port, server } = await start({}, (_, res) => res.end('no upgrade'))
+    server.on('upgrade', server.ref).off('upgrade', server.ref)
+    expect(server.listenerCount('upgrade')).toBe(0)
+    const client = await open(port, GET.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'))
+    expect(await readUntil(client, 'no upgrade')).toContain('no upgrade')
+    client.destroy()
+    cancel()
+    await closed
   })
 })
 

@@ -8,8 +8,10 @@ import { connect } from 'node:tls'
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone, withRequest, withShutdown } from 'rescind/node'
+import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { certificate, privateKey } from '../../scripts/certificate.ts'
+import { task } from '../support.ts'
 import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 
 const tls = { cert: certificate, key: privateKey }
@@ -118,6 +120,35 @@ it.each<[name: string, create: CreateServer, ask: (port: number) => Request]>([
   await Promise.all([request.body, request.over])
   expect(await closed).toBe('finished')
   await readUntil(unused, 'nothing')
+})
+
+it.each<[name: string, create: CreateServer]>([
+  ['HTTP/1.1', createHttps],
+  ['HTTP/1.1 or HTTP/2', createBoth],
+])('withShutdown of a server of %s cuts half a request after its time, and nothing else', async (_, create) => {
+  const clock = fakeClock()
+  const responses = new Queue<http.ServerResponse>()
+  const server = Object.assign(
+    create((__, res) => responses.put(res)),
+    { headersTimeout: 5_000 },
+  )
+  const [, shutDown, closed] = withShutdown(clock.root, server, { grace: Infinity })
+  const port = await listen(server)
+  const asks = create === createBoth ? [askHttp1(port), askHttp2(port)] : [askHttp1(port)]
+  const busy = await responses.take(asks.length)
+  const secured = once(server, 'secureConnection')
+  const client = connect({ port, ...trust }).on('error', () => {})
+  client.write('GET /albums HTTP/1.1\r\nhost: local')
+  await secured
+  const closes = once(client.resume(), 'close')
+  await task()
+  shutDown()
+  await clock.advance(5_000)
+  await closes
+  await clock.advance(1_000_000)
+  for (const res of busy) res.end('done')
+  await Promise.all(asks.map(({ body, over }) => Promise.all([body, over])))
+  expect(await closed).toBe('finished')
 })
 
 it('withRequest over TLS ends with ClientGone when the connection breaks off without a word', async () => {

@@ -1,0 +1,339 @@
+/**
+ * Which side of a response ended first, where that is not plain: handlers that end what has no reader left, responses
+ * that break, half-open connections, timeouts of the server, and the frames with which HTTP/2 says goodbye.
+ */
+
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
+import * as http2 from 'node:http2'
+import type { Socket } from 'node:net'
+import { pipeline, Readable } from 'node:stream'
+import { background, cause } from 'rescind'
+import type { Context } from 'rescind'
+import { ClientGone, withRequest } from 'rescind/node'
+import { describe, expect, it } from 'vitest'
+import { task } from '../support.ts'
+import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
+
+interface Seen {
+  readonly ctx: Context
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+async function serve(handle: (req: IncomingMessage, res: ServerResponse) => unknown, options: ServerOptions = {}) {
+  const requests = new Queue<Seen>()
+  const listener = (req: IncomingMessage, res: ServerResponse) => {
+    const [ctx] = withRequest(background(), req, res)
+    handle(req, res)
+    requests.put({ ctx, req, res })
+  }
+  const server = createServer(options, listener)
+  return { server, listener, requests, port: await listen(server) }
+}
+
+async function serve2(handle: (req: http2.Http2ServerRequest, res: http2.Http2ServerResponse) => unknown) {
+  const requests = new Queue<Context>()
+  const server = http2.createServer((req, res) => {
+    const [ctx] = withRequest(background(), req, res)
+    handle(req, res)
+    requests.put(ctx)
+  })
+  const socket = await open(await listen(server))
+  const session = http2.connect('http://localhost', { createConnection: () => socket })
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  const ask = (headers: http2.OutgoingHttpHeaders = {}, options?: http2.ClientSessionRequestOptions) => {
+    return session.request(headers, options).on('error', () => {})
+  }
+  return { session, socket, requests, ask }
+}
+
+const GET = 'GET /albums HTTP/1.1\r\nhost: localhost\r\n\r\n'
+const POST = 'POST /albums HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf'
+
+/** A body that gives a part and breaks. */
+function broken(error: Error): Readable {
+  return Readable.from(
+    (async function* () {
+      yield 'one'
+      throw error
+    })(),
+  )
+}
+
+describe('withRequest', () => {
+  it.each(['aborted', 'error', 'close'])(
+    'ends with ClientGone when the handler ends the response because the request says "%s"',
+    async (event) => {
+      const { port, requests } = await serve((req, res) => {
+        req.on('error', () => {}).on(event, () => res.end())
+      })
+      for (const leave of ['end', 'destroy', 'resetAndDestroy'] as const) {
+        const client = await open(port, POST)
+        const { ctx } = await requests.next()
+        client[leave]()
+        expect([leave, await ended(ctx)]).toEqual([leave, ClientGone])
+      }
+    },
+  )
+
+  it('ends with ClientGone when the handler ends the response because the client has closed its side', async () => {
+    const { port, requests } = await serve((req, res) => req.socket.on('end', () => res.end('late')))
+    const client = await open(port, GET)
+    const { ctx } = await requests.next()
+    client.end()
+    expect(await ended(ctx)).toBe(ClientGone)
+  })
+
+  it('is not ended by a client that closes its side only, where the server allows that', async () => {
+    const { port, requests, server } = await serve(() => {})
+    Object.assign(server, { httpAllowHalfOpen: true })
+    const client = await open(port, GET)
+    const { ctx, req, res } = await requests.next()
+    const half = once(req.socket, 'end')
+    client.end()
+    await half
+    expect(ctx.err).toBeUndefined()
+    res.end('done')
+    expect(await readUntil(client, 'done')).toContain('done')
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it('ends with the error that broke the response, which the client did not do', async () => {
+    const failure = new Error('no such file')
+    const { port, requests } = await serve((_, res) => pipeline(broken(failure), res, () => {}))
+    const client = await open(port, GET)
+    const { ctx } = await requests.next()
+    client.resume()
+    expect(await ended(ctx)).toBe(failure)
+    expect(ctx.err?.cause).toBe(failure)
+  })
+
+  it('ends with the error of a response that was broken before', async () => {
+    const failure = new Error('no such file')
+    const { port, requests } = await serve(() => {})
+    await open(port, GET)
+    const { req, res } = await requests.next()
+    res.destroy(failure)
+    expect(cause(withRequest(background(), req, res)[0])).toBe(failure)
+  })
+
+  it('ends with ClientGone when the client leaves while something is piped to it', async () => {
+    const { port, requests } = await serve((_, res) => {
+      const endless = new Readable({ read: () => void endless.push(Buffer.alloc(1_000)) })
+      pipeline(endless, res, () => {})
+    })
+    for (const leave of ['end', 'destroy', 'resetAndDestroy'] as const) {
+      const client = await open(port, GET)
+      const { ctx } = await requests.next()
+      await once(client, 'readable')
+      client[leave]()
+      client.resume()
+      expect([leave, await ended(ctx)]).toEqual([leave, ClientGone])
+    }
+  })
+
+  it('of a pipeline blames the client for those responses only that were not ended before it left', async () => {
+    const { port, requests } = await serve((req) => req.resume())
+    const client = await open(port, GET.repeat(3))
+    const seen = await requests.take(3)
+    seen[1]?.res.end('second, waits for the first')
+    client.destroy()
+    await Promise.all(seen.map(({ ctx }) => ended(ctx)))
+    expect(seen.map(({ ctx }) => ctx.err?.cause)).toEqual([ClientGone, undefined, ClientGone])
+  })
+
+  it.each<[what: string, isAnswered: boolean, why: unknown]>([
+    ['with ClientGone for each of 1,000 requests in a pipeline whose client leaves', false, ClientGone],
+    ['without a cause for each of 1,000 requests in a pipeline that are answered', true, undefined],
+  ])('ends %s, and leaves no listener', async (_, isAnswered, why) => {
+    const { port, requests, server } = await serve((req, res) => (req.resume(), isAnswered && res.end('.')))
+    const counts: number[] = []
+    const count = (socket: Socket) => counts.push(socket.listenerCount('close') + socket.listenerCount('end'))
+    // Before any request is read, with what Node itself listens to.
+    server.prependOnceListener('request', ({ socket }) => count(socket))
+    const client = await open(port, GET.repeat(1_000))
+    client.resume()
+    const seen = await requests.take(1_000)
+    if (!isAnswered) client.destroy()
+    for (const { ctx } of seen) await ended(ctx)
+    expect(new Set(seen.map(({ ctx }) => ctx.err?.cause))).toEqual(new Set([why]))
+    const { socket } = (seen[0] as Seen).req
+    count(socket)
+    expect(counts.at(-1)).toBeLessThanOrEqual(counts[0] as number)
+  })
+
+  it('ended without a cause when the server closes the idle connection later', async () => {
+    const { port, requests, server } = await serve((_, res) => res.end('done'))
+    const client = await open(port, GET)
+    await readUntil(client, 'done')
+    const { ctx } = await requests.next()
+    await ended(ctx)
+    server.closeIdleConnections()
+    await once(client.resume(), 'end')
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it.each<[what: string, hurry: (server: Server, seen: Seen) => void]>([
+    ['sends too slowly', (server) => Object.assign(server, { headersTimeout: 1, requestTimeout: 1 })],
+    ['says nothing for too long', (_, { req }) => req.socket.setTimeout(1)],
+  ])('ends with ClientGone when the server cuts a client that %s', async (_, hurry) => {
+    const { port, requests, server } = await serve((req) => req.on('error', () => {}), { connectionsCheckingInterval: 5 })
+    await open(port, POST)
+    const seen = await requests.next()
+    hurry(server, seen)
+    expect(await ended(seen.ctx)).toBe(ClientGone)
+  })
+
+  it('ends with ClientGone when a client leaves that waited for leave to send its body', async () => {
+    const { port, requests, server, listener } = await serve(() => {})
+    server.on('checkContinue', listener)
+    const expecting = POST.replace('\r\n\r\nhalf', '\r\nexpect: 100-continue\r\n\r\n')
+    const client = await open(port, expecting)
+    const { ctx, res } = await requests.next()
+    expect(ctx.err).toBeUndefined()
+    client.destroy()
+    expect(await ended(ctx)).toBe(ClientGone)
+    expect(res.writableEnded).toBe(false)
+  })
+
+  it('lets a client send its body that waited for leave, and ends without a cause', async () => {
+    const { port, requests, server, listener } = await serve((req, res) => {
+      res.writeContinue()
+      req.resume().on('end', () => res.end('done'))
+    })
+    server.on('checkContinue', listener)
+    const client = await open(port, POST.replace('\r\n\r\nhalf', '\r\nexpect: 100-continue\r\n\r\n'))
+    await readUntil(client, '100 Continue')
+    client.write('x'.repeat(100))
+    await readUntil(client, 'done')
+    const { ctx } = await requests.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  describe('of a request that was over before its handler began', () => {
+    it.each<[how: string, end: (seen: Seen, client: Socket) => unknown]>([
+      ['by req.destroy()', ({ req }) => req.destroy()],
+      ['with its socket', ({ req }) => req.socket.destroy()],
+      ['by the client', (_, client) => client.resetAndDestroy()],
+    ])('%s ends with ClientGone', async (_, end) => {
+      const { port, requests } = await serve((req) => req.on('error', () => {}))
+      const client = await open(port, GET)
+      const seen = await requests.next()
+      end(seen, client)
+      await once(seen.res, 'close')
+      const [late] = withRequest(background(), seen.req, seen.res)
+      expect(cause(late)).toBe(ClientGone)
+    })
+
+    it('but whose connection is only being closed ends with ClientGone as soon as it is', async () => {
+      const { port, requests } = await serve((req) => req.on('error', () => {}))
+      await open(port, GET)
+      const { req, res } = await requests.next()
+      req.destroy()
+      expect(await ended(withRequest(background(), req, res)[0])).toBe(ClientGone)
+    })
+  })
+
+  it('gives one request as many contexts as are asked for, each with an end of its own', async () => {
+    const { port, requests } = await serve(() => {})
+    const client = await open(port, GET)
+    const { ctx, req, res } = await requests.next()
+    const [other, cancel] = withRequest(background(), req, res, { label: 'other' })
+    const [third] = withRequest(background(), req, res)
+    cancel('enough')
+    expect([ctx.err, third.err]).toEqual([undefined, undefined])
+    client.destroy()
+    expect(await Promise.all([ctx, other, third].map((each) => ended(each)))).toEqual([
+      ClientGone,
+      'enough',
+      ClientGone,
+    ])
+  })
+})
+
+describe('withRequest over HTTP/2', () => {
+  const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants
+
+  it.each([
+    ['CANCEL', NGHTTP2_CANCEL],
+    ['NO_ERROR', NGHTTP2_NO_ERROR],
+    ['INTERNAL_ERROR', NGHTTP2_INTERNAL_ERROR],
+    ['REFUSED_STREAM', NGHTTP2_REFUSED_STREAM],
+  ])('ends with ClientGone when the client resets the stream with %s', async (_, code) => {
+    const { ask, requests } = await serve2((req) => req.on('error', () => {}))
+    const stream = ask({ ':method': 'POST' })
+    const ctx = await requests.next()
+    stream.close(code)
+    expect(await ended(ctx)).toBe(ClientGone)
+  })
+
+  it.each([
+    ['CANCEL', NGHTTP2_CANCEL],
+    // What `stream.close()` of Node sends. Node 20 never says "close" then, since the write is not carried out.
+    ['NO_ERROR', NGHTTP2_NO_ERROR],
+  ])('ends with ClientGone when a stream is opened and reset with %s in one packet', async (_, code) => {
+    const late = new Queue<Context>()
+    const { ask, requests, session } = await serve2((req, res) => {
+      res.write('a part')
+      req.on('aborted', () => setImmediate(() => late.put(withRequest(background(), req, res)[0])))
+    })
+    await once(session, 'remoteSettings')
+    ask().close(code)
+    expect(await ended(await requests.next())).toBe(ClientGone)
+    expect(cause(await late.next())).toBe(ClientGone)
+  })
+
+  it.each(['aborted', 'close'])(
+    'ends with ClientGone when the handler ends the response because the request says "%s"',
+    async (event) => {
+      const { ask, requests } = await serve2((req, res) => void req.on(event, () => res.end()))
+      const stream = ask({ ':method': 'POST' })
+      const ctx = await requests.next()
+      stream.close(NGHTTP2_CANCEL)
+      expect(await ended(ctx)).toBe(ClientGone)
+    },
+  )
+
+  it('goes on when the client says with GOAWAY that it opens no more streams', async () => {
+    const responses = new Queue<http2.Http2ServerResponse>()
+    const { ask, requests, session } = await serve2((_, res) => responses.put(res))
+    const stream = ask()
+    const ctx = await requests.next()
+    session.close()
+    await task()
+    expect(ctx.err).toBeUndefined()
+    const body = once(stream, 'data')
+    ;(await responses.next()).end('done')
+    expect(String((await body)[0])).toBe('done')
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it.each<[how: string, leave: (session: http2.ClientHttp2Session, socket: Socket) => unknown]>([
+    ['with GOAWAY and an error', (session) => session.destroy(new Error('broken'), NGHTTP2_INTERNAL_ERROR)],
+    ['without a word', (_, socket) => socket.destroy()],
+    ['and resets the connection', (_, socket) => socket.resetAndDestroy()],
+  ])('ends with ClientGone for each stream when the client leaves %s', async (_, leave) => {
+    const { ask, requests, session, socket } = await serve2((req) => req.on('error', () => {}))
+    ask()
+    ask()
+    const contexts = await requests.take(2)
+    leave(session, socket)
+    expect(await Promise.all(contexts.map((ctx) => ended(ctx)))).toEqual([ClientGone, ClientGone])
+  })
+
+  it('ends with the error that broke the response, which the client did not do', async () => {
+    const failure = new Error('no such file')
+    const { ask, requests } = await serve2((_, res) => {
+      res.stream.on('error', () => {})
+      pipeline(broken(failure), res, () => {})
+    })
+    ask().resume()
+    expect(await ended(await requests.next())).toBe(failure)
+  })
+})
