@@ -8,8 +8,9 @@ import { isObject } from './arguments.ts'
 import type { CanceledError, DeadlineExceededError } from './errors.ts'
 import { isContextError } from './errors.ts'
 import { readMemory } from './flag.ts'
-import { PortError, readError, readFinite, readLabel, readList, readMs, readText, sizeOf } from './parcel.ts'
+import { PortError, readError, readFinite, readLabel, readList, readMs, readText } from './parcel.ts'
 import type { SerializedError } from './parcel.ts'
+import { sizeOf } from './size.ts'
 
 /** Goes up when a message changes its form. The two sides may have different versions of the package. */
 const VERSION = 1

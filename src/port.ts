@@ -26,8 +26,9 @@ import { onMove, rearm } from './lifetime.ts'
 import type { Listener } from './listeners.ts'
 import { MAX_VALUES, readMessage, written } from './message.ts'
 import type { Message, Time } from './message.ts'
-import { cutLabel, PortError, serializeError, sizeOf } from './parcel.ts'
+import { cutLabel, PortError, serializeError } from './parcel.ts'
 import type { SerializedError } from './parcel.ts'
+import { sizeOf } from './size.ts'
 import { systemClock } from './timers.ts'
 
 /**

@@ -28,6 +28,13 @@ function looped() {
   return error
 }
 
+/** An error of so many errors, of which each has as many. */
+function wide(count: number): object {
+  const inner = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => ({ ...canceled })) }
+  const outer = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => inner) }
+  return { ...canceled, cause: outer }
+}
+
 function chain(length: number): object {
   let error: object = { kind: 'value', value: 'deepest' }
   for (let depth = 0; depth < length; depth++) error = { ...canceled, cause: error }
@@ -61,7 +68,8 @@ const badEnds: [what: string, err: unknown][] = [
   ['a deadline after no number of milliseconds', { ...canceled, kind: 'exceeded', ms: NaN }],
   ['a deadline after endless milliseconds', { ...canceled, kind: 'exceeded', ms: Infinity }],
   ['errors that are no list', { ...canceled, cause: { ...canceled, kind: 'error', errors: {} } }],
-  ['more errors than there may be', { ...canceled, cause: { ...canceled, kind: 'error', errors: holes(4_000_000_000) } }],
+  ['an error of more errors than there may be', wide(12)],
+  ['a list of more errors than there may be', { ...canceled, cause: { ...canceled, kind: 'error', errors: holes(4_000_000_000) } }],
 ]
 
 const badTimes: [what: string, time: unknown][] = [
