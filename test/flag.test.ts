@@ -15,7 +15,7 @@ import {
   withTimeout,
 } from 'rescind'
 import { fakeClock } from 'rescind/testing'
-import { fromPort, PortError, toPort } from 'rescind/wire'
+import { fromPort, PortError, serializeError, toPort } from 'rescind/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { channel, closePorts, ended, pass } from './channels.ts'
 import { failOnUnhandled, microtask, task } from './support.ts'
@@ -134,6 +134,15 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
       expect(ctx.err).toBeInstanceOf(CanceledError)
       expect(cause(ctx)).toBeInstanceOf(PortError)
     }
+  })
+
+  it('that is no end of a context is a PortError', async () => {
+    const { buffer, received } = await memory()
+    const [ctx] = await received
+    const text = new TextEncoder().encode(JSON.stringify(serializeError(new DOMException('late', 'TimeoutError'))))
+    new Uint8Array(buffer, 4).set(text)
+    Atomics.store(new Int32Array(buffer), 0, text.length)
+    expect(cause(ctx)).toBeInstanceOf(PortError)
   })
 
   it.each<[what: string, make: () => unknown]>([

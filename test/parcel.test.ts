@@ -31,6 +31,11 @@ describe('serializeError and deserializeError', () => {
     expect(isCanceled(posted(new CanceledError('why')))).toBe(true)
   })
 
+  it('keep the message of an error of a context, which may say more than can be known here', () => {
+    const error = Object.defineProperty(new CanceledError('why'), 'message', { value: 'canceled in the worker: why' })
+    expect(posted(error)).toMatchObject({ message: 'canceled in the worker: why', cause: 'why' })
+  })
+
   it('keep the name, message, stack and cause of any other error', () => {
     class QueryError extends Error {
       override name = 'QueryError'

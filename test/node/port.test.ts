@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import {
   background,
   CanceledError,
+  cause,
   DeadlineExceededError,
   isCanceled,
   rearm,
@@ -14,7 +15,7 @@ import {
 } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone } from 'rescind/node'
-import { deserializeError, toPort } from 'rescind/wire'
+import { deserializeError, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 import { requestId } from '../port-job.ts'
 import type { Job, Report } from '../port-job.ts'
@@ -141,6 +142,16 @@ describe('a thread', () => {
     await closed
     expect(ctx.err).toBeUndefined()
     cancel()
+  })
+
+  it('that is terminated ends the context of its job, if its exit cancels that', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { exit, reports, worker } = start(ctx, 'wait')
+    await reports.next()
+    worker.once('exit', () => cancel(PortClosed))
+    await worker.terminate()
+    await exit
+    expect(cause(ctx)).toBe(PortClosed)
   })
 
   it('that dies takes its port along', async () => {
