@@ -79,7 +79,7 @@ export const memory: Fuzzer = {
   async run(random, rounds) {
     const tally = new Tally()
     await inBatches(rounds, async (count) => {
-      const { messages } = record(random)
+      const messages = recorded()
       const shared = messages.find((message) => 'memory' in message) as { memory: SharedArrayBuffer }
       for (let round = 0; round < count; round++) {
         const { port1, port2 } = new MessageChannel()
@@ -161,7 +161,7 @@ function jsonOf(data: unknown): string {
 }
 
 /** What a real sender posts. */
-function record(random: Random): { messages: object[] } {
+function recorded(): object[] {
   const messages: object[] = []
   const port = {
     postMessage: (message: object) => messages.push(message),
@@ -170,24 +170,31 @@ function record(random: Random): { messages: object[] } {
     addEventListener() {},
     removeEventListener() {},
   } as Port
-  const parent = withValue(background(), requestId, random.chance(0.5) ? 'r-17' : undefined)
+  const parent = withValue(background(), requestId, 'r-17')
   const [ctx, cancel] = withTimeout(parent, 60_000, { label: 'search', cause: new RangeError('slow') })
   toPort(ctx, port, { keys })
   rearm(ctx, 5_000)
   cancel(new Error('left'))
   messages.push({ rescind: 'end', err: serializeError(ctx.err) })
-  return { messages }
+  // The sender will say in its memory that the context has ended, and no message would be read after that.
+  const fresh = { rescind: 'memory', memory: new SharedArrayBuffer(16_384) }
+  return messages.map((message) => ('memory' in message ? fresh : message))
 }
+
+/** The same for all rounds: nothing writes to it. */
+let sample: readonly object[] | undefined
 
 /** Messages, of which most are as they should be and some are not. */
 function stream(random: Random): unknown[] {
-  const messages: unknown[] = random.chance(0.9) ? record(random).messages : [random.data()]
+  const honest = (sample ??= recorded())
+  const messages: unknown[] = random.chance(0.9) ? [...honest] : [random.data()]
   for (let changes = random.below(4); changes > 0; changes--) {
     const at = random.below(messages.length)
-    const change = random.below(5)
+    const change = random.below(7)
     if (change === 0) messages.splice(at, 1)
     else if (change === 1) messages.splice(at, 0, random.pick(messages))
     else if (change === 2) messages.splice(at, 0, random.data())
+    else if (change < 5) messages[at] = random.grafted(messages[at], random.pick(honest))
     else messages[at] = random.mutated(messages[at])
   }
   if (random.chance(0.5)) messages.splice(1 + random.below(messages.length))
@@ -224,7 +231,7 @@ function receive(random: Random): Round {
 
 function judge({ outcome: { ctx, error }, ports }: Round, tally: Tally): void {
   if (ctx) {
-    tally.assert((ctx.deadline ?? 0) <= Date.now() + LIMIT + 1, 'a message gave more time than there is')
+    tally.assert((ctx.deadline ?? NaN) <= Date.now() + LIMIT + 1, 'a message gave more time than there is')
     tally.assert(isHarmless(String(ctx)), `a message shows itself in ${String(ctx)}`)
     judgeError(ctx.err, tally, 'arrived')
   } else judgeError(error, tally, 'refused')
@@ -235,14 +242,17 @@ function judgeError(error: unknown, tally: Tally, where: string): void {
   const isEnd = error instanceof CanceledError || error instanceof DeadlineExceededError
   tally.assert(isEnd, `${where}: the error is neither of the two: ${typeof error}`)
   const why = isEnd ? error.cause : undefined
-  tally.count(isUnreadable(why) ? `${where}: PortError` : `${where}: ${isEnd ? error.name : 'no error'}`)
-  if (isUnreadable(why)) tally.assert(isHarmless(why.message), `a message shows ${why.message}`)
+  // Errors of the sender arrive as plain ones.
+  const isFault = isInstance(why, TypeError) || isInstance(why, RangeError)
+  tally.assert(where === 'here' || !isFault, `${where}: a fault of ours is the cause`)
+  tally.count(isInstance(why, PortError) ? `${where}: PortError` : `${where}: ${isEnd ? error.name : 'no error'}`)
+  if (isInstance(why, PortError)) tally.assert(isHarmless(why.message), `a message shows ${why.message}`)
 }
 
 /** Asks for the prototype, which may be a trap. */
-function isUnreadable(why: unknown): why is PortError {
+function isInstance<T>(value: unknown, type: new () => T): value is T {
   try {
-    return why instanceof PortError
+    return value instanceof type
   } catch {
     return false
   }

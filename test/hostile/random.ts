@@ -5,9 +5,11 @@ const TEXTS = [
   ['', ' ', '0', '-1', '1.5', '1e9', 'NaN', 'Infinity', '9'.repeat(10), '9'.repeat(400), 'x'.repeat(9_000)],
   ['a\nb', '\r\n', '\0', '\u001b[2J', '\u0085', '\u009b', '\u2028', '\u2029', '\u202e', '\u2066', '\ud83c', '🎵', 'é'],
   ['%', '%zz', '%00', '%0a', '%e2%80%ae', '%c3', ',', ';', '=', '"', '\\', '\t', '=,=;=', ',,,'],
-  ['begin', 'move', 'end', 'over', 'ready', 'memory', 'value', 'error', 'canceled', 'exceeded'],
   ['AbortError', 'TimeoutError', 'AggregateError', '__proto__', 'constructor', 'toString', 'then'],
 ].flat()
+
+/** What decides how the rest of a message is read. */
+const KINDS = ['begin', 'move', 'end', 'over', 'ready', 'memory', 'value', 'error', 'canceled', 'exceeded']
 
 const NUMBERS = [0, -0, 1, -1, 0.5, 2, 1_000, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, -1e308, 5e-324, NaN, Infinity, -Infinity]
 
@@ -40,6 +42,7 @@ export class Random {
   }
 
   text(): string {
+    if (this.chance(0.2)) return this.pick(KINDS)
     if (this.chance(0.5)) return this.pick(TEXTS)
     return Array.from({ length: this.below(8) }, () => this.pick(TEXTS).slice(0, 50)).join('')
   }
@@ -70,6 +73,7 @@ export class Random {
 
   /** A copy of `value` in which something was replaced, left out or added. */
   mutated(value: unknown, depth = 6): unknown {
+    if (depth === 6 && this.chance(0.6)) return this.#nudged(value)
     if (depth === 0 || typeof value !== 'object' || value === null || this.chance(0.15)) return this.data()
     const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
     const names = Object.keys(value)
@@ -83,4 +87,46 @@ export class Random {
     else copy[name] = this.mutated(copy[name], depth - 1)
     return copy
   }
+
+  /** A copy of `value` with one of its objects replaced by one of `donor`: each is readable, but not there. */
+  grafted(value: unknown, donor: unknown): unknown {
+    const copy = structuredClone({ value })
+    const [holder, name] = this.pick(partsOf(copy).filter(([holder, name]) => isObject(holder[name]))) ?? []
+    const [giver, part] = this.pick(partsOf({ donor }).filter(([holder, name]) => isObject(holder[name]))) ?? []
+    if (holder && name !== undefined && giver && part !== undefined) holder[name] = giver[part]
+    return copy.value
+  }
+
+  /** A copy of `value` with one leaf of the same type but another value: the rest stays readable. */
+  #nudged(value: unknown): unknown {
+    const copy = structuredClone({ value })
+    const leaf = this.pick(partsOf(copy).filter(([holder, name]) => !isObject(holder[name])))
+    if (!leaf) return this.data()
+    const [holder, name] = leaf
+    const type = typeof holder[name]
+    holder[name] = type === 'number' ? this.pick(NUMBERS) : type === 'string' ? this.text() : this.data()
+    return copy.value
+  }
+}
+
+type Part = readonly [holder: Record<string, unknown>, name: string]
+
+/** Where everything in `data` is. */
+function partsOf(data: object): Part[] {
+  const parts: Part[] = []
+  const seen = new Set<object>()
+  const rest = [data]
+  for (let holder; (holder = rest.pop()); ) {
+    if (seen.has(holder)) continue
+    seen.add(holder)
+    for (const [name, value] of Object.entries(holder)) {
+      parts.push([holder as Record<string, unknown>, name])
+      if (isObject(value)) rest.push(value)
+    }
+  }
+  return parts
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -11,7 +11,7 @@ failOnUnhandled()
 
 describe('whatever comes', () => {
   it.each<[fuzzer: Fuzzer, rounds: number, expected: readonly string[]]>([
-    [receivers, 1_000, ['arrived: AbortError', 'arrived: PortError', 'refused: PortError']],
+    [receivers, 2_000, ['arrived: AbortError', 'arrived: PortError', 'refused: PortError']],
     [senders, 500, ['contexts that no answer ended']],
     [memory, 500, ['polled: AbortError', 'polled: PortError']],
     [traps, 500, ['here: AbortError', 'there: AbortError']],
