@@ -108,7 +108,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     },
     inChromium('chromium', inBrowsers, executablePath),
     {
-      ...inChromium('isolated', ['test/sql/isolated/*.test.ts'], executablePath),
+      ...inChromium('isolated', ['test/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
       // Without these there is no shared memory in a page.
       server: {
         headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },

@@ -3,9 +3,11 @@
  * of the package uses these checks, so that one mistake reads the same everywhere.
  */
 
+import { shown } from './shown.ts'
+
 /** The error for a wrong argument. */
 export function invalid(parameter: string, expected: string, value: unknown): TypeError {
-  return new TypeError(`rescind: ${parameter} must be ${expected}, got ${shown(value)}`)
+  return new TypeError(`rescind: ${parameter} must be ${expected}, got ${display(value)}`)
 }
 
 export function assertNumber(parameter: string, value: unknown, given: unknown = value): asserts value is number {
@@ -31,12 +33,13 @@ export function isDate(value: unknown): value is Date {
 }
 
 /** An object is shown by its tag, since its `toString` may be missing or throw. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  return isObject(value) && !isDate(value) ? tagOf(value) : String(value)
+function display(value: unknown): string {
+  if (typeof value === 'string') return `"${shown(value)}"`
+  return isObject(value) && !isDate(value) ? tagOf(value) : shown(String(value))
 }
 
-function tagOf(value: unknown): string {
+/** The tag of `value`, which says what it is in any realm. */
+export function tagOf(value: unknown): string {
   try {
     return Object.prototype.toString.call(value)
   } catch {

@@ -6,6 +6,7 @@
 import { invalid } from './arguments.ts'
 import { assertKey } from './context.ts'
 import type { Key } from './context.ts'
+import { isOneLine } from './shown.ts'
 
 /** How something is written in a header. */
 export interface Codec<T> {
@@ -45,11 +46,13 @@ export function carry<T>(key: Key<T>, header: string, codec?: Codec<T>): Carried
 
 /**
  * Text in a header: as it is if it is plain ASCII, with percent signs, blanks at the ends and all other letters
- * percent-encoded. Control characters are refused on both sides: in a log, one value would pass for several lines.
+ * percent-encoded. Control characters, line separators and bidirectional overrides are refused on both sides: in a log,
+ * one value would pass for several lines, or for another one. No error shows the value, which may be a secret.
  */
 export const text: Codec<string> = {
   encode(value) {
-    if (typeof value !== 'string' || CONTROL.test(value)) throw invalid('value', 'text of one line', value)
+    if (typeof value !== 'string') throw invalid('value', 'text of one line', value)
+    assertOneLine('value', value)
     const plain = value.replaceAll(NOT_PLAIN, percentEncode)
     const start = plain.trimStart()
     const middle = start.trimEnd()
@@ -57,9 +60,14 @@ export const text: Codec<string> = {
   },
   decode(text) {
     const value = decodeURIComponent(text)
-    if (CONTROL.test(value)) throw invalid('value', 'text of one line', value)
+    assertOneLine('value', value)
     return value
   },
+}
+
+/** @throws TypeError that does not show `text`: it may be a secret, or somebody else's */
+export function assertOneLine(name: string, text: string): void {
+  if (!isOneLine(text)) throw new TypeError(`rescind: ${name} must be text of one line`)
 }
 
 /** Half of a surrogate pair, which no encoding can express, becomes the replacement character. */
@@ -70,4 +78,3 @@ export function percentEncode(text: string): string {
 /** What a header may be called, as RFC 9110 has it. */
 export const TOKEN: RegExp = /^[!#$%&'*+.^_`|~\w-]+$/
 const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/gu
-const CONTROL = /\p{Cc}/u

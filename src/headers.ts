@@ -1,7 +1,8 @@
 /**
  * Contexts in headers: what is left of the time, and chosen values. Never a point in time, since clocks differ: the
  * receiver gives the time left anew, so every hop has what is left after the one before. What comes in is a stranger's:
- * it is refused with a HeaderError or ignored, and can neither lengthen a limit nor remove one.
+ * it is refused with a HeaderError or ignored, and can neither lengthen a limit nor remove one. What is sent may be a
+ * secret: no error shows it.
  */
 
 import { assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
@@ -9,6 +10,8 @@ import type { Carried, Codec } from './carry.ts'
 import { derive, limited, resolve, withValue } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { remaining } from './lifetime.ts'
+import { shown } from './shown.ts'
+import { byteLength } from './size.ts'
 import { timeoutHeader } from './timeouts.ts'
 import type { TimeoutHeader } from './timeouts.ts'
 
@@ -18,7 +21,7 @@ export interface WireFormat {
   readonly timeout?: TimeoutHeader | null | undefined
   /** The values that cross; none if left out. */
   readonly values?: readonly Carried<unknown>[] | undefined
-  /** How long all these headers may be together, names included, in bytes; 16,384 if left out. */
+  /** How long all these headers may be together, names included, in bytes of UTF-8; 16,384 if left out. */
   readonly maxSize?: number | undefined
 }
 
@@ -49,7 +52,8 @@ export type IncomingHeaders =
 
 /**
  * A header of a request that cannot be read, or too much of them. `status` is the HTTP status to answer with: 400 (Bad
- * Request), or 431 (Request Header Fields Too Large).
+ * Request), or 431 (Request Header Fields Too Large). `message` shows 40 characters of the header at most, and `cause`,
+ * the error of the codec, none of it, unless a codec of your own says it.
  */
 export class HeaderError extends Error {
   readonly status: 400 | 431
@@ -99,7 +103,8 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
     if (sent.has(header)) throw invalid('values', 'in a header each', header)
     const text = codec.encode(value)
     if (text === undefined) return
-    if (typeof text !== 'string' || !PRINTABLE.test(text)) throw invalid(header, 'printable ASCII', text)
+    if (typeof text !== 'string') throw invalid(header, 'printable ASCII', text)
+    if (!PRINTABLE.test(text)) throw new TypeError(`rescind: ${header} must be printable ASCII`)
     sent.set(header, text)
   }
   if (!isAllowed) return {}
@@ -154,7 +159,7 @@ export function receive(
   const received = read(headers, names)
   const size = sizeOf(received)
   if (size > maxSize) {
-    const [header] = [...received].reduce((one, other) => (one[1].length < other[1].length ? other : one))
+    const [header] = [...received].reduce((one, other) => (byteLength(one[1]) < byteLength(other[1]) ? other : one))
     throw new HeaderError(header, `is too long: ${size} bytes of at most ${maxSize} in all`, { status: 431 })
   }
   const ms = timeout ? decode(timeout, received) : undefined
@@ -193,7 +198,13 @@ function parse(parameter: string, url: string | URL, base?: string): URL {
   } catch {
     // No URL.
   }
-  throw invalid(parameter, base === undefined ? 'an absolute URL' : 'a URL', url)
+  const expected = base === undefined ? 'an absolute URL' : 'a URL'
+  throw invalid(parameter, expected, typeof url === 'string' ? withoutSecrets(url) : url)
+}
+
+/** Without what a URL, even one that cannot be parsed, has for a name, a password and a query. */
+function withoutSecrets(url: string): string {
+  return url.replace(/\/\/[^/?#]*@/, '//').replace(/[?#].*$/s, '')
 }
 
 /** The headers called `names`, in lower case. Those of one name are one list, as HTTP has it. */
@@ -222,16 +233,12 @@ function decode<T>(
   try {
     return codec.decode(text)
   } catch (cause) {
-    throw new HeaderError(header, `cannot be read: ${shown(text)}`, { cause })
+    throw new HeaderError(header, `cannot be read: "${shown(text, MAX_SHOWN)}"`, { cause })
   }
-}
-
-function shown(text: string): string {
-  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)
 }
 
 function sizeOf(headers: Iterable<readonly [name: string, value: string]>): number {
   let size = 0
-  for (const [name, value] of headers) size += name.length + value.length
+  for (const [name, value] of headers) size += byteLength(name) + byteLength(value)
   return size
 }

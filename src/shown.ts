@@ -3,7 +3,7 @@
  * several lines, reorder the text around it, or drive a terminal. Everything that shows such text uses this file.
  */
 
-/** Control characters, line and paragraph separators, halves of surrogate pairs, and all that directs bidirectional text. */
+/** Control characters, separators of lines, halves of surrogate pairs, and what directs bidirectional text. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu
 
 /** The same without the three marks of direction, which names in Arabic and Hebrew contain, and without surrogates. */

@@ -4,7 +4,6 @@
  * becomes the longest that can be.
  */
 
-import { invalid } from './arguments.ts'
 import type { Codec } from './carry.ts'
 
 /** A header that says how many milliseconds are left. */
@@ -36,7 +35,7 @@ export const grpcTimeout: TimeoutHeader = {
   },
   decode(text) {
     const [, count, unit] = /^(\d{1,8})([HMSmun])$/.exec(text) ?? []
-    if (unit === undefined) throw invalid('timeout', 'at most 8 digits and one of H, M, S, m, u and n', text)
+    if (unit === undefined) throw unreadable('at most 8 digits and one of H, M, S, m, u and n')
     return Number(count) * (UNITS[unit] as number)
   },
 }
@@ -51,10 +50,15 @@ function milliseconds(header: string): TimeoutHeader {
     header,
     encode: (ms) => whole(ms, 9_999_999_999),
     decode(text) {
-      if (!/^\d{1,10}$/.test(text)) throw invalid('timeout', 'at most 10 digits', text)
+      if (!/^\d{1,10}$/.test(text)) throw unreadable('at most 10 digits')
       return Number(text)
     },
   }
+}
+
+/** Without the text, which the HeaderError around this shows, cut. */
+function unreadable(expected: string): TypeError {
+  return new TypeError(`rescind: timeout must be ${expected}`)
 }
 
 function whole(count: number, max: number): string {

@@ -1,13 +1,15 @@
 /**
  * What the W3C has given headers for: the trace a request is part of, and its baggage. As those specifications have
- * it, whatever of them cannot be read counts as not there; it never makes a request fail.
+ * it, whatever of them cannot be read counts as not there; it never makes a request fail. No error shows a value.
  */
 
 import { invalid } from './arguments.ts'
-import { carry, percentEncode, TOKEN } from './carry.ts'
+import { assertOneLine, carry, percentEncode, TOKEN } from './carry.ts'
 import type { Carried } from './carry.ts'
 import { createKey } from './context.ts'
 import type { Key } from './context.ts'
+import { isOneLine } from './shown.ts'
+import { byteLength } from './size.ts'
 
 /**
  * The trace and the span a request belongs to, as text: `00-<trace>-<span>-<flags>`. What is received is handed on as
@@ -28,7 +30,8 @@ export const traceparent: Carried<string> = /* @__PURE__ */ strict('traceparent'
 })
 
 /**
- * What the vendors of tracing add to a `traceparent`, as text. Neither sent nor read without one.
+ * What the vendors of tracing add to a `traceparent`, as text. Neither sent nor read without one. A list with a key
+ * twice is invalid, and ignored as a whole.
  *
  * @see https://www.w3.org/TR/trace-context/#tracestate-header
  */
@@ -38,7 +41,9 @@ export const tracestate: Carried<string> = {
       .split(',')
       .map((member) => member.trim())
       .filter(Boolean)
-    const isValid = members.length > 0 && members.length <= 32 && members.every(isStateMember)
+    const keys = new Set(members.map((member) => member.slice(0, member.indexOf('='))))
+    const isUnique = keys.size === members.length
+    const isValid = members.length > 0 && members.length <= 32 && isUnique && members.every(isStateMember)
     return isValid ? members.join(',') : undefined
   }),
   needs: traceparent,
@@ -53,7 +58,8 @@ export interface BaggageEntry {
 
 /**
  * Names and values that travel with a request through all services. Everybody on the way can read them, so put no
- * secrets there. More than 64 entries, or 8,192 bytes, are cut off at the end.
+ * secrets there. More than 64 entries, or 8,192 bytes, are cut off at the end. Values are text of one line: others are
+ * not sent, with a TypeError, and not read, as if they were not there.
  *
  * @see https://www.w3.org/TR/baggage/
  */
@@ -88,7 +94,8 @@ const PROPERTIES = /^[\x20-\x2b\x2d-\x7e]*$/
 function strict(header: string, read: (text: string) => string | undefined): Carried<string> {
   return carry(createKey<string>(header), header, {
     encode(value) {
-      if (typeof value !== 'string' || read(value) === undefined) throw invalid(header, `a ${header}`, value)
+      if (typeof value !== 'string') throw invalid(header, `a ${header}`, value)
+      if (read(value) === undefined) throw new TypeError(`rescind: ${header} must be a ${header} as the W3C has it`)
       return value
     },
     decode: read,
@@ -102,7 +109,9 @@ function isStateMember(member: string): boolean {
 
 function writeEntry([name, { value, properties }]: readonly [name: string, entry: BaggageEntry]): string {
   if (!TOKEN.test(name)) throw invalid('baggage', 'under names that are tokens', name)
-  if (!PROPERTIES.test(properties ?? '')) throw invalid('properties', 'ASCII without commas', properties)
+  if (!PROPERTIES.test(properties ?? '')) throw new TypeError('rescind: properties must be ASCII without commas')
+  if (typeof value !== 'string') throw invalid('the value of an entry', 'text of one line', value)
+  assertOneLine('the value of an entry', value)
   return `${name}=${percentEncode(value)}${properties ? `;${properties}` : ''}`
 }
 
@@ -113,6 +122,7 @@ function readEntry(member: string): [name: string, entry?: BaggageEntry] {
   if (!TOKEN.test(name) || !PROPERTIES.test(said)) return [name]
   try {
     const value = decodeURIComponent(written)
+    if (!isOneLine(value)) return [name]
     return [name, said ? { value, properties: said } : { value }]
   } catch {
     return [name]
@@ -122,5 +132,5 @@ function readEntry(member: string): [name: string, entry?: BaggageEntry] {
 /** As many of the members as every platform has to hand on. */
 function cut(members: readonly string[]): string[] {
   let size = -1
-  return members.slice(0, MAX_MEMBERS).filter((member) => (size += member.length + 1) <= MAX_SIZE)
+  return members.slice(0, MAX_MEMBERS).filter((member) => (size += byteLength(member) + 1) <= MAX_SIZE)
 }

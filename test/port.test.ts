@@ -19,7 +19,8 @@ import {
 import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { fromPort, PortClosed, toPort } from 'rescind/wire'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { channel, closePorts, ended, holes, pass, sent } from './channels.ts'
 import { block, failOnUnhandled, outcome, task } from './support.ts'
 
 const requestId = createKey<string>('requestId')
@@ -28,43 +29,12 @@ const user = createKey<{ readonly name: string }>('user', { name: 'nobody' })
 /** Whether a port hears that its other end was closed. */
 const tellsOfClose = typeof process === 'object' && typeof process.listeners === 'function'
 
+/** What an object does that must not be asked for anything. */
+const trap = () => expect.unreachable() as never
+
 failOnUnhandled()
 
-const ports: MessagePort[] = []
-
-afterEach(() => {
-  for (const port of ports.splice(0)) port.close()
-})
-
-function channel(): [port1: MessagePort, port2: MessagePort] {
-  const { port1, port2 } = new MessageChannel()
-  ports.push(port1, port2)
-  return [port1, port2]
-}
-
-/** Passes `ctx` through a channel. */
-async function pass(ctx: Context, options?: Parameters<typeof toPort>[2], parent: Context = background()) {
-  const [port1, port2] = channel()
-  const release = toPort(ctx, port1, options)
-  const [received, cancel] = await fromPort(parent, port2, options)
-  return { port1, port2, release, received, cancel }
-}
-
-function ended(ctx: Context): Promise<unknown> {
-  return new Promise((resolve) => {
-    if (ctx.err) resolve(ctx.err)
-    else ctx.signal.addEventListener('abort', () => resolve(ctx.err))
-  })
-}
-
-/** What becomes of a cause on its way. */
-async function sent(why: unknown): Promise<unknown> {
-  const [ctx, cancel] = withCancel(background())
-  const { received } = await pass(ctx)
-  cancel(why)
-  await ended(received)
-  return received.err?.cause
-}
+closePorts()
 
 /** Counts what is added to and taken from `port`. */
 function watch(port: MessagePort) {
@@ -99,13 +69,14 @@ describe('toPort and fromPort', () => {
   it('end it while the message is being read, with everything below', async () => {
     const [ctx, cancel] = withCancel(background())
     const { port2, received } = await pass(ctx)
-    const [child] = withCancel(received)
+    // Read beforehand: reading it through the context would look into shared memory.
+    const { signal } = withCancel(received)[0]
     const seen: unknown[] = []
-    port2.addEventListener('message', () => seen.push(child.err?.name))
+    port2.addEventListener('message', () => seen.push(signal.aborted))
     // In WebKit a port that is closed loses its listeners, in the middle of an event too.
     const close = vi.spyOn(port2, 'close').mockReturnValue()
     cancel()
-    await expect.poll(() => seen).toEqual(['AbortError'])
+    await expect.poll(() => seen).toContain(true)
     close.mockRestore()
   })
 
@@ -292,6 +263,62 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toMatchObject({ cause: 'Symbol(deep)' })
     })
 
+    it('a revoked proxy, or an object whose every trap throws, send some text', async () => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      expect(await sent(proxy)).toBeTypeOf('string')
+      const trapped = new Proxy({}, { get: trap, getPrototypeOf: trap, has: trap, ownKeys: trap })
+      expect(await sent(trapped)).toBeTypeOf('string')
+      expect(await sent(Object.assign(new Error('why'), { cause: proxy }))).toMatchObject({ message: 'why' })
+    })
+
+    it.each([
+      ['a context', (ctx: Context) => ctx],
+      ['an object with one', (ctx: Context) => ({ deep: [new Map([['ctx', ctx]])] })],
+      ['an error with one as its cause', (ctx: Context) => new Error('why', { cause: { ctx } })],
+    ])('%s send none of its values', async (_, make) => {
+      const ctx = withValue(background(), requestId, 'secret')
+      const received = await sent(make(ctx))
+      expect(received).toBeDefined()
+      const { cause = received } = received as Error
+      expect(cause).toBeTypeOf('string')
+      expect(cause).not.toContain('secret')
+    })
+
+    it('very large, or nested deeper than a stack, send it as text', async () => {
+      expect(await sent({ text: 'x'.repeat(30_000) })).toEqual({ text: 'x'.repeat(30_000) })
+      expect(await sent({ text: 'x'.repeat(40_000) })).toBe('[object Object]')
+      expect(await sent('x'.repeat(40_000))).toHaveLength(8_192)
+      expect(await sent(new Uint8Array(70_000))).toMatch(/^0,0,.*…$/)
+      expect(await sent(holes(4_000_000_000))).toBeTypeOf('string')
+      let deep: unknown[] = []
+      for (let depth = 0; depth < 100_000; depth++) deep = [deep]
+      expect(await sent(deep)).toBeTypeOf('string')
+    })
+
+    it('an error with long texts cut them', async () => {
+      const why = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(300), stack: 's'.repeat(20_000) })
+      const { message, name, stack } = (await sent(why)) as Error
+      expect([name.length, message.length, stack?.length]).toEqual([200, 8_192, 16_384])
+    })
+
+    it('an AggregateError keep its errors', async () => {
+      const why = new AggregateError([new RangeError('one'), new CanceledError('two'), 'three'], 'all failed')
+      const received = (await sent(why)) as AggregateError
+      expect(received).toMatchObject({ name: 'AggregateError', message: 'all failed' })
+      expect(received.errors[0]).toMatchObject({ name: 'RangeError', message: 'one' })
+      expect(received.errors[1]).toBeInstanceOf(CanceledError)
+      expect(received.errors[2]).toBe('three')
+    })
+
+    it('an AggregateError of itself end somewhere', async () => {
+      const why = new AggregateError([], 'round')
+      why.errors.push(why, why, why)
+      const count = (error: unknown): number =>
+        error instanceof AggregateError ? error.errors.reduce((sum: number, one) => sum + count(one), 1) : 0
+      expect(count(await sent(why))).toBe(100 - 1)
+    })
+
     it('its own cause end somewhere', async () => {
       const why = new Error('round')
       why.cause = why
@@ -375,20 +402,54 @@ describe('toPort and fromPort', () => {
     it('for what is a context, and take nothing else for one', async () => {
       const [port1, port2] = channel()
       const waiting = outcome(fromPort(background(), port2))
-      for (const noise of [null, 'begin', { rescind: 'other' }, { rescind: 7 }, { rescind: 'move' }]) {
+      for (const noise of [null, 'begin', 7, [], {}, { type: 'begin' }, new Map([['rescind', 'begin']])]) {
         port1.postMessage(noise)
       }
-      port1.postMessage({ rescind: 'end', err: { kind: 'canceled', cause: { kind: 'value', value: 1 } } })
       await task()
       await task()
       expect(waiting.settled).toBe(false)
       toPort(background(), port1)
       await vi.waitFor(() => expect(waiting.settled).toBe(true))
       const [received] = waiting.value ?? []
-      toPort(background(), port1)
+      port1.postMessage('noise')
       await task()
       expect(received?.err).toBeUndefined()
     })
+  })
+
+  it('follow no message after the received context was disarmed', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { received } = await pass(ctx)
+    disarm(received)
+    rearm(ctx, 30_000)
+    cancel('why')
+    await task()
+    await task()
+    expect(received.err).toBeUndefined()
+    expect(remaining(received)).toBeUndefined()
+  })
+
+  it('show the label of a deadline on the other side as one short line', async () => {
+    const [ctx] = withTimeout(background(), 5, { label: `a\n\u202e${'x'.repeat(300)}` })
+    const { received } = await pass(ctx)
+    await ended(received)
+    expect((received.err as DeadlineExceededError).label).toMatch(/^a\\u000a\\u202ex{190,}…$/)
+  })
+
+  it('refuse more than the limit, here and there', async () => {
+    const ctx = withValue(background(), requestId, 'x'.repeat(1_000))
+    const [port1, port2] = channel()
+    expect(() => toPort(ctx, port1, { keys: [requestId], maxSize: 2_000 })).toThrow('values must be at most 2000 bytes')
+    toPort(ctx, port1, { keys: [requestId], maxSize: 3_000 })
+    const there = fromPort(background(), port2, { keys: [requestId], maxSize: 2_000 })
+    await expect(there).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'PortError' } })
+  })
+
+  it('refuse a value with a context in it', async () => {
+    const key = createKey<unknown>('key')
+    const secret = withValue(background(), requestId, 'secret')
+    const send = () => toPort(withValue(background(), key, { secret }), channel()[0], { keys: [key] })
+    expect(send).toThrow('a context cannot be sent as data')
   })
 
   it('throw for a value that cannot be cloned, and leave nothing', () => {
@@ -409,6 +470,15 @@ describe('toPort and fromPort', () => {
   ])('throw for %s in place of a port', async (_, port) => {
     expect(() => toPort(background(), port as MessagePort)).toThrow('port must be a MessagePort')
     await expect(fromPort(background(), port as MessagePort)).rejects.toThrow('port must be a MessagePort')
+  })
+
+  it('throw for more than 1,000 keys, and for wrong options', async () => {
+    const [port] = channel()
+    const keys = Array.from({ length: 1_001 }, (_, index) => createKey(`key${index}`))
+    expect(() => toPort(background(), port, { keys })).toThrow('keys must be at most 1000, got 1001')
+    await expect(fromPort(background(), port, { keys })).rejects.toThrow('keys must be at most 1000')
+    expect(() => toPort(background(), port, null as never)).toThrow('options must be an object, got null')
+    expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number')
   })
 
   it('throw for what is no context, no key and no list of different names', async () => {

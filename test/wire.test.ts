@@ -187,6 +187,12 @@ describe('headers', () => {
       expect(() => headers(ctx, { to: to as string, allow: ['bad origin'] })).toThrow(TypeError)
     })
 
+    it('is shown without user, password and query if it is no URL', () => {
+      const to = 'http://user:secret@a b/path?token=secret'
+      expect(() => headers(ctx, { to, allow: [API] })).toThrow('got "http://a b/path"')
+      expect(() => headers(ctx, { to: API, allow: ['//user:secret@api.example'] })).toThrow('got "//api.example"')
+    })
+
     it('throws if what is allowed is no origin', () => {
       expect(() => headers(ctx, { to: API, allow: ['api.example'] })).toThrow('allow must be an absolute URL')
       expect(() => headers(ctx, { to: API, allow: API as never })).toThrow('allow must be a list of origins')
@@ -205,6 +211,17 @@ describe('headers', () => {
   it.each(['two\r\nlines', 'é', '\0', '\u007f', 7 as unknown as string])('throws for a header %j', (value) => {
     const raw = carry(createKey<string>('raw'), 'x-raw', { encode: (value) => value, decode: (text) => text })
     expect(() => headers(withValue(background(), raw.key, value), { ...toApi, values: [raw] })).toThrow(TypeError)
+  })
+
+  it('shows no value that cannot be written: it may be a secret', () => {
+    const raw = carry(createKey<string>('raw'), 'x-raw', { encode: (value) => value, decode: (text) => text })
+    for (const carried of [raw, requestId]) {
+      for (const value of ['secret\nline', 'secret\u2028line', `secret${'\u202e'}`, 'secret\0']) {
+        const send = () => headers(withValue(background(), carried.key, value), { ...toApi, values: [carried] })
+        expect(send).toThrow(TypeError)
+        expect(send).not.toThrow('secret')
+      }
+    }
   })
 
   it('throws for two values in one header', () => {
@@ -313,6 +330,25 @@ describe('fromHeaders', () => {
     expect(message.length).toBeLessThan(100)
   })
 
+  it.each<[header: string, sent: string, timeout?: TimeoutHeader]>([
+    [HEADER, '9'.repeat(500)],
+    ['grpc-timeout', '9'.repeat(500), grpcTimeout],
+    ['connect-timeout-ms', '9'.repeat(500), connectTimeout],
+    ['x-request-id', `${'9'.repeat(500)}%00`],
+    ['x-request-id', `${'9'.repeat(500)}%`],
+  ])('shows little of a long %s, and nothing of it in the cause', (header, sent, timeout) => {
+    const options = { values: [requestId], timeout }
+    const thrown = thrownBy(() => fromHeaders(background(), { [header]: sent }, options)) as HeaderError
+    expect(thrown).toBeInstanceOf(HeaderError)
+    expect(thrown.message).toContain(`"${'9'.repeat(40)}…"`)
+    expect(String(thrown.cause)).not.toContain('999')
+  })
+
+  it('shows what it refuses as one line', () => {
+    const thrown = thrownBy(() => fromHeaders(background(), { [HEADER]: 'a\u001b[2J\u009b\u2028\u202eb' }))
+    expect((thrown as Error).message).toBe(`${HEADER} cannot be read: "a\\u001b[2J\\u009b\\u2028\\u202eb"`)
+  })
+
   it('refuses a time that is there twice', () => {
     const twice = new Headers([[HEADER, '5'], [HEADER, '5']])
     for (const sent of [twice, { [HEADER]: ['5', '5'] }, { [HEADER]: '5', [HEADER.toUpperCase()]: '5' }]) {
@@ -326,7 +362,7 @@ describe('fromHeaders', () => {
     expect(thrown).toMatchObject({ status: 400, header: 'x-user', cause: new RangeError('no number') })
   })
 
-  it.each(['100%', '%zz', '%c3', 'a%0ab', '%00', '%7f', '%c2%85'])('refuses the text %j', (sent) => {
+  it.each(['100%', '%zz', '%c3', 'a%0ab', '%00', '%7f', '%c2%85', '%e2%80%a8', '%e2%80%ae', '%1b[2J'])('refuses the text %j', (sent) => {
     expect(() => fromHeaders(background(), { 'x-request-id': sent }, { values: [requestId] })).toThrow(HeaderError)
   })
 
@@ -349,6 +385,17 @@ describe('fromHeaders', () => {
     expect(thrown).toMatchObject({ status: 431, header: 'x-request-id' })
     expect(fromHeaders(fakeClock(0).root, timed, { ...options, maxSize: 119 })[0].deadline).toBe(5)
     expect(() => fromHeaders(background(), { 'x-request-id': 'x'.repeat(20_000) }, options)).toThrow(HeaderError)
+  })
+
+  it('counts bytes, not letters', () => {
+    const options = { values: [requestId], maxSize: 100 }
+    const read = (id: string) => fromHeaders(background(), { 'x-request-id': id }, options)[0].value(requestId.key)
+    expect(read('é'.repeat(44))).toHaveLength(44)
+    expect(() => read('é'.repeat(45))).toThrow(HeaderError)
+    expect(read('日'.repeat(29))).toHaveLength(29)
+    expect(() => read('日'.repeat(30))).toThrow('is too long: 102 bytes of at most 100')
+    expect(read('🎵'.repeat(22))).toHaveLength(44)
+    expect(() => read('🎵'.repeat(23))).toThrow(HeaderError)
   })
 
   it('reads no time if it is told so', () => {
@@ -395,7 +442,7 @@ describe('what crosses', () => {
     const letter = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 })
     const anyText = fc
       .string({ unit: fc.oneof(letter, fc.constantFrom('%', ' ', ',')) })
-      .filter((text) => !/\p{Cc}/u.test(text))
+      .filter((text) => !/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text))
     fc.assert(
       fc.property(anyText, fc.nat(), fc.integer({ min: 1, max: 9_999_999_999 }), (id, number, ms) => {
         const [limited] = withTimeout(fakeClock(7).root, ms)
@@ -499,6 +546,7 @@ describe('text', () => {
     ['  blanks ', '%20%20blanks%20'],
     [' ', '%20'],
     ['', ''],
+    ['שלום\u200f', '%D7%A9%D7%9C%D7%95%D7%9D%E2%80%8F'],
   ])('writes %j as %j', (value, sent) => {
     expect(text.encode(value)).toBe(sent)
     expect(text.decode(sent)).toBe(value)
@@ -508,7 +556,7 @@ describe('text', () => {
     expect(text.encode('\ud83c')).toBe('%EF%BF%BD')
   })
 
-  it.each(['two\nlines', '\0', '\u0085', 5, undefined])('refuses %j', (value) => {
+  it.each(['two\nlines', '\0', '\u0085', '\u2028', '\u2029', '\u202e', '\u2066', 5, undefined])('refuses %j', (value) => {
     expect(() => text.encode(value as string)).toThrow('value must be text of one line')
   })
 

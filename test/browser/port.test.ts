@@ -1,8 +1,8 @@
 /** Contexts in the workers of a page. */
 
-import { background, withCancel, withTimeout, withValue } from 'rescind'
+import { background, CanceledError, DeadlineExceededError, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
-import { toPort } from 'rescind/wire'
+import { deserializeError, toPort } from 'rescind/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { requestId } from '../port-job.ts'
 import type { Job, Report } from '../port-job.ts'
@@ -24,7 +24,12 @@ function start(ctx: Context, job: Job['job']) {
   const release = toPort(ctx, port1, { keys: [requestId] })
   worker.postMessage({ job, port: port2 } satisfies Job, [port2])
   const next = (count: number) => vi.waitUntil(() => reports.length >= count, { timeout: 10_000 })
-  return { reports, closed, release, next }
+  return { worker, reports, closed, release, next }
+}
+
+function failureOf({ reports }: { readonly reports: readonly Report[] }): unknown {
+  const failure = reports.find((report) => report.event === 'failed')
+  return failure && deserializeError(failure.error)
 }
 
 describe('a worker', () => {
@@ -49,6 +54,43 @@ describe('a worker', () => {
       { event: 'began', id: undefined, hasDeadline: true },
       { event: 'ended', name: 'TimeoutError', label: 'search', cause: 'too slow' },
     ])
+  })
+
+  it('notices a cancel in a computation that pauses now and then', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { next, reports } = start(ctx, 'compute and pause')
+    await next(1)
+    cancel('enough')
+    await next(3)
+    expect(reports[2]).toMatchObject({ event: 'ended', name: 'AbortError', cause: 'enough' })
+  })
+
+  it('sends the error its work failed with, and here it is what it was', async () => {
+    const late = start(withTimeout(background(), 20, { label: 'search' })[0], 'fail with the end')
+    await late.next(2)
+    expect(failureOf(late)).toBeInstanceOf(DeadlineExceededError)
+    expect(failureOf(late)).toMatchObject({ label: 'search', ms: 20 })
+    const [ctx, cancel] = withCancel(background())
+    const canceled = start(ctx, 'fail with the end')
+    await canceled.next(1)
+    cancel(new TypeError('left'))
+    await canceled.next(2)
+    expect(failureOf(canceled)).toBeInstanceOf(CanceledError)
+    expect(failureOf(canceled)).toMatchObject({ cause: { name: 'TypeError', message: 'left' } })
+    const failed = start(background(), 'fail')
+    await failed.next(2)
+    expect(failureOf(failed)).toMatchObject({ name: 'RangeError', message: 'no such part', cause: { part: 7 } })
+  })
+
+  it('that is terminated says nothing, and is released by who terminates it', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { closed, next, release, worker } = start(ctx, 'wait')
+    await next(1)
+    worker.terminate()
+    release()
+    expect(ctx.err).toBeUndefined()
+    expect(closed).not.toHaveBeenCalled()
+    cancel()
   })
 
   it('that is done lets go of the context here, which goes on', async () => {

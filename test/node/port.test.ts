@@ -2,10 +2,20 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { background, isCanceled, withCancel, withTimeout, withValue } from 'rescind'
+import {
+  background,
+  CanceledError,
+  cause,
+  DeadlineExceededError,
+  isCanceled,
+  rearm,
+  withCancel,
+  withTimeout,
+  withValue,
+} from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone } from 'rescind/node'
-import { toPort } from 'rescind/wire'
+import { deserializeError, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 import { requestId } from '../port-job.ts'
 import type { Job, Report } from '../port-job.ts'
@@ -27,6 +37,14 @@ function start(ctx: Context, job: Job['job']) {
   return { worker, reports, exit, closed, release }
 }
 
+/** The error in the first report of a failure. */
+async function failureOf(reports: Queue<Report>): Promise<unknown> {
+  for (;;) {
+    const report = await reports.next()
+    if (report.event === 'failed') return deserializeError(report.error)
+  }
+}
+
 describe('a thread', () => {
   it('has the values, and ends with the cause when the context here does', async () => {
     const [parent, cancel] = withCancel(background())
@@ -46,6 +64,51 @@ describe('a thread', () => {
     expect(await reports.next()).toMatchObject({ event: 'began', hasDeadline: true })
     expect(await reports.next()).toEqual({ event: 'ended', name: 'TimeoutError', label: 'search', cause: 'too slow' })
     expect(await exit).toEqual([0])
+    cancel()
+  })
+
+  it('notices a cancel in a computation that reads no messages, with its cause', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { exit, reports } = start(ctx, 'compute')
+    await reports.next()
+    cancel(ClientGone)
+    const why = 'ClientGone: the client has gone'
+    expect(await reports.next()).toEqual({ event: 'ended', name: 'AbortError', label: undefined, cause: why })
+    expect(await exit).toEqual([0])
+  })
+
+  it('notices that its work was called off in such a computation', async () => {
+    const { exit, release, reports } = start(withTimeout(background(), 60_000)[0], 'compute')
+    await reports.next()
+    release({ because: 'enough' })
+    expect(await reports.next()).toMatchObject({ name: 'AbortError', cause: { because: 'enough' } })
+    expect(await exit).toEqual([0])
+  })
+
+  it('notices a deadline that came closer in such a computation', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000, { label: 'search' })
+    const { exit, reports } = start(ctx, 'compute')
+    await reports.next()
+    rearm(ctx, 5)
+    expect(await reports.next()).toMatchObject({ name: 'TimeoutError', label: 'search' })
+    expect(await exit).toEqual([0])
+    cancel()
+  })
+
+  it('sends the error its work failed with, and here it is what it was', async () => {
+    const [ctx, cancel] = withTimeout(background(), 20, { label: 'search', cause: new RangeError('slow') })
+    const late = start(ctx, 'fail with the end')
+    expect(await failureOf(late.reports)).toBeInstanceOf(DeadlineExceededError)
+    const [other, stop] = withCancel(background())
+    const canceled = start(other, 'fail with the end')
+    await canceled.reports.next()
+    stop(ClientGone)
+    const error = await failureOf(canceled.reports)
+    expect(error).toBeInstanceOf(CanceledError)
+    expect(error).toMatchObject({ cause: { name: 'ClientGone', message: 'the client has gone' } })
+    const failed = start(withCancel(background())[0], 'fail')
+    expect(await failureOf(failed.reports)).toMatchObject({ name: 'RangeError', message: 'no such part', cause: { part: 7 } })
+    expect(await Promise.all([late.exit, canceled.exit, failed.exit])).toEqual([[0], [0], [0]])
     cancel()
   })
 
@@ -79,6 +142,16 @@ describe('a thread', () => {
     await closed
     expect(ctx.err).toBeUndefined()
     cancel()
+  })
+
+  it('that is terminated ends the context of its job, if its exit cancels that', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { exit, reports, worker } = start(ctx, 'wait')
+    await reports.next()
+    worker.once('exit', () => cancel(PortClosed))
+    await worker.terminate()
+    await exit
+    expect(cause(ctx)).toBe(PortClosed)
   })
 
   it('that dies takes its port along', async () => {

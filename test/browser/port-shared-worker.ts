@@ -1,0 +1,12 @@
+/** A shared worker of a page that works on one job after the other. */
+
+import { work } from '../port-job.ts'
+import type { Job } from '../port-job.ts'
+
+addEventListener('connect', (event) => {
+  const [port] = (event as MessageEvent).ports
+  if (!port) return
+  port.onmessage = ({ data }: MessageEvent<Job>) => {
+    void work(data, (report) => port.postMessage(report))
+  }
+})

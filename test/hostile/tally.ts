@@ -1,0 +1,32 @@
+/** What a fuzzer came to: how often each thing happened, and what must not have happened. */
+
+import type { Random } from './random.ts'
+
+/** An attack: so many rounds of it, with input from `random`. */
+export interface Fuzzer {
+  readonly name: string
+  /** The rounds of `npm run test:hostile`; the tests run fewer. */
+  readonly rounds: number
+  run(random: Random, rounds: number): Promise<Tally>
+}
+
+/** How many violations are kept: one fault shows itself in thousands of rounds. */
+const MAX_VIOLATIONS = 20
+
+export class Tally {
+  readonly counts: Map<string, number> = new Map()
+  readonly violations: string[] = []
+
+  count(label: string): void {
+    this.counts.set(label, (this.counts.get(label) ?? 0) + 1)
+  }
+
+  assert(isTrue: boolean, violation: string): void {
+    if (!isTrue && this.violations.length < MAX_VIOLATIONS) this.violations.push(violation)
+  }
+}
+
+/** Text in which nothing drives a terminal or passes for several lines, and which is no longer than a few lines. */
+export function isHarmless(text: string): boolean {
+  return text.length < 1_000 && !/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text)
+}

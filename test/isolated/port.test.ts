@@ -1,0 +1,75 @@
+/** Contexts in the workers of a page that is cross-origin isolated: they share memory with it. */
+
+import { background, cause, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { toPort } from 'rescind/wire'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Job, Report } from '../port-job.ts'
+
+const workers: Worker[] = []
+
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.terminate()
+})
+
+/** A worker that polls for the end of `ctx`, from when this resolves. */
+async function compute(ctx: Context) {
+  const worker = new Worker(new URL('../browser/port-worker.ts', import.meta.url), { type: 'module' })
+  workers.push(worker)
+  const reports: Report[] = []
+  worker.onmessage = ({ data }: MessageEvent<Report>) => reports.push(data)
+  const { port1, port2 } = new MessageChannel()
+  const release = toPort(ctx, port1)
+  worker.postMessage({ job: 'compute', port: port2 } satisfies Job, [port2])
+  const next = (count: number) => vi.waitUntil(() => reports.length >= count, { timeout: 20_000 })
+  await next(1)
+  return { release, reports, next }
+}
+
+describe('a worker of an isolated page', () => {
+  it('is one that shares memory', () => {
+    expect(crossOriginIsolated).toBe(true)
+  })
+
+  it('notices a cancel in a computation that reads no messages, with its cause', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { next, reports } = await compute(ctx)
+    cancel(new RangeError('left'))
+    await next(2)
+    expect(reports[1]).toEqual({ event: 'ended', name: 'AbortError', label: undefined, cause: 'RangeError: left' })
+  })
+
+  it('notices that its work was called off', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { next, release, reports } = await compute(ctx)
+    release({ because: 'enough' })
+    await next(2)
+    expect(reports[1]).toMatchObject({ name: 'AbortError', cause: { because: 'enough' } })
+    expect(cause(ctx)).toBeUndefined()
+    cancel()
+  })
+
+  it('notices the deadline', async () => {
+    const [ctx] = withTimeout(background(), 20, { label: 'search', cause: 'too slow' })
+    const { next, reports } = await compute(ctx)
+    await next(2)
+    expect(reports[1]).toMatchObject({ name: 'TimeoutError', label: 'search', cause: 'too slow' })
+  })
+})
+
+describe('a shared worker, which shares no memory', () => {
+  it('has the context all the same, and its end', async () => {
+    const { port } = new SharedWorker(new URL('../browser/port-shared-worker.ts', import.meta.url), { type: 'module' })
+    const reports: Report[] = []
+    port.onmessage = ({ data }: MessageEvent<Report>) => reports.push(data)
+    const [ctx, cancel] = withCancel(background())
+    const { port1, port2 } = new MessageChannel()
+    toPort(ctx, port1)
+    port.postMessage({ job: 'wait', port: port2 } satisfies Job, [port2])
+    await vi.waitUntil(() => reports.length > 0, { timeout: 20_000 })
+    cancel('why')
+    await vi.waitUntil(() => reports.length > 1, { timeout: 20_000 })
+    expect(reports[1]).toMatchObject({ event: 'ended', name: 'AbortError', cause: 'why' })
+    port.close()
+  })
+})
