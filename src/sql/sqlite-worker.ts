@@ -6,6 +6,7 @@
 
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import type { Failure, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
+import { canScript } from './sqlite-script.ts'
 import { Interrupted, Session } from './sqlite-session.ts'
 import { Stopper } from './sqlite-stop.ts'
 
@@ -91,7 +92,11 @@ async function load(): Promise<Sqlite3Static> {
   const quiet = { warn: () => {}, error: () => {} }
   Object.assign(globalThis, { sqlite3ApiConfig: quiet })
   const { default: init } = await import('@sqlite.org/sqlite-wasm')
-  return init()
+  const sqlite3 = await init()
+  if (!canScript(sqlite3)) {
+    throw new Error(`@sqlite.org/sqlite-wasm ${sqlite3.version.libVersion} is too old: 3.51 or newer is needed`)
+  }
+  return sqlite3
 }
 
 async function openFile({ file, storage }: Extract<Request, { kind: 'open' }>): Promise<Database> {

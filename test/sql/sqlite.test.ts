@@ -197,6 +197,21 @@ describe('a statement of SQLite', () => {
     expect(Object.values(row ?? {})).toEqual(values)
   })
 
+  it('loses no column, whatever its name', async () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', '', '1', 'é ✓']
+    const list = names.map((name, index) => `${index} AS "${name}"`).join(', ')
+    const [row = {}] = await queryContext(bg, db, `SELECT ${list}`)
+    expect(Object.entries(row).toSorted()).toEqual(names.map((name, index) => [name, index]).toSorted())
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
+    for await (const row of queryStream(bg, db, `SELECT ${list}`)) expect(Object.keys(row)).toHaveLength(names.length)
+  })
+
+  it('has the last value of several columns with one name', async () => {
+    const sql = 'SELECT 1 AS a, 2 AS __proto__, 3 AS a, 4 AS __proto__'
+    const [row = {}] = await queryContext(bg, db, sql)
+    expect(Object.entries(row)).toEqual([['a', 3], ['__proto__', 4]])
+  })
+
   it('fails with parameters that do not fit', async () => {
     await expect(queryContext(bg, db, 'SELECT ?')).rejects.toThrow('0 parameters were given, 1 are needed')
     await expect(queryContext(bg, db, 'SELECT ?', [1, 2])).rejects.toThrow('2 parameters were given, 1 are needed')
