@@ -44,6 +44,7 @@ export class Session {
   /** Whether the transaction is one that `run` has begun. */
   #isOurs = false
   #heard = 0
+  #lastCursor = 0
 
   constructor(sqlite3: Sqlite3Static, db: Database, stopper: Stopper) {
     this.#sqlite3 = sqlite3
@@ -100,10 +101,11 @@ export class Session {
     return result
   }
 
-  /** Opens a cursor under the number `id`. What writes is run at once: it would block every commit while it is open. */
-  async open(id: number, sql: string, params: readonly unknown[]): Promise<Result> {
+  /** Opens a cursor. What writes is run at once: it would block every commit while it is open. */
+  async open(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
     const { statement, isLast } = this.#first(sql)
+    const id = ++this.#lastCursor
     try {
       if (capi.sqlite3_stmt_readonly(statement) === 0) return await this.run(sql, params)
       if (!isLast) throw new Error('only one statement can be read')
