@@ -8,7 +8,7 @@
 
 import type { Context } from '../context.ts'
 
-/** A row: its values by the names of the columns. */
+/** A row: its values by the names of the columns, the last one's where several columns have the same name. */
 export type Row = Record<string, unknown>
 
 /** The values of a statement's parameters, in their order. */

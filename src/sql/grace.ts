@@ -11,7 +11,7 @@ import type { ContextLike } from '../context.ts'
 export const GRACE = 1_000
 
 /** The longest delay that platform timers take; a longer one fires at once. */
-const MAX_DELAY = 0x7fff_ffff
+export const MAX_DELAY = 0x7fff_ffff
 
 export function assertGrace(grace: number): void {
   if (typeof grace === 'number' && grace >= 0) return

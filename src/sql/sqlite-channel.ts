@@ -7,8 +7,14 @@ import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { remaining } from '../lifetime.ts'
 import { stopped } from './errors.ts'
-import { after, endsWithin } from './grace.ts'
+import { after, endsWithin, isAnswered, MAX_DELAY, settlesWithin } from './grace.ts'
+import { isOurs, LAST_ID } from './sqlite-protocol.ts'
 import type { Failure, Mechanism, Order, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
+
+/** A silent worker is looked at so many times before it counts as lost; the page may have been frozen before one. */
+const LOOKS = 10
+
+const WRONG = 'it must run rescind/sql/sqlite-worker: look at its URL, and whether the bundler left that out'
 
 /** How far ahead of us the clock of the worker may be. */
 const AHEAD = 50
@@ -33,7 +39,7 @@ export class SqliteError extends Error {
 /** A worker, of a browser or of Node, as far as it is needed here. */
 export interface Line {
   post(message: Request | Stop): void
-  listen(onReply: (reply: Reply) => void, onFailure: (error: Error) => void): void
+  listen(onMessage: (message: unknown) => void, onFailure: (error: Error) => void): void
   /** Whether the worker keeps the process alive. */
   hold(state: 'busy' | 'idle'): void
   end(): void
@@ -54,21 +60,29 @@ export class Channel {
   readonly #grace: number
   readonly #flag: Int32Array | undefined
   readonly #waiting = new Map<number, Waiting>()
+  /** What callers still wait for. */
+  readonly #awaited = new Set<Promise<unknown>>()
   #mechanism: Mechanism = 'deadline'
-  #id = 0
+  #id: number
+  /** Whether the worker has shown to be ours. */
+  #isKnown = false
+  /** How often the worker was looked at since it said something. */
+  #looks = 0
   /** Why no answer will come any more. */
   #failure: Error | undefined
   /** Why nothing is sent any more, though answers may be on their way. */
   #closed: Error | undefined
   #isOpen = false
 
-  constructor(line: Line, grace: number, flag: SharedArrayBuffer | undefined) {
+  /** @param id the number before that of the first request */
+  constructor(line: Line, grace: number, flag: SharedArrayBuffer | undefined, id = 0) {
     this.#line = line
+    this.#id = id
     this.#grace = grace
     this.#flag = flag && new Int32Array(flag)
     line.listen(
-      (reply) => this.#settle(reply),
-      (error) => this.fail(error),
+      (message) => this.#hear(message),
+      (error) => this.fail(this.#isKnown ? error : new SqliteError(`${error.message}; ${WRONG}`)),
     )
   }
 
@@ -91,17 +105,37 @@ export class Channel {
     return this.#failure !== undefined
   }
 
+  /** Opens the database. Fails if the worker is silent for `silence` milliseconds in the meantime. */
+  async open(order: Order & { kind: 'open' }, silence: number): Promise<void> {
+    const stop = this.#watch(silence)
+    try {
+      const { mechanism = 'deadline' } = await this.send(order)
+      this.#mechanism = mechanism
+    } finally {
+      stop()
+    }
+  }
+
   /** Sends an order that nothing stops. */
   async send(order: Order): Promise<Result> {
-    const { failure, result } = await this.#post(order, ++this.#id)
+    const { failure, result } = await this.#post(order, this.#next())
     if (failure) throw errorOf(failure)
-    this.#mechanism = result?.mechanism ?? this.#mechanism
     return result as Result
+  }
+
+  /** Waits for an answer. False if none has come when the grace time has passed since the end of `ctx`. */
+  isAnswered(ctx: Context, answer: Promise<Result>): Promise<boolean> {
+    return this.#track(isAnswered(ctx, answer, this.#grace))
+  }
+
+  /** Sends an order that gives something back. Resolves when it is done, or, of a worker that does not answer, later. */
+  async giveBack(order: Order): Promise<void> {
+    await this.#through(this.#post(order, this.#next()))
   }
 
   /** Sends an order that the end of `ctx` stops, and the deadline of `within`. Neither has ended. */
   call(ctx: Context, order: Order, within: Context = ctx): Call {
-    const id = ++this.#id
+    const id = this.#next()
     const alive = this.#mechanism === 'poll' ? URL.createObjectURL(new Blob()) : undefined
     const reply = this.#post(order, id, Math.min(remaining(ctx) ?? Infinity, remaining(within) ?? Infinity), alive)
     const result = new Promise<Result>((resolve, reject) => {
@@ -121,7 +155,7 @@ export class Channel {
         reject(isOurs ? stopped(ctx, error) : error)
       })
     })
-    return { result, over: reply.then(() => {}) }
+    return { result: this.#track(result), over: reply.then(() => {}) }
   }
 
   /** Nothing will come any more: rejects all that waits, and all that is sent from now on. */
@@ -130,18 +164,57 @@ export class Channel {
     for (const id of this.#waiting.keys()) this.#settle(this.#failed(id, this.#failure))
   }
 
-  /** Closes the database, once the worker is through with what was sent. Never rejects. */
+  /** Closes the database, once the worker is through with what is still waited for. Never rejects. */
   async close(): Promise<void> {
-    const reply = this.#post({ kind: 'close' }, ++this.#id)
+    const reply = this.#post({ kind: 'close' }, this.#next())
     // What came behind it would find no database: a commit is better not sent.
     this.#closed = new SqliteError('the database is closed')
-    await reply
+    await this.#through(reply)
     this.end()
   }
 
   end(): void {
     this.fail(this.#closed ?? new SqliteError('the database is closed'))
     this.#line.end()
+  }
+
+  #next(): number {
+    this.#id = this.#id === LAST_ID ? 1 : this.#id + 1
+    return this.#id
+  }
+
+  #track<T>(result: Promise<T>): Promise<T> {
+    const forget = () => this.#awaited.delete(result)
+    this.#awaited.add(result)
+    result.then(forget, forget)
+    return result
+  }
+
+  /**
+   * Waits for an answer, as long as callers wait for those before it, and for the grace time then: a statement whose
+   * caller has given up can keep the worker for good, and a browser does not say that a worker was terminated.
+   */
+  async #through(reply: Promise<Reply>): Promise<void> {
+    await Promise.race([reply, Promise.allSettled(this.#awaited)])
+    await settlesWithin(reply, this.#grace)
+  }
+
+  #watch(silence: number): () => void {
+    if (silence === Infinity) return () => {}
+    const timer = setInterval(() => {
+      this.#looks += 1
+      if (this.#looks < LOOKS) return
+      const silent = `the worker has been silent for ${silence} ms`
+      this.fail(new SqliteError(this.#isKnown ? `${silent} while it opened the database` : `${silent}; ${WRONG}`))
+    }, Math.min(silence / LOOKS, MAX_DELAY))
+    return () => clearInterval(timer)
+  }
+
+  #hear(message: unknown): void {
+    if (!isOurs(message)) return
+    this.#isKnown = true
+    this.#looks = 0
+    if ('id' in message) this.#settle(message)
   }
 
   #post(order: Order, id: number, left?: number, alive?: string): Promise<Reply> {
@@ -161,6 +234,8 @@ export class Channel {
   #settle(reply: Reply): void {
     const resolve = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
+    // Another request has the number, some day.
+    if (this.#flag) Atomics.compareExchange(this.#flag, 0, reply.id, 0)
     if (this.#waiting.size === 0) this.#line.hold('idle')
     this.#isOpen = reply.isOpen
     resolve?.(reply)

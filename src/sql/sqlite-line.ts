@@ -5,12 +5,11 @@
 
 import type { Line } from './sqlite-channel.ts'
 import { SqliteError } from './sqlite-channel.ts'
-import type { Reply } from './sqlite-protocol.ts'
 
 /** A worker of `node:worker_threads`, as far as it is needed here. */
 export interface NodeWorker {
   postMessage(message: unknown, transfer: []): void
-  on(event: string, listener: (value: never) => void): unknown
+  on(event: string, listener: (value: unknown) => void): unknown
   ref(): void
   unref(): void
   terminate(): unknown
@@ -34,6 +33,9 @@ export function startWorker(): Worker | NodeWorker {
   return new threads.Worker(new URL('./sqlite-worker.js', here))
 }
 
+/** Which answer it was is not known, so it stands for all of them. */
+const UNREADABLE = 'a message of the worker could not be read'
+
 export function lineTo(worker: Worker | NodeWorker): Line {
   return 'on' in worker ? toThread(worker) : toWorker(worker)
 }
@@ -41,9 +43,10 @@ export function lineTo(worker: Worker | NodeWorker): Line {
 function toThread(worker: NodeWorker): Line {
   return {
     post: (message) => worker.postMessage(message, []),
-    listen: (onReply, onFailure) => {
-      worker.on('message', onReply as (reply: never) => void)
-      worker.on('error', onFailure as (error: never) => void)
+    listen: (onMessage, onFailure) => {
+      worker.on('message', onMessage)
+      worker.on('messageerror', () => onFailure(new SqliteError(UNREADABLE)))
+      worker.on('error', (error) => onFailure(error as Error))
       worker.on('exit', () => onFailure(new SqliteError('the worker has ended')))
     },
     hold: (state) => (state === 'busy' ? worker.ref() : worker.unref()),
@@ -54,11 +57,13 @@ function toThread(worker: NodeWorker): Line {
 function toWorker(worker: Worker): Line {
   return {
     post: (message) => worker.postMessage(message, []),
-    listen: (onReply, onFailure) => {
-      worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => onReply(data))
+    listen: (onMessage, onFailure) => {
+      worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => onMessage(data))
+      worker.addEventListener('messageerror', () => onFailure(new SqliteError(UNREADABLE)))
       worker.addEventListener('error', (event) => {
         event.preventDefault()
-        onFailure(new SqliteError(event.message || 'the worker could not be started'))
+        // Nothing more is said of a script that could not be loaded.
+        onFailure(new SqliteError(event.message || 'the script of the worker could not be loaded'))
       })
     },
     hold: () => {},

@@ -1,4 +1,7 @@
-/** What the page and the worker of an SQLite database say to each other: one reply to every request, in order. */
+/**
+ * What the page and the worker of an SQLite database say to each other: one reply to every request, in order, and signs
+ * of life from the worker until the database is open.
+ */
 
 import type { Row } from './database.ts'
 
@@ -18,9 +21,12 @@ export type Order =
   | { readonly kind: 'next' | 'discard'; readonly cursor: number }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
 
+/** The number of the last request before they begin at 1 again: more does not fit into the shared flag. */
+export const LAST_ID = 0x7fff_ffff
+
 /** How an order is to end before its time. */
 export interface Limits {
-  /** Counts up from 1. The shared flag holds the number of the request that is to stop. */
+  /** Counts up from 1 to {@link LAST_ID}. The shared flag holds the number of the request that is to stop. */
   readonly id: number
   /** The milliseconds left. */
   readonly left?: number | undefined
@@ -60,4 +66,18 @@ export interface Reply {
   readonly failure?: Failure
   /** Whether the connection is inside of a transaction. */
   readonly isOpen: boolean
+}
+
+/** A sign of life: sent when the worker has started, and every second while it opens the database. */
+export interface Alive {
+  readonly rescind: 'sqlite'
+}
+
+export const ALIVE: Alive = { rescind: 'sqlite' }
+
+/** Whether a message is one of ours. A program that runs our worker can send others. */
+export function isOurs(message: unknown): message is Reply | Alive {
+  if (typeof message !== 'object' || message === null) return false
+  const { rescind, id, isOpen } = message as Partial<Reply & Alive>
+  return rescind === ALIVE.rescind || (typeof id === 'number' && typeof isOpen === 'boolean')
 }

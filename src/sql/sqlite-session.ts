@@ -6,6 +6,8 @@
 import type { BindableValue, Database, PreparedStatement, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import type { Row } from './database.ts'
 import type { Result } from './sqlite-protocol.ts'
+import { Script } from './sqlite-script.ts'
+import type { ScriptStatement } from './sqlite-script.ts'
 import { STEPS } from './sqlite-stop.ts'
 import type { Stopper } from './sqlite-stop.ts'
 
@@ -16,11 +18,10 @@ const BATCH_MS = 8
 /** How long the worker is deaf where only a message can stop it. */
 const DEAF_MS = 10
 
-/** What may stand before the first word of a statement. With an end it would match what stands between comments. */
-const SPACE = /^(?:[\s;]+|--[^\n]*|\/\*[^]*?(?:\*\/|$))*/
-
 /** What begins or ends a transaction, fails in one, or has no effect there. */
-const ALONE = /^(?:ATTACH|BEGIN|COMMIT|DETACH|END|PRAGMA|RELEASE|ROLLBACK|SAVEPOINT|VACUUM)\b/i
+const ALONE: ReadonlySet<string> = new Set(
+  'ATTACH BEGIN COMMIT DETACH END PRAGMA RELEASE ROLLBACK SAVEPOINT VACUUM'.split(' '),
+)
 
 /** The statement was to stop before it began, or between two rows. */
 export class Interrupted extends Error {
@@ -43,6 +44,7 @@ export class Session {
   /** Whether the transaction is one that `run` has begun. */
   #isOurs = false
   #heard = 0
+  #lastCursor = 0
 
   constructor(sqlite3: Sqlite3Static, db: Database, stopper: Stopper) {
     this.#sqlite3 = sqlite3
@@ -73,36 +75,40 @@ export class Session {
   async #runAll(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
     let result: Result = { rows: [], changes: 0 }
-    let rest = sql.replace(SPACE, '')
     let used = 0
-    while (rest !== '') {
-      const statement = this.#db.prepare(rest)
-      try {
-        const text = capi.sqlite3_sql(statement)
-        rest = rest.slice(text.length).replace(SPACE, '')
-        used += this.#bind(statement, params, used)
-        if (rest === '') assertUsed(params, used)
-        if (ALONE.test(text)) this.#endOurs('COMMIT')
-        else if (rest !== '') this.#beginOurs()
-        const before = capi.sqlite3_total_changes(this.#pointer)
-        const { rows } = await this.#read(statement, columnsOf(statement), Infinity, Infinity)
-        const changed = capi.sqlite3_total_changes(this.#pointer) !== before
-        result = { rows, changes: result.changes + (changed ? capi.sqlite3_changes(this.#pointer) : 0) }
-      } finally {
-        statement.finalize()
+    let total = capi.sqlite3_total_changes(this.#pointer)
+    const script = new Script(this.#sqlite3, this.#db, sql)
+    try {
+      for (let next = script.next(); next; next = script.next()) {
+        const { statement, word, isLast } = next
+        try {
+          used += this.#bind(statement, params, used)
+          if (isLast) assertUsed(params, used)
+          if (ALONE.has(word)) this.#endOurs('COMMIT')
+          else if (!isLast) this.#beginOurs()
+          const { rows } = await this.#read(statement, columnsOf(statement), Infinity, Infinity)
+          const before = total
+          total = capi.sqlite3_total_changes(this.#pointer)
+          const changed = total === before ? 0 : capi.sqlite3_changes(this.#pointer)
+          result = { rows, changes: result.changes + changed }
+        } finally {
+          statement.finalize()
+        }
       }
+    } finally {
+      script.free()
     }
     return result
   }
 
-  /** Opens a cursor under the number `id`. What writes is run at once: it would block every commit while it is open. */
-  async open(id: number, sql: string, params: readonly unknown[]): Promise<Result> {
+  /** Opens a cursor. What writes is run at once: it would block every commit while it is open. */
+  async open(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
-    const statement = this.#db.prepare(sql)
+    const { statement, isLast } = this.#first(sql)
+    const id = ++this.#lastCursor
     try {
       if (capi.sqlite3_stmt_readonly(statement) === 0) return await this.run(sql, params)
-      const rest = sql.slice(capi.sqlite3_sql(statement).length).replace(SPACE, '')
-      if (rest !== '') throw new Error('only one statement can be read')
+      if (!isLast) throw new Error('only one statement can be read')
       assertUsed(params, this.#bind(statement, params, 0))
       this.#cursors.set(id, { statement, columns: columnsOf(statement), isInTransaction: this.isOpen })
       return { rows: [], changes: 0, cursor: id }
@@ -159,8 +165,20 @@ export class Session {
     return this.#db.pointer as number
   }
 
+  /** The first statement, which outlives the text. */
+  #first(sql: string): ScriptStatement {
+    const script = new Script(this.#sqlite3, this.#db, sql)
+    try {
+      const first = script.next()
+      if (!first) throw new Error('there is no statement in the text')
+      return first
+    } finally {
+      script.free()
+    }
+  }
+
   #beginOurs(): void {
-    if (this.isOpen) return
+    if (this.#isOurs || this.isOpen) return
     this.begin()
     this.#isOurs = true
   }
@@ -190,13 +208,14 @@ export class Session {
     ms: number,
   ): Promise<{ rows: Row[]; isLast: boolean }> {
     const rows: Row[] = []
-    const end = performance.now() + ms
+    const end = ms < Infinity ? performance.now() + ms : Infinity
+    if (this.#stopper.mechanism === 'deadline') await this.#listen()
     if (this.#stopper.stops) throw new Interrupted()
     while (rows.length < count) {
       if (!statement.step()) return { rows, isLast: true }
       if (columns.length > 0) rows.push(rowOf(columns, statement.get([])))
       if (this.#stopper.mechanism === 'deadline') await this.#listen()
-      if (ms < Infinity && performance.now() >= end) break
+      if (end < Infinity && performance.now() >= end) break
     }
     return { rows, isLast: false }
   }
@@ -218,9 +237,16 @@ function columnsOf(statement: PreparedStatement): readonly string[] {
 
 function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
   const row: Row = {}
-  for (const [index, column] of columns.entries()) row[column] = values[index]
+  for (let index = 0; index < columns.length; index++) {
+    const column = columns[index] as string
+    // An assignment to `__proto__` would make no property of it.
+    if (column in row) Object.defineProperty(row, column, { ...PLAIN, value: values[index] })
+    else row[column] = values[index]
+  }
   return row
 }
+
+const PLAIN: PropertyDescriptor = { configurable: true, enumerable: true, writable: true }
 
 function assertUsed(params: readonly unknown[], used: number): void {
   if (params.length > used) throw new Error(`${params.length} parameters were given, ${used} are needed`)

@@ -5,13 +5,15 @@
  */
 
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
-import type { Failure, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
+import { ALIVE } from './sqlite-protocol.ts'
+import type { Alive, Failure, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
+import { canScript } from './sqlite-script.ts'
 import { Interrupted, Session } from './sqlite-session.ts'
 import { Stopper } from './sqlite-stop.ts'
 
 /** The other end: the page, or the thread that started this one. */
 interface Port {
-  postMessage(message: Reply): void
+  postMessage(message: Reply | Alive): void
   onMessage(listener: (message: Request | Stop) => void): void
 }
 
@@ -32,6 +34,9 @@ interface Platform {
 
 const INTERRUPT = 'SQLITE_INTERRUPT'
 
+/** How often the worker says that it is alive while it loads SQLite, which can take as long as the network does. */
+const SIGN_MS = 1_000
+
 const port = portOf()
 
 let sqlite3: Sqlite3Static
@@ -39,7 +44,10 @@ let stopper: Stopper
 let session: Session | undefined
 let turn: Promise<void> = Promise.resolve()
 
+port?.postMessage(ALIVE)
 port?.onMessage((message) => {
+  // Tools send messages of their own to every worker.
+  if (typeof message?.id !== 'number') return
   if (message.kind === 'stop') return stopper?.tell(message.id)
   turn = turn.then(() => answer(message))
 })
@@ -60,17 +68,22 @@ async function answer(request: Request): Promise<void> {
 async function obey(request: Request): Promise<Result> {
   const none: Result = { rows: [], changes: 0 }
   if (request.kind === 'open') {
-    sqlite3 = await load()
-    stopper = new Stopper(request.flag)
-    session = new Session(sqlite3, await openFile(request), stopper)
-    return { ...none, mechanism: stopper.mechanism }
+    const timer = setInterval(() => port?.postMessage(ALIVE), SIGN_MS)
+    try {
+      sqlite3 = await load()
+      stopper = new Stopper(request.flag)
+      session = new Session(sqlite3, await openFile(request), stopper)
+      return { ...none, mechanism: stopper.mechanism }
+    } finally {
+      clearInterval(timer)
+    }
   }
   if (!session) throw new Error('the database is not open')
   switch (request.kind) {
     case 'run':
       return session.run(request.sql, request.params)
     case 'cursor':
-      return session.open(request.id, request.sql, request.params)
+      return session.open(request.sql, request.params)
     case 'next':
       return session.next(request.cursor)
     case 'discard':
@@ -91,7 +104,11 @@ async function load(): Promise<Sqlite3Static> {
   const quiet = { warn: () => {}, error: () => {} }
   Object.assign(globalThis, { sqlite3ApiConfig: quiet })
   const { default: init } = await import('@sqlite.org/sqlite-wasm')
-  return init()
+  const sqlite3 = await init()
+  if (!canScript(sqlite3)) {
+    throw new Error(`@sqlite.org/sqlite-wasm ${sqlite3.version.libVersion} is too old: 3.51 or newer is needed`)
+  }
+  return sqlite3
 }
 
 async function openFile({ file, storage }: Extract<Request, { kind: 'open' }>): Promise<Database> {

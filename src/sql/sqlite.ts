@@ -3,13 +3,13 @@
  * outside. One connection: statements run one after the other, a transaction has the connection for itself.
  */
 
-import { assertOptions, invalid } from '../arguments.ts'
+import { assertFunction, assertOptions, invalid } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
 import { CommitUnknownError } from './errors.ts'
-import { assertGrace, GRACE, isAnswered, settlesWithin } from './grace.ts'
+import { assertGrace, GRACE, settlesWithin } from './grace.ts'
 import { Lane } from './lane.ts'
 import type { Leave } from './lane.ts'
 import { Channel, SqliteError } from './sqlite-channel.ts'
@@ -37,9 +37,23 @@ export interface SqliteOptions {
    * that the caller is told, while the connection still waits for the worker. Infinity: the caller waits, too.
    */
   readonly grace?: number | undefined
-  /** Starts the worker, where a bundler has to be told how; it must run `rescind/sql/sqlite-worker`. */
+  /**
+   * The milliseconds for which the worker may be silent while it opens the database; 10,000 if left out. After that it
+   * is taken for lost. A worker of rescind says every second that it is alive, however long SQLite takes to load: less
+   * than 2,000 is too short for that. Infinity: only the context ends the opening.
+   */
+  readonly silence?: number | undefined
+  /**
+   * Starts the worker. It must run `rescind/sql/sqlite-worker`, which is the file that says
+   * `import 'rescind/sql/sqlite-worker'`, or an entry of its own for the bundler. If left out, it is the file
+   * `sqlite-worker.js` beside the module that starts it: Vite and webpack see to that by themselves, for esbuild and
+   * Rollup make it an entry of that name, and put `sqlite3.wasm` of `@sqlite.org/sqlite-wasm` beside it.
+   */
   readonly worker?: (() => Worker | NodeWorker) | undefined
 }
+
+/** How long the worker may be silent, by default. */
+const SILENCE = 10_000
 
 /** An SQLite database; see {@link openSqlite}. */
 export interface SqliteDatabase extends Database {
@@ -56,7 +70,8 @@ export interface SqliteDatabase extends Database {
  * `ctx`, which is for the opening only.
  *
  * @returns rejects with `ctx.err` if that ends before the database is open, with what SQLite says if it cannot be
- * opened, with a TypeError on a wrong argument
+ * opened, with a {@link SqliteError} if the worker cannot be started or does not answer, with a TypeError on a wrong
+ * argument
  * @example
  * const db = await openSqlite(background())
  * db.mechanism // => 'flag'
@@ -67,16 +82,21 @@ export interface SqliteDatabase extends Database {
 export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}): Promise<SqliteDatabase> {
   const context = contextOf(ctx)
   assertOptions(options)
-  const { storage = 'memory', file = 'rescind.sqlite3', grace = GRACE, worker = startWorker } = options
+  const { storage = 'memory', file = 'rescind.sqlite3', grace = GRACE, silence = SILENCE } = options
+  const { worker = startWorker } = options
   if (!['memory', 'opfs', 'opfs-sahpool'].includes(storage)) {
     throw invalid('storage', "'memory', 'opfs' or 'opfs-sahpool'", storage)
   }
   assertGrace(grace)
+  if (typeof silence !== 'number' || !(silence > 0)) {
+    throw invalid('silence', 'a number of milliseconds above 0, or Infinity', silence)
+  }
+  assertFunction('worker', worker)
   context.throwIfDone()
   const flag = canShare() ? new SharedArrayBuffer(4) : undefined
   const channel = new Channel(lineTo(worker()), grace, flag)
   try {
-    await until(context, channel.send({ kind: 'open', storage, file, ...(flag && { flag }) }))
+    await until(context, channel.open({ kind: 'open', storage, file, ...(flag && { flag }) }, silence))
   } catch (error) {
     channel.end()
     throw error
@@ -126,8 +146,15 @@ class Connection implements SqliteDatabase {
 
   async begin(ctx: Context): Promise<Transaction> {
     const leave = await this.#enter(ctx)
+    const begun = this.#channel.send({ kind: 'begin' })
+    if (!(await this.#channel.isAnswered(ctx, begun))) {
+      // It is taken back before the next one has its turn.
+      void this.#channel.giveBack({ kind: 'rollback' })
+      begun.then(leave, leave)
+      throw ctx.err
+    }
     try {
-      await this.#channel.send({ kind: 'begin' })
+      await begun
     } catch (error) {
       leave()
       throw error
@@ -189,7 +216,7 @@ class Port implements TransactionPort {
   async commit(ctx: Context): Promise<void> {
     const committing = this.#channel.send({ kind: 'commit' })
     void committing.then(this.#leave, this.#leave)
-    if (!(await isAnswered(ctx, committing, this.#grace))) throw new CommitUnknownError(ctx.err)
+    if (!(await this.#channel.isAnswered(ctx, committing))) throw new CommitUnknownError(ctx.err)
     try {
       await committing
     } catch (error) {
@@ -227,7 +254,7 @@ async function cursorOver(
       return all
     },
     close: async () => {
-      if (cursor !== undefined) await channel.send({ kind: 'discard', cursor }).catch(() => {})
+      if (cursor !== undefined) await channel.giveBack({ kind: 'discard', cursor })
     },
   }
 }

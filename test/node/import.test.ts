@@ -20,11 +20,11 @@ const SERVICES = [
   'setTimeout',
 ] as const
 
-/** What a worker runs, and nobody imports. */
-const PROGRAM = './sql/sqlite-worker'
+/** What a worker runs, and what is no module. */
+const OTHERS = ['./sql/sqlite-worker', './package.json']
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly exports: object }
-const entries = Object.keys(exports).filter((path) => path !== PROGRAM)
+const entries = Object.keys(exports).filter((path) => !OTHERS.includes(path))
 
 const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
 

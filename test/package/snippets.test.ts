@@ -172,10 +172,12 @@ function moduleOf(code: string): string {
 /** The public entries of package.json, with the names that each exports. */
 function publicEntries(): Promise<Entry[]> {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
-    exports: Record<string, { default: string }>
+    exports: Record<string, { default?: string }>
   }
   return Promise.all(
     Object.entries(exports).map(async ([entry, { default: compiled }]) => {
+      // A file that is no module.
+      if (compiled === undefined) return { specifier: entry, values: [], types: [] }
       const source = compiled.replace('./dist/', '').replace(/\.js$/, '.ts')
       const text = readFileSync(source, 'utf8')
       const lists = [...text.matchAll(/^export type \{([^}]*)\}/gm)].flatMap(([, list = '']) => list.split(','))

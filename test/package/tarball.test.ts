@@ -1,7 +1,7 @@
 /** The package as a user gets it: what `npm run build` packs, unpacked into a `node_modules`. */
 
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { describe, expect, inject, it } from 'vitest'
@@ -10,19 +10,54 @@ import { run } from './run.ts'
 const consumer = inject('consumer')
 const installed = join(consumer, 'node_modules', 'rescind')
 const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<string, unknown> & {
-  exports: Record<string, { types: string; default: string }>
+  exports: Record<string, object | string>
+  peerDependencies: Record<string, string>
+  peerDependenciesMeta: Record<string, object>
   scripts: Record<string, string>
 }
-const entries = Object.keys(manifest.exports).map((entry) => entry.replace(/^\./, 'rescind'))
+const entries = Object.keys(manifest.exports)
+  .filter((entry) => typeof manifest.exports[entry] === 'object')
+  .map((entry) => entry.replace(/^\./, 'rescind'))
 
 describe('the tarball', () => {
-  it('has every compiled source, the documents, and nothing else', () => {
+  it('has every source, what it compiles to, the documents, and nothing else', () => {
     const sources = ['src', 'hooks'].filter((folder) => existsSync(folder)).flatMap((folder) => filesIn(folder))
     const compiled = sources.flatMap((path) =>
-      ['.js', '.js.map', '.d.ts'].map((ending) => `dist/${path.replace(/\.tsx?$/, ending)}`),
+      ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => `dist/${path.replace(/\.tsx?$/, ending)}`),
     )
     const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
-    expect(filesIn(installed, '')).toEqual([...documents, ...compiled].toSorted())
+    expect(filesIn(installed, '')).toEqual([...documents, ...sources, ...compiled].toSorted())
+  })
+
+  it('leads an editor from every declaration to its source', () => {
+    const maps = filesIn(join(installed, 'dist'), 'dist/').filter((name) => name.endsWith('.d.ts.map'))
+    const sources = maps.flatMap((path) => {
+      const map = JSON.parse(readFileSync(join(installed, path), 'utf8')) as { sources: string[] }
+      return map.sources.map((source) => join(installed, dirname(path), source))
+    })
+    expect(sources.length).toBe(maps.length)
+    expect(sources.filter((source) => !existsSync(source))).toEqual([])
+  })
+
+  it('asks for every optional package by a range, and for none that has to be there', () => {
+    expect(Object.keys(manifest.peerDependenciesMeta)).toEqual(Object.keys(manifest.peerDependencies))
+  })
+
+  it('is installed beside the build of SQLite that is tested', async () => {
+    const project = join(consumer, 'beside')
+    mkdirSync(project)
+    writeFileSync(join(project, 'package.json'), '{}')
+    await run('npm', ['pack', '--ignore-scripts', resolve('node_modules/@sqlite.org/sqlite-wasm')], project)
+    const sqlite = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? 'missing.tgz'
+    const options = ['--offline', '--ignore-scripts', '--no-legacy-peer-deps', '--strict-peer-deps']
+    await run('npm', ['install', ...options, inject('tarball'), `./${sqlite}`], project)
+    expect(await run('npm', ['ls', '--json'], project)).not.toContain('"problems"')
+  })
+
+  it('lets a program read its package.json', async () => {
+    const program = "console.log(require('rescind/package.json').name)"
+    writeFileSync(join(consumer, 'manifest.cjs'), program)
+    expect(await run('node', ['manifest.cjs'], consumer)).toBe('rescind\n')
   })
 
   it('needs no other package at run time and runs nothing on installation', () => {

@@ -1,5 +1,7 @@
 /** SQLite in a thread of Node. */
 
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { background, withCancel, withTimeout } from 'rescind'
 import {
   CommitUnknownError,
@@ -24,6 +26,17 @@ conforms('SQLite in a thread of Node', sqliteSubject())
 
 const bg = background()
 
+/** A thread that runs `code`. */
+const program = (code: string) => new Worker(code, { eval: true })
+
+/** What is not ours, though some of it looks like it. */
+const ANNOYING = `
+  const { parentPort } = require('node:worker_threads')
+  for (const message of [null, 0, 'alive', {}, [1], { id: 1 }, { id: '1', isOpen: true }, { rescind: 'begin' }]) {
+    setInterval(() => parentPort.postMessage(message), 1)
+  }
+`
+
 describe('openSqlite', () => {
   it('shares memory with a thread of Node', async () => {
     const db = await openSqlite(bg)
@@ -46,6 +59,8 @@ describe('openSqlite', () => {
   it('refuses what it does not know', async () => {
     const wrong = { storage: 'disk' as 'memory' }
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
+    for (const silence of [Number.NaN, 0, -1]) await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
+    await expect(openSqlite(bg, { worker: 1 as never })).rejects.toThrow('worker must be a function')
     for (const grace of [Number.NaN, -1]) await expect(openSqlite(bg, { grace })).rejects.toThrow(TypeError)
     await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toBeInstanceOf(SqliteError)
   })
@@ -57,6 +72,42 @@ describe('openSqlite', () => {
     const error = await queryContext(ctx, db, endless).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
     expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+    await db.close()
+  })
+
+  it('ends with its context, also if the worker never answers', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const thread = program('setInterval(() => {}, 1000)')
+    const opening = openSqlite(ctx, { worker: () => thread, silence: Infinity }).catch((error: unknown) => error)
+    setTimeout(cancel, 15)
+    expect(await opening).toBe(ctx.err)
+    await once(thread, 'exit')
+  })
+
+  it.each([
+    ['is not there', Infinity, () => new Worker(new URL('file:///not/there.js')), /Cannot find module.*not.there/],
+    ['throws at once', Infinity, () => program('throw new Error("no")'), /^no;/],
+    ['ends at once', Infinity, () => program(''), /the worker has ended/],
+    ['is something else', 40, () => program(ANNOYING), /the worker has been silent for 40 ms/],
+  ])('fails when the program of the worker %s, and says what to look at', async (_, silence, worker, words) => {
+    const error = await openSqlite(bg, { worker, silence }).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(SqliteError)
+    expect((error as Error).message).toMatch(words)
+    expect((error as Error).message).toContain('it must run rescind/sql/sqlite-worker')
+  })
+
+  it('fails when the worker is terminated', async () => {
+    const thread = startWorker() as NodeWorker
+    const opening = openSqlite(bg, { worker: () => thread, silence: Infinity }).catch((error: unknown) => error)
+    thread.terminate()
+    expect(await opening).toMatchObject({ name: 'SqliteError', message: expect.stringContaining('has ended') as string })
+  })
+
+  it('takes no offence at messages that are not for it', async () => {
+    const thread = startWorker() as NodeWorker
+    for (const message of [null, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }]) thread.postMessage(message, [])
+    const db = await openSqlite(bg, { worker: () => thread })
+    expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await db.close()
   })
 
@@ -195,6 +246,21 @@ describe('a statement of SQLite', () => {
     const values = [1, 1.5, 'text', null, new Uint8Array([1, 2, 3]), 2n ** 60n]
     const [row] = await queryContext(bg, db, 'SELECT ? AS a, ? AS b, ? AS c, ? AS d, ? AS e, ? AS f', values)
     expect(Object.values(row ?? {})).toEqual(values)
+  })
+
+  it('loses no column, whatever its name', async () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', '', '1', 'é ✓']
+    const list = names.map((name, index) => `${index} AS "${name}"`).join(', ')
+    const [row = {}] = await queryContext(bg, db, `SELECT ${list}`)
+    expect(Object.entries(row).toSorted()).toEqual(names.map((name, index) => [name, index]).toSorted())
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
+    for await (const row of queryStream(bg, db, `SELECT ${list}`)) expect(Object.keys(row)).toHaveLength(names.length)
+  })
+
+  it('has the last value of several columns with one name', async () => {
+    const sql = 'SELECT 1 AS a, 2 AS __proto__, 3 AS a, 4 AS __proto__'
+    const [row = {}] = await queryContext(bg, db, sql)
+    expect(Object.entries(row)).toEqual([['a', 3], ['__proto__', 4]])
   })
 
   it('fails with parameters that do not fit', async () => {

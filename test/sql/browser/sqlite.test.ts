@@ -1,10 +1,12 @@
 /** SQLite in a worker of an ordinary page: no shared memory, so a cancel is a blob URL that is gone. */
 
-import { background } from 'rescind'
-import { openSqlite } from 'rescind/sql/sqlite'
+import { background, withCancel, withTimeout } from 'rescind'
+import { engineError, queryContext } from 'rescind/sql'
+import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
 import { describe, expect, it } from 'vitest'
+import { startWorker } from '../../../src/sql/sqlite-line.ts'
 import { conforms } from '../conformance.ts'
-import { keepsFiles, sqliteSubject } from '../sqlite.ts'
+import { endless, keepsFiles, sqliteSubject } from '../sqlite.ts'
 
 conforms('SQLite in a page', sqliteSubject())
 
@@ -22,4 +24,56 @@ describe.runIf('FileSystemFileHandle' in globalThis)('a file', () => {
 
 it('says what "opfs" needs', async () => {
   await expect(openSqlite(background(), { storage: 'opfs' })).rejects.toThrow(/cross-origin isolated/)
+})
+
+/** A worker that runs `code`. */
+function program(code: string): Worker {
+  return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
+}
+
+describe('a worker', () => {
+  it.each([
+    ['is not there', Infinity, () => new Worker('/not/there.js?worker_file', { type: 'module' }), /could not be loaded/],
+    ['cannot be imported', Infinity, () => program('import "/not/there.js"'), /could not be loaded/],
+    ['throws at once', Infinity, () => program('throw new Error("no")'), /Error: no/],
+    ['is empty, as after a bundler', 40, () => program(''), /the worker has been silent for 40 ms/],
+    ['ends at once', 40, () => program('close()'), /the worker has been silent for 40 ms/],
+    ['is something else', 40, () => program('setInterval(() => postMessage({ id: 1 }), 1)'), /silent for 40 ms/],
+  ])('whose program %s fails the opening, and says what to look at', async (_, silence, worker, words) => {
+    const error = await openSqlite(background(), { worker, silence }).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(SqliteError)
+    expect((error as Error).message).toMatch(words)
+    expect((error as Error).message).toContain('it must run rescind/sql/sqlite-worker')
+  })
+
+  it('that never answers is given up with the context', async () => {
+    const [ctx] = withTimeout(background(), 15)
+    const opening = openSqlite(ctx, { worker: () => program(''), silence: Infinity })
+    const error = await opening.catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+  })
+
+  it('that was terminated keeps no caller longer than the context and the grace time, and no close', async () => {
+    const worker = startWorker() as Worker
+    const db = await openSqlite(background(), { worker: () => worker, grace: 30 })
+    worker.terminate()
+    const [ctx, cancel] = withCancel(background())
+    const calls = [queryContext(ctx, db, endless), queryContext(ctx, db, 'SELECT 1'), db.begin(ctx)]
+    const errors = calls.map((call) => call.catch((error: unknown) => error))
+    setTimeout(cancel, 15)
+    for (const error of await Promise.all(errors)) expect(error).toBe(ctx.err)
+    expect(String(engineError(ctx))).toContain('runs on')
+    await db.close()
+  })
+
+  it('that was terminated keeps neither a transaction nor a stream from ending', async () => {
+    const worker = startWorker() as Worker
+    const db = await openSqlite(background(), { worker: () => worker, grace: 30 })
+    const cursor = await db.open(background(), endless)
+    worker.terminate()
+    const [ctx] = withTimeout(background(), 15)
+    expect(await db.begin(ctx).catch((error: unknown) => error)).toBe(ctx.err)
+    await cursor.close()
+    await db.close()
+  })
 })
