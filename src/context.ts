@@ -105,7 +105,7 @@ export class Canceled implements Ending {
 
   get error(): CanceledError {
     const { cause, node } = this
-    return (this.#error ??= explained(() => new CanceledError(cause, node.label), pathOf(node)))
+    return (this.#error ??= errorAt(node, () => new CanceledError(cause, node.label)))
   }
 }
 
@@ -272,6 +272,11 @@ export class ContextNode implements Context, Child, Ending {
   }
 }
 
+/** The error of an end that began at `node`, with the path of that for its stack. */
+export function errorAt<E extends CanceledError | DeadlineExceededError>(node: ContextNode, make: () => E): E {
+  return explained(make, pathOf(node))
+}
+
 /** How many of the innermost contexts a path shows. The root and the place of the end are always shown. */
 const MAX_PATH = 20
 
@@ -340,7 +345,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
 
   /** Once it has expired. */
   get error(): DeadlineExceededError {
-    return (this.#error ??= explained(() => new DeadlineExceededError(this), pathOf(this.node)))
+    return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
   }
 
   /** In epoch milliseconds. */
@@ -720,7 +725,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
 function endingOf(hub: Hub, cause: unknown): Ending {
   if (isContextError(cause)) return { cause: cause.cause, error: cause }
   if (property(cause, 'name') !== 'TimeoutError') return new Canceled(hub, cause)
-  return { cause, error: explained(() => new DeadlineExceededError({ cause }), pathOf(hub)) }
+  return { cause, error: errorAt(hub, () => new DeadlineExceededError({ cause })) }
 }
 
 export function assertKey(key: unknown): asserts key is Key<unknown> {

@@ -39,8 +39,9 @@ export type SerializedError =
       readonly cause: SerializedError
       /** Of an AggregateError only. */
       readonly errors?: readonly SerializedError[] | undefined
-      /** Of a DeadlineExceededError only, as is `ms`. */
+      /** Of the error of a context only. */
       readonly label?: string | undefined
+      /** Of a DeadlineExceededError only. */
       readonly ms?: number | undefined
     }
 
@@ -111,13 +112,9 @@ function writeError(error: Error, depth: number, budget: Budget): SerializedErro
     if (name !== 'AggregateError' || !Array.isArray(errors)) return written
     return { ...written, errors: errors.slice(0, MAX_ERRORS).map((one) => write(one, depth, budget)) }
   }
-  if (error.name === 'AbortError') return { ...written, kind: 'canceled' }
-  return {
-    ...written,
-    kind: 'exceeded',
-    label: cutLabel(label),
-    ms: Number.isFinite(ms) ? ms : undefined,
-  }
+  const labeled = { ...written, label: cutLabel(label) }
+  if (error.name === 'AbortError') return { ...labeled, kind: 'canceled' }
+  return { ...labeled, kind: 'exceeded', ms: Number.isFinite(ms) ? ms : undefined }
 }
 
 function read(data: unknown, depth: number, budget: Budget): unknown {
@@ -137,7 +134,7 @@ function read(data: unknown, depth: number, budget: Budget): unknown {
   const cause = read(fields.cause, depth + 1, budget)
   const members = fields.errors === undefined ? undefined : readList('errors', fields.errors, MAX_ERRORS)
   const errors = members?.map((one) => read(one, depth + 1, budget))
-  const error = kind === 'error' ? plainError(message, cause, errors) : contextError(kind, fields, cause)
+  const error = kind === 'error' ? plainError(message, cause, errors) : endError(kind, fields, cause)
   define(error, 'message', message)
   define(error, 'stack', stack ?? `${name}: ${message}`)
   if (kind === 'error') define(error, 'name', name)
@@ -149,12 +146,12 @@ function plainError(message: string, cause: unknown, errors: readonly unknown[] 
   return errors ? new AggregateError(errors, message, options) : new Error(message, options)
 }
 
-function contextError(
+function endError(
   kind: 'canceled' | 'exceeded',
   { label, ms }: { readonly label?: unknown; readonly ms?: unknown },
   cause: unknown,
 ): CanceledError | DeadlineExceededError {
-  if (kind === 'canceled') return new CanceledError(cause)
+  if (kind === 'canceled') return new CanceledError(cause, readLabel(label))
   return new DeadlineExceededError({ label: readLabel(label), ms: readMs('ms', ms), cause })
 }
 

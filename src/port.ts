@@ -14,6 +14,7 @@ import {
   derive,
   DISARMED,
   end,
+  errorAt,
   mark,
   resolve,
   withCancel,
@@ -258,7 +259,8 @@ class PassedDeadline extends Deadline {
 
   override expire(audience: Listener[]): void {
     const { label, ms, cause } = this.time ?? this
-    mark(this.node, { cause, error: new DeadlineExceededError({ label, ms, cause }) }, audience)
+    const error = errorAt(this.node, () => new DeadlineExceededError({ label, ms, cause }))
+    mark(this.node, { cause, error }, audience)
   }
 }
 
