@@ -16,7 +16,8 @@ export type Order =
   | { readonly kind: 'open'; readonly file: string; readonly storage: Storage; readonly flag?: SharedArrayBuffer }
   | { readonly kind: 'run' | 'cursor'; readonly sql: string; readonly params: readonly unknown[] }
   | { readonly kind: 'next' | 'discard'; readonly cursor: number }
-  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
+  | { readonly kind: 'begin'; readonly readOnly: boolean | undefined }
+  | { readonly kind: 'commit' | 'rollback' | 'close' }
 
 /** How an order is to end before its time. */
 export interface Limits {
