@@ -79,6 +79,11 @@ export class Connection {
     return this.#lost ?? (isEnding(this.#client) ? new Error('the client was closed') : undefined)
   }
 
+  /** Whether a transaction of ours was begun, or may have been. */
+  get hasBegun(): boolean {
+    return this.#within !== undefined
+  }
+
   /** Whether our transaction is open, as far as the server has said. */
   get isOpen(): boolean {
     return this.#within !== undefined && this.loss === undefined && isInTransaction(this.#client) !== false

@@ -164,7 +164,8 @@ class Server implements Database {
       await connection.begin(ctx, options)
     } catch (error) {
       // The server may have begun before it was stopped.
-      await port.rollback()
+      if (connection.hasBegun) await port.rollback()
+      else void connection.free()
       throw error
     }
     return new OpenTransaction(ctx, port)
