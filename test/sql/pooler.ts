@@ -37,7 +37,8 @@ export async function startPooler(target: Access, lateness: () => number): Promi
     if (backend === undefined) return
     request.writeInt32BE(backend, 8)
     const line = open()
-    line.end(request)
+    // Not closed from here: PgBouncer 1.18 does not survive that.
+    line.write(request)
     line.resume()
   }
   const server = createServer((client) => {
