@@ -7,6 +7,7 @@
  */
 
 import type { Context } from '../context.ts'
+import type { TransactionOptions } from './transaction-options.ts'
 
 /** A row: its values by the names of the columns, the last one's where several columns have the same name. */
 export type Row = Record<string, unknown>
@@ -50,14 +51,22 @@ export interface Cursor {
 /** A database, as an engine offers it. */
 export interface Database extends Queryable {
   readonly stops: Stops
-  /** Begins a transaction that is rolled back when `ctx` ends. */
-  begin(ctx: Context): Promise<Transaction>
+  /**
+   * Begins a transaction that is rolled back when `ctx` ends. Rejects with a TypeError that names an option which the
+   * engine cannot carry.
+   */
+  begin(ctx: Context, options?: TransactionOptions): Promise<Transaction>
   /** Gives the connection up, once what runs is through. */
   close(): Promise<void>
 }
 
 /** A transaction. Once it is over, every use of it rejects with a TransactionDoneError. */
 export interface Transaction extends Queryable {
+  /**
+   * Begins a transaction inside of this one: a savepoint, which is released by its commit, and returned to by its
+   * rollback and the end of `ctx`. Until it is over, this one waits. Takes no options: those are of the outermost.
+   */
+  begin(ctx: Context, options?: TransactionOptions): Promise<Transaction>
   /**
    * Makes the changes last. Not stopped by the end of the context any more once it was sent: the engine's answer
    * counts. Rejects with a CommitUnknownError if none came, and with a TransactionDoneError if the connection was lost

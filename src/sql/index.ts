@@ -3,23 +3,27 @@
  * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
  */
 
-import { invalid, isObject } from '../arguments.ts'
+import { assertFunction, invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Params, Queryable, Row } from './database.ts'
+import { assertTransactionOptions } from './transaction-options.ts'
+import type { TransactionOptions } from './transaction-options.ts'
 
 export type { Changes, Cursor, Database, Params, Queryable, Row, Stops, Transaction } from './database.ts'
 export { CommitUnknownError, engineError, TransactionDoneError } from './errors.ts'
+export type { Isolation, TransactionOptions } from './transaction-options.ts'
 
 /**
  * Runs a statement and waits for its rows. When `ctx` ends, the engine stops the statement, and the promise rejects as
  * soon as the engine says that it has; nothing is sent if `ctx` has ended already, or ends while the statement waits
- * for its turn.
+ * for its turn. BEGIN, COMMIT, ROLLBACK and savepoints by themselves are refused: {@link withTransaction} is for those.
  *
- * @returns the rows; rejects with `ctx.err` if its end stopped the statement, with the engine's own error if the SQL
- * is wrong, with a TransactionDoneError if `db` is a transaction that is over, with a TypeError on a wrong argument
+ * @returns the rows, by the names of their columns: of two columns of one name, the last; rejects with `ctx.err` if its
+ * end stopped the statement, with the engine's own error if the SQL is wrong, with a TransactionDoneError if `db` is a
+ * transaction that is over, with a TypeError on a wrong argument or a statement that is refused
  * @example
  * const db = await openSqlite(background())
  * const [ctx, cancel] = withTimeout(background(), 5_000)
@@ -42,7 +46,7 @@ export async function queryContext<R = Row>(
  * Runs a statement for what it changes. Stops like {@link queryContext}: a rejection with `ctx.err` means that the
  * statement has changed nothing. Only where the engine did not answer within its grace time is that unknown, and then
  * `engineError(ctx)` says so. Several statements in one text change all or nothing, too, but for those of them that
- * come before one that cannot be in a transaction or ends it (SQLite: PRAGMA, VACUUM, ATTACH; BEGIN, COMMIT and such).
+ * come before one that cannot be in a transaction (SQLite: PRAGMA, VACUUM, ATTACH, DETACH).
  *
  * @returns the number of rows inserted, updated or deleted; rejects as {@link queryContext} does
  * @see Go's `DB.ExecContext`
@@ -107,6 +111,12 @@ export interface Ends {
  * the engine has done so; never half. Pass `tx` where a database is expected, and the same `ctx` or one derived from
  * it. A statement that its context stops takes the transaction along.
  *
+ * Given a transaction as `db`, it makes a savepoint: where the inner function throws or the inner context ends, what it
+ * did is taken back, and the outer transaction can go on. Until then statements of the outer one wait; awaited inside
+ * of the inner function, they wait for its end. SQLite gives up the whole transaction when a write is stopped, and so
+ * does rescind behind a pooler, where a late cancel could hit the outer one.
+ *
+ * @param options the isolation and mode of the transaction; of the outermost one only
  * @returns what `fn` returns; rejects with `ctx.err` if that ended before the commit was sent, with what `fn` threw,
  * with the engine's error if the commit failed, with a {@link TransactionDoneError} if the engine had given the
  * transaction up or its connection was lost before the commit was sent, with a {@link CommitUnknownError} if the commit
@@ -126,13 +136,15 @@ export interface Ends {
  */
 export async function withTransaction<T, Tx extends Ends>(
   ctx: ContextLike,
-  db: { begin(ctx: Context): Promise<Tx> },
+  db: { begin(ctx: Context, options?: TransactionOptions): Promise<Tx> },
   fn: (tx: Tx) => T | PromiseLike<T>,
+  options: TransactionOptions = {},
 ): Promise<T> {
   const context = contextOf(ctx)
-  if (!isObject(db) || typeof db.begin !== 'function') throw invalid('db', 'a database', db)
-  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn)
-  const tx = await db.begin(context)
+  if (!isObject(db) || typeof db.begin !== 'function') throw invalid('db', 'a database or a transaction', db)
+  assertFunction('fn', fn)
+  assertTransactionOptions(options)
+  const tx = await db.begin(context, options)
   try {
     const result = await until(context, () => fn(tx))
     await tx.commit()

@@ -10,12 +10,17 @@ import type { Context } from '../context.ts'
 import type { Stops } from './database.ts'
 import { stopped, TransactionDoneError } from './errors.ts'
 import type { Ends } from './index.ts'
+import { assertTransactionOptions, refuseDeferrable } from './transaction-options.ts'
+import type { TransactionOptions } from './transaction-options.ts'
 
 /** Object stores to work on; see {@link stores}. */
 export interface Stores {
   readonly stops: Stops
-  /** Begins a transaction that is aborted when `ctx` ends. */
-  begin(ctx: Context): Promise<StoreTransaction>
+  /**
+   * Begins a transaction that is aborted when `ctx` ends. IndexedDB's are serializable, so that every isolation is met.
+   * `readOnly: true` reads stores that could be written, too.
+   */
+  begin(ctx: Context, options?: TransactionOptions): Promise<StoreTransaction>
 }
 
 /** A transaction over object stores. Once it is over, every use of it rejects with a TransactionDoneError. */
@@ -52,9 +57,15 @@ export function stores(
   if (!isObject(db) || typeof db.transaction !== 'function') throw invalid('db', 'an IDBDatabase', db)
   return {
     stops: 'engine',
-    begin: async (ctx) => {
+    begin: async (ctx, options = {}) => {
+      assertTransactionOptions(options)
+      refuseDeferrable(options, 'IndexedDB')
+      const { readOnly = mode === 'readonly' } = options
+      if (!readOnly && mode === 'readonly') {
+        throw new TypeError("rescind: readOnly: false is refused: the stores were given as 'readonly'")
+      }
       ctx.throwIfDone()
-      return new OpenStores(ctx, db.transaction(names, mode))
+      return new OpenStores(ctx, db.transaction(names, readOnly ? 'readonly' : mode))
     },
   }
 }

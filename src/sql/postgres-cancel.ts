@@ -35,6 +35,11 @@ export function socketOf(client: PostgresClient): Socket | undefined {
   return (client as Internals).connection?.stream
 }
 
+/** The number of the process that the server, or a pooler, has told the client as its own. */
+export function backendOf(client: PostgresClient): number | null | undefined {
+  return (client as Internals).processID
+}
+
 /** Whether a client was told to end: it sends nothing any more, and says so to nobody before it is asked. */
 export function isEnding(client: PostgresClient): boolean {
   const { _ending: ending = false } = client as Internals

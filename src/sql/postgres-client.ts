@@ -18,6 +18,8 @@ export interface PostgresClient {
   on(event: 'error' | 'end', listener: (error: Error) => void): unknown
   removeListener(event: 'error' | 'end', listener: (error: Error) => void): unknown
   end(): Promise<void>
+  /** As of its last answer: `I` outside of a transaction, `T` in one, `E` in one that has failed. */
+  getTransactionStatus?(): 'I' | 'T' | 'E' | null
 }
 
 /** A client that a pool has lent. */
@@ -30,6 +32,12 @@ export interface PostgresPool {
   readonly totalCount: number
   connect(): Promise<PostgresPoolClient>
   end(): Promise<void>
+}
+
+/** Whether a client is inside of a transaction; undefined if it does not say, as before pg 8.17. */
+export function isInTransaction(client: PostgresClient): boolean | undefined {
+  const status = client.getTransactionStatus?.()
+  return status ? status !== 'I' : undefined
 }
 
 /** Stands for the commands of a text with several statements, whose changes are counted already. */

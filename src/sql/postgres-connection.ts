@@ -1,16 +1,23 @@
 /**
- * One connection to PostgreSQL, for as long as somebody has it for himself. The invariant: it is given back only when
- * nothing of ours can still happen on it, no statement, no cancel, no setting; whatever is in doubt is destroyed.
+ * One connection to PostgreSQL, lent to one caller at a time. The invariant: it is given back only when nothing of ours
+ * can still happen on it, no statement, no cancel, no setting, no open transaction; whatever is in doubt is destroyed.
  */
 
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
+import { isDeadlineExceeded } from '../errors.ts'
 import { remaining } from '../lifetime.ts'
+import type { Params } from './database.ts'
 import { stopped } from './errors.ts'
 import { endsWithin, settlesWithin } from './grace.ts'
-import { isEnding, sendCancel, socketOf } from './postgres-cancel.ts'
-import { single } from './postgres-client.ts'
+import { backendOf, isEnding, sendCancel, socketOf } from './postgres-cancel.ts'
+import { isInTransaction, single } from './postgres-client.ts'
 import type { PostgresClient, PostgresResult } from './postgres-client.ts'
+import { Limit, wholeMs } from './postgres-limit.ts'
+import { canPair, sendPair } from './postgres-pair.ts'
+import { isSeveral, takesLimit } from './postgres-statements.ts'
+import { leftOpen } from './statements.ts'
+import type { TransactionOptions } from './transaction-options.ts'
 
 /** PostgreSQL's code for a statement that was canceled, by request or by its own timeout. */
 const CANCELED = '57014'
@@ -18,60 +25,51 @@ const CANCELED = '57014'
 /** A code of PostgreSQL, where the connection lives on: not that of a shutdown, a lost connection or a FATAL error. */
 const LIVES_ON = /^(?!08|57P|25P03|25P04)[0-9A-Z]{5}$/
 
-/** Nothing but a ROLLBACK is taken: the transaction has failed. */
-const FAILED = '25P02'
+/** A statement that must be alone in its transaction, such as VACUUM, was not. */
+const NOT_ALONE = '25001'
 
-/** Commands that neither change a setting nor keep one for later, as a savepoint does. */
-const PLAIN: ReadonlySet<string> = /* @__PURE__ */ new Set([
-  'SELECT',
-  'INSERT',
-  'UPDATE',
-  'DELETE',
-  'MERGE',
-  'DECLARE',
-  'FETCH',
-  'CLOSE',
-])
-
-/** How far ahead of us the server's timeout may be, and how far behind it may fall before it is set anew. */
+/** How far ahead of us the server's timeout may be, and how long we wait for it where it should do. */
 const AHEAD = 50
-const BEHIND = 100
 
 /** The pauses between two cancels: the first may have come before the statement. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 250
 
-/** What became of a statement. */
-type Outcome = { readonly result: PostgresResult } | { readonly error: unknown }
+/** Whether the server itself is at the other end, and no pooler. It stays so for as long as a connection lives. */
+const isDirect = /* @__PURE__ */ new WeakMap<PostgresClient, boolean>()
 
-/** A timeout that we have set, and the one of the user in whose place it is, as the server writes them. */
-interface Timeout {
-  readonly ours: string
-  readonly users: string
-}
+/** What became of a statement. */
+type Outcome<T> = { readonly result: T } | { readonly error: unknown }
+
+/**
+ * How a connection is given back. `doubtful`: usable, but behind a pooler that may still have a cancel for it.
+ */
+export type State = 'usable' | 'doubtful' | 'lost'
 
 /** Gives a client back: to the pool, or to the next in the queue. */
-export type Release = (state: 'usable' | 'lost') => void
+export type Release = (state: State) => void
 
 export class Connection {
   readonly grace: number
   readonly #client: PostgresClient
   readonly #release: Release
+  /** Whether the user has begun a transaction on it, which is the user's to end. */
+  readonly #isUsers: boolean
   /** What the connection was lost to; undefined while it can be used. */
   #lost: unknown
   /** The context of the transaction, if there is one: our settings end with it. */
   #within: Context | undefined
-  /** The timeout that we have set last. */
-  #last: Timeout | undefined
-  /** Those of before that a ROLLBACK TO a savepoint may bring back: the user's by ours. */
-  readonly #saved = new Map<string, string>()
-  /** What we have set last, in milliseconds; NaN if it may be in force no more. */
-  #limit = Infinity
+  #limit = new Limit()
+  /** Whether a cancel was sent of which only the closed line says that it is through. */
+  #isCanceled = false
+  /** Whether it may be inside of a transaction, though no answer said so: an error comes before that. */
+  #isUnsure = false
 
   constructor(client: PostgresClient, grace: number, release: Release) {
     this.#client = client
     this.grace = grace
     this.#release = release
+    this.#isUsers = isInTransaction(client) ?? false
     client.on('error', this.#onError)
     client.on('end', this.#onEnd)
   }
@@ -81,34 +79,42 @@ export class Connection {
     return this.#lost ?? (isEnding(this.#client) ? new Error('the client was closed') : undefined)
   }
 
-  /** Runs a statement that the end of `ctx` stops in the server, and that the server stops at the deadline of `ctx`. */
-  async run(ctx: Context, text: string, values?: readonly unknown[]): Promise<PostgresResult> {
-    const left = Math.min(millisecondsLeft(ctx), this.#within ? millisecondsLeft(this.#within) : Infinity)
-    const isInPlace = left === this.#limit || (left < this.#limit && left > this.#limit - BEHIND)
-    if (!isInPlace) await this.#giveLimit(ctx, left)
-    const result = await this.#send(ctx, text, values)
-    if (this.#last && !PLAIN.has(result.command)) {
-      this.#saved.set(this.#last.ours, this.#last.users)
-      this.#limit = Number.NaN
-    }
-    return result
+  /** Whether a transaction of ours was begun, or may have been. */
+  get hasBegun(): boolean {
+    return this.#within !== undefined
   }
 
-  /** Begins a transaction that has no longer than `ctx`, even if nobody is there any more to roll it back. */
-  async begin(ctx: Context): Promise<void> {
+  /** Whether our transaction is open, as far as the server has said. */
+  get isOpen(): boolean {
+    return this.#within !== undefined && this.loss === undefined && isInTransaction(this.#client) !== false
+  }
+
+  /** Runs a statement that the end of `ctx` stops in the server, and that the server stops at the deadline of `ctx`. */
+  run(ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
+    return this.#within ? this.#runWithin(this.#within, ctx, text, values) : this.#runAlone(ctx, text, values)
+  }
+
+  /** Begins a transaction that has no longer than `ctx`, even if this process is no longer there to roll it back. */
+  async begin(ctx: Context, options: TransactionOptions): Promise<void> {
+    if (this.#isUsers) throw new TypeError('rescind: the client is in a transaction that was begun outside of rescind')
     this.#within = ctx
+    const begin = beginOf(options)
     const left = millisecondsLeft(ctx)
-    if (left === Infinity) return void (await this.#send(ctx, 'BEGIN'))
-    const shorter = shorterOf("current_setting('idle_in_transaction_session_timeout')", wholeMs(left + this.grace))
-    const idle = `SELECT set_config('idle_in_transaction_session_timeout', ${shorter}, true)`
-    this.#noteLimit(await this.#send(ctx, `BEGIN; ${idle}; ${this.#limitTo(left)}`), left)
+    if (left === Infinity) return void (await this.#runPlain(ctx, false, begin))
+    const idle = wholeMs(left + this.grace)
+    const text = this.#limit.beginning(begin, left, idle)
+    const results = await this.#send(ctx, false, () => this.#client.query(text))
+    const shorter = this.#limit.noteBeginning(results as PostgresResult[], left, idle)
+    if (shorter !== '') await this.#runPlain(ctx, false, shorter)
   }
 
   /** Runs a statement that must not be stopped. The caller does not have to wait longer than the grace time for it. */
   async finish(text: string): Promise<PostgresResult> {
     if (this.#lost !== undefined) throw this.#lost
     try {
-      return single(await this.#client.query(text))
+      const result = single(await this.#client.query(text))
+      this.#limit.noteCommand(result.command)
+      return result
     } catch (error) {
       // Nothing here could have failed before it was sent, but for the connection: without an answer it may still run.
       if (!isAnswer(error)) this.destroy(error)
@@ -116,18 +122,21 @@ export class Connection {
     }
   }
 
+  /** Whether no cancel can be on its way that would hit the next statement. Not for a transaction that has failed. */
+  async isSettled(): Promise<boolean> {
+    if (!this.#isCanceled) return true
+    // The server itself closes the line of a cancel after the cancel; what a pooler does after that is not known.
+    const isThrough = isDirect.get(this.#client) ?? (await this.#findDirect())
+    if (isThrough) this.#isCanceled = false
+    return isThrough
+  }
+
   /** Gives the connection back, when it is as it was. Never rejects. */
   async free(): Promise<void> {
-    if (!this.#within && this.#last && this.#lost === undefined) {
-      const { ours, users } = this.#last
-      // What the user has set meanwhile is to stay.
-      const isOurs = `current_setting('statement_timeout') = '${ours}'`
-      const reset = this.finish(`SELECT set_config('statement_timeout', '${users}', false) WHERE ${isOurs}`)
-      if (!(await settlesWithin(reset, this.grace))) this.destroy(new Error('the connection does not answer'))
-      await reset.catch((error: unknown) => this.destroy(error))
-    }
+    if (this.loss === undefined && (this.#isUnsure || this.#isLeftOpen)) await this.#inTime(this.#leaveTransaction())
+    const isSettled = !this.#isCanceled || (this.loss === undefined && (await this.#inTime(this.isSettled())))
     this.#client.removeListener('end', this.#onEnd)
-    this.#release(this.loss === undefined ? 'usable' : 'lost')
+    this.#release(this.loss !== undefined ? 'lost' : isSettled ? 'usable' : 'doubtful')
     this.#client.removeListener('error', this.#onError)
   }
 
@@ -137,55 +146,71 @@ export class Connection {
     socketOf(this.#client)?.destroy()
   }
 
-  async #giveLimit(ctx: Context, ms: number): Promise<void> {
+  async #runWithin(within: Context, ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
+    const left = Math.min(millisecondsLeft(ctx), millisecondsLeft(within))
+    const isInPlace = this.#limit.isInPlace(left)
+    const isDue = !isInPlace && canPair(this.#client) && takesLimit(text, 'transaction')
+    const result = isDue
+      ? await this.#runLimited(ctx, left, text, values)
+      : await this.#runPlain(ctx, isInPlace && left < Infinity, text, values)
+    this.#limit.noteCommand(result.command)
+    return result
+  }
+
+  async #runAlone(ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
+    const left = millisecondsLeft(ctx)
+    // In a transaction of the user our timeout would outlive the statement.
+    const isLimited = left < Infinity && !this.#isUsers && canPair(this.#client) && takesLimit(text, 'database')
     try {
-      this.#noteLimit(await this.#send(ctx, this.#limitTo(ms)), ms)
+      return await this.#runOnce(ctx, isLimited ? left : Infinity, text, values)
     } catch (error) {
-      // What comes may be the ROLLBACK TO that mends it.
-      if ((error as { code?: unknown }).code !== FAILED) throw error
+      // All of it was taken back.
+      if (isLimited && isCode(error, NOT_ALONE)) return this.#runOnce(ctx, Infinity, text, values)
+      this.#isUnsure = !this.#isUsers && isSeveral(text)
+      throw error
     }
   }
 
-  /**
-   * Gives the server `ms` milliseconds for a statement, unless the user gave it less. The user's timeout is the one in
-   * force, if it is not of our making, and otherwise the one in whose place we have put ours.
-   */
-  #limitTo(ms: number): string {
-    const current = "current_setting('statement_timeout')"
-    const made = new Map(this.#saved)
-    if (this.#last) made.set(this.#last.ours, this.#last.users)
-    const cases = Array.from(made, ([ours, users]) => `WHEN '${ours}' THEN '${users}'`)
-    const users = cases.length > 0 ? `CASE ${current} ${cases.join(' ')} ELSE ${current} END` : current
-    const next = ms === Infinity ? 'users' : shorterOf('users', ms)
-    const ours = `set_config('statement_timeout', ${next}, ${this.#within !== undefined})`
-    return `SELECT users, ${ours} AS ours FROM (SELECT ${users} AS users) AS timeout`
+  async #runOnce(ctx: Context, left: number, text: string, values?: Params): Promise<PostgresResult> {
+    const isLimited = left < Infinity
+    const run = isLimited ? this.#runLimited(ctx, left, text, values) : this.#runPlain(ctx, false, text, values)
+    const result = await run
+    this.#limit = new Limit()
+    if (this.#isLeftOpen) throw leftOpen()
+    return result
   }
 
-  #noteLimit({ rows }: PostgresResult, ms: number): void {
-    this.#last = rows[0] as unknown as Timeout
-    this.#limit = ms
+  async #runPlain(ctx: Context, hasLimit: boolean, text: string, values?: Params): Promise<PostgresResult> {
+    return single(await this.#send(ctx, hasLimit, () => this.#client.query(text, values && [...values])))
   }
 
-  async #send(ctx: Context, text: string, values?: readonly unknown[]): Promise<PostgresResult> {
+  async #runLimited(ctx: Context, left: number, text: string, values?: Params): Promise<PostgresResult> {
+    const sql = this.#limit.ahead(left)
+    const { ahead, rest } = await this.#send(ctx, true, () => sendPair(this.#client, sql, text, values && [...values]))
+    this.#limit.note(ahead, left)
+    return single(rest)
+  }
+
+  /** @param hasLimit whether the server stops it by itself at the deadline */
+  async #send<T>(ctx: Context, hasLimit: boolean, query: () => Promise<T>): Promise<T> {
     ctx.throwIfDone()
     if (this.#lost !== undefined) throw this.#lost
-    const querying = this.#client.query(text, values && [...values])
-    let outcome: Outcome | undefined
-    const settled = querying.then(
-      (result) => void (outcome = { result: single(result) }),
+    let outcome: Outcome<T> | undefined
+    const settled = query().then(
+      (result) => void (outcome = { result }),
       (error: unknown) => void (outcome = { error }),
     )
     let canceling: Promise<void> | undefined
     const stop = afterFunc(ctx, () => {
-      canceling = this.#cancel(settled, () => outcome !== undefined)
+      canceling = this.#cancel(ctx, hasLimit, settled, () => outcome !== undefined)
     })
     await settled
     stop()
     await canceling
-    return this.#answer(ctx, outcome as unknown as Outcome)
+    return this.#answer(ctx, outcome as unknown as Outcome<T>)
   }
 
-  async #answer(ctx: Context, outcome: Outcome): Promise<PostgresResult> {
+  async #answer<T>(ctx: Context, outcome: Outcome<T>): Promise<T> {
     if ('result' in outcome) return outcome.result
     const { error } = outcome
     this.#assess(error)
@@ -200,16 +225,50 @@ export class Connection {
    * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its way
    * any more. A server that has not answered when the grace time is over loses the connection.
    */
-  async #cancel(settled: Promise<void>, isOver: () => boolean): Promise<void> {
+  async #cancel(ctx: Context, hasLimit: boolean, settled: Promise<void>, isOver: () => boolean): Promise<void> {
     const end = performance.now() + this.grace
+    // The server is at it by itself: a cancel would only be late, and under load there would be many.
+    if (hasLimit && isDeadlineExceeded(ctx.err)) await settlesWithin(settled, Math.min(AHEAD, this.grace))
     for (let pause = FIRST_PAUSE; !isOver(); pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       const left = end - performance.now()
       if (left <= 0) return this.destroy(new Error(`the server did not answer within ${this.grace} ms`))
+      this.#isCanceled = true
       if (!(await sendCancel(this.#client, isOver, left))) {
         return this.destroy(new Error(`a cancel was not confirmed within ${this.grace} ms`))
       }
       await settlesWithin(settled, Math.min(pause, Math.max(end - performance.now(), 0)))
     }
+  }
+
+  /** Asks which process of the server answers: a pooler has numbers of its own for its clients. */
+  async #findDirect(): Promise<boolean> {
+    try {
+      const { rows } = await this.finish('SELECT pg_backend_pid() AS backend')
+      const direct = Number(rows[0]?.['backend']) === backendOf(this.#client)
+      isDirect.set(this.#client, direct)
+      return direct
+    } catch (error) {
+      // A late cancel may have hit the question.
+      if (isAnswer(error)) return false
+      throw error
+    }
+  }
+
+  /** Whether a transaction is open that should not be. */
+  get #isLeftOpen(): boolean {
+    return !this.#isUsers && isInTransaction(this.#client) === true
+  }
+
+  async #leaveTransaction(): Promise<void> {
+    // With the answer to nothing comes the status.
+    if (this.#isUnsure) await this.finish('')
+    if (this.#isLeftOpen) await this.finish('ROLLBACK')
+  }
+
+  /** Waits for what tidies up; the connection is destroyed where that fails, or takes longer than the grace time. */
+  async #inTime<T>(work: Promise<T>): Promise<T | undefined> {
+    if (!(await settlesWithin(work, this.grace))) this.destroy(new Error('the connection does not answer'))
+    return work.catch((error: unknown) => void this.destroy(error))
   }
 
   /** Whether the connection has outlived `error`. */
@@ -236,15 +295,15 @@ function millisecondsLeft(ctx: Context): number {
   return left === undefined ? Infinity : wholeMs(left)
 }
 
-/**
- * Milliseconds as the server takes them: whole, not too many, and not none, which would mean no limit. Always odd:
- * users set round timeouts, and so ours are told from theirs.
- */
-function wholeMs(ms: number): number {
-  return (Math.min(Math.max(Math.ceil(ms), 1), 2 ** 31 - 1) - 1) | 1
+function isCode(error: unknown, code: string): boolean {
+  return (error as { code?: unknown }).code === code
 }
 
-/** SQL for the shorter of a timeout and `ms` milliseconds. Zero means no limit. */
-function shorterOf(timeout: string, ms: number): string {
-  return `CASE WHEN ${timeout}::interval BETWEEN '1us' AND '${ms}ms' THEN ${timeout} ELSE '${ms}' END`
+function beginOf({ isolation, readOnly, deferrable }: TransactionOptions): string {
+  const modes = [
+    ...(isolation === undefined ? [] : [`ISOLATION LEVEL ${isolation.toUpperCase()}`]),
+    ...(readOnly === undefined ? [] : [readOnly ? 'READ ONLY' : 'READ WRITE']),
+    ...(deferrable === undefined ? [] : [deferrable ? 'DEFERRABLE' : 'NOT DEFERRABLE']),
+  ]
+  return `BEGIN ${modes.join(', ')}`.trimEnd()
 }

@@ -19,7 +19,8 @@ export type Order =
   | { readonly kind: 'open'; readonly file: string; readonly storage: Storage; readonly flag?: SharedArrayBuffer }
   | { readonly kind: 'run' | 'cursor'; readonly sql: string; readonly params: readonly unknown[] }
   | { readonly kind: 'next' | 'discard'; readonly cursor: number }
-  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
+  | { readonly kind: 'begin'; readonly readOnly: boolean | undefined }
+  | { readonly kind: 'commit' | 'rollback' | 'close' }
 
 /** The number of the last request before they begin at 1 again: more does not fit into the shared flag. */
 export const LAST_ID = 0x7fff_ffff

@@ -43,6 +43,8 @@ export class Session {
   readonly #cursors = new Map<number, OpenCursor>()
   /** Whether the transaction is one that `run` has begun. */
   #isOurs = false
+  /** The setting of the connection that a transaction has replaced with one of its own. */
+  #queryOnly: unknown
   #heard = 0
   #lastCursor = 0
 
@@ -136,8 +138,11 @@ export class Session {
     this.#cursors.delete(id)
   }
 
-  begin(): void {
+  begin(readOnly?: boolean): void {
     this.#db.exec('BEGIN')
+    if (readOnly === undefined) return
+    this.#queryOnly = this.#db.selectValue('PRAGMA query_only')
+    this.#db.exec(`PRAGMA query_only = ${Number(readOnly)}`)
   }
 
   /** A commit that fails must not leave the transaction behind. */
@@ -145,6 +150,7 @@ export class Session {
     this.#discardInTransaction()
     try {
       this.#db.exec('COMMIT')
+      this.#restore()
     } catch (error) {
       this.rollback()
       throw error
@@ -154,6 +160,7 @@ export class Session {
   rollback(): void {
     this.#discardInTransaction()
     if (this.isOpen) this.#db.exec('ROLLBACK')
+    this.#restore()
   }
 
   close(): void {
@@ -187,6 +194,12 @@ export class Session {
   #endOurs(how: 'COMMIT' | 'ROLLBACK'): void {
     if (this.#isOurs && this.isOpen) this.#db.exec(how)
     this.#isOurs = false
+  }
+
+  /** The setting must not outlive the transaction. */
+  #restore(): void {
+    if (this.#queryOnly !== undefined) this.#db.exec(`PRAGMA query_only = ${Number(this.#queryOnly)}`)
+    this.#queryOnly = undefined
   }
 
   #discardInTransaction(): void {

@@ -89,6 +89,9 @@ async function obey(request: Request): Promise<Result> {
     case 'discard':
       session.discard(request.cursor)
       return none
+    case 'begin':
+      session.begin(request.readOnly)
+      return none
     case 'close':
       session.close()
       session = undefined

@@ -8,7 +8,7 @@ import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { until } from '../tasks.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
-import { CommitUnknownError } from './errors.ts'
+import { CommitUnknownError, TransactionDoneError } from './errors.ts'
 import { assertGrace, GRACE, settlesWithin } from './grace.ts'
 import { Lane } from './lane.ts'
 import type { Leave } from './lane.ts'
@@ -16,8 +16,11 @@ import { Channel, SqliteError } from './sqlite-channel.ts'
 import { lineTo, startWorker } from './sqlite-line.ts'
 import type { NodeWorker } from './sqlite-line.ts'
 import type { Mechanism, Order, Result, Storage } from './sqlite-protocol.ts'
+import { leftOpen, refuseControl, statementsOf } from './statements.ts'
+import { assertTransactionOptions, refuseDeferrable } from './transaction-options.ts'
+import type { TransactionOptions } from './transaction-options.ts'
 import { OpenTransaction } from './transaction.ts'
-import type { TransactionPort } from './transaction.ts'
+import type { OuterPort } from './transaction.ts'
 
 export { SqliteError } from './sqlite-channel.ts'
 export type { NodeWorker } from './sqlite-line.ts'
@@ -130,23 +133,28 @@ class Connection implements SqliteDatabase {
   }
 
   async query(ctx: Context, sql: string, params: Params = []): Promise<Row[]> {
+    refuseControl(statementsOf(sql, 'sqlite'), 'database')
     const { rows } = await this.#run(ctx, { kind: 'run', sql, params })
     return rows
   }
 
   async exec(ctx: Context, sql: string, params: Params = []): Promise<Changes> {
+    refuseControl(statementsOf(sql, 'sqlite'), 'database')
     const { changes } = await this.#run(ctx, { kind: 'run', sql, params })
     return { changes }
   }
 
   /** Holds the connection only while rows are fetched: others may run between two batches. */
-  open(ctx: Context, sql: string, params: Params = []): Promise<Cursor> {
+  async open(ctx: Context, sql: string, params: Params = []): Promise<Cursor> {
+    refuseControl(statementsOf(sql, 'sqlite'), 'database')
     return cursorOver((ctx, order) => this.#run(ctx, order), this.#channel, ctx, sql, params)
   }
 
-  async begin(ctx: Context): Promise<Transaction> {
+  async begin(ctx: Context, options: TransactionOptions = {}): Promise<Transaction> {
+    assertTransactionOptions(options)
+    refuseDeferrable(options, 'SQLite')
     const leave = await this.#enter(ctx)
-    const begun = this.#channel.send({ kind: 'begin' })
+    const begun = this.#channel.send({ kind: 'begin', readOnly: options.readOnly })
     if (!(await this.#channel.isAnswered(ctx, begun))) {
       // It is taken back before the next one has its turn.
       void this.#channel.giveBack({ kind: 'rollback' })
@@ -178,13 +186,20 @@ class Connection implements SqliteDatabase {
       throw ctx.err
     }
     const { over, result } = this.#channel.call(ctx, order)
-    // Not with the result: whoever gave up waiting leaves the worker busy.
-    void over.then(leave)
-    return result
+    // Not with the result: a caller that gave up waiting leaves the worker busy.
+    const isLeftOpen = over.then(async () => {
+      const { isOpen } = this.#channel
+      if (isOpen) await this.#channel.send({ kind: 'rollback' }).catch(() => {})
+      leave()
+      return isOpen
+    })
+    const answer = await result
+    if (await isLeftOpen) throw leftOpen()
+    return answer
   }
 }
 
-class Port implements TransactionPort {
+class Port implements OuterPort {
   readonly #ctx: Context
   readonly #channel: Channel
   readonly #grace: number
@@ -205,6 +220,14 @@ class Port implements TransactionPort {
     return this.#channel.loss
   }
 
+  get grace(): number {
+    return this.#grace
+  }
+
+  refuse(sql: string): void {
+    refuseControl(statementsOf(sql, 'sqlite'), 'transaction')
+  }
+
   run(ctx: Context, sql: string, params: Params): Promise<Result> {
     return this.#call(ctx, { kind: 'run', sql, params })
   }
@@ -222,6 +245,16 @@ class Port implements TransactionPort {
     } catch (error) {
       throw this.#channel.isLost ? new CommitUnknownError(error) : error
     }
+  }
+
+  async release(ctx: Context, name: string): Promise<void> {
+    const releasing = this.#channel.send({ kind: 'run', sql: `RELEASE ${name}`, params: [] })
+    if (!(await this.#channel.isAnswered(ctx, releasing))) throw new TransactionDoneError(ctx.err)
+    await releasing
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    await this.#channel.send({ kind: 'run', sql: `ROLLBACK TO ${name}; RELEASE ${name}`, params: [] })
   }
 
   async rollback(): Promise<void> {

@@ -1,17 +1,20 @@
 /**
- * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off and overrun, SQLite loses its
- * thread, and contexts end at random. Each fault counts what became of the statements and says what must never be: a
+ * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off, overrun and shared with strangers
+ * by poolers, SQLite loses its thread, and contexts end at random. Arguments choose those whose names contain them. Each fault counts what became of the statements and says what must never be: a
  * statement that hangs, a row that is lost or half there, a client that is not given back.
  */
 
 import { startPostgres } from '../../scripts/postgres.ts'
 import { cuts, halfOpen } from './network.ts'
+import { bouncer, hasty, late } from './poolers.ts'
 import { kills, pauses } from './processes.ts'
 import { fullPool, races } from './races.ts'
 import type { Fault, Tally } from './tally.ts'
 import { threadFaults } from './thread.ts'
 
-const faults: readonly Fault[] = [kills, pauses, cuts, halfOpen, fullPool, races, ...threadFaults]
+const all: readonly Fault[] = [kills, pauses, cuts, halfOpen, bouncer, hasty, late, fullPool, races, ...threadFaults]
+const chosen = process.argv.slice(2)
+const faults = all.filter(({ name }) => chosen.length === 0 || chosen.some((part) => name.includes(part)))
 
 const server = await startPostgres()
 let violations = 0

@@ -13,7 +13,7 @@ import {
   TransactionDoneError,
   withTransaction,
 } from 'rescind/sql'
-import type { Database, Queryable, Stops } from 'rescind/sql'
+import type { Database, Isolation, Queryable, Stops } from 'rescind/sql'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { failOnUnhandled, outcome, task } from '../support.ts'
 
@@ -32,8 +32,10 @@ export interface Subject {
   readonly endlessRows: string
   /** A parameter, as the engine writes it. */
   readonly parameter: string
-  /** What the engine calls a statement that was stopped, and one that breaks a constraint. */
-  readonly codes: { readonly stopped: string; readonly duplicate: string }
+  /** What the engine calls a statement that was stopped, one that breaks a constraint, and a write while reading. */
+  readonly codes: { readonly stopped: string; readonly duplicate: string; readonly readOnly: string }
+  /** What is left of a transaction after a write was stopped in one inside of it. */
+  readonly afterStoppedWrite: 'all' | 'nothing'
   /** Resolves when as many endless statements run as are said, by the engine's own account where it has one. */
   running(count: number): Promise<void>
   /** Gives back what the suite's own questions needed. */
@@ -337,13 +339,16 @@ export function conforms(name: string, subject: Subject): void {
       it('is rolled back when its context ends in a statement', async () => {
         const [ctx, cancel] = withCancel(bg)
         const late: unknown[] = []
+        let isWritten = false
         const transaction = outcome(
           withTransaction(ctx, db, async (tx) => {
             await execContext(ctx, tx, insert, ['second'])
+            isWritten = true
             await queryContext(ctx, tx, endless).catch(() => {})
             late.push(await execContext(bg, tx, insert, ['late']).catch((error: unknown) => error))
           }),
         )
+        await until(() => isWritten)
         await subject.running(1)
         cancel()
         await until(() => transaction.settled && late.length > 0)
@@ -460,6 +465,360 @@ export function conforms(name: string, subject: Subject): void {
         })
         await expect(transaction).rejects.toMatchObject({ code: codes.duplicate })
         await isUnharmed()
+      })
+    })
+
+    describe('a transaction inside of another one', () => {
+      const write = (ctx: Context, on: Queryable, title: string, id = 2) =>
+        execContext(ctx, on, `INSERT INTO album VALUES (${id}, ${parameter})`, [title])
+
+      it('lasts with the outer one', async () => {
+        const [ctx, cancel] = withTimeout(bg, 60_000)
+        using _ = cancel
+        const result = await withTransaction(ctx, db, async (outer) => {
+          await write(ctx, outer, 'outer', 2)
+          const inner = await withTransaction(ctx, outer, async (tx) => {
+            await write(ctx, tx, 'inner', 3)
+            expect(await titles(tx)).toEqual(['first', 'outer', 'inner'])
+            return 'inner'
+          })
+          expect(await titles(outer)).toEqual(['first', 'outer', 'inner'])
+          return inner
+        })
+        expect(result).toBe('inner')
+        await isUnharmed(['first', 'outer', 'inner'])
+      })
+
+      it('is taken back alone when its function throws, and the outer one goes on', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          await write(bg, outer, 'outer', 2)
+          const failing = withTransaction(bg, outer, async (tx) => {
+            await write(bg, tx, 'inner', 3)
+            throw new Error('no')
+          })
+          await expect(failing).rejects.toThrow('no')
+          expect(await titles(outer)).toEqual(['first', 'outer'])
+          await write(bg, outer, 'after', 3)
+        })
+        await isUnharmed(['first', 'outer', 'after'])
+      })
+
+      it('is taken back alone when a statement of it fails', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          await write(bg, outer, 'outer', 2)
+          const failing = withTransaction(bg, outer, async (tx) => {
+            await write(bg, tx, 'inner', 3)
+            await write(bg, tx, 'again', 1)
+          })
+          await expect(failing).rejects.toMatchObject({ code: codes.duplicate })
+          await write(bg, outer, 'after', 3)
+        })
+        await isUnharmed(['first', 'outer', 'after'])
+      })
+
+      it('is taken back alone at its own deadline', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          const [ctx] = withTimeout(bg, 20)
+          const inner = withTransaction(ctx, outer, async (tx) => {
+            await write(bg, tx, 'inner', 2)
+            await sleep(ctx, 60_000)
+          })
+          const error = await inner.catch((error: unknown) => error)
+          expect(error).toBe(ctx.err)
+          expect(isDeadlineExceeded(error)).toBe(true)
+          await write(bg, outer, 'after', 2)
+        })
+        await isUnharmed(['first', 'after'])
+      })
+
+      it('is taken back alone when its context stops what it reads', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          await write(bg, outer, 'outer', 2)
+          const [ctx, cancel] = withCancel(bg)
+          let isWritten = false
+          const inner = withTransaction(ctx, outer, async (tx) => {
+            await write(ctx, tx, 'inner', 3)
+            isWritten = true
+            await queryContext(ctx, tx, endless)
+          })
+          const over = outcome(inner)
+          await until(() => isWritten)
+          await subject.running(1)
+          cancel()
+          await until(() => over.settled)
+          expect(over.error).toBe(ctx.err)
+          expect(await titles(outer)).toEqual(['first', 'outer'])
+          await write(bg, outer, 'after', 3)
+        })
+        await isUnharmed(['first', 'outer', 'after'])
+      })
+
+      it('takes with it, when a write of it is stopped, what the engine takes', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const errors: unknown[] = []
+        const transaction = withTransaction(bg, db, async (outer) => {
+          await write(bg, outer, 'outer', 2)
+          const inner = withTransaction(ctx, outer, (tx) => execContext(ctx, tx, endlessWrite))
+          const over = outcome(inner)
+          await subject.running(1)
+          cancel()
+          await until(() => over.settled)
+          errors.push(over.error)
+          await write(bg, outer, 'after', 3)
+        })
+        const error = await transaction.catch((error: unknown) => error)
+        expect(errors).toEqual([ctx.err])
+        if (subject.afterStoppedWrite === 'all') {
+          expect(error).toBeUndefined()
+          return isUnharmed(['first', 'outer', 'after'])
+        }
+        expect(error).toBeInstanceOf(TransactionDoneError)
+        expect((error as Error).cause).toBe(ctx.err)
+        return isUnharmed()
+      })
+
+      it('is taken back with the outer one', async () => {
+        const error = new Error('no')
+        const transaction = withTransaction(bg, db, async (outer) => {
+          await withTransaction(bg, outer, (tx) => write(bg, tx, 'inner'))
+          throw error
+        })
+        await expect(transaction).rejects.toBe(error)
+        await isUnharmed()
+      })
+
+      it('ends with the context of the outer one, whatever its own', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const late: unknown[] = []
+        let isWritten = false
+        const transaction = outcome(
+          withTransaction(ctx, db, (outer) =>
+            withTransaction(bg, outer, async (tx) => {
+              await write(bg, tx, 'inner')
+              isWritten = true
+              late.push(await queryContext(bg, tx, endless).catch((error: unknown) => error))
+              late.push(await write(bg, tx, 'late', 3).catch((error: unknown) => error))
+            }),
+          ),
+        )
+        await until(() => isWritten)
+        await subject.running(1)
+        cancel()
+        await until(() => transaction.settled && late.length === 2)
+        expect(transaction.error).toBe(ctx.err)
+        for (const error of late) expect(error).toBeInstanceOf(TransactionDoneError)
+        await isUnharmed()
+      })
+
+      it('can have others inside, each of which is taken back alone', async () => {
+        await withTransaction(bg, db, (one) =>
+          withTransaction(bg, one, async (two) => {
+            await write(bg, two, 'two', 2)
+            const failing = withTransaction(bg, two, async (three) => {
+              await write(bg, three, 'three', 3)
+              throw new Error('no')
+            })
+            await expect(failing).rejects.toThrow('no')
+            await withTransaction(bg, two, (three) => write(bg, three, 'again', 3))
+          }),
+        )
+        await isUnharmed(['first', 'two', 'again'])
+      })
+
+      it('takes its turn with others in the same one, and with statements of that', async () => {
+        const seen: string[] = []
+        await withTransaction(bg, db, async (outer) => {
+          const inner = (title: string, id: number) =>
+            withTransaction(bg, outer, async (tx) => {
+              seen.push(`${title} begins`)
+              await write(bg, tx, title, id)
+              await task()
+              await write(bg, tx, title, id + 1)
+              seen.push(`${title} ends`)
+              if (title === 'two') throw new Error('no')
+            })
+          const statement = async () => {
+            await write(bg, outer, 'between', 9)
+            seen.push('between')
+          }
+          const all = [inner('one', 2), statement(), inner('two', 4), inner('three', 6)]
+          const settled = await Promise.allSettled(all)
+          expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+        })
+        const turns = ['one begins', 'one ends', 'between', 'two begins', 'two ends', 'three begins', 'three ends']
+        expect(seen).toEqual(turns)
+        await isUnharmed(['first', 'one', 'one', 'three', 'three', 'between'])
+      })
+
+      it('keeps a statement of the outer one that is awaited inside waiting until its context ends', async () => {
+        const [ctx] = withTimeout(bg, 40)
+        const transaction = withTransaction(ctx, db, (outer) =>
+          withTransaction(ctx, outer, async () => {
+            await write(ctx, outer, 'never')
+          }),
+        )
+        const error = await transaction.catch((error: unknown) => error)
+        expect(error).toBe(ctx.err)
+        expect(isDeadlineExceeded(error)).toBe(true)
+        await isUnharmed()
+      })
+
+      it('is not begun under a context that has ended, or ends while it waits', async () => {
+        const [over, end] = withCancel(bg)
+        end()
+        await withTransaction(bg, db, async (outer) => {
+          let called = false
+          const call = () => {
+            called = true
+          }
+          await expect(withTransaction(over, outer, call)).rejects.toBe(over.err)
+          const [ctx, cancel] = withCancel(bg)
+          await withTransaction(bg, outer, async (tx) => {
+            const waiting = outcome(withTransaction(ctx, outer, call))
+            cancel()
+            await until(() => waiting.settled)
+            expect(waiting.error).toBe(ctx.err)
+            await write(bg, tx, 'inner')
+          })
+          expect(called).toBe(false)
+        })
+        await isUnharmed(['first', 'inner'])
+      })
+
+      it('cannot be used when it is over, and closes its streams', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          const tx = await outer.begin(bg)
+          const rows = queryStream(bg, tx, endlessRows)
+          await rows.next()
+          await tx.commit()
+          await tx.rollback()
+          await expect(write(bg, tx, 'late')).rejects.toBeInstanceOf(TransactionDoneError)
+          await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
+          await expect(tx.begin(bg)).rejects.toBeInstanceOf(TransactionDoneError)
+          await expect(all(rows)).rejects.toBeInstanceOf(TransactionDoneError)
+          // An open stream of it would keep the table from being dropped.
+          await withTransaction(bg, outer, async (tx) => {
+            const inside = queryStream(bg, tx, 'SELECT title FROM album')
+            await inside.next()
+          })
+          await execContext(bg, outer, 'DROP TABLE album')
+          await execContext(bg, outer, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
+          await write(bg, outer, 'outer')
+        })
+        await isUnharmed(['outer'])
+      })
+
+      it('takes no options: they are those of the outermost', async () => {
+        await withTransaction(bg, db, async (outer) => {
+          for (const [name, value] of Object.entries({ isolation: 'serializable', readOnly: true, deferrable: false })) {
+            const inner = withTransaction(bg, outer, () => {}, { [name]: value })
+            await expect(inner).rejects.toThrow(`rescind: ${name} is refused: it belongs to the outermost`)
+          }
+          await withTransaction(bg, outer, (tx) => write(bg, tx, 'inner'), { readOnly: undefined })
+        })
+        await isUnharmed(['first', 'inner'])
+      })
+    })
+
+    describe('the options of a transaction', () => {
+      it.each<Isolation>(['read uncommitted', 'read committed', 'repeatable read', 'serializable'])(
+        'take isolation %s',
+        async (isolation) => {
+          const [ctx, cancel] = withTimeout(bg, 60_000)
+          using _ = cancel
+          await withTransaction(ctx, db, (tx) => execContext(ctx, tx, insert, ['second']), { isolation })
+          await isUnharmed(['first', 'second'])
+        },
+      )
+
+      it('keep one that only reads from writing, and no other after it', async () => {
+        for (const ctx of [bg, withTimeout(bg, 60_000)[0]]) {
+          const reading = withTransaction(
+            ctx,
+            db,
+            async (tx) => {
+              expect(await titles(tx)).toEqual(['first'])
+              await execContext(ctx, tx, insert, ['no'])
+            },
+            { readOnly: true },
+          )
+          await expect(reading).rejects.toMatchObject({ code: codes.readOnly })
+          expect(await withTransaction(ctx, db, (tx) => titles(tx), { readOnly: true })).toEqual(['first'])
+        }
+        const all = Array.from({ length: capacity }, () => execContext(bg, db, "UPDATE album SET title = 'first'"))
+        for (const result of await Promise.all(all)) expect(result).toEqual({ changes: 1 })
+        await withTransaction(bg, db, (tx) => execContext(bg, tx, insert, ['second']), { readOnly: false })
+        await isUnharmed(['first', 'second'])
+      })
+
+      it.each([
+        ['options', 1, '1'],
+        ['isolation', { isolation: 'SERIALIZABLE' }, '"SERIALIZABLE"'],
+        ['isolation', { isolation: 4 }, '4'],
+        ['readOnly', { readOnly: 'yes' }, '"yes"'],
+        ['deferrable', { deferrable: 0 }, '0'],
+      ])('are refused where %s are wrong: %j', async (name, options, value) => {
+        const call = () => expect.unreachable()
+        const wrongly = withTransaction(bg, db, call, wrong(options))
+        const error = await wrongly.catch((error: unknown) => error)
+        expect(error).toBeInstanceOf(TypeError)
+        expect(String(error)).toContain(`rescind: ${name} must be`)
+        expect(String(error)).toContain(`got ${value}`)
+        await expect(db.begin(bg, wrong(options))).rejects.toThrow(TypeError)
+        await isUnharmed()
+      })
+    })
+
+    describe('a statement that begins, ends or divides a transaction', () => {
+      const alone = [
+        'BEGIN',
+        'begin transaction',
+        'COMMIT',
+        'END',
+        'ROLLBACK',
+        'SAVEPOINT one',
+        'RELEASE one',
+        'ROLLBACK TO one',
+      ]
+
+      it.each([
+        ...alone,
+        '/* a */ -- b\n BEGIN',
+        ';; BEGIN',
+        "INSERT INTO album VALUES (2, 'no'); BEGIN; INSERT INTO album VALUES (3, 'no')",
+        "SELECT ';'; /* ; */ COMMIT",
+      ])('is refused on a database, with what to do instead: %s', async (text) => {
+        for (const run of [execContext, queryContext]) {
+          const error = await run(bg, db, text).catch((error: unknown) => error)
+          expect(error).toBeInstanceOf(TypeError)
+          expect(String(error)).toMatch(/rescind: [A-Z ]+ is refused: .*withTransaction/)
+        }
+        await expect(queryStream(bg, db, text).next()).rejects.toThrow(TypeError)
+        await isUnharmed()
+      })
+
+      it.each(alone.slice(0, 5))('is refused in a transaction, which goes on: %s', async (text) => {
+        await withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, insert, ['second'])
+          await expect(execContext(bg, tx, text)).rejects.toThrow(TypeError)
+          await expect(queryContext(bg, tx, `SELECT 1; ${text}`)).rejects.toThrow(TypeError)
+          await expect(queryStream(bg, tx, text).next()).rejects.toThrow(TypeError)
+        })
+        await isUnharmed(['first', 'second'])
+      })
+
+      it('may be a savepoint in a transaction, but for those of rescind', async () => {
+        await withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, 'SAVEPOINT one')
+          await execContext(bg, tx, insert, ['no'])
+          await execContext(bg, tx, 'ROLLBACK TO one')
+          await execContext(bg, tx, 'RELEASE SAVEPOINT one')
+          for (const text of ['SAVEPOINT rescind_1', 'RELEASE Rescind_1', 'ROLLBACK TO SAVEPOINT "rescind_1"']) {
+            await expect(execContext(bg, tx, text)).rejects.toThrow('rescind_')
+          }
+          await execContext(bg, tx, insert, ['second'])
+        })
+        await isUnharmed(['first', 'second'])
       })
     })
 

@@ -60,7 +60,8 @@ export function postgresSubject(
     endless,
     endlessRows: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n',
     parameter: '$1',
-    codes: { stopped: '57014', duplicate: '23505' },
+    codes: { stopped: '57014', duplicate: '23505', readOnly: '25006' },
+    afterStoppedWrite: 'all',
     running: async (count) => {
       const { active } = await (observer ??= observe(access))
       await until(async () => (await active(name)).length === count)

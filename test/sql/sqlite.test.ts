@@ -214,22 +214,66 @@ describe('a text of several statements', () => {
     expect(await execContext(bg, db, kept)).toEqual({ changes: 2 })
   })
 
-  it('leaves to themselves what cannot be in a transaction, and what begins or ends one', async () => {
+  it('leaves to itself what cannot be in a transaction', async () => {
     const pragma = 'PRAGMA foreign_keys = ON'
     await execContext(bg, db, `INSERT INTO once VALUES (1); VACUUM; ${pragma}; INSERT INTO once VALUES (2)`)
     expect(await queryContext(bg, db, 'PRAGMA foreign_keys')).toEqual([{ foreign_keys: 1 }])
-    await execContext(bg, db, 'INSERT INTO once VALUES (3); BEGIN; INSERT INTO once VALUES (4); ROLLBACK')
     await execContext(bg, db, "ATTACH ':memory:' AS other; CREATE TABLE other.one (i); DETACH other; SELECT 1")
     const half = 'INSERT INTO once VALUES (5); /* ; */ pragma user_version; INSERT INTO once VALUES (5)'
     await expect(execContext(bg, db, half)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' })
     const rows = await queryContext(bg, db, 'SELECT i FROM once ORDER BY i')
-    expect(rows.map(({ i }) => i)).toEqual([1, 2, 3, 5])
-    expect(await queryContext(bg, db, 'BEGIN; INSERT INTO once VALUES (6); SELECT i FROM once WHERE i > 5')).toEqual([
-      { i: 6 },
-    ])
-    await execContext(bg, db, 'INSERT INTO once VALUES (7); INSERT INTO once VALUES (8)')
-    await execContext(bg, db, 'ROLLBACK')
-    expect(await count('once')).toBe(4)
+    expect(rows.map(({ i }) => i)).toEqual([1, 2, 5])
+  })
+
+  it('may define a trigger, whose body has BEGIN and END', async () => {
+    const body = 'INSERT INTO once SELECT CASE new.i WHEN 1 THEN 2 ELSE 3 END; DELETE FROM once WHERE i = 3;'
+    const text = `CREATE TRIGGER twice AFTER INSERT ON once WHEN new.i = 1 BEGIN ${body} END; INSERT INTO once VALUES (1)`
+    await execContext(bg, db, text)
+    expect(await count('once')).toBe(2)
+  })
+
+  it('is taken back where it leaves a transaction open, whatever its words', async () => {
+    // For SQLite a byte order mark is white space.
+    for (const text of ['\uFEFFBEGIN', 'INSERT INTO once VALUES (1); \uFEFFBEGIN; INSERT INTO once VALUES (2)']) {
+      await expect(execContext(bg, db, text)).rejects.toThrow('rescind: a statement that leaves a transaction open')
+    }
+    await withTransaction(bg, db, (tx) => execContext(bg, tx, 'INSERT INTO once VALUES (3)'))
+    expect(await queryContext(bg, db, 'SELECT i FROM once WHERE i > 1')).toEqual([{ i: 3 }])
+  })
+
+  it('cannot end its transaction, whatever its words', async () => {
+    const transaction = withTransaction(bg, db, async (tx) => {
+      await execContext(bg, tx, 'INSERT INTO once VALUES (1)')
+      await execContext(bg, tx, '\uFEFFROLLBACK')
+      await execContext(bg, tx, 'INSERT INTO once VALUES (2)')
+    })
+    await expect(transaction).rejects.toBeInstanceOf(TransactionDoneError)
+    expect(await count('once')).toBe(0)
+  })
+})
+
+describe('a transaction of SQLite', () => {
+  it('that only reads leaves the setting of the connection as it was', async () => {
+    const db = await openSqlite(bg)
+    await execContext(bg, db, 'CREATE TABLE kept (i)')
+    const setting = () => queryContext(bg, db, 'PRAGMA query_only')
+    for (const given of [0, 1]) {
+      await execContext(bg, db, `PRAGMA query_only = ${given}`)
+      await withTransaction(bg, db, (tx) => execContext(bg, tx, 'INSERT INTO kept VALUES (1)'), { readOnly: false })
+      await withTransaction(bg, db, () => {}, { readOnly: true })
+      expect(await setting()).toEqual([{ query_only: given }])
+      await withTransaction(bg, db, () => Promise.reject(new Error('no')), { readOnly: true }).catch(() => {})
+      expect(await setting()).toEqual([{ query_only: given }])
+    }
+    await db.close()
+  })
+
+  it('refuses to be deferrable', async () => {
+    const db = await openSqlite(bg)
+    const deferred = withTransaction(bg, db, () => {}, { deferrable: true })
+    await expect(deferred).rejects.toThrow('rescind: deferrable is refused: SQLite has no deferrable transactions')
+    await withTransaction(bg, db, () => {}, { deferrable: false })
+    await db.close()
   })
 })
 

@@ -20,7 +20,8 @@ export function sqliteSubject(options?: SqliteOptions): Subject {
     endless,
     endlessRows,
     parameter: '?',
-    codes: { stopped: 'SQLITE_INTERRUPT', duplicate: 'SQLITE_CONSTRAINT_PRIMARYKEY' },
+    codes: { stopped: 'SQLITE_INTERRUPT', duplicate: 'SQLITE_CONSTRAINT_PRIMARYKEY', readOnly: 'SQLITE_READONLY' },
+    afterStoppedWrite: 'nothing',
     // Nobody can be asked while it runs. A statement after it shows that it does not.
     running: (count) => sleep(background(), count > 0 ? 15 : 0),
   }

@@ -49,6 +49,34 @@ async function writeForever(tx: StoreTransaction): Promise<void> {
   for (let id = 100; ; id++) await put(tx, { id, title: 'half' })
 }
 
+describe('the options of a transaction over stores', () => {
+  it('may be any isolation, for all of them are met', async () => {
+    for (const isolation of ['read uncommitted', 'serializable'] as const) {
+      expect(await withTransaction(bg, albums(), all, { isolation, deferrable: false })).toEqual([first])
+    }
+    await withTransaction(bg, albums(), (tx) => put(tx, second), { readOnly: false })
+    await holds(first, second)
+  })
+
+  it('keep one that only reads from writing', async () => {
+    const reading = withTransaction(bg, albums(), (tx) => put(tx, second), { readOnly: true })
+    await expect(reading).rejects.toMatchObject({ name: 'ReadOnlyError' })
+    await holds(first)
+  })
+
+  it('are refused where the stores cannot have them', async () => {
+    const given = stores(idb, 'album', 'readonly')
+    await expect(withTransaction(bg, given, all, { readOnly: false })).rejects.toThrow('readOnly: false is refused')
+    await expect(withTransaction(bg, given, all, { deferrable: true })).rejects.toThrow('deferrable is refused')
+    const wrong = { isolation: 'snapshot' as 'serializable' }
+    await expect(given.begin(bg, wrong)).rejects.toThrow('got "snapshot"')
+    await expect(withTransaction(bg, albums(), (tx) => withTransaction(bg, tx as never, () => {}))).rejects.toThrow(
+      TypeError,
+    )
+    await holds(first)
+  })
+})
+
 describe('withTransaction over stores', () => {
   it('commits when the function returns', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)

@@ -1,0 +1,169 @@
+/** How texts are split, and which statements of PostgreSQL are refused. No database is needed. */
+
+import { describe, expect, it } from 'vitest'
+import { refuse, takesLimit } from '../../src/sql/postgres-statements.ts'
+import type { Source } from '../../src/sql/postgres-statements.ts'
+import { statementsOf } from '../../src/sql/statements.ts'
+import type { Dialect, Place } from '../../src/sql/statements.ts'
+
+const firsts = (text: string, dialect: Dialect = 'postgres') => statementsOf(text, dialect).map(([first]) => first)
+
+describe('the statements of a text', () => {
+  it.each<[what: string, text: string, firsts: (string | undefined)[]]>([
+    ['nothing', ' ; -- a\n /* b; */ ;', []],
+    ['one', 'SELECT 1', ['SELECT']],
+    ['a semicolon at the end', 'SELECT 1 ; -- COMMIT', ['SELECT']],
+    ['several', 'begin;select 1;;END', ['BEGIN', 'SELECT', 'END']],
+    ['parentheses', '(SELECT 1); (SELECT 2)', [undefined, undefined]],
+    ['strings', "SELECT ';BEGIN;', 'it''s; BEGIN'; COMMIT", ['SELECT', 'COMMIT']],
+    ['strings with backslashes', "SELECT E'\\'; BEGIN', e'\\\\'; COMMIT", ['SELECT', 'COMMIT']],
+    ['strings after a word that ends with an e', "SELECT date'1'; COMMIT", ['SELECT', 'COMMIT']],
+    ['an escape at the start', "e'\\''; COMMIT", ['E', 'COMMIT']],
+    ['backslashes in other strings', "SELECT '\\'; COMMIT; SELECT '\\'", ['SELECT', 'COMMIT', 'SELECT']],
+    ['quoted names', 'SELECT 1 AS ";""; BEGIN"; COMMIT', ['SELECT', 'COMMIT']],
+    ['dollar quotes', 'DO $$ BEGIN; $a$ END $$; SELECT $1, $a$; COMMIT $$ $a$; COMMIT', ['DO', 'SELECT', 'COMMIT']],
+    ['a dollar in a name', 'SELECT a$b; COMMIT; SELECT $b$ ; $b$', ['SELECT', 'COMMIT', 'SELECT']],
+    ['comments that nest', '/* a /* b */ ; BEGIN */ COMMIT', ['COMMIT']],
+    ['what is not closed', "SELECT '; BEGIN", ['SELECT']],
+    ['a comment that is not closed', 'SELECT 1; /* ; BEGIN', ['SELECT']],
+    ['a rule', 'CREATE RULE a AS ON INSERT TO b DO (SELECT 1; SELECT 2); COMMIT', ['CREATE', 'COMMIT']],
+    [
+      'a routine with a body',
+      'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; COMMIT',
+      ['CREATE', 'COMMIT'],
+    ],
+    ['a name that is a word', 'CREATE TABLE begin (i int); COMMIT', ['CREATE', 'COMMIT']],
+  ])('are told in PostgreSQL: %s', (_, text, expected) => {
+    expect(firsts(text)).toEqual(expected)
+  })
+
+  it.each<[what: string, text: string, firsts: (string | undefined)[]]>([
+    ['names in brackets', 'SELECT [;BEGIN] FROM [a]; COMMIT', ['SELECT', 'COMMIT']],
+    ['names in backticks', 'SELECT `;BEGIN`; COMMIT', ['SELECT', 'COMMIT']],
+    ['comments that do not nest', '/* a /* b */ BEGIN', ['BEGIN']],
+    ['backslashes', "SELECT e'\\'; COMMIT; SELECT '\\'", ['SELECT', 'COMMIT', 'SELECT']],
+    ['parameters', 'SELECT $a, @b, :c, ?1; COMMIT', ['SELECT', 'COMMIT']],
+    [
+      'a trigger',
+      'CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; DELETE FROM a; END; COMMIT',
+      ['CREATE', 'COMMIT'],
+    ],
+  ])('are told in SQLite: %s', (_, text, expected) => {
+    expect(firsts(text, 'sqlite')).toEqual(expected)
+  })
+
+  it('are found in linear time', () => {
+    const time = (count: number) => {
+      const text = "INSERT INTO t VALUES ('a', $$b$$, E'c\\'', \"d\"); /* e */ -- f\n".repeat(count)
+      const start = performance.now()
+      expect(statementsOf(text, 'postgres').length).toBe(count)
+      return performance.now() - start
+    }
+    time(1_000)
+    // Quadratic it would be a hundred times.
+    expect(time(50_000)).toBeLessThan(Math.max(time(5_000), 5) * 40)
+  })
+})
+
+const refusalOf = (text: string, place: Place, source: Source): string | undefined => {
+  try {
+    refuse(text, place, source)
+    return undefined
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError)
+    return String(error)
+  }
+}
+
+describe('a statement of PostgreSQL', () => {
+  const everywhere: [place: Place, source: Source][] = [
+    ['database', 'pool'],
+    ['database', 'client'],
+    ['transaction', 'pool'],
+    ['transaction', 'client'],
+  ]
+
+  it.each([
+    ['COPY album TO STDOUT', 'COPY TO STDOUT', 'pg-copy-streams'],
+    ['copy (SELECT 1) to stdout WITH (FORMAT csv)', 'COPY TO STDOUT', 'pg-copy-streams'],
+    ['COPY album (id, title) FROM STDIN', 'COPY FROM STDIN', 'pg-copy-streams'],
+    ['SELECT 1; /* a */ COPY album FROM STDIN', 'COPY FROM STDIN', 'pg-copy-streams'],
+    ['PREPARE TRANSACTION \'one\'', 'PREPARE TRANSACTION', 'withTransaction'],
+    ['START TRANSACTION READ ONLY', 'START TRANSACTION', 'withTransaction'],
+    ['ABORT', 'ABORT', 'withTransaction'],
+    ['COMMIT AND CHAIN', 'COMMIT', 'withTransaction'],
+    ['BEGIN ISOLATION LEVEL SERIALIZABLE', 'BEGIN', 'withTransaction'],
+  ])('is refused everywhere: %s', (text, name, instead) => {
+    for (const [place, source] of everywhere) {
+      expect(refusalOf(text, place, source)).toContain(`rescind: ${name} is refused: `)
+      expect(refusalOf(text, place, source)).toContain(instead)
+    }
+  })
+
+  it.each([
+    ['LISTEN albums', 'LISTEN', 'a Client of its own'],
+    ['UNLISTEN *', 'UNLISTEN', 'a Client of its own'],
+    ["SET statement_timeout = '1s'", 'SET', /SET LOCAL|pin a connection/],
+    ['SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY', 'SET', /SET LOCAL|pin a connection/],
+    ['SET ROLE other', 'SET', /SET LOCAL|pin a connection/],
+    ['RESET ALL', 'RESET', /SET LOCAL|pin a connection/],
+    ['DISCARD ALL', 'DISCARD', 'pin a connection'],
+    ["LOAD 'lib'", 'LOAD', 'pin a connection'],
+    ['PREPARE one AS SELECT 1', 'PREPARE', 'pin a connection'],
+    ['DEALLOCATE one', 'DEALLOCATE', 'pin a connection'],
+    ['CREATE TEMP TABLE one (i int)', 'CREATE TEMPORARY', 'ON COMMIT DROP'],
+    ['CREATE OR REPLACE LOCAL TEMPORARY VIEW one AS SELECT 1', 'CREATE TEMPORARY', 'pin a connection'],
+    ['DECLARE one CURSOR WITH HOLD FOR SELECT 1', 'DECLARE WITH HOLD', 'queryStream'],
+    ["INSERT INTO album VALUES (1); SET search_path = 'other'", 'SET', /SET LOCAL|pin a connection/],
+  ])('is refused on a pool, and taken by a client: %s', (text, name, instead) => {
+    for (const [place, source] of everywhere) {
+      const refusal = refusalOf(text, place, source)
+      if (source === 'client') {
+        expect(refusal).toBeUndefined()
+        continue
+      }
+      expect(refusal).toContain(`rescind: ${name} is refused: `)
+      expect(refusal).toMatch(instead)
+    }
+  })
+
+  it.each([
+    'SET LOCAL work_mem = 1; SELECT 1',
+    "COPY album TO '/tmp/album'",
+    'COPY stdin FROM PROGRAM \'cat\'',
+    'COPY (SELECT stdout FROM album) TO PROGRAM \'cat\'',
+    'CREATE TEMP TABLE one ON COMMIT DROP AS SELECT 1',
+    'CREATE TABLE temp (i int)',
+    'DECLARE one CURSOR WITHOUT HOLD FOR SELECT 1',
+    "COMMIT PREPARED 'one'",
+    "ROLLBACK PREPARED 'one'",
+    "DO 'BEGIN COMMIT; END'",
+    'CALL work()',
+    'VACUUM',
+    "NOTIFY albums, 'COPY FROM STDIN'",
+    'SELECT "BEGIN", \'LISTEN\' FROM album -- SET',
+    'EXECUTE one',
+  ])('is taken everywhere: %s', (text) => {
+    for (const [place, source] of everywhere) expect(refusalOf(text, place, source)).toBeUndefined()
+  })
+
+  it.each(['SET LOCAL work_mem = 1', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET CONSTRAINTS ALL DEFERRED'])(
+    'that is for a transaction is refused by itself: %s',
+    (text) => {
+      expect(refusalOf(text, 'database', 'client')).toContain('use it in withTransaction')
+      expect(refusalOf(text, 'transaction', 'pool')).toBeUndefined()
+    },
+  )
+
+  it('has no SELECT ahead of it where that would take a snapshot that it does not take, or keep it from committing', () => {
+    for (const text of ['LOCK album', '-- a\nset transaction read only', 'SAVEPOINT one', 'SHOW all']) {
+      expect([takesLimit(text, 'database'), takesLimit(text, 'transaction')]).toEqual([false, false])
+    }
+    for (const text of ['CALL work()', "DO ''"]) {
+      expect([takesLimit(text, 'database'), takesLimit(text, 'transaction')]).toEqual([false, true])
+    }
+    for (const text of ['SELECT 1', 'VACUUM', '(SELECT 1)', '']) {
+      expect([takesLimit(text, 'database'), takesLimit(text, 'transaction')]).toEqual([true, true])
+    }
+  })
+})
