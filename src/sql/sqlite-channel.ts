@@ -128,7 +128,7 @@ export class Channel {
     return this.#track(isAnswered(ctx, answer, this.#grace))
   }
 
-  /** Sends an order that gives something back. Resolves when it is done, or, of a worker that does not answer, later. */
+  /** Sends an order that gives something back. Resolves when that is done, or when no answer can be waited for. */
   async giveBack(order: Order): Promise<void> {
     await this.#through(this.#post(order, this.#next()))
   }

@@ -47,10 +47,10 @@ export interface SqliteOptions {
    */
   readonly silence?: number | undefined
   /**
-   * Starts the worker. It must run `rescind/sql/sqlite-worker`, which is the file that says
-   * `import 'rescind/sql/sqlite-worker'`, or an entry of its own for the bundler. If left out, it is the file
-   * `sqlite-worker.js` beside the module that starts it: Vite and webpack see to that by themselves, for esbuild and
-   * Rollup make it an entry of that name, and put `sqlite3.wasm` of `@sqlite.org/sqlite-wasm` beside it.
+   * Starts the worker, which must run `rescind/sql/sqlite-worker`: that entry itself, or a file of yours that imports
+   * it. If left out, it is the file `sqlite-worker.js` beside the module that starts it. Vite and webpack see to that
+   * by themselves; for esbuild and Rollup make it an entry of that name, and put `sqlite3.wasm` of the package
+   * `@sqlite.org/sqlite-wasm` beside it.
    */
   readonly worker?: (() => Worker | NodeWorker) | undefined
 }

@@ -1,13 +1,16 @@
 /**
  * The benchmark of the databases, `npm run bench:databases`: a statement that would run for hours is given up after
  * 100 ms. How long until the caller knows, how long until the engine is idle, and how much the engine computes for
- * nobody in the second after that, beside what one does without a context.
+ * nobody in the second after that, beside what one does without a context. Then a long text of statements, beside what
+ * SQLite itself takes for it.
  */
 
 import type { Worker } from 'node:worker_threads'
+import init from '@sqlite.org/sqlite-wasm'
+import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { Client } from 'pg'
 import { background, sleep, withCancel, withTimeout } from 'rescind'
-import { queryContext } from 'rescind/sql'
+import { execContext, queryContext } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { openSqlite } from 'rescind/sql/sqlite'
 import { cpuSeconds, endless, observe } from '../sql/postgres.ts'
@@ -22,6 +25,8 @@ const ROUNDS = 15
 /** How long the statement has run when it is given up, and how long the engine is watched afterwards. */
 const RUN_MS = 100
 const WATCH_MS = 1_000
+const INSERTS = 40_000
+const TEXT_ROUNDS = 7
 
 const bg = background()
 
@@ -103,6 +108,7 @@ for (const way of WAYS) {
 await observer.end()
 await server.stop()
 await sqlite()
+await texts()
 
 interface Round {
   readonly known: number
@@ -164,6 +170,54 @@ async function sqlite(): Promise<void> {
   }
   print(['SQLite: rescind, cancel', milliseconds(known), milliseconds(idle), ''])
   print(['SQLite: another thread, data lost', '', milliseconds(restart), ''])
+}
+
+/** A text of many inserts: by rescind, by `exec` of SQLite's package, and by the bare loop over its C interface. */
+async function texts(): Promise<void> {
+  const sqlite3 = await init()
+  const inserts = Array.from({ length: INSERTS }, (_, index) => `INSERT INTO t VALUES (${index}, 'row ${index}')`)
+  const text = inserts.join(';\n')
+  const alone = `BEGIN;${text};COMMIT`
+  const times: Record<string, number[]> = {}
+  const note = (name: string, start: number) => (times[name] ??= []).push(performance.now() - start)
+  for (let round = 0; round < TEXT_ROUNDS; round++) {
+    const db = await openSqlite(bg)
+    await execContext(bg, db, 'CREATE TABLE t (i, s)')
+    const start = performance.now()
+    await execContext(bg, db, text)
+    note('rescind', start)
+    await db.close()
+    for (const [name, run] of [['exec of its package', exec], ['bare C loop', loop]] as const) {
+      const own = new sqlite3.oo1.DB(':memory:')
+      own.exec('CREATE TABLE t (i, s)')
+      const start = performance.now()
+      run(sqlite3, own, alone)
+      note(name, start)
+      own.close()
+    }
+  }
+  console.log(`\n${INSERTS} INSERTs in one text, medians of ${TEXT_ROUNDS}\n`)
+  for (const [name, values] of Object.entries(times)) print([`SQLite: ${name}`, milliseconds(values)])
+}
+
+type Sqlite = InstanceType<Sqlite3Static['oo1']['DB']>
+
+function exec(_: Sqlite3Static, db: Sqlite, text: string): void {
+  db.exec(text)
+}
+
+function loop({ capi, wasm }: Sqlite3Static, db: Sqlite, text: string): void {
+  const pointers = wasm.alloc(16)
+  const start = wasm.allocCString(text, false)
+  for (let at = start; ; at = wasm.peekPtr(pointers + 8)) {
+    capi.sqlite3_prepare_v3(db, at, -1, 0, pointers, pointers + 8)
+    const statement = wasm.peekPtr(pointers)
+    if (statement === 0) break
+    capi.sqlite3_step(statement)
+    capi.sqlite3_finalize(statement)
+  }
+  wasm.dealloc(start)
+  wasm.dealloc(pointers)
 }
 
 function milliseconds(values: readonly number[]): string {

@@ -21,10 +21,10 @@ const SERVICES = [
 ] as const
 
 /** What a worker runs, and what is no module. */
-const OTHERS = ['./sql/sqlite-worker', './package.json']
+const OTHERS = new Set(['./sql/sqlite-worker', './package.json'])
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly exports: object }
-const entries = Object.keys(exports).filter((path) => !OTHERS.includes(path))
+const entries = Object.keys(exports).filter((path) => !OTHERS.has(path))
 
 const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
 

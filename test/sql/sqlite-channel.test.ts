@@ -55,7 +55,8 @@ describe('a worker that is silent', () => {
     await vi.advanceTimersByTimeAsync(900)
     expect(opening.settled).toBe(false)
     await vi.advanceTimersByTimeAsync(100)
-    expect(opening.error).toMatchObject({ message: 'the worker has been silent for 1000 ms while it opened the database' })
+    const message = 'the worker has been silent for 1000 ms while it opened the database'
+    expect(opening.error).toMatchObject({ message })
     expect(vi.getTimerCount()).toBe(0)
   })
 

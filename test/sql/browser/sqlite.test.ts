@@ -33,7 +33,7 @@ function program(code: string): Worker {
 
 describe('a worker', () => {
   it.each([
-    ['is not there', Infinity, () => new Worker('/not/there.js?worker_file', { type: 'module' }), /could not be loaded/],
+    ['is not there', Infinity, () => new Worker('/not/there.js', { type: 'module' }), /could not be loaded/],
     ['cannot be imported', Infinity, () => program('import "/not/there.js"'), /could not be loaded/],
     ['throws at once', Infinity, () => program('throw new Error("no")'), /Error: no/],
     ['is empty, as after a bundler', 40, () => program(''), /the worker has been silent for 40 ms/],
