@@ -87,6 +87,20 @@ describe('withRequest', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
+  it('ends with ClientGone also if the handler asks only when the client has closed its side', async () => {
+    const late = new Queue<Context>()
+    const { port, requests } = await serve((req, res) => {
+      req.socket.on('end', () => {
+        late.put(withRequest(background(), req, res)[0])
+        res.end('late')
+      })
+    })
+    const client = await open(port, GET)
+    await requests.next()
+    client.end()
+    expect(await ended(await late.next())).toBe(ClientGone)
+  })
+
   it('is not ended by a client that closes its side only, where the server allows that', async () => {
     const { port, requests, server } = await serve(() => {})
     Object.assign(server, { httpAllowHalfOpen: true })
@@ -181,7 +195,8 @@ describe('withRequest', () => {
     ['sends too slowly', (server) => Object.assign(server, { headersTimeout: 1, requestTimeout: 1 })],
     ['says nothing for too long', (_, { req }) => req.socket.setTimeout(1)],
   ])('ends with ClientGone when the server cuts a client that %s', async (_, hurry) => {
-    const { port, requests, server } = await serve((req) => req.on('error', () => {}), { connectionsCheckingInterval: 5 })
+    const options = { connectionsCheckingInterval: 5 }
+    const { port, requests, server } = await serve((req) => req.on('error', () => {}), options)
     await open(port, POST)
     const seen = await requests.next()
     hurry(server, seen)

@@ -33,6 +33,17 @@ interface ServeOptions {
   readonly isProxied?: boolean
 }
 
+/** A whole frame with a mask of zeros, as a client sends it, in pieces that cut its head. */
+function writeFrame(socket: Socket, opcode: number, payload: Buffer): void {
+  const { length } = payload
+  const head = [0x80 + opcode, ...(length < 126 ? [0x80 + length] : length < 65_536 ? [0xfe] : [0xff, 0, 0, 0, 0])]
+  if (length >= 65_536) head.push(length >> 24, (length >> 16) & 255)
+  if (length >= 126) head.push((length >> 8) & 255, length & 255)
+  const frame = Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
+  socket.setNoDelay(true)
+  for (const [from, to] of [[0, 1], [1, 3], [3, frame.length]]) socket.write(frame.subarray(from, to))
+}
+
 function countListeners(socket: Duplex): number[] {
   return ['data', 'end', 'close', 'error'].map((name) => socket.listenerCount(name))
 }
@@ -154,6 +165,27 @@ describe('withRequest of an upgrade', () => {
     other.close()
     await ended(seen[0].ctx)
     expect(await ended(seen[1].ctx)).toBe(ClientGone)
+  })
+
+  it('ends without a cause when the server closes after long messages that look like close frames', async () => {
+    const seen = await chat()
+    for (const size of [125, 126, 200, 70_000]) {
+      const said = once(seen.ws, 'message')
+      // Without a mask it would be 0x88 all over, the first byte of a close frame.
+      writeFrame(seen.clientSocket, 2, Buffer.alloc(size, 0x88))
+      await said
+    }
+    seen.ws.close()
+    await ended(seen.ctx)
+    expect(seen.ctx.err?.cause).toBeUndefined()
+  })
+
+  it('ends with ClientGone when the client goes on sending after it has closed', async () => {
+    const { ctx, ws, clientSocket } = await chat()
+    writeFrame(clientSocket, 8, Buffer.from([3, 232]))
+    clientSocket.write(Buffer.alloc(100))
+    await once(ws, 'close')
+    expect(await ended(ctx)).toBe(ClientGone)
   })
 
   const ECHO = 'GET /echo HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n'
