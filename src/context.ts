@@ -93,7 +93,7 @@ export interface Ending {
 }
 
 /** The ending by a cancel. A cancel without a cause allocates none until its error is read: the node stands for it. */
-export class Canceled implements Ending {
+class Canceled implements Ending {
   readonly node: ContextNode
   readonly cause: unknown
   #error: CanceledError | undefined
