@@ -84,7 +84,7 @@ export interface Ending {
 }
 
 /** The ending by a cancel. */
-export class Canceled implements Ending {
+class Canceled implements Ending {
   readonly cause: unknown
   #err: CanceledError | undefined
 

@@ -28,7 +28,7 @@ export interface Time {
 }
 
 /** How a context ended. */
-export type ContextError = CanceledError | DeadlineExceededError
+type ContextError = CanceledError | DeadlineExceededError
 
 /** A message before it is sent, and after it was read: with errors as they are here. */
 export type Message<E = ContextError> =
