@@ -69,7 +69,7 @@ const badEnds: [what: string, err: unknown][] = [
   ['a deadline after endless milliseconds', { ...canceled, kind: 'exceeded', ms: Infinity }],
   ['errors that are no list', { ...canceled, cause: { ...canceled, kind: 'error', errors: {} } }],
   ['an error of more errors than there may be', wide(12)],
-  ['a list of more errors than there may be', { ...canceled, cause: { ...canceled, kind: 'error', errors: holes(4_000_000_000) } }],
+  ['an endless list of errors', { ...canceled, cause: { ...canceled, kind: 'error', errors: holes(4_000_000_000) } }],
 ]
 
 const badTimes: [what: string, time: unknown][] = [

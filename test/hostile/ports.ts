@@ -267,7 +267,7 @@ function trapped(random: Random): unknown {
   const { proxy, revoke } = Proxy.revocable(random.chance(0.5) ? {} : new Error('why'), {})
   revoke()
   const traps = { get: fail, has: fail, ownKeys: fail, getPrototypeOf: fail, getOwnPropertyDescriptor: fail }
-  const name = random.pick(['name', 'message', 'stack', 'cause', 'label', 'ms', 'errors', 'signal', 'value', 'toString'])
+  const name = random.pick(['name', 'message', 'stack', 'cause', 'label', 'ms', 'errors', 'signal', 'value'])
   const target = random.pick([new Error('why'), new CanceledError(), new AggregateError([]), {}])
   return random.pick<unknown>([
     proxy,

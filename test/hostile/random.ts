@@ -11,7 +11,7 @@ const TEXTS = [
 /** What decides how the rest of a message is read. */
 const KINDS = ['begin', 'move', 'end', 'over', 'ready', 'memory', 'value', 'error', 'canceled', 'exceeded']
 
-const NUMBERS = [0, -0, 1, -1, 0.5, 2, 1_000, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, -1e308, 5e-324, NaN, Infinity, -Infinity]
+const NUMBERS = [0, -0, 1, -1, 0.5, 2, 1_000, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, 5e-324, NaN, Infinity, -Infinity]
 
 export class Random {
   #state: number
@@ -52,7 +52,7 @@ export class Random {
     const kind = this.below(depth > 0 ? 16 : 8)
     if (kind < 2) return this.text()
     if (kind < 4) return this.pick(NUMBERS)
-    if (kind < 8) return this.pick([undefined, null, true, false, 7n, new Date(NaN), /x/, new Uint8Array(this.below(99))])
+    if (kind < 8) return this.pick([undefined, null, true, 7n, new Date(NaN), /x/, new Uint8Array(this.below(99))])
     const members = Array.from({ length: this.below(5) }, () => this.data(depth - 1))
     if (kind < 10) return members
     if (kind === 10) return new Map(members.map((member) => [this.text(), member]))

@@ -107,7 +107,11 @@ describe('a thread', () => {
     expect(error).toBeInstanceOf(CanceledError)
     expect(error).toMatchObject({ cause: { name: 'ClientGone', message: 'the client has gone' } })
     const failed = start(withCancel(background())[0], 'fail')
-    expect(await failureOf(failed.reports)).toMatchObject({ name: 'RangeError', message: 'no such part', cause: { part: 7 } })
+    expect(await failureOf(failed.reports)).toMatchObject({
+      name: 'RangeError',
+      message: 'no such part',
+      cause: { part: 7 },
+    })
     expect(await Promise.all([late.exit, canceled.exit, failed.exit])).toEqual([[0], [0], [0]])
     cancel()
   })
