@@ -120,6 +120,7 @@ export const traps: Fuzzer = {
         const [received] = await waiting
         judgeError(ctx.err, tally, 'here')
         judgeError(received.err, tally, 'there')
+        judgeError(withSignal(background(), AbortSignal.abort(why))[0].err, tally, 'from a signal')
         tally.assert(typeof isCanceled(why) === 'boolean', 'isCanceled has no answer')
         tally.assert(typeof isDeadlineExceeded(why) === 'boolean', 'isDeadlineExceeded has no answer')
         port1.close()
