@@ -11,6 +11,7 @@ import {
   isDeadlineExceeded,
   rearm,
   withCancel,
+  withSignal,
   withTimeout,
   withValue,
 } from 'rescind'
