@@ -63,8 +63,9 @@ async function asText(client: PostgresClient, ahead: string, text: string): Prom
     return await client.query(before + text)
   } catch (error) {
     const { position } = error as { position?: unknown }
-    // The user's text starts later than the server thinks.
-    if (typeof position === 'string') Object.assign(error as Error, { position: `${Number(position) - before.length}` })
+    // The server counts from the start of ours.
+    const own = String(Number(position) - before.length)
+    if (typeof position === 'string') Object.assign(error as Error, { position: own })
     throw error
   }
 }
