@@ -70,7 +70,7 @@ async function asText(client: PostgresClient, ahead: string, text: string): Prom
   }
 }
 
-/** The query of node-postgres itself, which has something to send ahead: the server answers the lot with one "ready". */
+/** The query of node-postgres itself, which sends something ahead: the server says once that it is ready again. */
 function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<Answer> {
   const QueryClass = queryClassOf(client) as QueryClass
   return new Promise<Answer>((resolve, reject) => {
