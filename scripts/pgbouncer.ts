@@ -83,14 +83,17 @@ function install(): string {
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     console.log('No PgBouncer found: installing the pgbouncer package for the tests.')
     process.env.DEBIAN_FRONTEND = 'noninteractive'
-    const stdio = ['ignore', 'inherit', 'inherit'] as const
-    spawnSync('apt-get', ['update', '-qq'], { stdio: [...stdio], timeout: 240_000 })
-    const packages = ['install', '-y', '-qq', '--no-install-recommends', 'pgbouncer']
-    spawnSync('apt-get', packages, { stdio: [...stdio], timeout: 240_000 })
+    apt('update', '-qq')
+    apt('install', '-y', '-qq', '--no-install-recommends', 'pgbouncer')
   }
   const found = find()
   if (found !== undefined) return found
   throw new Error('PgBouncer is needed: install it (on Debian: apt-get install pgbouncer), so that it is in the PATH.')
+}
+
+function apt(...args: readonly string[]): void {
+  const command = 'apt-get'
+  spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout: 240_000 })
 }
 
 function listens(host: string, port: number): Promise<boolean> {

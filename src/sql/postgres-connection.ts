@@ -42,12 +42,10 @@ const isDirect = /* @__PURE__ */ new WeakMap<PostgresClient, boolean>()
 type Outcome<T> = { readonly result: T } | { readonly error: unknown }
 
 /**
- * How a connection is given back. `doubtful`: usable, but behind a pooler that may still have a cancel for it.
+ * Gives a client back: to the pool, or to the next in the queue. `doubtful` is one behind a pooler that may still have
+ * a cancel for it.
  */
-export type State = 'usable' | 'doubtful' | 'lost'
-
-/** Gives a client back: to the pool, or to the next in the queue. */
-export type Release = (state: State) => void
+export type Release = (state: 'usable' | 'doubtful' | 'lost') => void
 
 export class Connection {
   readonly grace: number

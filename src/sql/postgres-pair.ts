@@ -63,13 +63,14 @@ async function asText(client: PostgresClient, ahead: string, text: string): Prom
     return await client.query(before + text)
   } catch (error) {
     const { position } = error as { position?: unknown }
-    // The user's text starts later than the server thinks.
-    if (typeof position === 'string') Object.assign(error as Error, { position: `${Number(position) - before.length}` })
+    // The server counts from the start of ours.
+    const own = String(Number(position) - before.length)
+    if (typeof position === 'string') Object.assign(error as Error, { position: own })
     throw error
   }
 }
 
-/** The query of node-postgres itself, which has something to send ahead: the server answers the lot with one "ready". */
+/** The query of node-postgres itself, which sends something ahead: the server says once that it is ready again. */
 function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<Answer> {
   const QueryClass = queryClassOf(client) as QueryClass
   return new Promise<Answer>((resolve, reject) => {

@@ -1,7 +1,8 @@
 /**
  * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off, overrun and shared with strangers
- * by poolers, SQLite loses its thread, and contexts end at random. Arguments choose those whose names contain them. Each fault counts what became of the statements and says what must never be: a
- * statement that hangs, a row that is lost or half there, a client that is not given back.
+ * by poolers, SQLite loses its thread, and contexts end at random. Arguments choose faults by parts of their names.
+ * Each fault counts what became of the statements and says what must never be: a statement that hangs, a row that is
+ * lost or half there, a client that is not given back.
  */
 
 import { startPostgres } from '../../scripts/postgres.ts'

@@ -21,9 +21,14 @@ export const cuts: Fault = {
     const db = postgres(pool, { grace: 300 })
     await queryContext(bg, db, 'CREATE TABLE cut (id int, side text)')
     let running = true
+    let completed = 0
     const cutting = (async () => {
       while (running) {
+        const before = completed
         await sleep(bg, Math.random() * 100)
+        // A machine that is busy elsewhere gets as far as a commit, too.
+        const end = performance.now() + 1_000
+        while (running && completed === before && performance.now() < end) await sleep(bg, 5)
         proxy.cut()
         tally.count('cuts')
       }
@@ -36,13 +41,16 @@ export const cuts: Fault = {
           await execContext(ctx, tx, "INSERT INTO cut VALUES ($1, 'left')", [id])
           await execContext(ctx, tx, "INSERT INTO cut VALUES ($1, 'right')", [id])
         })
-        endings.set(id, await tally.follow(ctx, transaction, 'transaction'))
+        const ending = await tally.follow(ctx, transaction, 'transaction')
+        endings.set(id, ending)
+        if (ending === 'completed') completed++
         cancel()
       }
     }
     await Promise.all([0, 1, 2, 3].map(work))
     running = false
     await cutting
+    tally.assert(completed > 0, 'no transaction was completed')
     const observer = await observe(access)
     await comesTrue(async () => (await observer.sessions('cuts')).every(({ state }) => state === 'idle'))
     const rows = await observer.query('SELECT id, count(*)::int AS count FROM cut GROUP BY id')

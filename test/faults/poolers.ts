@@ -137,7 +137,8 @@ async function gust(tally: Tally, db: Database, round: number): Promise<void> {
         throw new Error('taken back')
       }),
     async (ctx) => {
-      for await (const _ of queryStream(ctx, db, 'SELECT pg_sleep(0.002) FROM generate_series(1, 20)')) ctx.throwIfDone()
+      const naps = 'SELECT pg_sleep(0.002) FROM generate_series(1, 20)'
+      for await (const _ of queryStream(ctx, db, naps)) ctx.throwIfDone()
     },
   ]
   const kind = kinds[Math.floor(round / 2) % kinds.length] as (ctx: Context) => Promise<unknown>

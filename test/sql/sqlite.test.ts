@@ -228,8 +228,8 @@ describe('a text of several statements', () => {
 
   it('may define a trigger, whose body has BEGIN and END', async () => {
     const body = 'INSERT INTO once SELECT CASE new.i WHEN 1 THEN 2 ELSE 3 END; DELETE FROM once WHERE i = 3;'
-    const text = `CREATE TRIGGER twice AFTER INSERT ON once WHEN new.i = 1 BEGIN ${body} END; INSERT INTO once VALUES (1)`
-    await execContext(bg, db, text)
+    const trigger = `CREATE TRIGGER twice AFTER INSERT ON once WHEN new.i = 1 BEGIN ${body} END`
+    await execContext(bg, db, `${trigger}; INSERT INTO once VALUES (1)`)
     expect(await count('once')).toBe(2)
   })
 

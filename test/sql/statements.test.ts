@@ -53,15 +53,9 @@ describe('the statements of a text', () => {
   })
 
   it('are found in linear time', () => {
-    const time = (count: number) => {
-      const text = "INSERT INTO t VALUES ('a', $$b$$, E'c\\'', \"d\"); /* e */ -- f\n".repeat(count)
-      const start = performance.now()
-      expect(statementsOf(text, 'postgres').length).toBe(count)
-      return performance.now() - start
-    }
-    time(1_000)
-    // Quadratic it would be a hundred times.
-    expect(time(50_000)).toBeLessThan(Math.max(time(5_000), 5) * 40)
+    const text = "INSERT INTO t VALUES ('a', $$b$$, E'c\\'', \"d\"); /* e */ -- f\n".repeat(50_000)
+    // Quadratic it would take minutes.
+    expect(statementsOf(text, 'postgres').length).toBe(50_000)
   })
 })
 
@@ -116,14 +110,10 @@ describe('a statement of PostgreSQL', () => {
     ['DECLARE one CURSOR WITH HOLD FOR SELECT 1', 'DECLARE WITH HOLD', 'queryStream'],
     ["INSERT INTO album VALUES (1); SET search_path = 'other'", 'SET', /SET LOCAL|pin a connection/],
   ])('is refused on a pool, and taken by a client: %s', (text, name, instead) => {
-    for (const [place, source] of everywhere) {
-      const refusal = refusalOf(text, place, source)
-      if (source === 'client') {
-        expect(refusal).toBeUndefined()
-        continue
-      }
-      expect(refusal).toContain(`rescind: ${name} is refused: `)
-      expect(refusal).toMatch(instead)
+    for (const place of ['database', 'transaction'] as const) {
+      expect(refusalOf(text, place, 'pool')).toContain(`rescind: ${name} is refused: `)
+      expect(refusalOf(text, place, 'pool')).toMatch(instead)
+      expect(refusalOf(text, place, 'client')).toBeUndefined()
     }
   })
 
@@ -155,7 +145,7 @@ describe('a statement of PostgreSQL', () => {
     },
   )
 
-  it('has no SELECT ahead of it where that would take a snapshot that it does not take, or keep it from committing', () => {
+  it('has no SELECT ahead where that would take a snapshot too early, or keep it from committing', () => {
     for (const text of ['LOCK album', '-- a\nset transaction read only', 'SAVEPOINT one', 'SHOW all']) {
       expect([takesLimit(text, 'database'), takesLimit(text, 'transaction')]).toEqual([false, false])
     }

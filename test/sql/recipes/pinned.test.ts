@@ -54,7 +54,7 @@ describe('a pinned connection', () => {
     await observer.end()
   })
 
-  it('keeps settings, temporary tables, prepared statements and locks, and takes them along when it is closed', async () => {
+  it('keeps settings, temporary tables, prepared statements and locks until it is closed', async () => {
     const backend = await pinned(bg, pool, async (db) => {
       await execContext(bg, db, "SET work_mem = '5MB'")
       await execContext(bg, db, 'CREATE TEMP TABLE kept (i int)')

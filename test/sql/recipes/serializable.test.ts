@@ -31,6 +31,26 @@ async function serializable<T>(ctx: Context, db: Database, work: (tx: Transactio
 const bg = background()
 const access = inject('postgres')
 
+async function read(ctx: Context, tx: Transaction, id: number): Promise<number> {
+  const [row] = await queryContext<{ n: number }>(ctx, tx, 'SELECT n FROM counter WHERE id = $1', [id])
+  return row?.n ?? Number.NaN
+}
+
+function write(ctx: Context, tx: Transaction, id: number, n: number): Promise<unknown> {
+  return execContext(ctx, tx, 'UPDATE counter SET n = $1 WHERE id = $2', [n, id])
+}
+
+/** Returns what resolves once it was called `count` times. */
+function barrier(count: number): () => Promise<void> {
+  const waiting: (() => void)[] = []
+  let seen = 0
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve)
+      if (++seen >= count) for (const pass of waiting.splice(0)) pass()
+    })
+}
+
 describe('a serializable transaction', () => {
   let db: Database
   let observer: Observer
@@ -52,25 +72,6 @@ describe('a serializable transaction', () => {
   beforeEach(() => observer.query('TRUNCATE counter; INSERT INTO counter VALUES (1, 0), (2, 0)'))
 
   const counts = async () => (await observer.query('SELECT n FROM counter ORDER BY id')).map(({ n }) => n)
-  const read = async (ctx: Context, tx: Transaction, id: number) => {
-    const [row] = await queryContext<{ n: number }>(ctx, tx, 'SELECT n FROM counter WHERE id = $1', [id])
-    return row?.n ?? Number.NaN
-  }
-  const write = (ctx: Context, tx: Transaction, id: number, n: number) =>
-    execContext(ctx, tx, 'UPDATE counter SET n = $1 WHERE id = $2', [n, id])
-
-  /** Resolves once it was called `count` times. */
-  const barrier = (count: number) => {
-    let pass = () => {}
-    const open = new Promise<void>((resolve) => {
-      pass = resolve
-    })
-    let seen = 0
-    return () => {
-      if (++seen >= count) pass()
-      return open
-    }
-  }
 
   it('is tried again after a serialization failure, until all of them have counted', async () => {
     const [ctx, cancel] = withTimeout(bg, 20_000)
