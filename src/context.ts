@@ -311,7 +311,8 @@ function beginning(ended: Ending | undefined): Ending | undefined {
 }
 
 function describe({ cause, error }: Ending): string {
-  return (error.name === 'AbortError' ? 'canceled' : 'deadline exceeded') + (cause === undefined ? '' : reason(cause))
+  const how = property(error, 'name') === 'TimeoutError' ? 'deadline exceeded' : 'canceled'
+  return how + (cause === undefined ? '' : reason(cause))
 }
 
 /** One hub for each foreign context or signal, however many contexts follow it. */
@@ -723,7 +724,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
 
 /** The ending of what follows the aborted signal of `hub`. */
 function endingOf(hub: Hub, cause: unknown): Ending {
-  if (isContextError(cause)) return { cause: cause.cause, error: cause }
+  if (isContextError(cause)) return { cause: property(cause, 'cause'), error: cause }
   if (property(cause, 'name') !== 'TimeoutError') return new Canceled(hub, cause)
   return { cause, error: errorAt(hub, () => new DeadlineExceededError({ cause })) }
 }

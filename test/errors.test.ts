@@ -238,6 +238,14 @@ describe('a cause that throws when it is looked at', () => {
     }
   })
 
+  it('may be in an error of a context that is the reason of a signal', () => {
+    const why = Object.defineProperties(new CanceledError('inner'), { name: { get: fail }, cause: { get: fail } })
+    const [ctx] = withSignal(background(), AbortSignal.abort(why))
+    expect(ctx.err).toBe(why)
+    expect(cause(ctx)).toBe(why)
+    expect(String(ctx)).toBe('background.withSignal(canceled)')
+  })
+
   it('is none for instanceof', () => {
     for (const [, make] of hostile) expect(make()).not.toBeInstanceOf(CanceledError)
   })
