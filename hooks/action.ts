@@ -1,6 +1,6 @@
 /**
- * A component's writes: work that ends when it is done, whatever becomes of what started it. What runs and what is shown
- * is the writer's matter; here it is bound to React.
+ * A component's writes: work that ends when it is done, whatever becomes of what started it. What runs and what is
+ * shown is the writer's matter; here it is bound to React.
  */
 
 import { useMemo, useState } from 'react'
@@ -16,14 +16,16 @@ import { useScope } from './scope.tsx'
 import { Writer } from './writer.ts'
 import type { ActionMode, ActionState, Order } from './writer.ts'
 
-/** Options of {@link useAction}. With a `parent` its runs end with that; left out, only by `cancel` or their timeout. */
+/**
+ * Options of {@link useAction}. With a `parent` its runs end with that; left out, only by `cancel` or their timeout.
+ */
 export interface ActionOptions extends WorkOptions {
   /**
    * What a new run does while others are under way:
    * - `queue`, the default: waits for its turn; the order is kept, and a failure does not stop those that wait.
    * - `keepLatest`: waits for the one under way, and ends the one that waited, with `Superseded`. For autosave.
-   * - `drop`: joins the one under way if it has the same arguments, by `Object.is`; else it is refused, with `Busy`. For
-   *   buttons that submit.
+   * - `drop`: joins the one under way if it has the same arguments, by `Object.is`; else it is refused, with `Busy`.
+   *   For buttons that submit.
    * - `all`: runs beside the others, at most `limit` at once. For uploads.
    */
   readonly mode?: ActionMode | undefined
@@ -49,8 +51,8 @@ const MODES: readonly ActionMode[] = ['queue', 'keepLatest', 'drop', 'all']
 /**
  * A write: `run(...args)` calls `fn` under a context with the values of the nearest scope, which `cancel`, the timeout
  * and an explicit `parent` end, and nothing else. A run that was started goes on when the component is unmounted or
- * hidden, when the route changes and when a scope ends; the promise of `run` settles with the real outcome. The state is
- * that of the latest run, and `runs` has all that wait or are pending.
+ * hidden, when the route changes and when a scope ends; the promise of `run` settles with the real outcome. The state
+ * is that of the latest run, and `runs` has all that wait or are pending.
  *
  * `action` never rejects: `<form action={save.action}>`.
  *

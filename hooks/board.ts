@@ -1,7 +1,8 @@
 /**
- * State that changes by itself, shown by a component while that is shown. Not a `useSyncExternalStore`, which was tried:
- * it renders synchronously, so outcomes cannot be shown in a transition, a reset right after a cancel shows the cancel
- * that is already over, and deps that really change at two hundred commits in a row are taken for an endless loop.
+ * State that changes by itself, shown by a component while that is shown. Not a `useSyncExternalStore`, which was
+ * tried: it renders synchronously, so outcomes cannot be shown in a transition, a reset right after a cancel shows the
+ * cancel that is already over, and deps that really change at two hundred commits in a row are taken for an endless
+ * loop.
  */
 
 import { startTransition } from 'react'

@@ -1,7 +1,7 @@
 /**
- * Lives: the contexts of components. Rendering makes only an inert one, which holds nothing and is held by nothing, so a
- * render that is thrown away leaves nothing. `arm` links it: from then on it ends with its parent, with the page, with
- * its route, by its own limit and by `cancel`. React is not needed here.
+ * Lives: the contexts of components. Rendering makes only an inert one, which holds nothing and is held by nothing, so
+ * a render that is thrown away leaves nothing. `arm` links it: from then on it ends with its parent, with the page,
+ * with its route, by its own limit and by `cancel`. React is not needed here.
  *
  * A life never revives. One that ends in passing (its component was hidden, the route changed, the page was left) or is
  * reset gets a successor, `next`, which is made at once and shown later. While a successor waits, the end is not final:
@@ -16,7 +16,7 @@ import { sameItems } from './deps.ts'
 import { Resident } from './presence.ts'
 
 /** Derives a context that ends with something besides `parent`, as the latest terms of `home` say. */
-export type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
+type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
 
 /** What holds for all lives of a component, as its latest render says. */
 export interface Terms {

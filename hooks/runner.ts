@@ -42,7 +42,9 @@ export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly label: string | undefined
 }
 
-/** What a task that runs by itself is asked: another one is another run. Begins with the lifetime that it is asked for. */
+/**
+ * What a task that runs by itself is asked: another one is another run. Begins with the lifetime that it is asked for.
+ */
 export type Question = readonly unknown[]
 
 /** A {@link TaskState}, and what it is the answer to: the last question, and the deps of the last run. */
@@ -136,7 +138,9 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     if (question) {
       if (!sameItems(this.#question, question)) this.#ask(question)
     } else if (this.#wasAutomatic) this.#halt()
-    else if (run && !run.outcome && !sameDeps(run.deps, deps)) this.#replace(kept(keepPrevious ? data : undefined, true))
+    else if (run && !run.outcome && !sameDeps(run.deps, deps)) {
+      this.#replace(kept(keepPrevious ? data : undefined, true))
+    }
     this.#wasAutomatic = question !== undefined
   }
 

@@ -54,7 +54,10 @@ export interface ScopeProps {
   readonly timeout?: number | null | undefined
   /** When it ends by itself: a Date, or milliseconds since the epoch; null is never. */
   readonly deadline?: number | Date | null | undefined
-  /** Values for everything below, made by `provide`. Other values end nothing: they are seen by `useValue` and later runs. */
+  /**
+   * Values for everything below, made by `provide`. Other values end nothing: they are seen by `useValue` and later
+   * runs.
+   */
   readonly values?: readonly ScopeValue[] | undefined
   /** A name for people; the first one stays. */
   readonly label?: string | undefined
@@ -72,8 +75,8 @@ export interface ScopeProps {
 const Nearest = /* @__PURE__ */ createContext<Context | undefined>(undefined)
 
 /**
- * The context of the nearest {@link Scope} above, values included; without one, `background()`. Keeps its identity until
- * the scope begins again or its values change.
+ * The context of the nearest {@link Scope} above, values included; without one, `background()`. Keeps its identity
+ * until the scope begins again or its values change.
  */
 export function useScope(): Context {
   return useContext(Nearest) ?? background()
@@ -133,7 +136,9 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   )
 })
 
-/** Components, so that scopes without them do not pay for their hooks. Their effects run before those of the children. */
+/**
+ * Components, so that scopes without them do not pay for their hooks. Their effects run before those of the children.
+ */
 function Arrival({ home }: { readonly home: Home }): null {
   useArrival(home)
   return null

@@ -131,8 +131,8 @@ function measureRemaining(ctx: Context, _: unknown, interval: number): number | 
 
 /**
  * How many runs of tasks and actions are under way below `ctx`, by default below the nearest scope: those that wait
- * count, too. For one spinner or one warning for a whole part of the page. On a server, and while a page is hydrated, it
- * is 0.
+ * count, too. For one spinner or one warning for a whole part of the page. On a server, and while a page is hydrated,
+ * it is 0.
  *
  * @throws TypeError if `ctx` is not a context
  */

@@ -1,8 +1,8 @@
 /**
  * Deps or a parent created during render change on every render, so the work would restart forever. After many commits
- * in a row with changed items, one of them is rendered twice: React does so at once, with the same props and states, when
- * a state is set in render. Items that differ between the two were created there; items that others change are the same.
- * Runs in development only.
+ * in a row with changed items, one of them is rendered twice: React does so at once, with the same props and states,
+ * when a state is set in render. Items that differ between the two were created there; items that others change are the
+ * same. Runs in development only.
  */
 
 import { useEffect, useRef, useState } from 'react'

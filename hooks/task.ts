@@ -19,7 +19,9 @@ import type { Job, Question, Steering, TaskMode, TaskState } from './runner.ts'
 import { useScope } from './scope.tsx'
 import { useSteady } from './steady.ts'
 
-/** Options of {@link useTask}. `parent` is the nearest scope if left out; another one starts an automatic task again. */
+/**
+ * Options of {@link useTask}. `parent` is the nearest scope if left out; another one starts an automatic task again.
+ */
 export interface TaskOptions extends WorkOptions {
   /**
    * What a new run does to the one under way: ends it (`latest`), or joins it if it has the same arguments and deps, by
@@ -36,7 +38,9 @@ export interface TaskOptions extends WorkOptions {
 /** Where a component's work is, and how to steer it. The functions keep their identity. */
 export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
   Steering<T, A> & {
-    /** The context of the latest run, or of the one that is about to start; before any, what it will be derived from. */
+    /**
+     * The context of the latest run, or of the one that is about to start; before any, what it will be derived from.
+     */
     readonly context: Context
   }
 
@@ -51,15 +55,16 @@ const MODES: readonly TaskMode[] = ['latest', 'first']
  * each change of them; without, it waits for `run`. A cancel is not an error: nothing is thrown, nothing is printed.
  * After success the context lives on, without its timeout, so that what `fn` has returned can still be read.
  *
- * If `fn` is an async generator, each value that it yields is `data` while it goes on, and the last one stays when it is
- * stopped or fails. What it returns is ignored.
+ * If `fn` is an async generator, each value that it yields is `data` while it goes on, and the last one stays when it
+ * is stopped or fails. What it returns is ignored.
  *
  * A task that runs by itself runs again when a hidden `Activity` is shown, whether it had finished or not, and under
  * another `parent`. Deps that are undefined for a while are as `enabled: false`. What a component runs by hand for its
  * props has them as `deps`, with `enabled: false`: a result for other deps is not shown, and a run for other deps ends.
  *
- * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong; in development
- * also if `deps` or `parent` are created during render: they change on every render, so the work would restart forever
+ * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong; in
+ * development also if `deps` or `parent` are created during render: they change on every render, so the work would
+ * restart forever
  * @example
  * function useReport(id: string): string {
  *   const { status, data } = useTask(

@@ -1,6 +1,6 @@
 /**
- * Views: contexts that share one lifetime and differ in values. A binding to a framework tells by them whether a context
- * that changed is another lifetime, or has other values only.
+ * Views: contexts that share one lifetime and differ in values. A binding to a framework tells by them whether a
+ * context that changed is another lifetime, or has other values only.
  */
 
 import { ContextNode, resolve } from './context.ts'

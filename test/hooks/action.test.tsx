@@ -157,7 +157,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     })
   })
 
-  it.skipIf(!Activity)('is not aborted in an Activity that is hidden, and shows its outcome when that is shown', async () => {
+  it.skipIf(!Activity)('is not aborted in an Activity that is hidden; that shows the outcome later', async () => {
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
     function Saver() {
@@ -307,7 +307,8 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       }
       await settle(() => clock.advance(60))
       expect(names(work)).toEqual(['v1'])
-      expect(save.last.runs.map(({ args: [name], status }) => `${name} ${status}`)).toEqual(['v1 pending', 'v5 waiting'])
+      const shown = save.last.runs.map(({ args: [name], status }) => `${name} ${status}`)
+      expect(shown).toEqual(['v1 pending', 'v5 waiting'])
       await settle(() => work.calls[0]?.resolve('saved v1'))
       expect(names(work)).toEqual(['v1', 'v5'])
       await settle(() => work.calls[1]?.resolve('saved v5'))
@@ -333,7 +334,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(it.work)).toEqual(['v2'])
     })
 
-    it('starts in the event in which the page is left, though another save is under way: there is no later', async () => {
+    it('starts in the event in which the page is left, though another save is under way', async () => {
       const clock = fakeClock()
       const { run, work } = mount({ ...autosave, parent: clock.root })
       await run('v1')

@@ -308,7 +308,7 @@ describe.skipIf(!Activity).each([
     expect(statuses.last).toBe('canceled')
   })
 
-  it('that was canceled by hand while it was hidden is canceled when it shows, with the cause of the user', async () => {
+  it('that was canceled by hand while it was hidden is canceled when it shows, with that cause', async () => {
     const work = fakeWork()
     const scope = createRef<ScopeHandle>()
     const tasks = watch<Task<string>>()

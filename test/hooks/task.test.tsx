@@ -637,6 +637,8 @@ describe('whose cancel it was', () => {
   })
 })
 
+const negative = { ms: 1, maxWait: -1 }
+
 describe('the wrong arguments', () => {
   it.each<[message: string, fn: unknown, options: unknown, deps?: unknown]>([
     ['rescind: fn must be a function, got undefined', undefined, {}],
@@ -645,7 +647,7 @@ describe('the wrong arguments', () => {
     ['rescind: options must be an object, got null', () => {}, undefined, null],
     ['rescind: slowAfter must be a number of milliseconds, got "5"', () => {}, { slowAfter: '5' }],
     ['rescind: debounce.ms must be a number of milliseconds, got undefined', () => {}, { debounce: {} }],
-    ['rescind: debounce.maxWait must be a number of milliseconds, got -1', () => {}, { debounce: { ms: 1, maxWait: -1 } }],
+    ['rescind: debounce.maxWait must be a number of milliseconds, got -1', () => {}, { debounce: negative }],
     ['rescind: options must be an object, got null', () => {}, null],
     ['rescind: options must be an object, got "latest"', () => {}, 'latest'],
     ['rescind: debounce must be a number of milliseconds, got -1', () => {}, { debounce: -1 }],
