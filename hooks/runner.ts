@@ -43,7 +43,8 @@ export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
 }
 
 /**
- * What a task that runs by itself is asked: another one is another run. Begins with the lifetime that it is asked for.
+ * What a task that runs by itself is asked: another question is another run. Begins with the lifetime that it is asked
+ * under and, in development, the edition of the code; the deps follow.
  */
 export type Question = readonly unknown[]
 
@@ -201,7 +202,7 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     const before = this.#run
     const run = (this.#run = new Run(this, job, args, job.deps, derived, countIn(job.parent)))
     // What is run by hand for other deps is no answer to what was asked.
-    if (this.#question !== NONE && !sameDeps(this.#question.slice(1), job.deps)) this.#question = NONE
+    if (this.#question !== NONE && !sameDeps(this.#question.slice(2), job.deps)) this.#question = NONE
     this.#emit(pending(job.keepPrevious ? this.state.data : undefined))
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)

@@ -91,7 +91,16 @@ export function useTask<T, A extends readonly unknown[]>(
   const scope = useScope()
   const parent = options.parent ?? scope
   const lifetime = lifetimeOf(parent, 'parent')
-  const question: Question | undefined = enabled && deps ? [lifetime, ...deps] : undefined
+  let edition: unknown
+  if (process.env.NODE_ENV !== 'production') {
+    // oxlint-disable react/rules-of-hooks -- the same in every render
+    // Fast Refresh drops memos: the edited code is another question.
+    edition = useMemo(() => ({}), [])
+    // Of the parents, those that were given: what comes from a scope is the scope's matter.
+    useSteady(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
+    // oxlint-enable react/rules-of-hooks
+  }
+  const question: Question | undefined = enabled && deps ? [lifetime, edition, ...deps] : undefined
   const job: Job<T, A> = { ...given, parent, fn, deps, question, mode }
   const [answer, render] = useState(() => new Runner<T, A>(job).state)
   const { runner } = answer
@@ -99,13 +108,6 @@ export function useTask<T, A extends readonly unknown[]>(
     runner.configure(job)
     runner.commit(answer, render)
   })
-
-  if (process.env.NODE_ENV !== 'production') {
-    // Of the parents, those that were given: what comes from a scope is the scope's matter.
-    const items = question && [options.parent && lifetime, ...(deps as DependencyList)]
-    // oxlint-disable-next-line react/rules-of-hooks -- the same in every render
-    useSteady(items, 'deps and parent', deps)
-  }
 
   const { keepPrevious } = job
   const willRun = question !== undefined && !sameItems(answer.question, question)

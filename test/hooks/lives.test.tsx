@@ -298,7 +298,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
   })
 
   it('resets what lives, too, and does nothing when the component has gone', async () => {
-    const { derived, unmount, work } = mount(background())
+    const { derived, unmount, work } = mount(fakeClock().root)
     const [, , reset] = derived.last
     await settle(() => reset())
     expect(work.causes).toEqual([Superseded, undefined])
