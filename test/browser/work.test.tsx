@@ -151,17 +151,17 @@ async function post({ signal }: Context, url: string): Promise<string> {
   return (await fetch(url, { method: 'POST', signal })).text()
 }
 
-describe('the server, of writes', () => {
-  function mountAction(options?: ActionOptions) {
-    const action = watch<Action<string, [url: string]>>()
-    function Menu() {
-      action.see(useAction(post, options))
-      return null
-    }
-    const view = render(<Menu />, { wrapper: StrictMode })
-    return { action, close: view.unmount }
+function mountAction(options?: ActionOptions) {
+  const action = watch<Action<string, [url: string]>>()
+  function Menu() {
+    action.see(useAction(post, options))
+    return null
   }
+  const view = render(<Menu />, { wrapper: StrictMode })
+  return { action, close: view.unmount }
+}
 
+describe('the server, of writes', () => {
   it('finishes one that was started in a menu that closes, and the caller has the answer', async () => {
     const { id, url } = slow(200)
     const { action, close } = mountAction()

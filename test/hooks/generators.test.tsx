@@ -220,7 +220,7 @@ describe('what is iterated, too, but is no generator', () => {
 })
 
 describe('an action that yields', () => {
-  it('shows its progress, goes on when the component has gone, and keeps what there is when it is stopped', async () => {
+  it('shows its progress, keeps what there is when it is stopped, and outlives its component', async () => {
     const words = source()
     const upload = watch<Action<string>>()
     function Upload() {
