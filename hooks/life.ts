@@ -189,7 +189,7 @@ export class Home extends Resident {
   readonly cancel: Cancel
   /** Ends the life, if it has not ended, and begins another at the next commit. */
   readonly reset: () => void
-  /** Lives that have been replaced, to be closed outside of React's commit. */
+  /** The life that effects have armed; closed in an effect, outside of React's commit. */
   #attached: Life | undefined
   #wasHidden = false
   #isTabHidden = false

@@ -169,7 +169,7 @@ export class Run<T, A extends readonly unknown[]> {
     })
   }
 
-  /** Once `ctx` has ended, nothing is asked of the generator any more: it can only clean up. */
+  /** Once `ctx` has ended, `next` is no longer called: the generator can only clean up. */
   async #drain(source: AsyncGenerator<T, unknown, unknown>): Promise<T> {
     const { ctx } = this
     const stop = afterFunc(ctx, () => void source.return(undefined).catch(ignore))

@@ -95,7 +95,7 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   readonly steering: Steering<T, A>
   #question: Question = NONE
   #wasAutomatic = false
-  /** The newest run. One that is not here any more has nothing to say. */
+  /** The newest run. What an older one comes to is ignored. */
   #run: Run<T, A> | undefined
   #upcoming: Upcoming | undefined
   /** Why the component is gone, or hidden: whatever is run ends with that. */
@@ -174,7 +174,7 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     this.#launch([] as unknown as A, 'latest')
   }
 
-  /** Nothing is asked any more: ends what is under way, and shows what was kept of before. */
+  /** Nothing is asked: ends what is under way, and shows what was kept of before. */
   #halt(): void {
     const { data, stale, status } = this.state
     if (this.#question === NONE || status === 'success') return
