@@ -1,230 +1,313 @@
 /**
- * The life of a component as a context. Rendering makes only an inert one: nobody refers to it, so a render that is
- * thrown away leaves nothing. The first effect arms it: from then on it ends with its parent, with the page, by its
- * own limit, and when the component goes.
+ * Lives: the contexts of components. Rendering makes only an inert one, which holds nothing and is held by nothing, so
+ * a render that is thrown away leaves nothing. `arm` links it: from then on it ends with its parent, with the page,
+ * with its route, by its own limit and by `cancel`. React is not needed here.
  *
- * How going is told from the rest: insertion effects are cleaned up only on a real unmount, and before passive
- * effects. So a passive clean-up without that sign is StrictMode, which comes back in the same turn, or a hidden
- * Activity, which does not.
+ * A life never revives. One that ends in passing (its component was hidden, the route changed, the page was left) or is
+ * reset gets a successor, `next`, which is made at once and shown later. While a successor waits, the end is not final:
+ * whatever shows the end of a context asks {@link whenFinal} first.
  */
 
-import { useCallback, useDeferredValue, useEffect, useInsertionEffect } from 'react'
-import { useMemo, useReducer, useRef, useState } from 'react'
-import { rearmFromStart, withLink } from '../src/bindings.ts'
-import { afterFunc, cause, Navigated, PageHidden, withCancel, withPage, withRoute } from '../src/index.ts'
-import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
+import { lifetimeOf, rearmFromStart, withLink } from '../src/bindings.ts'
+import { afterFunc, cause, Navigated, PageHidden, withCancel, withPage } from '../src/index.ts'
+import type { Cancel, Context, RouteOptions } from '../src/index.ts'
 import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
-import { check } from './misuse.ts'
+import { Resident } from './presence.ts'
 
-/** What ends a life besides its component and its parent. */
-export interface Limits {
-  /** When at the latest, as `rearmFromStart` takes it: the milliseconds count from the time it is armed. */
-  readonly times?: readonly (number | Date)[]
-  /** Ends with the route, too. */
+/** Derives a context that ends with something besides `parent`, as the latest terms of `home` say. */
+type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
+
+/** What holds for all lives of a component, as its latest render says. */
+export interface Terms {
+  readonly label: string | undefined
+  /** When a life ends at the latest: a Date, or milliseconds from when it is armed. */
+  readonly times: readonly (number | Date)[]
+  /** What a life follows besides its parent and the page; holds for the life that it came with. */
+  readonly follow?: Follow | undefined
   readonly route?: RouteOptions | undefined
 }
 
-/** The life behind each context that a hook has made. */
-const lives = new WeakMap<Context, Life>()
+/** What stands behind a lifetime that a hook has made. */
+export interface Owned {
+  readonly parent: Context
+  /** What the component keeps while lives come and go; counts what is under way below it. */
+  readonly home: object
+  /** Links the lifetime to what is above it. May be called again. */
+  arm(): void
+  /** Ends with the wait for a successor; undefined if none will come. */
+  renewal?(): Context | undefined
+}
 
-/** Says that `ctx` differs from `from` in values only. */
-export function share(ctx: Context, from: Context): Context {
-  const life = lives.get(from)
-  if (life) lives.set(ctx, life)
+/** By their lifetimes: a view that differs in values has the same owner. */
+const owners = /* @__PURE__ */ new WeakMap<object, Owned>()
+
+export function own(ctx: Context, owner: Owned): void {
+  owners.set(lifetimeOf(ctx), owner)
+}
+
+export function ownerOf(ctx: Context): Owned | undefined {
+  return owners.get(lifetimeOf(ctx))
+}
+
+/** Links `ctx` to what is above it if a hook has made it: effects run children first, and work needs its parents. */
+export function arm(ctx: Context): Context {
+  ownerOf(ctx)?.arm()
   return ctx
 }
 
-/**
- * What ends when another life has taken the place of the one that `ctx` has ended with, or when that will never be;
- * undefined if there is nothing to wait for.
- */
-export function renewal(ctx: Context | undefined): Context | undefined {
-  return ctx && lives.get(ctx)?.renewal()
+/** Calls `tell` when the end of `ctx` is final: now, unless a successor of `ctx` or of a life above it waits. */
+export function whenFinal(ctx: Context | undefined, tell: () => void): () => void {
+  const wait = ctx && renewalOf(ctx)
+  if (!wait) {
+    tell()
+    return ignore
+  }
+  let stop: () => unknown = afterFunc(wait, () => {
+    stop = whenFinal(ctx, tell)
+  })
+  return () => void stop()
 }
 
-/** The context of a component, from before it is there until after it has gone. */
-interface Life {
+function renewalOf(ctx: Context): Context | undefined {
+  const owner = ownerOf(ctx)
+  // What a parent ended, the parent has to replace.
+  return owner && (owner.renewal?.() ?? renewalOf(owner.parent))
+}
+
+/** The context of a component from before it is mounted until it is unmounted, or until a successor takes its place. */
+export class Life implements Owned {
+  readonly home: Home
   readonly parent: Context
+  readonly key: unknown
   readonly ctx: Context
-  readonly cancel: Cancel
-  /** Both, always in the same array. */
-  readonly pair: [ctx: Context, cancel: Cancel]
-  /** Ends it, and begins another at the next commit. */
-  readonly renew: () => void
-  /** Renews whatever life the component has by then. */
-  readonly reset: () => void
-  /** While its effects are on. */
-  isAttached: boolean
-  /** What has ended it, if that passes: there can be another life. What the parent ended, the parent has to replace. */
-  passing(): unknown
-  /** See the function of that name. */
-  renewal(): Context | undefined
-  /** Ends it, though not for ever. */
-  pause(why: Error): void
-  /** Ends it: another one has taken its place, or none will. */
-  close(why: Error): void
-  /** Arms it once, and takes over the latest limits. Whether there is a route, and whose, is for ever. */
-  arm(latest?: Limits): void
-}
+  /** Ends `ctx`, with whatever cause. */
+  readonly end: Cancel
+  next: Life | undefined
+  /** A user has canceled it while it lived: neither time nor being shown again renews it. */
+  isCanceled = false
+  isClosed = false
+  readonly #link: (target?: Context) => void
+  /** Ends with the parent, the page and the route, but not with `ctx`; undefined until armed. */
+  #place: Context | undefined
+  /** Ends the part of the place that is its own, and so `ctx`. */
+  #release: Cancel
+  #times: readonly number[] = []
+  #wait: [ctx: Context, cancel: Cancel] | undefined
 
-/** @param replace begins another; called again, it is the same one */
-function createLife(
-  parent: Context,
-  label: string | undefined,
-  limits: Limits,
-  replace: () => void,
-  reset: () => void,
-): Life {
-  const [ctx, end, link] = withLink(parent, { label })
-  let isArmed = false
-  /** Whoever cancels it has the last word, whatever the cause. */
-  let isFinal = false
-  let isRenewed = false
-  /** Whoever shares it, as values do, may stay when it is over. */
-  let isClosed = false
-  let awaited: [ctx: Context, cancel: Cancel] | undefined
-  /** In the form of numbers. */
-  let applied: readonly number[] = []
+  constructor(home: Home, parent: Context, key: unknown) {
+    const [ctx, end, link] = withLink(parent, { label: home.terms.label })
+    this.home = home
+    this.parent = parent
+    this.key = key
+    this.ctx = ctx
+    this.end = this.#release = end
+    this.#link = link
+    own(ctx, this)
+  }
 
-  // Disposes as `end` does.
-  const cancel = Object.assign((cause?: unknown) => {
-    isFinal = true
-    end(reasonOf(cause))
-  }, end)
-
-  function linkUp(): void {
-    let target = parent
-    const follow = ([next, release]: [ctx: Context, cancel: Cancel]) => {
-      target = next
-      afterFunc(ctx, release)
+  arm(): void {
+    if (this.#place) return
+    const { home, parent } = this
+    const above = ownerOf(parent)
+    let place = (this.#place = parent)
+    const follow = ([ctx, cancel]: [ctx: Context, cancel: Cancel]) => {
+      if (place === parent) this.#release = cancel
+      this.#place = place = ctx
     }
-    const above = lives.get(parent)
-    // Effects run children first, and a child needs its parent armed; it follows the page through that.
+    // A life above follows the page already.
     if (above) above.arm()
-    else follow(withPage(target))
-    const { route } = limits
-    if (route) follow(withRoute(target, { ...route, ignore: (to, from) => limits.route?.ignore?.(to, from) ?? false }))
-    link(target)
+    else follow(withPage(place))
+    const { follow: derive } = home.terms
+    if (derive) follow(derive(place, home))
+    if (place !== parent) afterFunc(place, () => home.displaced(this))
+    this.#link(place)
+    this.move()
   }
 
-  const life: Life = {
-    parent,
-    ctx,
-    cancel,
-    pair: [ctx, cancel],
-    isAttached: false,
-    reset,
-    renew() {
-      isRenewed = true
-      end(Superseded)
-      replace()
-    },
-    passing() {
+  /** Whether it is the life to render with. */
+  serves(lifetime: object, key: unknown): boolean {
+    return !this.isClosed && lifetimeOf(this.parent) === lifetime && Object.is(this.key, key)
+  }
+
+  /** Takes over the latest times. A deadline that was moved by hand stays until they change. */
+  move(): void {
+    const { times } = this.home.terms
+    const latest = times.map(Number)
+    if (sameItems(latest, this.#times) || this.ctx.err !== undefined) return
+    this.#times = latest
+    rearmFromStart(this.ctx, ...times)
+  }
+
+  /** Why the place ended, if the page or the route did it: the parent lives. */
+  get displacement(): unknown {
+    return this.#place && this.#place !== this.parent && !this.parent.err ? cause(this.#place) : undefined
+  }
+
+  /** The successor; made here if this life has ended in passing. */
+  successor(): Life | undefined {
+    const { ctx, home, parent } = this
+    if (!this.next && home.life === this && ctx.err !== undefined && !parent.err) {
       const why = cause(ctx)
-      const passes = isRenewed || (!isFinal && (why === Hidden || why === PageHidden || why === Navigated))
-      return passes && !isClosed && !parent.err && why
-    },
-    renewal() {
-      const above = life.passing() ? parent : renewal(parent)
-      if (above && awaited?.[0].err !== undefined) awaited = undefined
-      return above && (awaited ??= withCancel(above))[0]
-    },
-    pause: end,
-    close(why) {
-      isClosed = true
-      end(why)
-      awaited?.[1]()
-    },
-    arm(latest) {
-      if (isArmed && !latest) return
-      limits = latest ?? limits
-      if (!isArmed) {
-        isArmed = true
-        linkUp()
-      }
-      const { times = [] } = limits
-      const latestTimes = times.map(Number)
-      // Only what is new: who has moved the deadline by hand meant it.
-      if (sameItems(latestTimes, applied) || ctx.err !== undefined) return
-      applied = latestTimes
-      rearmFromStart(ctx, ...times)
-    },
+      const isPassing = !this.isCanceled && (why === Hidden || why === PageHidden)
+      if (isPassing || this.displacement === Navigated) this.replace()
+    }
+    return this.next
   }
-  lives.set(ctx, life)
-  return life
+
+  /** Makes its successor. */
+  replace(): void {
+    this.next = this.home.life = new Life(this.home, this.parent, this.key)
+  }
+
+  renewal(): Context | undefined {
+    if (this.isClosed || this.parent.err || !this.successor()) return undefined
+    return (this.#wait ??= withCancel(this.parent))[0]
+  }
+
+  /** Ends it for good: its successor is shown, or none will be. */
+  close(why: Error): void {
+    this.isClosed = true
+    this.end(why)
+    this.#release(why)
+    this.#wait?.[1]()
+  }
 }
 
-/** Binds a life under `parent` to the component. Another parent, or another `key`, is another life. */
-export function useLife(parent: Context, options: DeriveOptions, limits: Limits = {}, key?: unknown): Life {
-  check(Object(options) === options, 'options', 'an object', options)
-  const { route } = limits
-  const ignore = route?.ignore
-  check(ignore === undefined || typeof ignore === 'function', 'ignore', 'a function', ignore)
-  /** Set, not increased: whoever asks for another life twice gets one. */
-  const [count, setCount] = useState(0)
-  /** The life of the latest commit; undefined once the component is unmounted. */
-  const committed = useRef<Life>(undefined)
-  const reset = useCallback(() => committed.current?.renew(), [])
-  const [left, leave] = useReducer(increment, 0)
-  // Inert: if React drops the memo, the effect below ends the old life and arms the new one. Limits move without it.
-  const life = useMemo(
-    () => createLife(parent, options.label, limits, () => setCount(count + 1), reset),
-    // oxlint-disable-next-line react/exhaustive-deps -- what is not named holds for the life it came with, or moves
-    [parent, key, count, route?.source, !route],
-  )
+/** The lives of one component, one after the other. */
+export class Home extends Resident {
+  terms: Terms
+  /** The newest life; `shown` until that has a successor. */
+  life: Life
+  /** The life of the latest commit. */
+  shown: Life | undefined
+  /** Has React render with another life. */
+  #install: (life: Life) => void = ignore
+  /** Has React call `renew` after the router's own update. */
+  #depart: () => void = ignore
+  /** Cancels the newest life; from any render, the component is meant. */
+  readonly cancel: Cancel
+  /** Ends the life, if it has not ended, and begins another at the next commit. */
+  readonly reset: () => void
+  /** The life that effects have armed; closed in an effect, outside of React's commit. */
+  #attached: Life | undefined
+  #wasHidden = false
+  #isTabHidden = false
+  readonly #renew = (): void => this.renew()
 
-  useInsertionEffect(() => {
-    committed.current = life
-    return () => {
-      committed.current = undefined
-      // For what was never shown, and yet armed by a context below, and for what another has replaced while it was
-      // hidden; all else ends by the effect's clean-up.
-      queueMicrotask(() => {
-        if (committed.current !== life && !life.isAttached) life.close(committed.current ? Superseded : Unmounted)
-      })
+  constructor(terms: Terms, parent: Context, key: unknown) {
+    super()
+    this.terms = terms
+    this.life = new Life(this, parent, key)
+    const cancel = (cause?: unknown) => {
+      const life = this.life.successor() ?? this.life
+      if (life.ctx.err === undefined) life.isCanceled = true
+      life.end(reasonOf(cause))
     }
-  }, [life])
-
-  useEffect(() => life.arm(limits))
-
-  // Deferred, so that the router's update comes first, transition or not: it may remove the component, or renew it. In
-  // no transition of its own, which would wait for all actions that are under way.
-  const arrived = useDeferredValue(left)
-  useEffect(() => {
-    life.isAttached = true
-    let stop: (() => unknown) | undefined
-    // Ended while it was not shown, and shown again: at once, so that nobody sees the end.
-    if (life.passing()) life.renew()
-    else {
-      stop = afterFunc(life.ctx, () => {
-        const why = life.isAttached && life.passing()
-        // A page that is left must not begin anew; one that comes back does.
-        if (why === PageHidden) globalThis.addEventListener('pageshow', life.renew)
-        else if (why === Navigated) leave()
-        else if (why) life.renew()
-      })
+    // Disposes as the cancel of the life does.
+    this.cancel = Object.assign(cancel, disposal(cancel, this.life.end))
+    this.reset = () => {
+      if (!this.isMounted) return
+      const before = this.life
+      before.replace()
+      before.end(Superseded)
+      this.renew()
     }
-    return () => {
-      stop?.()
-      globalThis.removeEventListener?.('pageshow', life.renew)
-      life.isAttached = false
-      const { current } = committed
-      if (!current) life.close(Unmounted)
-      else if (current !== life) life.close(Superseded)
-      else {
-        queueMicrotask(() => {
-          if (life.isAttached) return
-          if (committed.current) life.pause(Hidden)
-          else life.close(Unmounted)
-        })
-      }
-    }
-  }, [life, arrived])
+  }
 
-  return life
+  /** What a render says, as soon as it is committed. `install` has React render with another life. */
+  commit(life: Life, terms: Terms, install: (life: Life) => void): void {
+    const before = this.shown
+    this.terms = terms
+    this.#install = install
+    if (life === before) return
+    this.shown = life
+    // A successor of the life that is shown now may wait already.
+    if (this.life !== life.next) this.life = life
+    if (before && before !== this.#attached) queueMicrotask(() => before.close(Superseded))
+  }
+
+  protected override update(): void {
+    const { shown } = this
+    if (this.#attached !== shown) this.#attached?.close(Superseded)
+    this.#attached = shown
+    shown?.arm()
+    shown?.move()
+  }
+
+  protected override show(): void {
+    if (this.#isTabHidden || !this.isShown) return
+    const { life } = this
+    const wasHidden = this.#wasHidden
+    this.#wasHidden = false
+    if (wasHidden && life.ctx.err !== undefined && !life.isCanceled && !life.parent.err && !life.next) life.replace()
+    this.renew()
+  }
+
+  protected override pause(): void {
+    globalThis.removeEventListener?.('pageshow', this.#renew)
+  }
+
+  protected override leave(why: Error): void {
+    const { life, shown } = this
+    if (why === Unmounted) {
+      this.#attached = undefined
+      shown?.close(Unmounted)
+      life.close(Unmounted)
+    } else {
+      this.#wasHidden = true
+      life.end(why)
+    }
+  }
+
+  /** For a life that was never shown, and yet armed by a context below it. */
+  protected override drop(): void {
+    const { shown } = this
+    if (this.isShown || this.#attached === shown) return
+    queueMicrotask(() => {
+      if (!this.isMounted) shown?.close(Unmounted)
+    })
+  }
+
+  /** The tab was hidden or shown, for components that stop meanwhile. */
+  turn(isTabHidden: boolean): void {
+    if (isTabHidden === this.#isTabHidden) return
+    this.#isTabHidden = isTabHidden
+    if (isTabHidden) this.leave(Hidden)
+    else this.show()
+  }
+
+  /** What has React call `renew` after the router's own update. */
+  follow(depart: () => void): void {
+    this.#depart = depart
+  }
+
+  /** The page or the route of `life` has ended. */
+  displaced(life: Life): void {
+    if (life !== this.shown || life.isClosed || !this.isShown) return
+    if (!life.isCanceled || life.displacement === Navigated) this.#expect(life)
+  }
+
+  #expect(life: Life): void {
+    if (!life.successor() && !life.parent.err) life.replace()
+    if (!life.next) return
+    // A page that is left must not begin again before it comes back.
+    if (life.displacement === PageHidden) globalThis.addEventListener('pageshow', this.#renew)
+    else this.#depart()
+  }
+
+  /** Shows the newest life, if it waits. */
+  renew(): void {
+    globalThis.removeEventListener?.('pageshow', this.#renew)
+    const life = this.life.successor() ?? this.life
+    if (life !== this.shown && this.isMounted && !this.#isTabHidden) this.#install(life)
+  }
 }
 
-function increment(count: number): number {
-  return count + 1
+/** The property by which `Disposable` works, wherever `like` has it. */
+function disposal(cancel: () => void, like: Cancel): Disposable {
+  const [symbol] = Object.getOwnPropertySymbols(like)
+  return { [symbol as typeof Symbol.dispose]: cancel } as Disposable
 }
+
+function ignore(): void {}

@@ -1,297 +1,300 @@
 /**
- * Runs a task: which of its runs go on, and which of their results is shown. A run works under a context of its own.
- * What ended it is read from that context, never from what the work rejected with. React is not needed here.
+ * Runs a task: one run at a time, the newest. A newer one ends it, and what it has handed out, with `Superseded`; in
+ * mode `first` a run of the same is joined instead. React is not needed here.
  *
- * The work and whoever listens to a signal may call the runner from within: its own state is complete before it calls
+ * The work and the listeners of its signal may call the runner from within: its own state is complete before it calls
  * either, and what it does after that holds for whatever they have made of it.
  */
 
-import { rearmFromStart } from '../src/bindings.ts'
-import { cause, disarm, isCanceled, sleep, until, withCancel, withTimeout } from '../src/index.ts'
+import { lifetimeOf, withLink } from '../src/bindings.ts'
+import { cause, PageHidden, withPage, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
+import { Board } from './board.ts'
 import { reasonOf, Superseded } from './causes.ts'
-import { sameDeps } from './deps.ts'
-
-interface Shape<Status extends string, Data, Error, Cause> {
-  readonly status: Status
-  /** What the last run that succeeded has returned; gone when the next one starts, unless `keepPrevious` is set. */
-  readonly data: Data
-  /** Why the run failed. A timeout is a failure; a cancel is not. */
-  readonly error: Error
-  /** Why the run was canceled or ran out of time. */
-  readonly cause: Cause
-  /** True if a newer run than that of `data` is under way or has come to nothing, or if `data` is of other deps. */
-  readonly stale: boolean
-}
-
-type Outcome<T> =
-  | Shape<'idle', undefined, undefined, undefined>
-  | Shape<'pending', T | undefined, undefined, undefined>
-  | Shape<'success', T, undefined, undefined>
-  | Shape<'error', T | undefined, unknown, unknown>
-  | Shape<'canceled', T | undefined, undefined, unknown>
+import { sameDeps, sameItems } from './deps.ts'
+import { Gate } from './gate.ts'
+import type { Debounce } from './gate.ts'
+import { arm, own, ownerOf, whenFinal } from './life.ts'
+import { countIn } from './pending.ts'
+import { ignore, kept, NOTHING, pending, Run } from './run.ts'
+import type { Host, Outcome, Work } from './run.ts'
 
 /** Where a task is, and what came out. `status` says what the others can be: `data` is there after a success. */
 export type TaskState<T> = Outcome<T> & {
-  /** What the work that was started last works under; undefined before the first one. */
+  /** What the latest run works under; undefined before the first one. */
   readonly context: Context | undefined
 }
 
-/** What a new run does to the others: ends them, joins the one there is, waits for its turn, or runs beside them. */
-export type TaskMode = 'latest' | 'first' | 'queue' | 'all'
+/** What a new run does to the one under way: ends it, or joins it if it is of the same arguments and deps. */
+export type TaskMode = 'latest' | 'first'
 
 /** What a runner is told to run, and how. */
-export interface Job<T, A extends readonly unknown[]> {
+export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly parent: Context
-  readonly fn: TaskWork<T, A>
   /** What it depends on; undefined for what is only told to run. */
   readonly deps: readonly unknown[] | undefined
-  /** Milliseconds; Infinity is none. */
-  readonly timeout: number
-  readonly debounce: number
+  /** What is asked; undefined while the task does not run by itself. */
+  readonly question: Question | undefined
+  readonly debounce: Debounce | undefined
   readonly mode: TaskMode
-  readonly keepPrevious: boolean | undefined
+  readonly keepPrevious: boolean
+  readonly transition: boolean
   readonly label: string | undefined
 }
 
-/** A function that works under a context. */
-export type TaskWork<T, A extends readonly unknown[]> = (ctx: Context, ...args: A) => T | PromiseLike<T>
-
-interface Run<T> {
-  /** Lives on after success: what the work has handed out, such as a stream, may still be in use. */
-  readonly ctx: Context
-  readonly cancel: Cancel
-  /** What the work gets: has the timeout. While the run waits, it is `ctx` itself. */
-  work: Context
-  readonly promise: Promise<T>
-  readonly deps: readonly unknown[] | undefined
-  /** Undefined while it is in flight or waits. */
-  outcome: Outcome<T> | undefined
-}
-
-/** What a task that runs by itself was asked last: another one is another run. Begins with what it works under. */
-export type Question = readonly [parent?: Context, ...deps: unknown[]]
+/**
+ * What a task that runs by itself is asked: another question is another run. Begins with the lifetime that it is asked
+ * under and, in development, the edition of the code; the deps follow.
+ */
+export type Question = readonly unknown[]
 
 /** A {@link TaskState}, and what it is the answer to: the last question, and the deps of the last run. */
-type Answer<T> = TaskState<T> & { readonly question: Question; readonly deps: readonly unknown[] | undefined }
-
-/** In the modes that run beside others, so many results are kept in use besides the one shown: a page may live long. */
-const MAX_RELEASED = 100
-
-const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false } as const
+export type Answer<T, A extends readonly unknown[]> = TaskState<T> & {
+  readonly runner: Runner<T, A>
+  readonly question: Question
+  readonly deps: readonly unknown[] | undefined
+}
 
 /** What the component that shows a task gets of its runner. */
 export interface Steering<T, A extends readonly unknown[]> {
   /**
-   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that nobody
-   * awaits needs no `catch`; one that is awaited does, or take `runAction`.
+   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that is not
+   * awaited needs no `catch`; one that is awaited does, or take `action`.
    */
   readonly run: (...args: A) => Promise<T>
   /**
-   * Like `run`, for actions and transitions: a cancel resolves to undefined. A failure rejects, and React hands what an
-   * action rejects with to the nearest error boundary; a form that shows `error` itself catches it:
-   * `<form action={async (data) => { await save.runAction(data).catch(() => {}) }}>`.
+   * Starts a run, and resolves when it is over, however it went: its outcome is the state. For handlers that await,
+   * `<form action>` and `startTransition`.
    */
-  readonly runAction: (...args: A) => Promise<T | undefined>
+  readonly action: (...args: A) => Promise<void>
+  /** Starts now what waits for its debounce. */
+  readonly flush: () => void
   /**
-   * Cancels what is in flight, and what results have handed out. An event is no cause, so that `onClick={cancel}` does
+   * Cancels what is under way, and what a result has handed out. An event is no cause, so that `onClick={cancel}` does
    * what it says.
    */
   readonly cancel: (cause?: unknown) => void
-  /** Cancels what is in flight, and forgets what came out. */
+  /** Cancels what is under way, and forgets what came out. */
   readonly reset: () => void
 }
 
-export interface Runner<T, A extends readonly unknown[]> {
-  readonly steering: Steering<T, A>
-  /** Another object after every change. */
-  read(): Answer<T>
-  /**
-   * Calls `listener` now and after every change of the state, until the returned function is called. There is only one.
-   */
-  subscribe(listener: (state: Answer<T>) => void): () => void
-  /** Takes over what the latest render says, for the runs to come. */
-  configure(job: Job<T, A>): void
-  /** Gives what is running another timeout, which counts from the start of it. */
-  limit(timeout: number): void
-  /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
-  ask(question: Question): void
-  /** Nothing is asked any more: ends what is in flight, and shows what was kept of before. */
-  stop(): void
+/** Nothing is asked. */
+const NONE: Question = []
+
+/** The context of a run that has not started, for what is derived from it until then. */
+interface Upcoming {
+  readonly parent: Context
+  readonly ctx: Context
+  /** Links it, and returns how to end the run. */
+  take(): Cancel
 }
 
-export function createRunner<T, A extends readonly unknown[]>(job: Job<T, A>): Runner<T, A> {
-  let question: Question = []
-  let context: Context | undefined
-  let deps: readonly unknown[] | undefined
-  let state: Answer<T> = { ...NOTHING, question, deps, context }
-  let tell: ((state: Answer<T>) => void) | undefined
-  /**
-   * Oldest first: what is in flight or waits, and the one whose outcome is shown. A run that is not here any more has
-   * nothing to say. Never changed, but replaced: whoever goes through it may call what changes it.
-   */
-  let runs: readonly Run<T>[] = []
-  /** Who has succeeded and is not shown any more, beside others: nothing has taken the place of these. Oldest first. */
-  let released: readonly Run<T>[] = []
+export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>> implements Host<T, A> {
+  /** What the latest render says. */
+  #job: Job<T, A>
+  readonly steering: Steering<T, A>
+  #question: Question = NONE
+  #wasAutomatic = false
+  /** The newest run. What an older one comes to is ignored. */
+  #run: Run<T, A> | undefined
+  #upcoming: Upcoming | undefined
+  /** Why the component is gone, or hidden: whatever is run ends with that. */
+  #away: Error | undefined
+  readonly #gate = new Gate(() => this.#run?.start())
+  readonly #return = (): void => this.#returned()
 
-  function launch(args: A, mode: TaskMode): Run<T> {
-    const { keepPrevious, label, parent } = job
-    const first = newest()
-    if (mode === 'first' && first && sameDeps(first.deps, job.deps) && first.work.err === undefined) return first
-    // Ends what is overdue, and so may call out, as the line above: all else is read afterwards.
-    const [ctx, cancel] = withCancel(parent, { label })
-    // One that has ended, but not settled yet, is nothing to join.
-    const dropped = mode === 'latest' || (mode === 'first' && newest()) ? clear() : []
-    const before = newest()
-    let resolve!: (data: PromiseLike<T>) => void
-    const promise = new Promise<T>((settle) => (resolve = settle))
-    const run: Run<T> = { ctx, cancel, work: ctx, promise, deps: job.deps, outcome: undefined }
-    runs = [...runs, run]
-    if (!before) context = ctx
+  constructor(job: Job<T, A>) {
+    super()
+    this.#job = job
+    this.steering = {
+      run: (...args) => this.#launch(args).promise,
+      action: (...args) => this.#launch(args).promise.then(ignore, ignore),
+      flush: () => this.#gate.open(),
+      cancel: (cause) => {
+        this.#gate.stop()
+        this.#run?.cancel(reasonOf(cause))
+      },
+      reset: () => this.#replace(NOTHING),
+    }
+    this.#emit(NOTHING)
+  }
+
+  configure(job: Job<T, A>): void {
+    this.#job = job
+  }
+
+  protected override get isGentle(): boolean {
+    return this.#job.transition
+  }
+
+  protected override update(): void {
+    const { deps, keepPrevious, question, timeout } = this.#job
+    const run = this.#run
+    if (this.#away) {
+      this.#away = undefined
+      this.#question = NONE
+    }
+    run?.limit(timeout)
+    const { data } = this.state
+    if (question) {
+      if (!sameItems(this.#question, question)) this.#ask(question)
+    } else if (this.#wasAutomatic) this.#halt()
+    else if (run && !run.outcome && !sameDeps(run.deps, deps)) {
+      this.#replace(kept(keepPrevious ? data : undefined, true))
+    }
+    this.#wasAutomatic = question !== undefined
+  }
+
+  protected override show(): void {
+    // What a scope has made follows the page through that, and begins again with it.
+    if (!ownerOf(this.#job.parent)) globalThis.addEventListener?.('pageshow', this.#return)
+    this.tell()
+  }
+
+  protected override pause(): void {
+    globalThis.removeEventListener?.('pageshow', this.#return)
+  }
+
+  protected override leave(why: Error): void {
+    this.#away = why
+    this.#gate.stop()
+    this.#run?.cancel(why)
+  }
+
+  /** The page came back from where it was kept. */
+  #returned(): void {
+    if (!this.#run || cause(this.#run.ctx) !== PageHidden) return
+    this.#question = NONE
+    this.update()
+  }
+
+  /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
+  #ask(question: Question): void {
+    this.#question = question
+    this.#launch([] as unknown as A, 'latest')
+  }
+
+  /** Nothing is asked: ends what is under way, and shows what was kept of before. */
+  #halt(): void {
+    const { data, stale, status } = this.state
+    if (this.#question === NONE || status === 'success') return
+    this.#question = NONE
+    if (this.#run && !this.#run.outcome) this.#replace(kept(data, stale))
+    // What came to nothing is asked again.
+    else this.#emit(this.state)
+  }
+
+  #launch(args: A, mode = this.#job.mode): Run<T, A> {
+    const job = this.#job
+    const first = this.#run
+    if (
+      mode === 'first' &&
+      first &&
+      !first.outcome &&
+      sameDeps(first.deps, job.deps) &&
+      sameItems(first.args, args) &&
+      first.ctx.err === undefined
+    ) {
+      return first
+    }
+    const derived = this.#derive()
+    // To derive ends what is overdue, and so may call out: all else is read afterwards.
+    const before = this.#run
+    const run = (this.#run = new Run(this, job, args, job.deps, derived, countIn(job.parent)))
     // What is run by hand for other deps is no answer to what was asked.
-    if (question.length && !sameDeps(question.slice(1), job.deps)) question = []
-    const isSame = question === state.question && sameDeps(job.deps, deps)
-    deps = job.deps
-    emit(pending((before && isSame) || keepPrevious ? state.data : undefined))
-    promise.then(
-      (data) => settle(run, { ...NOTHING, status: 'success', data }),
-      (error: unknown) => settle(run, failure(run, error)),
-    )
-    cancelAll(dropped, Superseded)
-    resolve(perform(run, args, mode === 'queue' ? before : undefined))
+    if (this.#question !== NONE && !sameDeps(this.#question.slice(2), job.deps)) this.#question = NONE
+    this.#emit(pending(job.keepPrevious ? this.state.data : undefined))
+    before?.cancel(Superseded)
+    if (this.#away) run.cancel(this.#away)
+    // A listener of the signal may have started other work: then this run was canceled, and is not called.
+    const waits = this.#run === run && !this.#away && job.debounce && this.#gate.close(job.parent, job.debounce)
+    if (waits) run.wait()
+    else run.start()
     return run
   }
 
-  async function perform(run: Run<T>, args: A, before: Run<T> | undefined): Promise<T> {
-    const { ctx } = run
-    const { debounce, fn, label } = job
-    if (before) await until(ctx, before.promise.catch(ignore))
-    if (debounce > 0) await sleep(ctx, debounce)
-    const [work] = withTimeout(ctx, job.timeout, { label })
-    run.work = work
-    if (runs.includes(run)) {
-      context = work
-      emit(state)
-    }
-    return until(work, async () => {
-      const data = await fn(work, ...args)
-      disarm(work)
-      return data
-    })
+  #derive(): readonly [ctx: Context, cancel: Cancel] {
+    const { label, parent } = this.#job
+    const upcoming = this.#upcoming
+    this.#upcoming = undefined
+    if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
+    const [base, leave] = placeOf(parent)
+    const [ctx, cancel] = withTimeout(base, Infinity, { label })
+    return [ctx, leave ?? cancel]
   }
 
-  /** What ended a run is read from its context: engines disagree on what aborted work rejects with. */
-  function failure({ work }: Run<T>, error: unknown): Outcome<T> {
-    const why = error === work.err ? cause(work) : undefined
-    const failed = { ...pending(state.data), cause: why }
-    if (why !== undefined && isCanceled(error)) return { ...failed, status: 'canceled' }
-    return { ...failed, status: 'error', error }
-  }
-
-  function settle(run: Run<T>, outcome: Outcome<T>): void {
-    run.outcome = outcome
-    if (!runs.includes(run)) return
-    const settled = runs.filter((one) => one.outcome)
-    // Whoever was started later counts, though it may have settled earlier.
-    const shown = settled.pop()
-    runs = runs.filter((one) => !settled.includes(one))
-    const dropped = job.mode === 'latest' || job.mode === 'first' ? settled : release(settled)
-    if (!newest()) emit(shown?.outcome ?? NOTHING)
-    else if (shown === run && (job.keepPrevious || sameDeps(run.deps, deps))) {
-      const { data, stale } = runs.at(-1) === run ? outcome : pending(outcome.data)
-      emit({ ...pending(data), stale })
-    }
-    cancelAll(dropped, Superseded)
-    if (outcome.status !== 'success') run.cancel(outcome.error)
-  }
-
-  /** Keeps what these have handed out in use. Returns those that are too many. */
-  function release(settled: readonly Run<T>[]): readonly Run<T>[] {
-    const all = [...released, ...settled.filter(({ outcome }) => outcome?.status === 'success')]
-    released = all.slice(-MAX_RELEASED)
-    return all.slice(0, -MAX_RELEASED)
-  }
-
-  /** Takes out all runs. Whoever calls this ends them. */
-  function clear(): readonly Run<T>[] {
-    const all = [...released, ...runs]
-    runs = released = []
-    return all
-  }
-
-  function replace(outcome: Outcome<T>): void {
-    const dropped = clear()
-    context = undefined
-    emit(outcome)
-    cancelAll(dropped, Superseded)
-  }
-
-  /** The youngest that is in flight or waits. */
-  function newest(): Run<T> | undefined {
-    let index = runs.length - 1
-    while (runs[index]?.outcome) index--
-    return runs[index]
-  }
-
-  function emit(outcome: Outcome<T>): void {
-    state = { ...outcome, question, deps, context }
-    tell?.(state)
-  }
-
-  return {
-    steering: {
-      run: (...args) => launch(args, job.mode).promise,
-      runAction(...args) {
-        const run = launch(args, job.mode)
-        return run.promise.catch((error: unknown) => {
-          if (run.outcome?.status === 'canceled') return undefined
-          throw error
-        })
-      },
-      cancel: (cause) => cancelAll([...released, ...runs], reasonOf(cause)),
-      reset: () => replace(NOTHING),
-    },
-    read: () => state,
-    subscribe(listener) {
-      tell = listener
-      listener(state)
-      return () => {
-        tell = undefined
+  /**
+   * The context that a component has of its task: that of the latest run or, if another one will run, of that. It is
+   * the same before the run has started, so that what is derived from it starts once.
+   */
+  contextOf(answer: Answer<T, A>, parent: Context, question: Question | undefined): Context {
+    if (question && !sameItems(this.#question, question)) {
+      if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
+        this.#upcoming = foresee(parent, this.#job.label)
       }
-    },
-    configure(latest) {
-      job = latest
-    },
-    limit(timeout) {
-      for (const { ctx, work } of runs) if (work !== ctx) rearmFromStart(work, timeout)
-    },
-    ask(latest) {
-      question = latest
-      launch([] as unknown as A, job.mode === 'first' ? 'latest' : job.mode)
-    },
-    stop() {
-      const { data, stale, status } = state
-      if (!question.length || status === 'success') return
-      question = []
-      if (newest()) replace(kept(data, stale))
-      // What came to nothing is asked again.
-      else emit(state)
-    },
+      return this.#upcoming.ctx
+    }
+    const { context } = question ? this.state : answer
+    // What is derived from it belongs to what is above it, too.
+    if (context && !ownerOf(context)) own(context, { parent, home: lifetimeOf(context), arm: ignore })
+    return context ?? parent
+  }
+
+  yielded(run: Run<T, A>, data: T): void {
+    if (run === this.#run && !run.outcome) this.#emit({ ...pending(data), stale: false, slow: run.isSlow })
+  }
+
+  slowed(run: Run<T, A>): void {
+    const { data, stale } = this.state
+    if (run === this.#run) this.#emit({ ...pending(data), stale, slow: true })
+  }
+
+  settled(run: Run<T, A>, outcome: Outcome<T>): void {
+    if (run !== this.#run) return
+    const { data, stale } = this.state
+    this.#emit(outcome.status === 'success' ? outcome : ({ ...outcome, data, stale } as Outcome<T>))
+  }
+
+  #replace(outcome: Outcome<T>): void {
+    const before = this.#run
+    this.#run = undefined
+    this.#gate.stop()
+    this.#emit(outcome)
+    before?.cancel(Superseded)
+  }
+
+  #emit({ status, data, error, cause, stale, slow }: Outcome<T>): void {
+    const outcome = { status, data, error, cause, stale, slow } as Outcome<T>
+    const { deps } = this.#run ?? this.state ?? {}
+    this.publish({ ...outcome, runner: this, question: this.#question, deps, context: this.#run?.ctx })
+  }
+
+  /** What was canceled with a life that another one follows runs again: to show the cancel would be to flicker. */
+  protected override whenShown(state: Answer<T, A>, tell: () => void): void {
+    if (state.status !== 'canceled' || state.question === NONE) return tell()
+    const { parent } = this.#job
+    const isLeft = state.cause === PageHidden && !ownerOf(parent) && parent.err === undefined
+    if (!isLeft) whenFinal(parent, tell)
   }
 }
 
-/** The outcome to show while newer work than that of `data` is under way. */
-export function pending<T>(data: T): Shape<'pending', T, undefined, undefined> {
-  return { ...NOTHING, status: 'pending', data, stale: data !== undefined }
+/** Where runs under `parent` are derived: it follows the page, by itself or through the scope that it belongs to. */
+function placeOf(parent: Context): [ctx: Context, cancel?: Cancel] {
+  arm(parent)
+  return ownerOf(parent) ? [parent] : withPage(parent)
 }
 
-/** The outcome to show where nothing is under way: what was known before, if anything. */
-export function kept<T>(data: T | undefined, stale: boolean): Outcome<T> {
-  return data === undefined ? NOTHING : { ...NOTHING, status: 'success', data, stale }
+function foresee(parent: Context, label: string | undefined): Upcoming {
+  const [ctx, cancel, link] = withLink(parent, { label })
+  let end: Cancel | undefined
+  const take = () => {
+    if (!end) {
+      const [place, leave] = placeOf(parent)
+      end = leave ?? cancel
+      link(place)
+    }
+    return end
+  }
+  own(ctx, { parent, home: lifetimeOf(ctx), arm: take })
+  return { parent, ctx, take }
 }
-
-function cancelAll(runs: readonly Run<unknown>[], cause: unknown): void {
-  for (const { cancel } of runs) cancel(cause)
-}
-
-function ignore(): void {}

@@ -1,59 +1,82 @@
 /**
- * A boundary: everything below it works under its context and ends with it. The context is inert until the boundary
- * is on the page, as that of every hook is.
+ * A boundary: the reads below it work under its context and end with it. The context is inert until the boundary is
+ * mounted, as that of every hook is. Its values end nothing: other values are another view of the same life.
  */
 
-import { createContext, forwardRef, useContext, useImperativeHandle, useMemo, useState } from 'react'
+import { createContext, forwardRef, useContext, useEffect, useImperativeHandle, useMemo, useState } from 'react'
 import type { ForwardRefExoticComponent, ReactNode, RefAttributes } from 'react'
-import { background, remaining, withValue } from '../src/index.ts'
+import { assertNumber } from '../src/arguments.ts'
+import { lifetimeOf, withValuesOf } from '../src/bindings.ts'
+import { background, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
 import { sameItems } from './deps.ts'
-import { share, useLife } from './life.ts'
-import { checkMilliseconds, date } from './misuse.ts'
+import { assertRoute, dateOf, followRoute } from './derive.ts'
+import type { Home } from './life.ts'
+import { useArrival, useLife } from './use-life.ts'
 
-/** What a ref to a {@link Scope} gives. */
+/** What a ref to a {@link Scope} gives. Its functions mean the scope, whichever context it has by then. */
 export interface ScopeHandle {
   /** What everything below works under. */
   readonly context: Context
   /** Ends it. It stays ended until `reset`. An event is no cause. */
   cancel(cause?: unknown): void
   /**
-   * Ends it, if it has not, and begins anew: what is below and runs by itself runs again. The new context comes with
-   * the next commit; what is run by hand before that is canceled.
+   * Ends it, if it has not ended, and begins another: tasks below that run by themselves run again. The new context
+   * comes with the next commit; a task that is run by hand before that is canceled.
    */
   reset(): void
 }
 
-/** What is set with `withValue`. */
-export type ScopeValue = readonly [key: Key<unknown>, value: unknown]
+declare const provided: unique symbol
+
+/** A value for what is below a scope; made by {@link provide}. */
+export interface ScopeValue {
+  readonly key: Key<unknown>
+  readonly value: unknown
+  readonly [provided]: true
+}
+
+/**
+ * A value for `<Scope values>`. Cheap, so it may be made inline.
+ *
+ * @see `withValue`
+ */
+export function provide<T>(key: Key<T>, value: NoInfer<T>): ScopeValue {
+  return { key, value } as unknown as ScopeValue
+}
 
 /** Properties of {@link Scope}. */
 export interface ScopeProps {
   readonly children?: ReactNode
-  /** What it is derived from; the nearest scope above if left out. Another one begins the scope anew. */
+  /** What it is derived from; the nearest scope above if left out. One of another lifetime begins the scope again. */
   readonly parent?: Context | undefined
   /** Milliseconds from when it appears until it ends by itself; null is never. Others count from the same start. */
   readonly timeout?: number | null | undefined
   /** When it ends by itself: a Date, or milliseconds since the epoch; null is never. */
   readonly deadline?: number | Date | null | undefined
-  /** Values for everything below. Others (by `Object.is`) begin the scope anew: they belong to another request. */
+  /**
+   * Values for everything below, made by `provide`. Other values end nothing: they are seen by `useValue` and later
+   * runs.
+   */
   readonly values?: readonly ScopeValue[] | undefined
   /** A name for people; the first one stays. */
   readonly label?: string | undefined
   /**
-   * Ends it when the route changes, and begins anew. To switch this on or off, or to give another `source`, begins it
-   * anew as well; of `ignore` the latest counts.
+   * Ends it when the route changes, and begins it again, however it had ended. To switch this on or off, or to give
+   * another `source`, begins it again as well; of `ignore` the latest counts.
    */
   readonly route?: boolean | RouteOptions | undefined
-  /** Others (by `Object.is`) begin the scope anew. */
+  /** Ends it with `Hidden` while the tab is hidden, and begins it again when the tab is shown. */
+  readonly visible?: boolean | undefined
+  /** Others (by `Object.is`) begin the scope again. */
   readonly resetKeys?: readonly unknown[] | undefined
 }
 
 const Nearest = /* @__PURE__ */ createContext<Context | undefined>(undefined)
 
 /**
- * The context of the nearest {@link Scope} above; without one, `background()`. Keeps its identity until the scope
- * begins anew.
+ * The context of the nearest {@link Scope} above, values included; without one, `background()`. Keeps its identity
+ * until the scope begins again or its values change.
  */
 export function useScope(): Context {
   return useContext(Nearest) ?? background()
@@ -69,13 +92,13 @@ export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
   const scope = useScope()
   const from = ctx ?? scope
   // Asks nothing but whether it is a context.
-  remaining(from)
+  lifetimeOf(from)
   return from.value(key)
 }
 
 /**
- * A boundary for work: ends with what is above it, by its own time, by its route, by `cancel` of its ref, and when it
- * is removed or hidden.
+ * A boundary for reads: ends with what is above it, by its own time, with its route, by `cancel` of its ref, and when
+ * it is unmounted or hidden. When it is shown again it begins again, unless it was canceled by hand.
  *
  * @throws TypeError if `parent` is not a context, a time not a number, or a key not from `createKey`
  */
@@ -83,28 +106,56 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   ScopeHandle,
   ScopeProps
 >(function Scope(props, ref) {
-  const { children, label, resetKeys = [], route, values = [] } = props
+  const { children, label, resetKeys = [], values = [], visible = false } = props
   const timeout = props.timeout ?? Infinity
   const deadline = props.deadline ?? Infinity
-  checkMilliseconds('timeout', timeout)
+  assertNumber('timeout', timeout)
+  const route = props.route === true ? {} : props.route || undefined
+  if (route) assertRoute(route)
   const scope = useScope()
   const parent = props.parent ?? scope
-  // The length tells the values from the keys.
-  const key = useKept([parent, values.length, ...values.flat(), ...resetKeys])
-  const base = useMemo(
-    () => share(values.reduce((above, [key, value]) => withValue(above, key, value), parent), parent),
-    // oxlint-disable-next-line react/exhaustive-deps -- is another one exactly when one of them is
-    [key],
+  const key = useKept([!route, route?.source, ...resetKeys])
+  const times = [timeout, dateOf('deadline', deadline)]
+  const life = useLife(parent, { label, times, follow: route && followRoute, route }, key)
+  const { ctx: own, home } = life
+  const pairs = useKept(values.flatMap(({ key, value }) => [key, value]))
+  const ctx = useMemo(() => {
+    let view = life.parent === parent ? own : withValuesOf(own, parent)
+    for (let index = 0; index < pairs.length; index += 2) {
+      view = withValue(view, pairs[index] as Key<unknown>, pairs[index + 1])
+    }
+    return view
+  }, [life, own, pairs, parent])
+  useImperativeHandle(ref, () => ({ context: ctx, cancel: home.cancel, reset: home.reset }), [ctx, home])
+  return (
+    <Nearest.Provider value={ctx}>
+      {route && <Arrival home={home} />}
+      {visible && <Visibility home={home} />}
+      {children}
+    </Nearest.Provider>
   )
-  const life = useLife(
-    base,
-    { label },
-    { times: [timeout, date('deadline', deadline)], route: route === true ? {} : route || undefined },
-    key,
-  )
-  useImperativeHandle(ref, () => ({ context: life.ctx, cancel: life.cancel, reset: life.reset }), [life])
-  return <Nearest.Provider value={life.ctx}>{children}</Nearest.Provider>
 })
+
+/**
+ * Components, so that scopes without them do not pay for their hooks. Their effects run before those of the children.
+ */
+function Arrival({ home }: { readonly home: Home }): null {
+  useArrival(home)
+  return null
+}
+
+function Visibility({ home }: { readonly home: Home }): null {
+  useEffect(() => {
+    const turn = () => home.turn(document.hidden)
+    turn()
+    document.addEventListener('visibilitychange', turn)
+    return () => {
+      document.removeEventListener('visibilitychange', turn)
+      home.turn(false)
+    }
+  }, [home])
+  return null
+}
 
 /** The first of all lists with the same items. */
 function useKept(items: readonly unknown[]): readonly unknown[] {

@@ -4,11 +4,13 @@
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
+import { invalid } from '../src/arguments.ts'
 import { onMove } from '../src/bindings.ts'
 import { afterFunc, cause, remaining, sleep, withCancel } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
-import { renewal } from './life.ts'
-import { check } from './misuse.ts'
+import { whenFinal } from './life.ts'
+import { tallyOf } from './pending.ts'
+import { useScope } from './scope.tsx'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
@@ -47,7 +49,7 @@ export interface RemainingOptions {
  * @throws TypeError if `ctx` is not a context, or `interval` not a positive, finite number
  */
 export function useRemaining(ctx: Context, { interval = 1_000 }: RemainingOptions = {}): number | undefined {
-  check(Number.isFinite(interval) && interval > 0, 'interval', 'a positive, finite number', interval)
+  if (!(Number.isFinite(interval) && interval > 0)) throw invalid('interval', 'a positive, finite number', interval)
   return useMeasured(ctx, interval, measureRemaining, undefined)
 }
 
@@ -75,13 +77,16 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
     read: () => kept,
     subscribe(listener) {
       let cancel: (() => void) | undefined
-      const update = () => {
-        // One that is about to take its place is shown instead of the end.
-        const next = renewal(ctx)
-        if (next) return void stops.push(afterFunc(next, update))
+      let stopWaiting: (() => void) | undefined
+      const tell = () => {
         const before = kept
         kept = measure(ctx, before, interval)
         if (kept !== before) listener()
+      }
+      // A successor that waits is shown instead of the end.
+      const update = () => {
+        stopWaiting?.()
+        stopWaiting = whenFinal(ctx, tell)
       }
       const restart = () => {
         cancel?.()
@@ -89,7 +94,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
         cancel = end
         void tick(watch, interval, update)
       }
-      const stops: (() => unknown)[] = [onMove(ctx, restart), afterFunc(ctx, update), () => cancel?.()]
+      const stops = [onMove(ctx, restart), afterFunc(ctx, update), () => cancel?.(), () => stopWaiting?.()]
       restart()
       return () => stops.forEach((stop) => stop())
     },
@@ -122,4 +127,24 @@ function measureState(ctx: Context, before: ContextState | undefined): ContextSt
 function measureRemaining(ctx: Context, _: unknown, interval: number): number | undefined {
   const ms = remaining(ctx)
   return ms === undefined ? ms : Math.ceil(ms / interval) * interval
+}
+
+/**
+ * How many runs of tasks and actions are under way below `ctx`, by default below the nearest scope: those that wait
+ * count, too. For one spinner or one warning for a whole part of the page. On a server, and while a page is hydrated,
+ * it is 0.
+ *
+ * @throws TypeError if `ctx` is not a context
+ */
+export function usePending(ctx?: Context): number {
+  const scope = useScope()
+  const tally = tallyOf(ctx ?? scope)
+  return useSyncExternalStore(
+    (listener) => {
+      tally.listeners.add(listener)
+      return () => void tally.listeners.delete(listener)
+    },
+    () => tally.count,
+    () => 0,
+  )
 }

@@ -1,14 +1,15 @@
 /**
- * What is made anew at each render, though it only looks the same, would start work for ever. After many commits in a
- * row that each ask for something else, one of them is rendered twice: React does so at once, with the same props and
- * states, when a state is set in render. What differs between the two was made there; what others change was not.
+ * Deps or a parent created during render change on every render, so the work would restart forever. After many commits
+ * in a row with changed items, one of them is rendered twice: React does so at once, with the same props and states,
+ * when a state is set in render. Items that differ between the two were created there; items that others change are the
+ * same. Runs in development only.
  */
 
 import { useEffect, useRef, useState } from 'react'
+import { invalid } from '../src/arguments.ts'
 import { sameItems } from './deps.ts'
-import { check } from './misuse.ts'
 
-/** So many commits in a row may each ask for something else before it is looked at whether that would ever end. */
+/** Consecutive commits with changed items before we check for a loop. */
 const MAX_CHANGES = 50
 
 /** Asks for what is rendered, to be compared with what is rendered next. */
@@ -25,7 +26,7 @@ export function useSteady(items: readonly unknown[] | undefined, parameter: stri
   const [probe, setProbe] = useState<readonly unknown[]>()
   if (probe === PROBE) setProbe(items)
   else if (probe) {
-    check(!items || sameItems(items, probe), parameter, 'the same at each render (see useMemo)', value)
+    if (items && !sameItems(items, probe)) throw invalid(parameter, 'the same at each render (see useMemo)', value)
     setProbe(undefined)
   }
   const asked = useRef<Asked>({ items: [], changes: 0 })

@@ -82,9 +82,9 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
   })
 
   it('says whose deadline it was, if that passed on the other side first', async () => {
-    const here = fakeClock()
+    const here = fakeClock(0)
     const [ctx] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
-    const { received } = await pass(ctx, {}, fakeClock().root)
+    const { received } = await pass(ctx, {}, fakeClock(0).root)
     await here.advance(5_000)
     expect(received.err).toBeInstanceOf(DeadlineExceededError)
     expect(received.err).toMatchObject({ label: 'search', ms: 5_000, cause: { name: 'RangeError', message: 'slow' } })

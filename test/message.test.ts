@@ -175,8 +175,8 @@ describe('a context that has arrived', () => {
   })
 
   it('keeps its limit at a time that cannot be read', async () => {
-    const clock = fakeClock()
-    const { port1, received } = await pass(withTimeout(fakeClock().root, 5_000)[0], {}, clock.root)
+    const clock = fakeClock(0)
+    const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
     port1.postMessage({ rescind: 'move', time: { ...time, left: Infinity } })
     await ended(received)
     expect(remaining(received)).toBe(0)
@@ -191,8 +191,8 @@ describe('a context that has arrived', () => {
   })
 
   it('ends once its time is over, however often that is moved', async () => {
-    const clock = fakeClock()
-    const { port1, received } = await pass(withTimeout(fakeClock().root, 5_000)[0], {}, clock.root)
+    const clock = fakeClock(0)
+    const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
     for (const left of [1e308, 100, -5, 2]) port1.postMessage({ rescind: 'move', time: { ...time, left } })
     await vi.waitFor(() => expect(remaining(received)).toBe(2))
     await clock.advance(2)

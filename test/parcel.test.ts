@@ -12,7 +12,7 @@ function posted(error: unknown): unknown {
 
 describe('serializeError and deserializeError', () => {
   it('keep the kind, the cause and the deadline of an error of a context', async () => {
-    const clock = fakeClock()
+    const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 50, { label: 'search', cause: new RangeError('slow') })
     await clock.advance(50)
     const received = posted(ctx.err)

@@ -3,8 +3,8 @@
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
 import type { Context } from 'rescind'
-import { Scope, Superseded, Unmounted, useTask } from 'rescind/react'
-import type { ScopeHandle, Task, TaskOptions } from 'rescind/react'
+import { Scope, Superseded, Unmounted, useAction, useTask } from 'rescind/react'
+import type { Action, ActionOptions, ScopeHandle, Task, TaskOptions } from 'rescind/react'
 import { describe, expect, inject, it } from 'vitest'
 import { failOnNoise, settle, watch } from '../hooks/support.tsx'
 import type { Fate } from './server.ts'
@@ -35,7 +35,7 @@ async function get({ signal }: Context, url: string): Promise<string> {
 }
 
 /** Waits until the task shows `status`. */
-async function expectStatus(task: { readonly last: Task<unknown> }, status: string): Promise<void> {
+async function expectStatus(task: { readonly last: { readonly status: string } }, status: string): Promise<void> {
   const patience = performance.now() + 20_000
   while (task.last.status !== status && performance.now() < patience) await settle()
   expect(task.last.status).toBe(status)
@@ -146,3 +146,70 @@ describe('the server', () => {
     expect(context.err?.cause).toBe(Unmounted)
   })
 })
+
+async function post({ signal }: Context, url: string): Promise<string> {
+  return (await fetch(url, { method: 'POST', signal })).text()
+}
+
+function mountAction(options?: ActionOptions) {
+  const action = watch<Action<string, [url: string]>>()
+  function Menu() {
+    action.see(useAction(post, options))
+    return null
+  }
+  const view = render(<Menu />, { wrapper: StrictMode })
+  return { action, close: view.unmount }
+}
+
+describe('the server, of writes', () => {
+  it('finishes one that was started in a menu that closes, and the caller has the answer', async () => {
+    const { id, url } = slow(200)
+    const { action, close } = mountAction()
+    const answer = action.last.run(url)
+    close()
+    expect(await answer).toBe(`${id} `)
+    await expectFate(id, 'finished')
+  })
+
+  it('sees the cancel of one of many, and finishes the others', async () => {
+    const files = [slow(300), slow(60_000), slow(300)]
+    const { action } = mountAction({ mode: 'all' })
+    await settle(() => files.forEach(({ url }) => void action.last.run(url)))
+    await expectFate(files[1]?.id ?? '', 'running')
+    await settle(() => action.last.runs[1]?.cancel('not this one'))
+    await expectFate(files[1]?.id ?? '', 'client gone')
+    for (const nth of [0, 2]) await expectFate(files[nth]?.id ?? '', 'finished')
+    await expectStatus(action, 'success')
+    expect(action.last).toMatchObject({ data: `${files[2]?.id} `, runs: [] })
+  })
+
+  it('gets them one after the other, in order', async () => {
+    const [one, two] = [slow(200), slow(10)]
+    const { action } = mountAction()
+    await settle(() => [one, two].forEach(({ url }) => void action.last.run(url)))
+    await expectFate(one.id, 'finished')
+    await expectFate(two.id, 'finished')
+    const order = Object.keys(await log()).filter((id) => id === one.id || id === two.id)
+    expect(order).toEqual([one.id, two.id])
+  })
+})
+
+describe('an answer that streams', () => {
+  it('shows as it comes, keeps what there is after Stop, and the server stops', async () => {
+    const { id, url } = slow(20, 10_000)
+    const { task } = mount(url, undefined, (ctx, url) => words(ctx, url) as never)
+    await expect.poll(() => settle().then(() => String(task.last.data)), patiently).toContain(`${id} ${id} `)
+    await settle(() => task.last.cancel('stop'))
+    expect(task.last).toMatchObject({ status: 'canceled', cause: 'stop' })
+    expect(task.last.data).toContain(`${id} ${id} `)
+    await expectFate(id, 'client gone')
+  })
+})
+
+/** All that has come so far, again and again. */
+async function* words({ signal }: Context, url: string): AsyncGenerator<string> {
+  const { body } = await fetch(url, { signal })
+  const reader = (body as ReadableStream<BufferSource>).pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield (text += chunk.value)
+}

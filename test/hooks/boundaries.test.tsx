@@ -3,7 +3,7 @@
 import { render } from '@testing-library/react'
 import { Component, StrictMode, useEffect, useMemo, useState } from 'react'
 import type { ReactNode } from 'react'
-import { createKey, withValue } from 'rescind'
+import { createKey, withCancel, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, Unmounted, useScope, useTask } from 'rescind/react'
 import type { Task } from 'rescind/react'
@@ -95,7 +95,7 @@ describe('an error boundary', () => {
   })
 
   it.each<[what: string, useEndless: (work: () => number) => Task<number>]>([
-    ['a parent derived in render', (work) => useTask(work, [], { parent: withValue(useScope(), key, 'value') })],
+    ['a parent derived in render', (work) => useTask(work, [], { parent: withCancel(useScope())[0] })],
     ['deps that are made in render, and only seem to be others', (work) => useTask(work, [{ page: 1 }])],
   ])('gets the error of %s: that would ask for ever', async (_, useEndless) => {
     noise.allow(/deps and parent must be the same at each render/)
@@ -113,6 +113,25 @@ describe('an error boundary', () => {
     await settle()
     expect(container.textContent).toBe('caught TypeError')
     expect(calls).toBeLessThan(100)
+  })
+
+  it('gets none for a parent made in render that has other values only: the work runs once', async () => {
+    const work = fakeWork()
+    const draw = watch<() => void>()
+    function Component() {
+      const [count, setCount] = useState(0)
+      draw.see(() => setCount(count + 1))
+      return useTask(work.fn, [], { parent: withValue(useScope(), key, String(count)) }).status
+    }
+    render(
+      <Scope>
+        <Component />
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    for (let count = 0; count < 120; count++) await settle(() => draw.last())
+    expect(work.causes).toEqual([undefined])
+    expect(work.last.ctx.value(key)).toBe('0')
   })
 
   it('gets none for deps that really change at each of two hundred commits, whatever they are', async () => {

@@ -12,7 +12,7 @@ import { failOnNoise, settle, watch } from './support.tsx'
 
 failOnNoise()
 
-type Pair = [ctx: Context, cancel: Cancel]
+type Pair = [ctx: Context, cancel: Cancel, reset: () => void]
 
 /** Mounts a component that uses the hook. */
 function mount<P extends object>(useHook: (props: P) => Pair, props: P) {

@@ -7,7 +7,7 @@ import type { Root } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { background, createKey, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, Unmounted, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
+import { provide, Scope, Unmounted, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, settle } from './support.tsx'
 
@@ -32,7 +32,7 @@ function Page({ load }: { readonly load: (ctx: Context) => Promise<string> }) {
 function app(load: (ctx: Context) => Promise<string>, parent = background()) {
   return (
     <StrictMode>
-      <Scope parent={parent} timeout={60_000} values={[[user, 'Ada']]} route>
+      <Scope parent={parent} timeout={60_000} values={[provide(user, 'Ada')]} route>
         <Suspense fallback="fallback">
           <Page load={load} />
         </Suspense>

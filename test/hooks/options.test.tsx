@@ -1,9 +1,10 @@
-/** The options of a task: modes, debounce, keepPrevious, enabled, transition. */
+/** The options of a task: modes, debounce, slowAfter, keepPrevious, enabled, transition. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, Suspense, startTransition, useEffect, useState } from 'react'
+import { withCancel } from 'rescind'
 import type { Context } from 'rescind'
-import { Superseded, Unmounted, useTask } from 'rescind/react'
+import { Superseded, useTask } from 'rescind/react'
 import type { Task, TaskOptions } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
@@ -23,6 +24,10 @@ function RunsIt({ run }: { readonly run: () => unknown }) {
   return null
 }
 
+function cause(error: unknown): unknown {
+  return (error as Error).cause
+}
+
 /** Mounts a task: one that runs by itself if there are `deps`. */
 function mount(first: Props) {
   type Either = Task<string, [name?: string]>
@@ -32,7 +37,7 @@ function mount(first: Props) {
     return null
   }
   function Manual({ fn, options }: Props) {
-    task.see(useTask(fn, undefined, options))
+    task.see(useTask(fn, options))
     return null
   }
   const Component = first.deps ? Auto : Manual
@@ -59,19 +64,23 @@ describe('mode latest, which is the default', () => {
 })
 
 describe('mode first', () => {
-  it('joins the run that there is', async () => {
+  it('joins the run of the same arguments, and ends that of others', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
     const results: unknown[] = []
     await settle(() => {
-      for (const name of ['one', 'two']) void task.last.run(name).then((result) => results.push(result))
-      void task.last.runAction('three').then((result) => results.push(result))
+      for (const name of ['a', 'b', 'b']) {
+        void task.last.run(name).then(
+          (result) => results.push(result),
+          (error: unknown) => results.push(cause(error)),
+        )
+      }
     })
-    expect(work.calls.map(({ args }) => args)).toEqual([['one']])
-    await settle(() => work.last.resolve('answer'))
-    expect(results).toEqual(['answer', 'answer', 'answer'])
-    await settle(() => void task.last.run('four'))
-    expect(work.calls).toHaveLength(2)
+    expect(work.calls.map(({ args }) => args)).toEqual([['a'], ['b']])
+    await settle(() => work.last.resolve('found b'))
+    expect(results).toEqual([Superseded, 'found b', 'found b'])
+    await settle(() => void task.last.run('b'))
+    expect(work.calls).toHaveLength(3)
   })
 
   it('joins no run for other deps when it is run by hand', async () => {
@@ -111,152 +120,11 @@ describe('mode first', () => {
 
   it('with deps joins what is run by hand to what runs by itself', async () => {
     const work = fakeWork()
-    const { task, run } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
-    await run('again')
+    const { task } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
+    await settle(() => void task.last.run())
     expect(work.causes).toEqual([undefined])
     await settle(() => work.last.resolve('one'))
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
-  })
-})
-
-describe('mode queue', () => {
-  it('runs one after the other, in order, whatever becomes of them', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'queue' } })
-    await run('one', 'two', 'three')
-    expect(work.calls).toHaveLength(1)
-    await settle(() => work.last.reject(new Error('failed')))
-    expect(work.calls.map(({ args: [name] }) => name)).toEqual(['one', 'two'])
-    expect(task.last).toMatchObject({ status: 'pending', error: undefined })
-    await settle(() => work.last.resolve('two'))
-    expect(task.last).toMatchObject({ status: 'pending', data: 'two', stale: true })
-    await settle(() => work.last.resolve('three'))
-    expect(task.last).toMatchObject({ status: 'success', data: 'three', stale: false })
-  })
-
-  it('has the context of the run whose turn it is', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'queue' } })
-    await run('one', 'two', 'three')
-    expect(task.last.context).toBe(work.calls[0]?.ctx)
-    await settle(() => work.last.resolve('one'))
-    expect(task.last.context).toBe(work.calls[1]?.ctx)
-  })
-
-  it('is canceled as a whole, and what waits is never called', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'queue' } })
-    await run('one', 'two')
-    await settle(() => task.last.cancel('all of it'))
-    expect(work.causes).toEqual(['all of it'])
-    expect(task.last).toMatchObject({ status: 'canceled', cause: 'all of it', data: undefined })
-    await run('three')
-    expect(work.last.args).toEqual(['three'])
-  })
-
-  it('ends with the component', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { run, unmount } = mount({ fn: work.fn, options: { mode: 'queue' } })
-    await run('one', 'two')
-    unmount()
-    await settle(() => work.last.resolve('one'))
-    expect(work.causes).toEqual([Unmounted])
-  })
-
-  it('gives each run its own time, from when its turn has come', async () => {
-    const clock = fakeClock(0)
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'queue', timeout: 100, parent: clock.root } })
-    await run('one', 'two')
-    await settle(() => clock.advance(100))
-    expect(work.calls).toHaveLength(2)
-    expect(work.last.ctx.deadline).toBe(200)
-    await settle(() => clock.advance(100))
-    expect(task.last.status).toBe('error')
-  })
-})
-
-describe('mode all', () => {
-  it('runs side by side, shows the newest answer, and leaves what the others have handed out in use', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'all' } })
-    await run('one', 'two', 'three')
-    expect(work.causes).toEqual([undefined, undefined, undefined])
-    await settle(() => work.calls[1]?.resolve('two'))
-    expect(task.last).toMatchObject({ status: 'pending', data: 'two', stale: true })
-    await settle(() => work.calls[2]?.resolve('three'))
-    expect(task.last).toMatchObject({ status: 'pending', data: 'three', stale: false })
-    await settle(() => work.calls[0]?.resolve('one'))
-    expect(task.last).toMatchObject({ status: 'success', data: 'three' })
-    expect(work.causes).toEqual([undefined, undefined, undefined])
-    await settle(() => task.last.reset())
-    expect(work.causes).toEqual([Superseded, Superseded, Superseded])
-  })
-
-  it('keeps no more than a hundred results in use besides the last', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { run } = mount({ fn: work.fn, options: { mode: 'all' } })
-    for (let index = 0; index < 110; index++) {
-      await run(String(index))
-      await settle(() => work.last.resolve('done'))
-    }
-    expect(work.causes.filter((why) => why === Superseded)).toHaveLength(9)
-    expect(work.causes.slice(9)).toEqual(Array.from({ length: 101 }, () => undefined))
-  })
-
-  it('resolves every run with its own answer', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task } = mount({ fn: work.fn, options: { mode: 'all' } })
-    const results: unknown[] = []
-    await settle(() => ['one', 'two'].forEach((name) => void task.last.run(name).then((text) => results.push(text))))
-    await settle(() => work.calls.toReversed().forEach(({ args, resolve }) => resolve(`answer ${args[0]}`)))
-    expect(results).toEqual(['answer two', 'answer one'])
-  })
-
-  it.each(['all', 'queue'] as const)('with deps has no data of other deps, as in mode %s', async (mode) => {
-    const work = fakeWork()
-    const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode } })
-    await settle(() => void task.last.run())
-    await settle(() => work.calls[0]?.resolve('one'))
-    expect(task.last).toMatchObject({ status: 'pending', data: 'one' })
-    render({ deps: [2], options: { mode } })
-    await settle()
-    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
-    await settle(() => work.calls[1]?.resolve('one again'))
-    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
-    await settle(() => work.calls[2]?.resolve('two'))
-    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
-  })
-
-  it('canceled after an earlier answer does not bring that back', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run } = mount({ fn: work.fn, options: { mode: 'all' } })
-    await run('one')
-    await settle(() => work.last.resolve('one'))
-    await run('two', 'three')
-    const before = task.all.length
-    await settle(() => task.last.cancel('why'))
-    expect(task.last).toMatchObject({ status: 'canceled', cause: 'why', data: undefined, stale: false })
-    expect(task.all.slice(before).map(({ data }) => data)).not.toContain('one')
-  })
-})
-
-describe('another mode', () => {
-  it('holds for the runs to come, not for those in flight', async () => {
-    const work = fakeWork<string, [name?: string]>()
-    const { task, run, render } = mount({ fn: work.fn, options: { mode: 'all' } })
-    await run('one', 'two')
-    render({ options: { mode: 'queue' } })
-    await run('three')
-    expect(work.calls).toHaveLength(2)
-    await settle(() => work.calls[1]?.resolve('two'))
-    expect(work.last.args).toEqual(['three'])
-    render({ options: { mode: 'latest' } })
-    expect(work.causes).toEqual([undefined, undefined, undefined])
-    await run('four')
-    expect(work.causes).toEqual([Superseded, Superseded, Superseded, undefined])
-    await settle(() => work.last.resolve('four'))
-    expect(task.last).toMatchObject({ status: 'success', data: 'four' })
   })
 })
 
@@ -315,6 +183,134 @@ describe('debounce', () => {
     await settle(() => void task.last.run('two'))
     await settle(() => clock.advance(200))
     expect(work.calls).toHaveLength(1)
+  })
+
+  it('with maxWait lets a call through though the changes do not stop', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork()
+    const options = { debounce: { ms: 50, maxWait: 120 }, parent: clock.root }
+    const { render } = mount({ fn: work.fn, deps: [0], options })
+    for (let key = 1; key <= 6; key++) {
+      await settle(() => clock.advance(20))
+      render({ deps: [key] })
+    }
+    // At 120 ms what was there since 100; at 170 the one that came at 120.
+    expect(work.calls).toHaveLength(1)
+    await settle(() => clock.advance(50))
+    expect(work.causes).toEqual([Superseded, undefined])
+  })
+
+  it('that is leading starts the first at once, and the last of those that follow when it is quiet', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork<string, [name?: string]>()
+    const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })
+    await run('one')
+    expect(work.calls.map(({ args: [name] }) => name)).toEqual(['one'])
+    await run('two', 'three')
+    await settle(() => clock.advance(49))
+    expect(work.calls).toHaveLength(1)
+    await settle(() => clock.advance(1))
+    expect(work.calls.map(({ args: [name] }) => name)).toEqual(['one', 'three'])
+    await settle(() => clock.advance(50))
+    await run('four')
+    expect(work.last.args).toEqual(['four'])
+  })
+
+  it('that is leading is quiet again after the quiet time, though nothing has followed', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork<string, [name?: string]>()
+    const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })
+    await run('one')
+    await settle(() => clock.advance(50))
+    await run('two')
+    expect(work.calls.map(({ args: [name] }) => name)).toEqual(['one', 'two'])
+  })
+
+  it('is cut short by flush, which starts what waits, once', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork<string, [name?: string]>()
+    const { run, task } = mount({ fn: work.fn, options: { debounce: 200, parent: clock.root } })
+    await run('one', 'two')
+    await settle(() => {
+      task.last.flush()
+      expect(work.calls.map(({ args: [name] }) => name)).toEqual(['two'])
+      task.last.flush()
+    })
+    await settle(() => clock.advance(1_000))
+    expect(work.causes).toEqual([undefined])
+    await settle(() => work.last.resolve('two'))
+    await settle(() => task.last.flush())
+    expect(work.calls).toHaveLength(1)
+    expect(task.last).toMatchObject({ status: 'success', data: 'two' })
+  })
+
+  it('leaves no timer when the component goes', async () => {
+    const clock = fakeClock(0)
+    const [parent, cancel] = withCancel(clock.root)
+    const work = fakeWork()
+    const { unmount } = mount({ fn: work.fn, deps: [0], options: { debounce: { ms: 200, maxWait: 500 }, parent } })
+    await settle()
+    unmount()
+    cancel()
+    await settle(() => clock.advance(1_000))
+    expect(work.calls).toEqual([])
+  })
+})
+
+describe('slowAfter', () => {
+  it('says that the run is slow, from that time until it is over', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork()
+    const { task } = mount({ fn: work.fn, deps: [1], options: { slowAfter: 300, parent: clock.root } })
+    await settle(() => clock.advance(299))
+    expect(task.last.slow).toBe(false)
+    await settle(() => clock.advance(1))
+    expect(task.last).toMatchObject({ status: 'pending', slow: true })
+    await settle(() => work.last.resolve('one'))
+    expect(task.last).toMatchObject({ status: 'success', slow: false })
+  })
+
+  it('is never true for one render of the next run, whatever ended the one before', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork()
+    const options = { slowAfter: 300, keepPrevious: true, parent: clock.root }
+    const { task, render } = mount({ fn: work.fn, deps: [1], options })
+    await settle(() => clock.advance(300))
+    const before = task.all.length
+    expect(task.last.slow).toBe(true)
+    render({ deps: [2] })
+    await settle(() => clock.advance(299))
+    expect(new Set(task.all.slice(before).map(({ slow }) => slow))).toEqual(new Set([false]))
+    await settle(() => work.last.resolve('two'))
+    await settle(() => void task.last.run())
+    await settle(() => clock.advance(299))
+    expect(task.last).toMatchObject({ status: 'pending', slow: false })
+    await settle(() => clock.advance(1))
+    expect(task.last).toMatchObject({ status: 'pending', slow: true, data: 'two', stale: true })
+  })
+
+  it('never comes for work that is quick, failed or canceled before', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork<string, [name?: string]>()
+    const { run, task } = mount({ fn: work.fn, options: { slowAfter: 300, parent: clock.root } })
+    const ends = [() => work.last.resolve('quick'), () => work.last.reject('failed'), () => task.last.cancel()]
+    for (const end of ends) {
+      await run('one')
+      await settle(() => clock.advance(200))
+      await settle(end)
+      await settle(() => clock.advance(200))
+    }
+    expect(new Set(task.all.map(({ slow }) => slow))).toEqual(new Set([false]))
+  })
+
+  it('counts from the start of the work, not from that of the debounce', async () => {
+    const clock = fakeClock(0)
+    const work = fakeWork()
+    const { task } = mount({ fn: work.fn, deps: [1], options: { slowAfter: 100, debounce: 200, parent: clock.root } })
+    await settle(() => clock.advance(299))
+    expect(task.last.slow).toBe(false)
+    await settle(() => clock.advance(1))
+    expect(task.last.slow).toBe(true)
   })
 })
 
@@ -486,6 +482,51 @@ describe('enabled', () => {
   })
 })
 
+describe('what a component runs by hand for its props', () => {
+  const byHand = { enabled: false }
+
+  it('is not shown for other props, from the very render on that has them, and without a remount', async () => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: ['a'], options: byHand })
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('details of a'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'details of a' })
+    const before = task.all.length
+    render({ deps: ['b'] })
+    await settle()
+    const shown = task.all.slice(before).map(({ status, data }) => [status, data])
+    expect(shown).toEqual(shown.map(() => ['idle', undefined]))
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('details of b'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'details of b', stale: false })
+  })
+
+  it('ends with them while it is under way, and is idle', async () => {
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: ['a'], options: byHand })
+    await settle(() => void task.last.run())
+    const before = task.all.length
+    render({ deps: ['b'] })
+    await settle()
+    expect(work.causes).toEqual([Superseded])
+    expect(new Set(task.all.slice(before).map(({ status }) => status))).toEqual(new Set(['idle']))
+    await settle(() => work.last.resolve('details of a'))
+    expect(task.last).toMatchObject({ status: 'idle', data: undefined })
+  })
+
+  it('is kept as stale with keepPrevious', async () => {
+    const work = fakeWork()
+    const options = { enabled: false, keepPrevious: true }
+    const { task, render } = mount({ fn: work.fn, deps: ['a'], options })
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('details of a'))
+    render({ deps: ['b'] })
+    expect(task.last).toMatchObject({ data: 'details of a', stale: true })
+    await settle(() => void task.last.run())
+    expect(task.last).toMatchObject({ status: 'pending', data: 'details of a', stale: true })
+  })
+})
+
 describe('deps that are undefined for a while', () => {
   it('are as enabled: false', async () => {
     const work = fakeWork()
@@ -546,7 +587,7 @@ describe('transition', () => {
       return 'waits'
     }
     function Component() {
-      const { run, status } = useTask(work.fn, undefined, { transition: true })
+      const { run, status } = useTask(work.fn, { transition: true })
       starts.see(() => void run())
       return (
         <Suspense fallback="fallback">

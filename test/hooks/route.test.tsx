@@ -8,7 +8,7 @@ import { createBrowserRouter, createMemoryRouter, Link, Outlet, RouterProvider }
 import { useBlocker, useParams } from 'react-router'
 import { background, createKey } from 'rescind'
 import type { Context, RouteOptions } from 'rescind'
-import { Navigated, reactRouterSource, Scope, Unmounted, useContextState } from 'rescind/react'
+import { Navigated, provide, reactRouterSource, Scope, Unmounted, useContextState } from 'rescind/react'
 import { useRemaining, useRoute, useScope, useTask } from 'rescind/react'
 import type { ScopeHandle, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
@@ -281,7 +281,7 @@ describe('a route and another reason to begin anew', () => {
     }
     render(
       <Scope route>
-        <Scope values={[[key, 'value']]}>
+        <Scope values={[provide(key, 'value')]}>
           <Shown />
         </Scope>
       </Scope>,

@@ -5,106 +5,81 @@ import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Superseded } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
-import { createRunner } from '../../hooks/runner.ts'
-import type { Job, Runner, TaskMode, TaskState } from '../../hooks/runner.ts'
+import { Runner } from '../../hooks/runner.ts'
+import type { Job, TaskMode, TaskState } from '../../hooks/runner.ts'
 import { microtask } from '../support.ts'
 
 type Step =
-  | { readonly type: 'run' | 'cancel' | 'reset' }
-  | { readonly type: 'answer' | 'fail'; readonly nth: number }
+  | { readonly type: 'cancel' | 'reset' | 'answer' | 'fail' }
+  | { readonly type: 'run'; readonly name: string }
   | { readonly type: 'mode'; readonly mode: TaskMode }
 
-const modes = ['latest', 'first', 'queue', 'all'] as const
-/** In which newer work takes the place of older. */
-const alone = ['latest', 'first'] as const
+const modes = ['latest', 'first'] as const
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant({ type: 'run' as const }) },
-  { weight: 4, arbitrary: fc.record({ type: fc.constantFrom('answer', 'fail'), nth: fc.nat(5) }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('run' as const), name: fc.constantFrom('one', 'two') }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constantFrom('answer', 'fail') }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('cancel', 'reset') }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('mode' as const), mode: fc.constantFrom(...modes) }) },
 )
 
-interface Expected {
-  readonly order: number
-  /** Whom it waits for. */
-  readonly after: Expected | undefined
-  state: 'waits' | 'runs' | 'success' | 'error' | 'canceled' | 'dropped'
-  /** Whether what it has handed out, if anything, is still good. */
-  isGood: boolean
-}
+type Status = 'idle' | 'pending' | 'success' | 'error' | 'canceled'
 
 /** What a task is expected to do, as simple as it can be said. */
 class Model {
-  runs: Expected[] = []
   mode: TaskMode
   readonly isKeeping: boolean
+  status: Status = 'idle'
+  name: string | undefined
+  /** How many times the work was called; the latest call is the one that counts. */
+  calls = 0
   data: string | undefined
-  dataFrom = -1
-  /** The newest run that has told its outcome since all was forgotten. */
-  shown: Expected | undefined
+  dataOf = 0
+  /** Whether what the latest call has handed out is in use. */
+  isLive = false
 
   constructor(mode: TaskMode, isKeeping: boolean) {
     this.mode = mode
     this.isKeeping = isKeeping
   }
 
-  get busy(): Expected[] {
-    return this.runs.filter(({ state }) => state === 'waits' || state === 'runs')
+  run(name: string): void {
+    if (this.mode === 'first' && this.status === 'pending' && this.name === name) return
+    this.calls++
+    this.name = name
+    this.settle('pending', true)
+    if (!this.isKeeping) this.data = undefined
   }
 
-  get called(): Expected[] {
-    return this.busy.filter(({ state }) => state === 'runs')
+  answer(): void {
+    this.settle('success', true)
+    this.data = `answer ${this.calls}`
+    this.dataOf = this.calls
   }
 
-  run(): void {
-    const newest = this.busy.at(-1)
-    if (this.mode === 'first' && newest) return
-    if (this.mode === 'latest') this.drop()
-    if (!this.isKeeping && this.busy.length === 0) this.data = undefined
-    const after = this.mode === 'queue' ? newest : undefined
-    this.runs.push({ order: this.runs.length, after, state: after ? 'waits' : 'runs', isGood: true })
-  }
-
-  drop(): void {
-    for (const run of this.busy) run.state = 'dropped'
-    for (const run of this.runs) run.isGood = false
-    this.shown = undefined
-  }
-
-  reset(): void {
-    this.drop()
-    this.data = undefined
-  }
-
-  settle(run: Expected, state: 'success' | 'error' | 'canceled'): void {
-    run.state = state
-    const isLate = run.order < (this.shown?.order ?? -1)
-    const isAlone = this.mode === 'latest' || this.mode === 'first'
-    if ((isLate && isAlone) || state !== 'success') run.isGood = false
-    if (!isLate) {
-      if (this.shown && isAlone) this.shown.isGood = false
-      this.shown = run
-      if (state === 'success') [this.data, this.dataFrom] = [`answer ${run.order}`, run.order]
-    }
-    for (const { after } of this.busy) {
-      for (const next of this.busy) if (after && next.after === run) next.state = 'runs'
-    }
+  settle(status: Status, isLive: boolean): void {
+    this.status = status
+    this.isLive = isLive
   }
 
   cancel(): void {
-    for (const run of this.busy) this.settle(run, 'canceled')
-    for (const run of this.runs) run.isGood = false
+    if (this.status === 'pending') this.status = 'canceled'
+    this.isLive = false
+  }
+
+  reset(): void {
+    this.settle('idle', false)
+    this.data = undefined
   }
 
   get state(): object {
-    const newest = Math.max(this.busy.at(-1)?.order ?? 0, this.shown?.order ?? 0)
+    const { calls, data, dataOf, status } = this
     return {
-      status: this.busy.length > 0 ? 'pending' : (this.shown?.state ?? 'idle'),
-      data: this.data,
-      error: this.busy.length === 0 && this.shown?.state === 'error' ? `error ${this.shown.order}` : undefined,
-      cause: this.busy.length === 0 && this.shown?.state === 'canceled' ? 'why' : undefined,
-      stale: this.data !== undefined && this.dataFrom < newest,
+      status,
+      data,
+      error: status === 'error' ? `error ${calls}` : undefined,
+      cause: status === 'canceled' ? 'why' : undefined,
+      stale: data !== undefined && dataOf < calls,
     }
   }
 }
@@ -115,40 +90,62 @@ interface Called {
   readonly fail: (error: unknown) => void
 }
 
+function jobOf<A extends readonly unknown[]>(options: Partial<Job<string, A>> & Pick<Job<string, A>, 'fn'>) {
+  const job: Job<string, A> = {
+    parent: background(),
+    deps: undefined,
+    question: undefined,
+    mode: 'latest',
+    keepPrevious: false,
+    transition: false,
+    timeout: Infinity,
+    slowAfter: Infinity,
+    debounce: undefined,
+    label: undefined,
+    ...options,
+  }
+  return job
+}
+
+async function rest(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await microtask()
+}
+
 async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly Step[]): Promise<void> {
   const [parent, cancelParent] = withCancel(background())
   const model = new Model(mode, keepPrevious)
-  const called = new Map<number, Called>()
-  const work = (ctx: Context, order: number) =>
-    new Promise<string>((answer, fail) => void called.set(order, { ctx, answer, fail }))
-  const rest = { deps: undefined, timeout: Infinity, debounce: 0, label: undefined }
-  const job = { parent, fn: work, mode, keepPrevious, ...rest }
-  const runner = createRunner(job)
+  const called: Called[] = []
+  const fn = (ctx: Context, _: string) =>
+    new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
+  const job = jobOf<[name: string]>({ fn, parent, mode, keepPrevious })
+  const runner = new Runner(job)
+  const causes: unknown[] = []
   for (const step of steps) {
+    const before = called.at(-1)?.ctx
     if (step.type === 'mode') {
       model.mode = step.mode
       runner.configure({ ...job, mode: step.mode })
-    } else if (step.type === 'answer' || step.type === 'fail') {
-      const run = model.called[step.nth % model.called.length]
-      if (!run) continue
-      model.settle(run, step.type === 'answer' ? 'success' : 'error')
-      called.get(run.order)?.[step.type](`${step.type === 'answer' ? 'answer' : 'error'} ${run.order}`)
     } else if (step.type === 'run') {
-      void runner.steering.run(model.runs.length)
-      model.run()
-    } else {
+      model.run(step.name)
+      void runner.steering.run(step.name)
+      if (before && called.at(-1)?.ctx !== before) causes.push(cause(before))
+    } else if (step.type === 'cancel' || step.type === 'reset') {
       model[step.type]()
       runner.steering[step.type]('why')
+    } else {
+      if (model.status !== 'pending') continue
+      if (step.type === 'answer') model.answer()
+      else model.settle('error', false)
+      called.at(-1)?.[step.type](`${step.type === 'answer' ? 'answer' : 'error'} ${model.calls}`)
     }
-    for (let turn = 0; turn < 20; turn++) await microtask()
-    expect(runner.read()).toMatchObject(model.state)
-    const isCalled = ({ order }: Expected) => called.has(order)
-    const isLive = ({ order }: Expected) => called.get(order)?.ctx.err === undefined
-    expect(model.busy.filter(isCalled)).toEqual(model.called)
-    expect(model.runs.filter(isCalled).filter(isLive)).toEqual(model.runs.filter(isCalled).filter((run) => run.isGood))
+    await rest()
+    expect(runner.state).toMatchObject(model.state)
+    expect(called).toHaveLength(model.calls)
+    const live = called.filter(({ ctx }) => ctx.err === undefined)
+    expect(live).toEqual(model.isLive ? [called.at(-1)] : [])
   }
-  const dropped = model.runs.filter(({ state }) => state === 'dropped').flatMap(({ order }) => called.get(order) ?? [])
-  expect(dropped.map(({ ctx }) => cause(ctx))).toEqual(dropped.map(() => Superseded))
+  // Each was ended by what came first: newer work, the cancel, the reset or its own error.
+  expect(causes).not.toContain(undefined)
   cancelParent()
 }
 
@@ -168,31 +165,19 @@ interface Watched {
 }
 
 /** A runner whose work calls `within` before it waits for its answer. */
-function watched(options: Partial<Job<string, [name: string]>>, within?: (name: string, it: Watched) => void): Watched {
+function watched(mode: TaskMode, within?: (name: string, it: Watched) => void): Watched {
   const calls: Watched['calls'] = []
   const shown: TaskState<string>[] = []
-  const runner: Watched['runner'] = createRunner({
-    parent: background(),
-    deps: undefined,
-    mode: 'latest',
-    keepPrevious: false,
-    timeout: Infinity,
-    debounce: 0,
-    label: undefined,
-    ...options,
-    fn: (ctx: Context, name: string) =>
-      new Promise<string>((answer, fail) => {
-        calls.push({ name, ctx, answer, fail })
-        within?.(name, watch)
-      }),
-  })
+  const fn = (ctx: Context, name: string) =>
+    new Promise<string>((answer, fail) => {
+      calls.push({ name, ctx, answer, fail })
+      within?.(name, watch)
+    })
+  const runner = new Runner(jobOf<[name: string]>({ fn, mode }))
   const watch = { runner, calls, shown }
-  runner.subscribe(() => shown.push(runner.read()))
+  runner.commit(runner.state, (state) => void shown.push(state))
+  runner.isShown = true
   return watch
-}
-
-async function rest(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await microtask()
 }
 
 /** Runs another as soon as the work `one` is aborted. */
@@ -209,136 +194,139 @@ function forget(name: string, { runner, calls }: Watched): void {
 describe('work that calls `run` itself', () => {
   it.each(modes)('in mode %s gets a promise, and the state is that of the run that lasts', async (mode) => {
     const inner: Promise<string>[] = []
-    const { runner, calls, shown } = watched({ mode }, (name, { runner }) => {
+    const { runner, calls, shown } = watched(mode, (name, { runner }) => {
       if (name === 'one') inner.push(runner.steering.run('two'))
     })
-    const outer = runner.steering.run('one')
-    void outer.catch(() => {})
+    void runner.steering.run('one')
     expect(inner[0]).toBeInstanceOf(Promise)
-    expect(inner[0] === outer).toBe(mode === 'first')
-    expect(calls.map(({ name }) => name)).toEqual(mode === 'latest' || mode === 'all' ? ['one', 'two'] : ['one'])
-    expect(cause(calls[0]?.ctx ?? background())).toBe(mode === 'latest' ? Superseded : undefined)
-    expect(runner.read()).toMatchObject({ status: 'pending', context: calls.at(-1)?.ctx })
-    for (let nth = 0; nth < 2; nth++) {
-      calls[nth]?.answer(`answer ${calls[nth]?.name}`)
+    expect(calls.map(({ name }) => name)).toEqual(['one', 'two'])
+    expect(cause(calls[0]?.ctx ?? background())).toBe(Superseded)
+    expect(runner.state).toMatchObject({ status: 'pending', context: calls.at(-1)?.ctx })
+    for (const { answer, name } of calls) {
+      answer(`answer ${name}`)
       await rest()
     }
-    const last = mode === 'first' ? 'answer one' : 'answer two'
-    expect(await inner[0]).toBe(last)
-    expect(runner.read()).toMatchObject({ status: 'success', data: last, stale: false })
-    expect(shown.filter(({ status }) => status === 'success').map(({ data }) => data)).toEqual([last])
+    expect(await inner[0]).toBe('answer two')
+    expect(runner.state).toMatchObject({ status: 'success', data: 'answer two', stale: false })
+    expect(shown.filter(({ status }) => status === 'success').map(({ data }) => data)).toEqual(['answer two'])
+  })
+
+  it('with its own arguments, in mode first, joins itself', async () => {
+    const inner: Promise<string>[] = []
+    const { runner, calls } = watched('first', (name, { runner }) => void inner.push(runner.steering.run(name)))
+    const outer = runner.steering.run('one')
+    expect(inner[0]).toBe(outer)
+    calls[0]?.answer('answer')
+    expect(await outer).toBe('answer')
+    expect(calls).toHaveLength(1)
   })
 })
 
 describe('work that calls `cancel` itself', () => {
   it.each(modes)('in mode %s is canceled, and the next run is not', async (mode) => {
-    const { runner, calls } = watched({ mode }, (name, { runner }) => name === 'one' && runner.steering.cancel('why'))
-    const one = runner.steering.runAction('one')
+    const { runner, calls } = watched(mode, (name, { runner }) => name === 'one' && runner.steering.cancel('why'))
+    const one = runner.steering.action('one')
     await rest()
     expect(await one).toBeUndefined()
-    expect(runner.read()).toMatchObject({ status: 'canceled', cause: 'why', data: undefined })
+    expect(runner.state).toMatchObject({ status: 'canceled', cause: 'why', data: undefined })
     void runner.steering.run('two')
     calls.at(-1)?.answer('two')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'two' })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'two' })
   })
 })
 
 describe('work that calls `reset` itself', () => {
   it.each(modes)('in mode %s is forgotten, whatever it returns', async (mode) => {
-    const { runner, calls } = watched({ mode }, (_, { runner }) => runner.steering.reset())
-    const one = runner.steering.runAction('one')
-    expect(runner.read()).toMatchObject({ status: 'idle', context: undefined })
+    const { runner, calls } = watched(mode, (_, { runner }) => runner.steering.reset())
+    const one = runner.steering.action('one')
+    expect(runner.state).toMatchObject({ status: 'idle', context: undefined })
     calls[0]?.answer('one')
     await rest()
     expect(await one).toBeUndefined()
-    expect(runner.read()).toMatchObject({ status: 'idle', data: undefined })
+    expect(runner.state).toMatchObject({ status: 'idle', data: undefined })
     expect(cause(calls[0]?.ctx ?? background())).toBe(Superseded)
   })
 })
 
 describe('a listener of the signal that calls `run`', () => {
   it('has the last word: its run is newer than the one that superseded the work', async () => {
-    const { runner, calls } = watched({}, again)
+    const { runner, calls } = watched('latest', again)
     void runner.steering.run('one')
-    const two = runner.steering.runAction('two')
+    const two = runner.steering.action('two')
     expect(calls.map(({ name }) => name)).toEqual(['one', 'after one'])
-    expect(runner.read()).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
+    expect(runner.state).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
     expect(await two).toBeUndefined()
     calls[1]?.answer('answer')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'answer' })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'answer' })
     expect(calls[1]?.ctx.err).toBeUndefined()
   })
 
   it.each(modes)('after a cancel, in mode %s, is shown as what it is', async (mode) => {
-    const { runner, calls } = watched({ mode }, again)
+    const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     runner.steering.cancel('why')
     await rest()
-    expect(runner.read().status).toBe('pending')
+    expect(runner.state.status).toBe('pending')
     expect(calls.map(({ name }) => name)).toEqual(['one', 'after one'])
     calls[1]?.answer('answer')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'answer' })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'answer' })
   })
 
   it.each(modes)('after a reset, in mode %s, is not shown as idle', async (mode) => {
-    const { runner, calls } = watched({ mode }, again)
+    const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     runner.steering.reset()
-    expect(runner.read()).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
+    expect(runner.state).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
     calls[1]?.answer('answer')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'answer' })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'answer' })
   })
 
-  it.each(alone)('when newer work has taken its place, in mode %s, is the newest', async (mode) => {
-    const { runner, calls } = watched({ mode }, again)
+  it.each(modes)('when newer work takes the place of what succeeded, in mode %s, is the newest', async (mode) => {
+    const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     calls[0]?.answer('one')
     await rest()
-    expect(runner.read().data).toBe('one')
-    // What is shown is ended by the next: at its start, or by its answer.
+    expect(runner.state.data).toBe('one')
     void runner.steering.run('two')
-    calls.find(({ name }) => name === 'two')?.answer('two')
-    await rest()
-    expect(runner.read().status).toBe('pending')
+    expect(runner.state.status).toBe('pending')
     calls.find(({ name }) => name === 'after one')?.answer('after')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'after', stale: false })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'after', stale: false })
     expect(calls.filter(({ ctx }) => ctx.err === undefined).map(({ name }) => name)).toEqual(['after one'])
   })
+
   it.each(modes)('when the work has failed, in mode %s, is the newest', async (mode) => {
-    const { runner, calls } = watched({ mode }, again)
+    const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     calls[0]?.fail('failed')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'pending', error: undefined, context: calls[1]?.ctx })
+    expect(runner.state).toMatchObject({ status: 'pending', error: undefined, context: calls[1]?.ctx })
     calls[1]?.answer('after')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'success', data: 'after', stale: false })
+    expect(runner.state).toMatchObject({ status: 'success', data: 'after', stale: false })
   })
 })
 
 describe('a listener of the signal that calls `reset`', () => {
   it.each(modes)('has the last word when the work has failed, in mode %s', async (mode) => {
-    const { runner, calls } = watched({ mode }, forget)
+    const { runner, calls } = watched(mode, forget)
     void runner.steering.run('one')
     calls[0]?.fail('failed')
     await rest()
-    expect(runner.read()).toMatchObject({ status: 'idle', error: undefined })
+    expect(runner.state).toMatchObject({ status: 'idle', error: undefined })
   })
 
-  it.each(alone)('has it when newer work takes its place, in mode %s', async (mode) => {
-    const { runner, calls } = watched({ mode }, forget)
+  it.each(modes)('has it when newer work takes its place, in mode %s', async (mode) => {
+    const { runner, calls } = watched(mode, forget)
     void runner.steering.run('one')
     calls[0]?.answer('one')
     await rest()
     void runner.steering.run('two')
-    calls[1]?.answer('two')
-    await rest()
-    expect(runner.read()).toMatchObject({ status: 'idle', data: undefined })
+    expect(runner.state).toMatchObject({ status: 'idle', data: undefined })
     expect(calls.filter(({ ctx }) => ctx.err === undefined)).toEqual([])
   })
 })

@@ -17,7 +17,7 @@ import {
   withValue,
 } from 'rescind'
 import type { Context } from 'rescind'
-import { Navigated, Scope, Superseded, Unmounted, useScope, useTask, useValue } from 'rescind/react'
+import { Navigated, provide, Scope, Superseded, Unmounted, useScope, useTask, useValue } from 'rescind/react'
 import type { ScopeHandle, ScopeProps, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
@@ -255,11 +255,11 @@ describe('the values of a scope', () => {
       return null
     }
     render(
-      <Scope values={[[user, 'Ada']]}>
-        <Scope values={[[page, 7]]}>
+      <Scope values={[provide(user, 'Ada')]}>
+        <Scope values={[provide(page, 7)]}>
           <Read ctx={background()} />
         </Scope>
-        <Scope values={[[user, 'Grace']]}>
+        <Scope values={[provide(user, 'Grace')]}>
           <Read />
         </Scope>
       </Scope>,
@@ -271,19 +271,22 @@ describe('the values of a scope', () => {
   })
 
   it('that are the same, by Object.is, leave the work alone', async () => {
-    const { work, scope, render } = mount({ values: [[user, 'Ada'], [page, NaN]] })
-    render({ values: [[user, 'Ada'], [page, NaN]] })
+    const { work, scope, render } = mount({ values: [provide(user, 'Ada'), provide(page, NaN)] })
+    render({ values: [provide(user, 'Ada'), provide(page, NaN)] })
     await settle()
     expect(new Set(scope.all).size).toBe(1)
     expect(work.causes).toEqual([undefined])
   })
 
-  it('that are others begin the scope anew', async () => {
-    const { work, scope, render } = mount({ values: [[user, 'Ada']] })
-    render({ values: [[user, 'Grace']] })
+  it('that change end nothing, and are seen by the runs to come', async () => {
+    const { work, scope, handle, render } = mount({ values: [provide(user, 'Ada')] })
+    render({ values: [provide(user, 'Grace')] })
     await settle()
+    expect(work.causes).toEqual([undefined])
+    expect(scope.last.value(user)).toBe('Grace')
+    await settle(() => handle.reset())
     render({})
-    await settle()
+    await settle(() => handle.reset())
     expect(work.causes).toEqual([Superseded, Superseded, undefined])
     expect(work.calls.map(({ ctx }) => ctx.value(user))).toEqual(['Ada', 'Grace', 'nobody'])
     expect(scope.last.value(user)).toBe('nobody')
@@ -300,7 +303,7 @@ describe('the values of a scope', () => {
     }
     render(
       <Scope parent={clock.root} timeout={100}>
-        <Scope values={[[user, 'Ada']]}>
+        <Scope values={[provide(user, 'Ada')]}>
           <Below see={inner.see} />
           <Derives />
         </Scope>
@@ -569,7 +572,7 @@ describe('the wrong properties', () => {
     ['rescind: timeout must be a number of milliseconds, got NaN', { timeout: NaN }],
     ['rescind: deadline must be a number of milliseconds, got Invalid Date', { deadline: new Date('soon') }],
     ['rescind: deadline must be a number of milliseconds, got "5"', { deadline: '5' }],
-    ['rescind: key must be made by createKey, got "user"', { values: [['user', 1]] }],
+    ['rescind: key must be made by createKey, got "user"', { values: [provide('user' as never, 1 as never)] }],
   ])('throw a TypeError: %s', (message, props) => {
     expect(() => renderToString(<Scope {...props} />)).toThrow(new TypeError(message))
   })

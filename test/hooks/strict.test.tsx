@@ -14,7 +14,7 @@ import {
 import type { ReactNode } from 'react'
 import { flushSync } from 'react-dom'
 import { createRoot } from 'react-dom/client'
-import { background, cause, withCancel } from 'rescind'
+import { background, cause, remaining, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Hidden, Scope, Superseded, Unmounted, useCancellable, useScope, useTask, useTimeout } from 'rescind/react'
 import type { ScopeHandle, Task } from 'rescind/react'
@@ -308,12 +308,16 @@ describe.skipIf(!Activity).each([
     expect(statuses.last).toBe('canceled')
   })
 
-  it('that was canceled by hand while it was hidden stays so', async () => {
+  it('that was canceled by hand while it was hidden is canceled when it shows, with that cause', async () => {
     const work = fakeWork()
     const scope = createRef<ScopeHandle>()
+    const tasks = watch<Task<string>>()
+    function Shown() {
+      return tasks.see(useTask(work.fn, [])).status
+    }
     const { turn } = mount(
       <Scope ref={scope}>
-        <Loader work={work.fn} />
+        <Shown />
       </Scope>,
     )
     await settle()
@@ -322,6 +326,9 @@ describe.skipIf(!Activity).each([
     handle?.cancel('by hand')
     await settle(() => turn('visible'))
     expect(work.causes).toEqual([Hidden])
+    expect(tasks.last).toMatchObject({ status: 'canceled', cause: 'by hand' })
+    await settle(() => scope.current?.reset())
+    expect(work.causes).toEqual([Hidden, undefined])
   })
 
   it('runs nothing while it is hidden from the start, and once when it shows', async () => {
@@ -401,7 +408,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([Hidden, undefined])
   })
 
-  it('does not give back what was canceled by hand, or ran out of time, before it was hidden', async () => {
+  it('begins again with its whole time what ran out of time, and not what was canceled by hand', async () => {
     const [parent] = withCancel(background())
     const clock = fakeClock(0)
     const canceled = watch<ReturnType<typeof useCancellable>>()
@@ -417,7 +424,8 @@ describe.skipIf(!Activity).each([
     await settle(() => turn('hidden'))
     await settle(() => turn('visible'))
     expect(cause(canceled.last[0])).toBe('by hand')
-    expect(expired.last.err?.name).toBe('TimeoutError')
+    expect(expired.last.err).toBeUndefined()
+    expect(remaining(expired.last)).toBe(100)
   })
 
   it('ends what a root of its own has armed below a scope that was never shown', async () => {

@@ -13,11 +13,12 @@ import { catchUncaught, catchUnhandled, task } from '../support.ts'
 export const isReact18: boolean = React.version.startsWith('18.')
 
 /** Looked up by name: React 18 has none of these. */
-const features: Partial<Pick<typeof React, 'Activity' | 'use' | 'useActionState'>> = { ...React }
+const features: Partial<Pick<typeof React, 'Activity' | 'use' | 'useActionState' | 'useOptimistic'>> = { ...React }
 
 export const Activity: typeof React.Activity | undefined = features.Activity
 export const use: typeof React.use | undefined = features.use
 export const useActionState: typeof React.useActionState | undefined = features.useActionState
+export const useOptimistic: typeof React.useOptimistic | undefined = features.useOptimistic
 
 interface Noise {
   /** What a test expects to be printed is not counted. */

@@ -6,7 +6,7 @@ import type { ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createKey, until } from 'rescind'
 import type { Context } from 'rescind'
-import { Hidden, Scope, Unmounted, useCancellable, useContextState, useScope, useTask } from 'rescind/react'
+import { Hidden, provide, Scope, Unmounted, useCancellable, useContextState, useScope, useTask } from 'rescind/react'
 import type { ScopeHandle } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, isReact18, settle, use, watch } from './support.tsx'
@@ -216,7 +216,7 @@ interface Loads {
 /** Reads under one scope what belongs to the one around it, and shows the state of the inner. */
 function Around({ load }: Loads) {
   return boundary(
-    <Scope values={[[key, 'value']]}>
+    <Scope values={[provide(key, 'value')]}>
       <Inside load={load} outer={useScope()} />
     </Scope>,
   )

@@ -19,7 +19,7 @@ type Fn<A extends readonly unknown[]> = (ctx: Context, ...args: A) => unknown
 function mountManual<A extends readonly unknown[]>(fn: Fn<A>, options?: TaskOptions) {
   const task = watch<Task<unknown, A>>()
   function Component(props: { readonly options?: TaskOptions | undefined; readonly fn: Fn<A> }) {
-    task.see(useTask<unknown, A>(props.fn, undefined, props.options))
+    task.see(useTask<unknown, A>(props.fn, props.options))
     return null
   }
   const view = render(<Component fn={fn} options={options} />, { wrapper: StrictMode })
@@ -129,8 +129,8 @@ describe('a task without deps', () => {
     render({ label: 'again' })
     await settle(() => void task.last.run())
     await settle(() => work.last.resolve('albums'))
-    const { run, runAction, cancel, reset } = task.last
-    expect(first).toMatchObject({ run, runAction, cancel, reset })
+    const { run, action, flush, cancel, reset } = task.last
+    expect(first).toMatchObject({ run, action, flush, cancel, reset })
     const before = task.last
     render({ label: 'once more' })
     expect(task.last).toBe(before)
@@ -155,7 +155,7 @@ describe('a task without deps', () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     function Component() {
-      const { run } = useTask(work.fn, undefined)
+      const { run } = useTask(work.fn)
       useLayoutEffect(() => void run(), [run])
       return null
     }
@@ -173,7 +173,7 @@ describe('a task without deps', () => {
   it('run by a child, before its own effects, is not lost', async () => {
     const work = fakeWork()
     function Component() {
-      const { run, status } = useTask(work.fn, undefined)
+      const { run, status } = useTask(work.fn)
       return (
         <>
           {status}
@@ -192,7 +192,7 @@ describe('a task without deps', () => {
     unmount()
     const error: unknown = await task.last.run().catch((error: unknown) => error)
     expect(error).toMatchObject({ name: 'AbortError', cause: Unmounted })
-    expect(await task.last.runAction()).toBeUndefined()
+    expect(await task.last.action()).toBeUndefined()
     expect(work.calls).toEqual([])
   })
 })
@@ -425,27 +425,25 @@ describe('reset', () => {
   })
 })
 
-describe('runAction', () => {
-  it('resolves with the result, and to undefined when it is canceled', async () => {
-    const work = fakeWork()
-    const { task } = mountManual(work.fn)
-    const results: unknown[] = []
-    await settle(() => void task.last.runAction().then((result) => results.push(result)))
-    await settle(() => void task.last.runAction().then((result) => results.push(result)))
-    await settle(() => work.last.resolve('albums'))
-    expect(results).toEqual([undefined, 'albums'])
-  })
-
-  it('rejects with an error, and a timeout is one', async () => {
+describe('action', () => {
+  it('resolves when the run is over, however it went: the outcome is the state', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
-    const errors: unknown[] = []
-    await settle(() => void task.last.runAction().catch((error: unknown) => errors.push(error)))
+    const seen: unknown[] = []
+    const act = () => settle(() => void task.last.action().then((result) => seen.push([result, task.last.status])))
+    await act()
     await settle(() => work.last.reject('failed'))
-    await settle(() => void task.last.runAction().catch((error: unknown) => errors.push(error)))
+    await act()
     await settle(() => clock.advance(100))
-    expect(errors).toEqual(['failed', work.last.ctx.err])
+    expect(task.last).toMatchObject({ status: 'error', error: work.last.ctx.err })
+    await act()
+    await settle(() => task.last.cancel('why'))
+    expect(task.last).toMatchObject({ status: 'canceled', cause: 'why' })
+    await act()
+    await settle(() => work.last.resolve('albums'))
+    expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
+    expect(seen.map((one) => (one as unknown[])[0])).toEqual([undefined, undefined, undefined, undefined])
   })
 })
 
@@ -605,34 +603,56 @@ describe('whose cancel it was', () => {
     expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'why' })
   })
 
-  it('an AbortError of somebody else, while our context lives, is an error', async () => {
-    const { task } = mountManual(async (ctx) => {
-      const [other, cancel] = withCancel(background())
-      cancel('somebody else')
-      await until(ctx, Promise.reject(other.err))
-    })
-    await settle(() => void task.last.run())
-    expect(task.last).toMatchObject({ status: 'error', error: { name: 'AbortError' }, cause: undefined })
+  it('an AbortError of the platform, while the context lives, is an error', async () => {
     const error = new DOMException('The user aborted a request.', 'AbortError')
     const { task: native } = mountManual(() => Promise.reject(error))
     await settle(() => void native.last.run())
     expect(native.last).toMatchObject({ status: 'error', error })
-    let thrown: unknown
-    await settle(() => void native.last.runAction().catch((error: unknown) => (thrown = error)))
-    expect(thrown).toBe(error)
+  })
+
+  it('a cancel of what the work has derived from its context is a cancel, with its cause', async () => {
+    const { task } = mountManual(async (ctx) => {
+      const [part, cancel] = withCancel(ctx)
+      cancel('enough')
+      await until(part, new Promise(() => {}))
+    })
+    let rejected: unknown
+    await settle(() => void task.last.run().catch((error: unknown) => (rejected = error)))
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'enough' })
+    expect(rejected).toMatchObject({ name: 'AbortError', cause: 'enough' })
+  })
+
+  it('a timeout of what the work has derived from its context is an error', async () => {
+    const clock = fakeClock(0)
+    const { task } = mountManual(
+      async (ctx) => {
+        const [part] = withTimeout(ctx, 100, { label: 'part' })
+        await until(part, new Promise(() => {}))
+      },
+      { parent: clock.root },
+    )
+    await settle(() => void task.last.run())
+    await settle(() => clock.advance(100))
+    expect(task.last).toMatchObject({ status: 'error', error: { name: 'TimeoutError', label: 'part' } })
   })
 })
+
+const negative = { ms: 1, maxWait: -1 }
 
 describe('the wrong arguments', () => {
   it.each<[message: string, fn: unknown, options: unknown, deps?: unknown]>([
     ['rescind: fn must be a function, got undefined', undefined, {}],
-    ['rescind: deps must be an array, got [object Object]', () => {}, undefined, { timeout: 5 }],
-    ['rescind: deps must be an array, got null', () => {}, undefined, null],
+    ['rescind: deps must be an array, got [object Object]', () => {}, {}, { timeout: 5 }],
+    ['rescind: deps must be an array, got null', () => {}, {}, null],
+    ['rescind: options must be an object, got null', () => {}, undefined, null],
+    ['rescind: slowAfter must be a number of milliseconds, got "5"', () => {}, { slowAfter: '5' }],
+    ['rescind: debounce.ms must be a number of milliseconds, got undefined', () => {}, { debounce: {} }],
+    ['rescind: debounce.maxWait must be a number of milliseconds, got -1', () => {}, { debounce: negative }],
     ['rescind: options must be an object, got null', () => {}, null],
     ['rescind: options must be an object, got "latest"', () => {}, 'latest'],
     ['rescind: debounce must be a number of milliseconds, got -1', () => {}, { debounce: -1 }],
     ['rescind: debounce must be a number of milliseconds, got "5"', () => {}, { debounce: '5' }],
-    ['rescind: mode must be one of latest, first, queue, all, got "fastest"', () => {}, { mode: 'fastest' }],
+    ['rescind: mode must be one of latest, first, got "queue"', () => {}, { mode: 'queue' }],
     ['rescind: timeout must be a number of milliseconds, got NaN', () => {}, { timeout: NaN }],
     ['rescind: timeout must be a number of milliseconds, got "5"', () => {}, { timeout: '5' }],
     ['rescind: debounce must be a number of milliseconds, got NaN', () => {}, { debounce: NaN }],

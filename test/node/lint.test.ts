@@ -14,6 +14,8 @@ const CONFIG = {
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   rules: {
     'react/react-in-jsx-scope': 'off',
+    // Steps that follow one another, as in a poll.
+    'eslint/no-await-in-loop': 'off',
     'react/rules-of-hooks': 'error',
     'react/exhaustive-deps': ['error', { additionalHooks: '^useTask$' }],
   },
@@ -25,6 +27,7 @@ import { until } from 'rescind'
 import type { Context } from 'rescind'
 import {
   Scope,
+  useAction,
   useCancellable,
   useContextState,
   useDeadline,
@@ -50,9 +53,9 @@ export function Album({ id, save }: Props) {
   const { done, cause } = useContextState(ctx)
   const left = useRemaining(ctx, { interval: 100 })
   const album = useTask(({ signal }) => fetch(\`/albums/\${id}\`, { signal }), [id], { parent: ctx })
-  const saving = useTask((own, name: string) => save(own, name), undefined, { mode: 'first' })
+  const saving = useAction((own, name: string) => save(own, name), { mode: 'drop' })
   const again = useTask(save)
-  const { run, runAction, reset } = saving
+  const { run, action, reset } = saving
   const [isSaved, setIsSaved] = useState(false)
 
   useEffect(() => {
@@ -61,7 +64,7 @@ export function Album({ id, save }: Props) {
 
   if (done) return <p>{String(cause)}</p>
   return (
-    <form action={() => void runAction('Blue')}>
+    <form action={() => void action('Blue')}>
       <p>{album.status} {left} {String(isSaved)}</p>
       <button type="button" onClick={() => cancel('button')}>Stop</button>
       <button type="button" onClick={() => cancelAll()}>Stop all</button>

@@ -126,7 +126,7 @@ it.each<[name: string, create: CreateServer]>([
   ['HTTP/1.1', createHttps],
   ['HTTP/1.1 or HTTP/2', createBoth],
 ])('withShutdown of a server of %s cuts half a request after its time, and nothing else', async (_, create) => {
-  const clock = fakeClock()
+  const clock = fakeClock(0)
   const responses = new Queue<http.ServerResponse>()
   const server = Object.assign(
     create((__, res) => responses.put(res)),

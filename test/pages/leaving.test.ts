@@ -1,6 +1,6 @@
 /** Leaving a page and coming back, in a browser that keeps it meanwhile; the server says what became of the work. */
 
-import type { Browser } from 'playwright'
+import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { launch, serve } from './site.ts'
 import type { Site } from './site.ts'
@@ -11,7 +11,7 @@ const MAIN = `
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { withPage, background } from 'rescind'
-import { Scope, useTask } from 'rescind/react'
+import { Scope, useAction, useTask } from 'rescind/react'
 
 const params = new URLSearchParams(location.search)
 const slow = (id) => params.get('server') + 'slow?ms=60000&id=' + params.get('visit') + '-' + id
@@ -22,7 +22,18 @@ function Report() {
   return <p>{status}</p>
 }
 
-createRoot(document.querySelector('#root')).render(<StrictMode><Scope><Report /></Scope></StrictMode>)
+function Autosave() {
+  const { run } = useAction(
+    ({ signal }, version) => fetch(slow('save-' + version).replace('60000', '300'), { signal, keepalive: true }),
+    { mode: 'keepLatest', debounce: 60_000 },
+  )
+  window.save = (version) => void run(version)
+  return null
+}
+
+createRoot(document.querySelector('#root')).render(
+  <StrictMode><Scope>{params.has('save') ? <Autosave /> : <Report />}</Scope></StrictMode>,
+)
 
 const [ctx] = withPage(background())
 if (params.has('bare')) fetch(slow('bare'), { signal: ctx.signal }).catch(() => {})
@@ -83,6 +94,24 @@ describe('a page that is left', () => {
     await expect.poll(() => fate('one-report-2'), patiently).toBe('client gone')
     expect(complaints).toEqual([])
     await page.close()
+  })
+
+  it.each<[how: string, leave: (page: Page) => Promise<unknown>]>([
+    ['for another page', (page) => page.goto(`${site.url}other.html`)],
+    ['by closing it', (page) => page.close()],
+  ])('%s saves what waits for its debounce: the last edit, once', async (how, leave) => {
+    const visit = how.replaceAll(' ', '-')
+    // Not a page alone: closing that would close the network below it.
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${site.url}?visit=${visit}&save&server=${encodeURIComponent(inject('server'))}`)
+    await page.waitForFunction('window.save !== undefined')
+    await page.evaluate("save('v1'); save('v2')")
+    expect(await fate(`${visit}-save-v2`)).toBeUndefined()
+    await leave(page)
+    await expect.poll(() => fate(`${visit}-save-v2`), patiently).toBe('finished')
+    expect(await fate(`${visit}-save-v1`)).toBeUndefined()
+    await context.close()
   })
 
   it('stops the server when it is closed', async () => {

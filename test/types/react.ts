@@ -3,9 +3,10 @@
  * and an error that does not come is an error.
  */
 
+import { createKey } from 'rescind'
 import type { Context } from 'rescind'
-import { useCancellable, useScope, useTask, useTimeout } from 'rescind/react'
-import type { Task, TaskState } from 'rescind/react'
+import { provide, useAction, useCancellable, usePending, useScope, useTask, useTimeout } from 'rescind/react'
+import type { Action, ScopeValue, Task, TaskState } from 'rescind/react'
 
 /** Accepts only an argument of exactly the type `Expected`. */
 function exactly<Expected>() {
@@ -62,33 +63,98 @@ export function Manual(): unknown {
   const task = useTask(save)
   exactly<Task<number, [name: string, stars?: number]>>()(task)
   exactly<Promise<number>>()(task.run('Blue', 5))
-  exactly<Promise<number | undefined>>()(task.runAction('Blue'))
+  exactly<Promise<void>>()(task.action('Blue'))
   // @ts-expect-error -- a name is not optional
   void task.run()
-  return useTask(save, undefined, { mode: 'first' }).run('Blue')
+  return useTask(save, { mode: 'first' }).run('Blue')
 }
 
-/** With deps it takes nothing, since nobody is there to give it. */
+/** With deps it takes nothing, since nothing gives it an argument. */
 export function Automatic({ id }: { readonly id: number | undefined }): unknown {
   const perhaps = useTask(find, id === undefined ? undefined : [id])
   exactly<Task<string[]>>()(perhaps)
-  // @ts-expect-error -- who would give it a name?
+  // @ts-expect-error -- what would give it a name?
   useTask(save, [])
-  // @ts-expect-error -- options are not deps
-  useTask(find, { timeout: 5_000 })
-  // @ts-expect-error -- null is neither deps nor none
+  // @ts-expect-error -- null is neither deps nor options
   useTask(find, null)
-  // @ts-expect-error -- no such mode
-  useTask(find, [], { mode: 'fastest' })
+  // @ts-expect-error -- a write: see useAction
+  useTask(find, [], { mode: 'queue' })
   return perhaps
 }
 
-/** What cancels is a handler as it is. */
+/** What is wrong with an option is said at the option: each of these lines has one error, on the option's own line. */
+export function Options(): void {
+  useTask(find, {
+    // @ts-expect-error -- no such option
+    timout: 5_000,
+  })
+  useTask(find, [], {
+    // @ts-expect-error -- no number
+    timeout: '5s',
+  })
+  useTask(find, [], {
+    // @ts-expect-error -- no such mode
+    mode: 'fastest',
+  })
+  useTask(find, [], {
+    debounce: {
+      ms: 200,
+      // @ts-expect-error -- no such option
+      trailing: true,
+    },
+  })
+  useAction(save, {
+    // @ts-expect-error -- no such mode: newer reads take the place of older ones, writes do not
+    mode: 'latest',
+  })
+}
+
+/** What an async generator yields is the data. */
+export function Generators(): unknown {
+  const chat = useTask(async function* (ctx: Context, question: string) {
+    for (const word of question.split(' ')) yield [word, await save(ctx, word)] as const
+  })
+  exactly<readonly [string, number] | undefined>()(chat.data)
+  exactly<Promise<readonly [string, number]>>()(chat.run('why'))
+  const poll = useTask(async function* (ctx) {
+    for (;;) yield await find(ctx)
+  }, [])
+  exactly<string[] | undefined>()(poll.data)
+  return poll
+}
+
+/** An action is a task that also says what is under way. */
+export function Writes(): unknown {
+  const action = useAction(save, { mode: 'all', limit: 3 })
+  exactly<Action<number, Parameters<typeof action.run>>>()(action)
+  exactly<Promise<number>>()(action.run('Blue', 5))
+  exactly<[name: string, stars?: number | undefined] | undefined>()(action.runs[0]?.args)
+  const form = useAction((ctx: Context, data: FormData) => save(ctx, String(data.get('name'))))
+  const submit: (data: FormData) => Promise<void> = form.action
+  // @ts-expect-error -- a write has no deps: it does not run by itself
+  useAction(save, [])
+  return [submit, shows(useTask(find))]
+}
+
+const user = createKey<{ readonly id: number }>('user')
+
+/** Values are of the type of their key. */
+export function Values(): readonly ScopeValue[] {
+  // @ts-expect-error -- an id is a number
+  provide(user, { id: '1' })
+  // @ts-expect-error -- only `provide` checks the type
+  const pair: ScopeValue = [user, { id: 1 }]
+  return [provide(user, { id: 1 }), pair]
+}
+
+/** What cancels is a handler as it is, and so is what begins again. */
 export function Handlers(): unknown {
-  const [, cancel] = useCancellable(useScope())
+  const [, cancel, reset] = useCancellable(useScope())
   const onClick: (event: MouseEvent) => void = cancel
+  const onAgain: (event: MouseEvent) => void = reset
   const onPress: (event: MouseEvent) => void = useTask(find, []).cancel
+  exactly<number>()(usePending())
   // @ts-expect-error -- never is null: what is missing is a mistake
   useTimeout(useScope(), undefined)
-  return [onClick, onPress]
+  return [onClick, onAgain, onPress]
 }

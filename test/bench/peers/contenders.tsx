@@ -1,19 +1,21 @@
 /**
- * The same component for everybody: shows what the work for a query gives. Each is written as its documentation has it,
- * and hands the signal on where the library gives one.
+ * The same components for each library. One shows what the work for a query gives; the other saves what is typed, and
+ * uploads files. Each is written as the documentation of the library has it, and hands the signal on where the library
+ * gives one.
  */
 
 import { useAsyncAbortable as useHookzAsync } from '@react-hookz/web'
-import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query'
+import { QueryClient, QueryClientProvider, useMutation, useQuery } from '@tanstack/react-query'
 import { useRequest } from 'ahooks'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { FunctionComponent, ReactNode } from 'react'
 import { useAsyncAbortable } from 'react-async-hook'
 import { useAsync } from 'react-use'
-import { useTask } from 'rescind/react'
+import { useAction, useTask } from 'rescind/react'
 import useSWR, { SWRConfig } from 'swr'
+import useSWRMutation from 'swr/mutation'
 
-/** Answers a query; knows from the signal, if it gets one, that nobody waits any more. */
+/** Answers a query; learns from the signal, if it gets one, that the answer is no longer wanted. */
 export type Work = (query: string, signal?: AbortSignal) => Promise<string>
 
 export interface Contender {
@@ -87,6 +89,116 @@ export const contenders: readonly Contender[] = [
     },
   },
 ]
+
+/** Milliseconds that a save waits for the next key. */
+const QUIET = 30
+
+/** What a component that writes offers to the benchmark. */
+export interface Writes {
+  /** Saves at once. */
+  readonly save: (name: string) => void
+  /** Saves what is typed when it has been quiet for {@link QUIET} ms. */
+  readonly type: (name: string) => void
+  /** Starts an upload and returns how to cancel it alone; undefined where the library has no way. */
+  readonly upload: ((name: string) => (() => void) | undefined) | undefined
+}
+
+export interface Writer {
+  readonly name: string
+  readonly surround?: () => (children: ReactNode) => ReactNode
+  readonly useWrites: (work: Work) => Writes
+}
+
+/** Waits with the last call for what the library itself does not offer: the usual clean-up forgets it. */
+function useDebounced(save: (name: string) => void): (name: string) => void {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  return (name) => {
+    clearTimeout(timer.current)
+    timer.current = setTimeout(save, QUIET, name)
+  }
+}
+
+function ignore(): void {}
+
+export const writers: readonly Writer[] = [
+  {
+    name: 'rescind useAction',
+    useWrites: (work) => {
+      const save = useAction(({ signal }, name: string) => work(name, signal))
+      const draft = useAction(({ signal }, name: string) => work(name, signal), {
+        mode: 'keepLatest',
+        debounce: QUIET,
+      })
+      const upload = useAction(({ signal }, name: string) => work(name, signal), { mode: 'all' })
+      const uploads = useRef(upload.runs)
+      useEffect(() => {
+        uploads.current = upload.runs
+      })
+      return {
+        save: (name) => void save.run(name),
+        type: (name) => void draft.run(name),
+        upload: (name) => {
+          void upload.run(name)
+          return () => uploads.current.find(({ args }) => args[0] === name)?.cancel()
+        },
+      }
+    },
+  },
+  {
+    name: 'TanStack Query useMutation',
+    surround: () => {
+      const client = new QueryClient()
+      return (children) => <QueryClientProvider client={client}>{children}</QueryClientProvider>
+    },
+    useWrites: (work) => {
+      // The scope is the library's own way to keep the order.
+      const { mutate } = useMutation({ mutationFn: (name: string) => work(name), scope: { id: 'save' } })
+      return { save: (name) => mutate(name), type: useDebounced(mutate), upload: undefined }
+    },
+  },
+  {
+    name: 'SWR useSWRMutation',
+    useWrites: (work) => {
+      const { trigger } = useSWRMutation('save', (_, { arg }: { arg: string }) => work(arg))
+      const save = (name: string) => void trigger(name).catch(ignore)
+      return { save, type: useDebounced(save), upload: undefined }
+    },
+  },
+  {
+    name: 'ahooks useRequest',
+    useWrites: (work) => {
+      const save = useRequest((name: string) => work(name), { manual: true })
+      const draft = useRequest((name: string) => work(name), { manual: true, debounceWait: QUIET })
+      return { save: (name) => save.run(name), type: (name) => draft.run(name), upload: undefined }
+    },
+  },
+  {
+    name: 'fetch in the handler, by hand',
+    useWrites: (work) => {
+      const save = (name: string) => void work(name).catch(ignore)
+      const upload = (name: string) => {
+        const controller = new AbortController()
+        work(name, controller.signal).catch(ignore)
+        return () => controller.abort()
+      }
+      return { save, type: useDebounced(save), upload }
+    },
+  },
+]
+
+/** The component that writes: hands out what it offers. */
+export function writerOf(
+  { useWrites }: Writer,
+  work: Work,
+  offer: (writes: Writes) => void,
+): FunctionComponent {
+  return function Editor() {
+    const writes = useWrites(work)
+    useEffect(() => offer(writes))
+    return null
+  }
+}
 
 /** The component that is measured: tells `seen` what it shows, and for which query. */
 export function componentOf(

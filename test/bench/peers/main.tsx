@@ -1,11 +1,12 @@
 /**
- * What libraries do with work that nobody wants any more, counted: `npm run bench:peers`. The same component and the
- * same work for everybody, in jsdom; the table goes into the README, between its two marks. Nothing is timed here.
+ * What libraries do with reads that are no longer wanted, and with writes that still are, counted: `npm run
+ * bench:peers`. The same components and the same work for each, in jsdom; the tables go into the README, between their
+ * marks. Nothing is timed here.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { JSDOM } from 'jsdom'
-import type { Contender, Work } from './contenders.tsx'
+import type { Contender, Work, Writer, Writes } from './contenders.tsx'
 
 const { window } = new JSDOM('<!doctype html>', { pretendToBeVisual: true })
 for (const name of ['window', 'document', 'navigator', 'HTMLElement', 'Node'] as const) {
@@ -14,7 +15,7 @@ for (const name of ['window', 'document', 'navigator', 'HTMLElement', 'Node'] as
 const { StrictMode } = await import('react')
 const { flushSync } = await import('react-dom')
 const { createRoot } = await import('react-dom/client')
-const { componentOf, contenders } = await import('./contenders.tsx')
+const { componentOf, contenders, writerOf, writers } = await import('./contenders.tsx')
 
 const KEYSTROKES = 10
 
@@ -114,6 +115,110 @@ async function measure(contender: Contender): Promise<Row> {
   return { name: contender.name, strict, unmounted, typed, unhandled: unhandled - before }
 }
 
+interface WriterRow {
+  readonly name: string
+  readonly outlives: boolean
+  readonly order: boolean
+  readonly lastEdit: boolean
+  readonly one: boolean | undefined
+}
+
+/** What a server makes of writes: each takes its time, and what arrives last is what is stored. */
+class Store {
+  readonly started: string[] = []
+  readonly finished: string[] = []
+  readonly aborted: string[] = []
+
+  readonly work =
+    (ms: (name: string) => number): Work =>
+    (name, signal) =>
+      new Promise((resolve, reject) => {
+        this.started.push(name)
+        const timer = setTimeout(() => {
+          this.finished.push(name)
+          resolve(name)
+        }, ms(name))
+        signal?.addEventListener('abort', () => {
+          this.aborted.push(name)
+          clearTimeout(timer)
+          reject(signal.reason as Error)
+        })
+      })
+}
+
+/** Mounts a component that writes and lets `act` use it; returns what the store has when all is over. */
+async function write(
+  writer: Writer,
+  ms: (name: string) => number,
+  act: (writes: () => Writes, unmount: () => void) => Promise<void>,
+): Promise<Store> {
+  const store = new Store()
+  let offered: Writes | undefined
+  const Editor = writerOf(writer, store.work(ms), (writes) => {
+    offered = writes
+  })
+  const surround = writer.surround?.() ?? ((children) => children)
+  const root = createRoot(window.document.createElement('div'))
+  flushSync(() => root.render(surround(<Editor />)))
+  await pass(5)
+  await act(() => offered as Writes, () => flushSync(() => root.unmount()))
+  await pass(150)
+  flushSync(() => root.unmount())
+  return store
+}
+
+async function measureWriter(writer: Writer): Promise<WriterRow> {
+  const closed = await write(
+    writer,
+    () => 40,
+    async (writes, unmount) => {
+      writes().save('a')
+      unmount()
+    },
+  )
+  // The first takes longer than the second: only order keeps the second the last.
+  const ordered = await write(
+    writer,
+    (name) => (name === 'v1' ? 60 : 10),
+    async (writes) => {
+      writes().save('v1')
+      await pass(5)
+      writes().save('v2')
+    },
+  )
+  const typed = await write(
+    writer,
+    () => 10,
+    async (writes, unmount) => {
+      writes().type('v1')
+      await pass(5)
+      writes().type('v2')
+      await pass(5)
+      unmount()
+    },
+  )
+  let isOne: boolean | undefined
+  const many = await write(
+    writer,
+    () => 60,
+    async (writes) => {
+      const { upload } = writes()
+      if (!upload) return
+      const cancels = ['a', 'b', 'c'].map((name) => upload(name))
+      await pass(10)
+      cancels[1]?.()
+      isOne = true
+    },
+  )
+  return {
+    name: writer.name,
+    outlives: closed.finished.includes('a') && closed.aborted.length === 0,
+    order: ordered.finished.join() === 'v1,v2',
+    lastEdit: typed.finished.at(-1) === 'v2',
+    one: isOne && many.aborted.join() === 'b' && many.finished.toSorted().join() === 'a,c',
+  }
+}
+
 const rows: Row[] = []
 for (const contender of contenders) rows.push(await measure(contender))
 
@@ -128,8 +233,25 @@ const table = [
   ),
 ].join('\n')
 
+const written: WriterRow[] = []
+for (const writer of writers) written.push(await measureWriter(writer))
+
+const yes = (does: boolean | undefined) => (does ? 'yes' : 'no')
+const writes = [
+  '| | a save outlives its component | two saves arrive in order ' +
+    '| the last edit is saved on leave | one of many is canceled |',
+  '|---|---|---|---|---|',
+  ...written.map(
+    ({ name, outlives, order, lastEdit, one }) =>
+      `| ${name} | ${yes(outlives)} | ${yes(order)} | ${yes(lastEdit)} ` +
+      `| ${one === undefined ? 'no way to' : yes(one)} |`,
+  ),
+].join('\n')
+
 const readme = readFileSync('README.md', 'utf8')
-const updated = readme.replace(/(<!-- peers -->\n)[^]*?(?=<!-- \/peers -->)/, `$1${table}\n`)
+const updated = readme
+  .replace(/(<!-- peers -->\n)[^]*?(?=<!-- \/peers -->)/, `$1${table}\n`)
+  .replace(/(<!-- writers -->\n)[^]*?(?=<!-- \/writers -->)/, `$1${writes}\n`)
 writeFileSync('README.md', updated)
-console.log(table)
+console.log(`${table}\n\n${writes}`)
 process.exit()

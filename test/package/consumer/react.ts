@@ -4,21 +4,24 @@ import { createElement } from 'react'
 import type { FunctionComponent } from 'react'
 import { background, createKey } from 'rescind'
 import type { Cancel, Context } from 'rescind'
-import { Scope, Superseded, useContextState, useRemaining, useScope, useTask, useTimeout } from 'rescind/react'
-import { useValue } from 'rescind/react'
-import type { ScopeHandle, Task } from 'rescind/react'
+import { provide, Scope, Superseded, useAction, useContextState, useRemaining, useScope, useTask } from 'rescind/react'
+import { useTimeout, useValue } from 'rescind/react'
+import type { Action, ScopeHandle, Task } from 'rescind/react'
 
 const user = createKey<{ readonly name: string }>('user')
 
 const Album: FunctionComponent<{ readonly id: number }> = ({ id }) => {
-  const [ctx, cancel]: [Context, Cancel] = useTimeout(useScope(), 5_000)
+  const [ctx, cancel, reset]: [ctx: Context, cancel: Cancel, reset: () => void] = useTimeout(useScope(), 5_000)
   const title: Task<string> = useTask(async ({ signal }) => (await fetch(`/${id}`, { signal })).text(), [id], {
     parent: ctx,
     mode: 'latest',
   })
-  const save = useTask(async (ctx: Context, name: string, stars: number) => name.repeat(stars).length, undefined)
+  const save: Action<number, [name: string, stars: number]> = useAction(
+    async (ctx: Context, name: string, stars: number) => name.repeat(stars).length,
+    { mode: 'keepLatest', debounce: { ms: 300, maxWait: 1_000 }, onLeave: 'flush' },
+  )
   const saved: Promise<number> = save.run('album', 5)
-  void saved.then(() => cancel(Superseded))
+  void saved.then(() => cancel(Superseded), reset)
   const left: number | undefined = useRemaining(ctx, { interval: 100 })
   const { done, err } = useContextState(ctx)
   return `${title.data ?? title.status} ${left} ${done} ${err?.name} ${useValue(user)?.name}`
@@ -27,7 +30,7 @@ const Album: FunctionComponent<{ readonly id: number }> = ({ id }) => {
 export function Page(handle: (scope: ScopeHandle | null) => void): unknown {
   return createElement(
     Scope,
-    { parent: background(), timeout: 30_000, values: [[user, { name: 'Ada' }]], route: true, ref: handle },
+    { parent: background(), timeout: 30_000, values: [provide(user, { name: 'Ada' })], route: true, ref: handle },
     createElement(Album, { id: 1 }),
   )
 }

@@ -1,0 +1,260 @@
+/** Tasks and actions whose work yields: answers that show as they come, and polls. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, createRef } from 'react'
+import { sleep } from 'rescind'
+import type { Context } from 'rescind'
+import { Hidden, Scope, Superseded, Unmounted, useAction, useTask } from 'rescind/react'
+import type { Action, ScopeHandle, Task, TaskOptions } from 'rescind/react'
+import { fakeClock } from 'rescind/testing'
+import { describe, expect, it } from 'vitest'
+import { failOnNoise, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+/** A source that the test feeds, and that knows whether it was closed. It rejects when its context ends. */
+function source() {
+  let next: ((word: string | undefined) => void) | undefined
+  const it = {
+    opened: 0,
+    closed: 0,
+    feed: (word?: string) => settle(() => next?.(word)),
+    async *read({ signal }: Context) {
+      it.opened++
+      try {
+        for (;;) {
+          const word = await new Promise<string | undefined>((resolve, reject) => {
+            next = resolve
+            signal.addEventListener('abort', () => reject(signal.reason as Error))
+          })
+          if (word === undefined) return
+          yield word
+        }
+      } finally {
+        it.closed++
+      }
+    },
+  }
+  return it
+}
+
+function mount(fn: (ctx: Context) => AsyncGenerator<string>, options?: TaskOptions) {
+  const task = watch<Task<string>>()
+  const scope = createRef<ScopeHandle>()
+  function Chat({ id, options }: { readonly id: number; readonly options: TaskOptions | undefined }) {
+    task.see(useTask(fn, [id], options))
+    return null
+  }
+  const app = (id: number, given = options) => (
+    <Scope ref={scope}>
+      <Chat id={id} options={given} />
+    </Scope>
+  )
+  const view = render(app(1), { wrapper: StrictMode })
+  return { task, scope, unmount: view.unmount, render: (id: number) => view.rerender(app(id)) }
+}
+
+/** What has come so far, as a chat shows it. */
+async function* chat(from: ReturnType<typeof source>, ctx: Context) {
+  let text = ''
+  for await (const word of from.read(ctx)) yield (text += word)
+}
+
+describe('an answer that is yielded', () => {
+  it('shows as it comes, while it is pending, and is the result in the end', async () => {
+    const words = source()
+    const { task } = mount((ctx) => chat(words, ctx))
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+    await words.feed('to')
+    expect(task.last).toMatchObject({ status: 'pending', data: 'to', stale: false })
+    await words.feed(' be')
+    expect(task.last).toMatchObject({ status: 'pending', data: 'to be', stale: false })
+    await words.feed()
+    expect(task.last).toMatchObject({ status: 'success', data: 'to be', stale: false })
+    expect([words.opened, words.closed]).toEqual([1, 1])
+  })
+
+  it('keeps what there is after Stop, and closes its source', async () => {
+    const words = source()
+    const { task } = mount((ctx) => chat(words, ctx))
+    await words.feed('to be')
+    await settle(() => task.last.cancel('stop'))
+    expect(task.last).toMatchObject({ status: 'canceled', cause: 'stop', data: 'to be', stale: false })
+    expect(words.closed).toBe(1)
+    await settle(() => void task.last.run())
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+  })
+
+  it('keeps what there is when it fails, and when its time is over', async () => {
+    const clock = fakeClock(0)
+    const words = source()
+    const fails = mount(async function* (ctx) {
+      yield* words.read(ctx)
+      throw new Error('cut off')
+    })
+    await words.feed('to be')
+    await words.feed()
+    expect(fails.task.last).toMatchObject({ status: 'error', error: { message: 'cut off' }, data: 'to be' })
+    const slow = mount((ctx) => words.read(ctx), { timeout: 100, parent: clock.root })
+    await words.feed('or not')
+    await settle(() => clock.advance(100))
+    expect(slow.task.last).toMatchObject({ status: 'error', error: { name: 'TimeoutError' }, data: 'or not' })
+    expect([words.opened, words.closed]).toEqual([2, 2])
+  })
+
+  it('to another question is never mixed with it, and with keepPrevious stays until that says something', async () => {
+    const words = source()
+    const { render, task } = mount((ctx) => chat(words, ctx), { keepPrevious: true })
+    await words.feed('one')
+    render(2)
+    await settle()
+    expect(task.last).toMatchObject({ status: 'pending', data: 'one', stale: true })
+    await words.feed('two')
+    expect(task.last).toMatchObject({ status: 'pending', data: 'two', stale: false })
+    expect([words.opened, words.closed]).toEqual([2, 1])
+  })
+
+  it('is closed when the component goes', async () => {
+    const words = source()
+    const { unmount } = mount((ctx) => chat(words, ctx))
+    await words.feed('to be')
+    unmount()
+    await settle()
+    expect(words.closed).toBe(1)
+  })
+
+  it('resolves run with the last value, and rejects it when it is stopped', async () => {
+    const words = source()
+    const { task } = mount((ctx) => chat(words, ctx), { enabled: false })
+    let result: Promise<string> | undefined
+    await settle(() => void (result = task.last.run()))
+    await words.feed('to be')
+    await words.feed()
+    expect(await result).toBe('to be')
+    await settle(() => void (result = task.last.run()))
+    await settle(() => task.last.cancel('stop'))
+    await expect(result).rejects.toMatchObject({ cause: 'stop' })
+  })
+})
+
+describe('a poll', () => {
+  it('is one line, stops with the component and in a hidden tab, and begins again when that is shown', async () => {
+    const clock = fakeClock(0)
+    const causes: unknown[] = []
+    const task = watch<Task<number>>()
+    let loads = 0
+    const poll = async function* (ctx: Context) {
+      ctx.signal.addEventListener('abort', () => causes.push(ctx.err?.cause))
+      for (;;) {
+        yield ++loads
+        await sleep(ctx, 2_000)
+      }
+    }
+    function Poll() {
+      task.see(useTask(poll, [poll]))
+      return null
+    }
+    const view = render(
+      <Scope parent={clock.root} visible>
+        <Poll />
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle()
+    await settle(() => clock.advance(4_000))
+    expect(task.last).toMatchObject({ status: 'pending', data: 3 })
+    await settle(() => turnTab(true))
+    await settle(() => clock.advance(60_000))
+    expect([loads, causes]).toEqual([3, [Hidden]])
+    await settle(() => turnTab(false))
+    expect(task.last).toMatchObject({ status: 'pending', data: 4 })
+    await settle(() => clock.advance(2_000))
+    expect(loads).toBe(5)
+    view.unmount()
+    await settle(() => clock.advance(60_000))
+    expect([loads, causes]).toEqual([5, [Hidden, Unmounted]])
+  })
+})
+
+/** Hides the tab, or shows it. */
+function turnTab(hidden: boolean): void {
+  Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
+  document.dispatchEvent(new Event('visibilitychange'))
+  Reflect.deleteProperty(document, 'hidden')
+}
+
+describe('a generator that ignores its context', () => {
+  it('is left behind, is asked for nothing more, and writes nothing', async () => {
+    const gates: (() => void)[] = []
+    const seen: string[] = []
+    const { render, task } = mount(async function* () {
+      for (let round = 0; ; round++) {
+        seen.push(`round ${round}`)
+        await new Promise<void>((open) => void gates.push(open))
+        yield `late ${round}`
+      }
+    })
+    await settle()
+    render(2)
+    await settle(() => gates[0]?.())
+    await settle(() => gates[0]?.())
+    expect(task.last).toMatchObject({ status: 'pending', data: undefined })
+    expect(seen).toEqual(['round 0', 'round 0'])
+    await settle(() => gates[1]?.())
+    expect(task.last).toMatchObject({ status: 'pending', data: 'late 0' })
+  })
+})
+
+describe('what is iterated, too, but is no generator', () => {
+  it('is handed out as it is', async () => {
+    const stream = new ReadableStream<string>()
+    const task = watch<Task<ReadableStream<string>>>()
+    function Streams() {
+      return task.see(useTask(() => stream, [])).status
+    }
+    render(<Streams />)
+    await settle()
+    expect(task.last).toMatchObject({ status: 'success' })
+    expect(task.last.data).toBe(stream)
+  })
+})
+
+describe('an action that yields', () => {
+  it('shows its progress, keeps what there is when it is stopped, and outlives its component', async () => {
+    const words = source()
+    const upload = watch<Action<string>>()
+    function Upload() {
+      return upload.see(useAction((ctx: Context) => words.read(ctx))).status
+    }
+    const view = render(<Upload />, { wrapper: StrictMode })
+    let result: Promise<string> | undefined
+    await settle(() => void upload.last.run())
+    await words.feed('10%')
+    expect(upload.last).toMatchObject({ status: 'pending', data: '10%', stale: false })
+    await settle(() => upload.last.cancel('stop'))
+    expect(upload.last).toMatchObject({ status: 'canceled', data: '10%' })
+    await settle(() => void (result = upload.last.run()))
+    view.unmount()
+    await words.feed('90%')
+    await words.feed()
+    expect(await result).toBe('90%')
+  })
+})
+
+describe('a run that a newer one has ended', () => {
+  it('says Superseded to its generator', async () => {
+    const causes: unknown[] = []
+    const { render } = mount(async function* (ctx) {
+      yield 'one'
+      try {
+        await sleep(ctx, 60_000)
+      } finally {
+        causes.push(ctx.err?.cause)
+      }
+    })
+    await settle()
+    render(2)
+    await settle()
+    expect(causes).toEqual([Superseded])
+  })
+})

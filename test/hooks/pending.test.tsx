@@ -1,0 +1,100 @@
+/** How much is under way below a scope. */
+
+import { render } from '@testing-library/react'
+import { StrictMode, createRef } from 'react'
+import { renderToString } from 'react-dom/server'
+import { background, withCancel } from 'rescind'
+import type { Context } from 'rescind'
+import { Scope, useAction, usePending, useTask } from 'rescind/react'
+import type { Action, ScopeHandle } from 'rescind/react'
+import { describe, expect, it } from 'vitest'
+import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
+
+failOnNoise()
+
+function Count({ see, ctx }: { readonly see: (count: number) => void; readonly ctx?: Context }) {
+  see(usePending(ctx))
+  return null
+}
+
+function Reader({ load }: { readonly load: (ctx: Context) => Promise<string> }) {
+  return useTask(load, [load]).status
+}
+
+describe('usePending', () => {
+  it('counts what is under way in the nearest scope and below it, and not beside it', async () => {
+    const [one, other, beside] = [fakeWork(), fakeWork(), fakeWork()]
+    const [outer, inner, root] = [watch<number>(), watch<number>(), watch<number>()]
+    render(
+      <>
+        <Count see={root.see} ctx={background()} />
+        <Scope>
+          <Count see={outer.see} />
+          <Reader load={one.fn} />
+          <Scope>
+            <Count see={inner.see} />
+            <Reader load={other.fn} />
+          </Scope>
+        </Scope>
+        <Scope>
+          <Reader load={beside.fn} />
+        </Scope>
+      </>,
+      { wrapper: StrictMode },
+    )
+    await settle()
+    expect([root.last, outer.last, inner.last]).toEqual([3, 2, 1])
+    await settle(() => other.last.resolve('other'))
+    expect([root.last, outer.last, inner.last]).toEqual([2, 1, 0])
+    await settle(() => one.last.reject('failed'))
+    await settle(() => beside.last.resolve('beside'))
+    expect([root.last, outer.last, inner.last]).toEqual([0, 0, 0])
+  })
+
+  it('counts writes that a scope has let go on, whatever life that has by then', async () => {
+    const work = fakeWork<string, [name: string]>()
+    const save = watch<Action<string, [name: string]>>()
+    const count = watch<number>()
+    const scope = createRef<ScopeHandle>()
+    function Saver() {
+      return save.see(useAction(work.fn)).status
+    }
+    const view = render(
+      <Scope ref={scope}>
+        <Count see={count.see} />
+        <Saver />
+      </Scope>,
+      { wrapper: StrictMode },
+    )
+    await settle(() => ['a', 'b'].forEach((name) => void save.last.run(name)))
+    expect(count.last).toBe(2)
+    await settle(() => scope.current?.reset())
+    expect(count.last).toBe(2)
+    await settle(() => work.calls[0]?.resolve('saved'))
+    expect(count.last).toBe(1)
+    await settle(() => save.last.cancel())
+    expect(count.last).toBe(0)
+    view.unmount()
+  })
+
+  it('counts under an explicit parent, and is 0 on a server', async () => {
+    const [parent] = withCancel(background())
+    const work = fakeWork()
+    const count = watch<number>()
+    function Under() {
+      return useTask(work.fn, [], { parent }).status
+    }
+    render(
+      <>
+        <Count see={count.see} ctx={parent} />
+        <Under />
+      </>,
+    )
+    await settle()
+    expect(count.last).toBe(1)
+    const Text = () => String(usePending(parent))
+    expect(renderToString(<Text />)).toBe('0')
+    await settle(() => work.last.resolve('done'))
+    expect(count.last).toBe(0)
+  })
+})

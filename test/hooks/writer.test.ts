@@ -1,0 +1,231 @@
+/** The modes of an action against a naive model of them: any sequence of runs, answers, cancels and resets. */
+
+import * as fc from 'fast-check'
+import { background, cause } from 'rescind'
+import type { Context } from 'rescind'
+import { Busy, Superseded } from 'rescind/react'
+import type { ActionMode } from 'rescind/react'
+import { describe, expect, it } from 'vitest'
+import { Writer } from '../../hooks/writer.ts'
+import type { Order } from '../../hooks/writer.ts'
+import { microtask } from '../support.ts'
+
+type Step =
+  | { readonly type: 'run'; readonly name: string }
+  | { readonly type: 'answer' | 'fail'; readonly nth: number }
+  | { readonly type: 'cancel one'; readonly nth: number }
+  | { readonly type: 'cancel' }
+  | { readonly type: 'reset' }
+
+const modes = ['queue', 'keepLatest', 'drop', 'all'] as const
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ type: fc.constant('run' as const), name: fc.constantFrom('one', 'two') }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constantFrom('answer', 'fail'), nth: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('cancel one' as const), nth: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.constantFrom({ type: 'cancel' as const }, { type: 'reset' as const }) },
+)
+
+interface Expected {
+  readonly order: number
+  readonly name: string
+  state: 'waiting' | 'pending' | 'success' | 'error' | 'canceled'
+  why?: unknown
+}
+
+const LIMIT = 2
+
+/** What an action is expected to do, as simple as it can be said. */
+class Model {
+  readonly mode: ActionMode
+  runs: Expected[] = []
+  /** In the order in which the work was called. */
+  called: Expected[] = []
+  data: { readonly order: number } | undefined
+  shown: Expected | undefined
+
+  constructor(mode: ActionMode) {
+    this.mode = mode
+  }
+
+  get busy(): Expected[] {
+    return this.runs.filter(({ state }) => state === 'waiting' || state === 'pending')
+  }
+
+  get waiting(): Expected[] {
+    return this.runs.filter(({ state }) => state === 'waiting')
+  }
+
+  run(name: string): void {
+    const { busy } = this
+    if (this.mode === 'drop' && busy.length > 0) return
+    if (this.mode === 'keepLatest') this.end(this.waiting, Superseded)
+    if (busy.length === 0) this.data = this.shown = undefined
+    this.runs.push({ order: this.runs.length, name, state: 'waiting' })
+    this.pump()
+  }
+
+  pump(): void {
+    const slots = this.mode === 'all' ? LIMIT : 1
+    for (const next of this.waiting) {
+      if (this.busy.length - this.waiting.length >= slots) return
+      next.state = 'pending'
+      this.called.push(next)
+    }
+  }
+
+  end(runs: readonly Expected[], why: unknown): void {
+    for (const run of runs) Object.assign(run, { state: 'canceled', why })
+  }
+
+  settle(run: Expected, state: 'success' | 'error' | 'canceled'): void {
+    Object.assign(run, { state, why: state === 'canceled' ? 'why' : undefined })
+    if (run.order > (this.shown?.order ?? -1)) this.shown = run
+    if (state === 'success' && run.order > (this.data?.order ?? -1)) this.data = run
+    this.pump()
+  }
+
+  cancel(): void {
+    const { busy } = this
+    this.end(busy, 'why')
+    for (const run of busy) this.settle(run, 'canceled')
+  }
+
+  reset(): void {
+    this.end(this.busy, Superseded)
+    this.data = this.shown = undefined
+  }
+
+  get state(): object {
+    const { busy, data, shown } = this
+    const newest = Math.max(...this.runs.map(({ order }) => order))
+    return {
+      status: busy.length > 0 ? 'pending' : (shown?.state ?? 'idle'),
+      data: data && `answer ${data.order}`,
+      error: busy.length === 0 && shown?.state === 'error' ? `error ${shown.order}` : undefined,
+      stale: data !== undefined && data.order < (busy.length > 0 ? newest : (shown?.order ?? 0)),
+      runs: busy.map(({ name, state }) => ({ args: [name], status: state })),
+    }
+  }
+}
+
+interface Called {
+  readonly ctx: Context
+  readonly answer: (data: string) => void
+  readonly fail: (error: unknown) => void
+}
+
+function orderOf<A extends readonly unknown[]>(options: Partial<Order<string, A>> & Pick<Order<string, A>, 'fn'>) {
+  const order: Order<string, A> = {
+    scope: background(),
+    parent: undefined,
+    mode: 'queue',
+    limit: LIMIT,
+    onLeave: 'flush',
+    keepPrevious: false,
+    transition: false,
+    timeout: Infinity,
+    slowAfter: Infinity,
+    debounce: undefined,
+    label: undefined,
+    ...options,
+  }
+  return order
+}
+
+async function rest(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await microtask()
+}
+
+async function expectSame(mode: ActionMode, steps: readonly Step[]): Promise<void> {
+  const model = new Model(mode)
+  const called: Called[] = []
+  const fn = (ctx: Context, _: string) =>
+    new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
+  const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
+  const refusals: unknown[] = []
+  for (const step of steps) {
+    if (step.type === 'run') {
+      const { busy } = model
+      model.run(step.name)
+      const running = writer.steering.run(step.name)
+      if (mode === 'drop' && busy.length > 0 && busy.every(({ name }) => name !== step.name)) {
+        refusals.push(await running.catch(({ cause }) => cause))
+      }
+    } else if (step.type === 'cancel') {
+      model.cancel()
+      writer.steering.cancel('why')
+    } else if (step.type === 'reset') {
+      model.reset()
+      writer.steering.reset()
+    } else if (step.type === 'cancel one') {
+      const nth = step.nth % model.busy.length
+      const run = model.busy[nth]
+      if (!run) continue
+      model.settle(run, 'canceled')
+      writer.state.runs[nth]?.cancel('why')
+    } else {
+      const pending = model.called.filter(({ state }) => state === 'pending')
+      const run = pending[step.nth % pending.length]
+      if (!run) continue
+      const nth = model.called.indexOf(run)
+      model.settle(run, step.type === 'answer' ? 'success' : 'error')
+      called[nth]?.[step.type](`${step.type === 'answer' ? 'answer' : 'error'} ${run.order}`)
+    }
+    await rest()
+    expect(writer.state).toMatchObject(model.state)
+    expect(called).toHaveLength(model.called.length)
+    for (const [nth, { state, why }] of model.called.entries()) {
+      const { ctx } = called[nth] as Called
+      expect(ctx.err !== undefined).toBe(state === 'error' || state === 'canceled')
+      expect(state === 'canceled' ? cause(ctx) : why).toBe(why)
+    }
+    expect(refusals).toEqual(refusals.map(() => Busy))
+  }
+}
+
+describe('an action of mode', () => {
+  it.each(modes)('%s does what the naive model does', async (mode) => {
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 20 }), (steps) => expectSame(mode, steps))
+    expect(fc.defaultReportMessage(await fc.check(property, { numRuns: 150 }))).toBeUndefined()
+  })
+})
+
+describe('work that calls the action itself', () => {
+  it.each(modes)('in mode %s gets a promise, and never stands in its own way', async (mode) => {
+    const inner: Promise<string>[] = []
+    const called: Called[] = []
+    const fn = (ctx: Context, name: string) =>
+      new Promise<string>((answer, fail) => {
+        called.push({ ctx, answer, fail })
+        if (name === 'one') inner.push(writer.steering.run('two'))
+      })
+    const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
+    const outer = writer.steering.run('one')
+    expect(called).toHaveLength(mode === 'all' ? 2 : 1)
+    called[0]?.answer('one')
+    expect(await outer).toBe('one')
+    await rest()
+    called[1]?.answer('two')
+    expect(await inner[0]?.catch(({ cause }) => cause)).toBe(mode === 'drop' ? Busy : 'two')
+    await rest()
+    expect(writer.state).toMatchObject({ status: 'success', runs: [] })
+  })
+
+  it.each(modes)('from a listener of its signal, in mode %s, starts a run that counts', async (mode) => {
+    const called: Called[] = []
+    const fn = (ctx: Context, name: string) =>
+      new Promise<string>((answer, fail) => {
+        called.push({ ctx, answer, fail })
+        if (name === 'one') ctx.signal.addEventListener('abort', () => void writer.steering.run('after'))
+      })
+    const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
+    void writer.steering.run('one')
+    writer.steering.cancel('why')
+    await rest()
+    expect(writer.state).toMatchObject({ status: 'pending', runs: [{ args: ['after'], status: 'pending' }] })
+    called[1]?.answer('after')
+    await rest()
+    expect(writer.state).toMatchObject({ status: 'success', data: 'after', runs: [] })
+  })
+})
