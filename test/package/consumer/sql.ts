@@ -11,7 +11,18 @@ import {
   TransactionDoneError,
   withTransaction,
 } from 'rescind/sql'
-import type { Changes, Cursor, Database, Params, Queryable, Row, Stops, Transaction } from 'rescind/sql'
+import type {
+  Changes,
+  Cursor,
+  Database,
+  Isolation,
+  Params,
+  Queryable,
+  Row,
+  Stops,
+  Transaction,
+  TransactionOptions,
+} from 'rescind/sql'
 import { stores } from 'rescind/sql/indexeddb'
 import type { StoreTransaction } from 'rescind/sql/indexeddb'
 import { postgres } from 'rescind/sql/postgres'
@@ -31,6 +42,16 @@ export async function rename(ctx: Context, db: Database, id: number, title: stri
     const [album] = await queryContext<Album>(ctx, tx, 'SELECT * FROM album WHERE id = $1', [id])
     return changes > 0 ? album : undefined
   })
+}
+
+export async function count(ctx: Context, db: Database, isolation: Isolation): Promise<number> {
+  const options: TransactionOptions = { isolation, readOnly: true }
+  return withTransaction(
+    ctx,
+    db,
+    (tx) => withTransaction(ctx, tx, async (inner: Transaction) => (await queryContext(ctx, inner, 'SELECT 1')).length),
+    options,
+  )
 }
 
 export async function titles(ctx: Context, db: Queryable): Promise<string[]> {
