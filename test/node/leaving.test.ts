@@ -116,6 +116,25 @@ describe('withRequest', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
+  it('leaves no listener on a response whose client has closed its side', async () => {
+    const { port, requests, server } = await serve(() => {})
+    Object.assign(server, { httpAllowHalfOpen: true })
+    const client = await open(port, GET)
+    const { ctx, req, res } = await requests.next()
+    const before = res.listenerCount('finish')
+    const [other, cancel] = withRequest(background(), req, res)
+    const half = once(req.socket, 'end')
+    client.end()
+    await half
+    // One of each context.
+    expect(res.listenerCount('finish')).toBe(before + 2)
+    cancel()
+    await ended(other)
+    expect(res.listenerCount('finish')).toBe(before + 1)
+    res.end()
+    await ended(ctx)
+  })
+
   it('ends with the error that broke the response, which the client did not do', async () => {
     const failure = new Error('no such file')
     const { port, requests } = await serve((_, res) => pipeline(broken(failure), res, () => {}))
@@ -313,6 +332,39 @@ describe('withRequest over HTTP/2', () => {
       expect(await ended(ctx)).toBe(ClientGone)
     },
   )
+
+  it.each<[how: string, leave: (stream: http2.ClientHttp2Stream, socket: Socket) => unknown]>([
+    ['the stream', (stream) => stream.close(NGHTTP2_INTERNAL_ERROR)],
+    ['the connection', (_, socket) => socket.resetAndDestroy()],
+  ])('ends without a cause when the client resets %s while an ended response is sent', async (_, leave) => {
+    const { ask, requests, socket } = await serve2((req, res) => {
+      req.on('error', () => {})
+      res.end(Buffer.alloc(1_000_000))
+    })
+    const stream = ask()
+    await once(stream, 'response')
+    leave(stream, socket)
+    const ctx = await requests.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
+  it('leaves no listener on the stream', async () => {
+    const counts: number[] = []
+    const { ask } = await serve2(async (req, res) => {
+      const count = () => counts.push(...['aborted', 'close'].map((name) => req.stream.listenerCount(name)))
+      count()
+      const [ctx, cancel] = withRequest(background(), req, res)
+      count()
+      cancel()
+      await ended(ctx)
+      count()
+      res.end('done')
+    })
+    await once(ask().resume(), 'end')
+    expect(counts.slice(2, 4)).not.toEqual(counts.slice(0, 2))
+    expect(counts.slice(4)).toEqual(counts.slice(0, 2))
+  })
 
   it('goes on when the client says with GOAWAY that it opens no more streams', async () => {
     const responses = new Queue<http2.Http2ServerResponse>()
