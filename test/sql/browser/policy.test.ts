@@ -54,6 +54,20 @@ it('stops a canceled statement before its next row', async () => {
   await db.close()
 })
 
+it('stops a canceled text between two of its statements', async () => {
+  const db = await openSqlite(bg, { worker: startUnderPolicy, grace: Infinity })
+  await execContext(bg, db, 'CREATE TABLE t (x)')
+  const [ctx, cancel] = withCancel(bg)
+  const text = 'INSERT INTO t VALUES (1);'.repeat(50_000)
+  const inserts = execContext(ctx, db, text).catch((error: unknown) => error)
+  await task()
+  cancel()
+  expect(await inserts).toBe(ctx.err)
+  expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+  expect(await queryContext(bg, db, 'SELECT x FROM t')).toEqual([])
+  await db.close()
+})
+
 it('tells the caller of a statement that cannot be stopped, while that runs on', async () => {
   const workers: Worker[] = []
   const worker = () => {
