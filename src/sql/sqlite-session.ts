@@ -93,6 +93,7 @@ export class Session {
           total = capi.sqlite3_total_changes(this.#pointer)
           const changed = total === before ? 0 : capi.sqlite3_changes(this.#pointer)
           result = { rows, changes: result.changes + changed }
+          if (this.#stopper.mechanism === 'deadline' && !isLast) await this.#listen()
         } finally {
           statement.finalize()
         }
@@ -222,7 +223,6 @@ export class Session {
   ): Promise<{ rows: Row[]; isLast: boolean }> {
     const rows: Row[] = []
     const end = ms < Infinity ? performance.now() + ms : Infinity
-    if (this.#stopper.mechanism === 'deadline') await this.#listen()
     if (this.#stopper.stops) throw new Interrupted()
     while (rows.length < count) {
       if (!statement.step()) return { rows, isLast: true }
