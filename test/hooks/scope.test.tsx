@@ -340,7 +340,7 @@ describe('resetKeys', () => {
 
 describe('rendering below a scope whose time is over', () => {
   it('ends nothing: no listener hears of it in the middle of a render', async () => {
-    const [parent, cancel] = withTimeout(background(), 20)
+    const [parent, cancel] = withTimeout(background(), 60_000)
     const phases = watch<'render' | 'rest'>()
     const heard: string[] = []
     parent.signal.addEventListener('abort', () => heard.push(phases.last))
@@ -351,7 +351,9 @@ describe('rendering below a scope whose time is over', () => {
       return null
     }
     const view = render(<Scope parent={parent} />)
-    block(40)
+    // Not sooner: the first render may take its time.
+    rearm(parent, 2)
+    block(3)
     view.rerender(
       <Scope parent={parent}>
         <Late />
