@@ -8,6 +8,9 @@ import { pageId, serverTime } from './link.ts'
 import { Store } from './store.ts'
 import { tabLog } from './tab-log.ts'
 
+/** The server takes no more with one word. */
+const MAX_WORDS = 100
+
 export type CallOutcome = 'answered' | 'failed' | 'canceled'
 
 export interface Call {
@@ -88,7 +91,8 @@ export class Trace extends Store<readonly Call[]> {
     if (this.#isReporting) return
     this.#isReporting = true
     for (;;) {
-      const open = this.get().filter(({ unwanted, isReported }) => unwanted !== undefined && !isReported)
+      const isOpen = ({ unwanted, isReported }: Call) => unwanted !== undefined && !isReported
+      const open = this.get().filter(isOpen).slice(0, MAX_WORDS)
       if (open.length === 0) break
       const query = new URLSearchParams()
       for (const { id, unwanted = 0 } of open) {
