@@ -4,7 +4,8 @@
  */
 
 import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
-import { attach, ContextNode, createCancel, Deadline, DISARMED, end, labelOf, LINK, resolve, settled } from './context.ts'
+import { attach, ContextNode, createCancel, Deadline, DISARMED } from './context.ts'
+import { end, labelOf, LINK, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
 import { attempt } from './listeners.ts'
 

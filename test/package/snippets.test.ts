@@ -57,7 +57,7 @@ const answers: Readonly<Record<string, unknown>> = {
   '/search': ['Blue Train'],
   '/report': { title: 'Blue Train' },
   '/reports/1': { title: 'Blue Train' },
-  '/name': { saved: true },
+  '/answer': ['Blue Train'],
 }
 
 let server: Server
