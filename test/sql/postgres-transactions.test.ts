@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { failOnUnhandled, outcome } from '../support.ts'
 import { until } from './conformance.ts'
 import { startPooler } from './pooler.ts'
+import type { Pooler } from './pooler.ts'
 import { endless, observe } from './postgres.ts'
 import type { Observer } from './postgres.ts'
 
@@ -212,7 +213,8 @@ describe('a statement under a deadline', () => {
   })
 
   it('is stopped by the server itself, without a cancel', async () => {
-    const pooler = await startPooler(access, () => 0)
+    // So that the server starts to count later than we do.
+    const pooler = await startPooler(access, () => 0, 15)
     const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
     for (let round = 0; round < 5; round++) {
       const [ctx] = withTimeout(bg, 40)
@@ -300,8 +302,12 @@ const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 
 describe('a connection of the pool', () => {
-  it('does not go back inside of a transaction, whatever the words that began it', async () => {
-    const tainted = new Pool({ ...access, ...lax, application_name: NAME, max: 1 })
+  it.each([
+    ['comes with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
+    ['comes after the answer', () => startPooler(access, () => 0)],
+  ])('does not go back inside of a transaction, whatever its words, where the status %s', async (_, start) => {
+    const pooler = await start()
+    const tainted = new Pool({ ...(pooler?.access ?? access), ...lax, application_name: NAME, max: 1 })
     const on = postgres(tainted)
     const begins = hidden('BEGIN; INSERT INTO entry VALUES (1)')
     await expect(execContext(bg, on, begins)).rejects.toThrow('a statement that leaves a transaction open')
@@ -311,6 +317,7 @@ describe('a connection of the pool', () => {
     expect(rows).toEqual([{ alone: true }])
     expect(await entries()).toEqual([])
     await on.close()
+    await pooler?.close()
   })
 
   it('is no longer in a transaction that a statement has ended, whatever its words', async () => {
