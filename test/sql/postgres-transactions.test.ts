@@ -136,6 +136,16 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       expect(await entries()).toEqual([1, 3])
     }))
 
+  it('that fails after one inside of it did names its own failure', () =>
+    limited(async (ctx) => {
+      const transaction = withTransaction(ctx, db, async (outer) => {
+        const failing = withTransaction(ctx, outer, (tx) => queryContext(ctx, tx, 'SELECT nothing'))
+        await expect(failing).rejects.toMatchObject({ code: '42703' })
+        await queryContext(ctx, outer, 'SELECT 1 / 0').catch(() => {})
+      })
+      await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '22012' } })
+    }))
+
   it('inside of one leaves the timeout of the user as it was', () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
