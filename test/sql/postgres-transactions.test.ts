@@ -227,6 +227,8 @@ describe('a statement under a deadline', () => {
     const pooler = await startPooler(access, () => 0, 15)
     const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
     for (let round = 0; round < 5; round++) {
+      // There is a connection, and it is free.
+      await queryContext(bg, patient, 'SELECT 1')
       const [ctx] = withTimeout(bg, 40)
       const error = await queryContext(ctx, patient, endless).catch((error: unknown) => error)
       expect(error).toBe(ctx.err)
