@@ -221,8 +221,8 @@ export class Connection {
   }
 
   /**
-   * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its way
-   * any more. A server that has not answered when the grace time is over loses the connection.
+   * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its
+   * way. A server that has not answered when the grace time is over loses the connection.
    */
   async #cancel(ctx: Context, hasLimit: boolean, settled: Promise<void>, isOver: () => boolean): Promise<void> {
     const end = performance.now() + this.grace
