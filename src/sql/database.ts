@@ -23,7 +23,7 @@ export interface Changes {
 
 /**
  * How an engine stops what it runs. `engine`: the statement itself stops, wherever it is. `between-rows`: before its
- * next row. `restart`: only with the connection, which is then opened anew.
+ * next row. `restart`: only with the connection, which is then opened again.
  */
 export type Stops = 'engine' | 'between-rows' | 'restart'
 
@@ -68,7 +68,7 @@ export interface Transaction extends Queryable {
    */
   begin(ctx: Context, options?: TransactionOptions): Promise<Transaction>
   /**
-   * Makes the changes last. Not stopped by the end of the context any more once it was sent: the engine's answer
+   * Makes the changes last. No longer stopped by the end of the context once it was sent: the engine's answer
    * counts. Rejects with a CommitUnknownError if none came, and with a TransactionDoneError if the connection was lost
    * before.
    */

@@ -8,9 +8,9 @@ import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 
 /**
- * The transaction is over, and cannot be used any more. Its `cause` says why: the `ctx.err` that ended it, the error
- * for which the engine gave it up, or what the connection was lost to before a commit was sent; it has none after an
- * ordinary commit or rollback.
+ * The transaction is over and can no longer be used. Its `cause` says why: the `ctx.err` that ended it, the error for
+ * which the engine gave it up or could not return to a savepoint, or what the connection was lost to before a commit
+ * was sent; it has none after an ordinary commit or rollback.
  *
  * @see Go's `sql.ErrTxDone`
  */

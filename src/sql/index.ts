@@ -79,7 +79,7 @@ export async function* queryStream<R = Row>(
 ): AsyncGenerator<R, void, undefined> {
   const context = checked(ctx, db, sql, params)
   const cursor = await db.open(context, sql, params)
-  // Whoever reads is told by `next`.
+  // The reader gets the error from `next`.
   const stop = afterFunc(context, () => void cursor.close().catch(() => {}))
   try {
     for (;;) {

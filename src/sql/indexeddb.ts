@@ -1,6 +1,6 @@
 /**
  * IndexedDB under a context: a transaction over object stores that is aborted when its context ends. IndexedDB by
- * itself commits a transaction the moment nobody asks it anything; here it stays open until its function returns, so
+ * itself commits a transaction the moment it has no request; here it stays open until its function returns, so
  * that what was written before an `await` on something else is not committed behind the caller's back.
  */
 
@@ -130,7 +130,7 @@ class OpenStores implements StoreTransaction {
   async commit(): Promise<void> {
     this.#assertOpen()
     if (!this.#stop()) throw this.#ctx.err
-    // It commits by itself as soon as nobody asks any more.
+    // It commits by itself as soon as it has no request.
     this.#finish()
     const { aborted } = await this.#end
     if (aborted) throw this.#tx.error ?? new TransactionDoneError()

@@ -1,6 +1,6 @@
 /**
- * A lane that one may use at a time: a connection, a transaction. Those who wait are admitted in the order of coming;
- * whoever's context ends while waiting leaves the queue and is never admitted.
+ * A lane with one user at a time: a connection, a transaction. Waiters are admitted in the order of their calls; one
+ * whose context ends leaves the queue and is never admitted.
  */
 
 import { afterFunc } from '../callbacks.ts'
@@ -11,7 +11,7 @@ export type Leave = () => void
 
 export class Lane {
   #taken = false
-  /** Those who wait, oldest first; each says whether it came in. */
+  /** The waiters, oldest first; each returns whether it was admitted. */
   readonly #waiting = new Set<() => boolean>()
 
   /** Resolves when the lane is free; rejects with `ctx.err` if `ctx` ends first. */

@@ -2,7 +2,7 @@
 
 /**
  * The cancel of PostgreSQL: sixteen bytes or more on a connection of their own, which the server closes when it has
- * told the backend. There is no other answer. Until that end nobody knows whether the cancel is still to come, and it
+ * told the backend. There is no other answer. Until that end it is unknown whether the cancel is still to come, and it
  * would hit whatever the connection runs by then.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
@@ -40,7 +40,7 @@ export function backendOf(client: PostgresClient): number | null | undefined {
   return (client as Internals).processID
 }
 
-/** Whether a client was told to end: it sends nothing any more, and says so to nobody before it is asked. */
+/** Whether a client was told to end: it no longer sends anything, and says so only when it is asked to. */
 export function isEnding(client: PostgresClient): boolean {
   const { _ending: ending = false } = client as Internals
   return ending

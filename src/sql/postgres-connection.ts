@@ -15,7 +15,7 @@ import { isInTransaction, single } from './postgres-client.ts'
 import type { PostgresClient, PostgresResult } from './postgres-client.ts'
 import { Limit, wholeMs } from './postgres-limit.ts'
 import { canPair, sendPair } from './postgres-pair.ts'
-import { isSeveral, takesLimit } from './postgres-statements.ts'
+import { takesLimit } from './postgres-statements.ts'
 import { leftOpen } from './statements.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -164,7 +164,8 @@ export class Connection {
     } catch (error) {
       // All of it was taken back.
       if (isLimited && isCode(error, NOT_ALONE)) return this.#runOnce(ctx, Infinity, text, values)
-      this.#isUnsure = !this.#isUsers && isSeveral(text)
+      // Several statements in one text may have come past a BEGIN. Words do not decide that.
+      this.#isUnsure = !this.#isUsers && values === undefined && text.includes(';')
       throw error
     }
   }
@@ -220,8 +221,8 @@ export class Connection {
   }
 
   /**
-   * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its way
-   * any more. A server that has not answered when the grace time is over loses the connection.
+   * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its
+   * way. A server that has not answered when the grace time is over loses the connection.
    */
   async #cancel(ctx: Context, hasLimit: boolean, settled: Promise<void>, isOver: () => boolean): Promise<void> {
     const end = performance.now() + this.grace

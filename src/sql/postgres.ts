@@ -93,8 +93,8 @@ async function enter(ctx: Context, client: PostgresClient, lane: Lane, grace: nu
 }
 
 /**
- * A cursor that commits its transaction: rows that somebody has read must not be taken back silently. Whoever reads the
- * last row, or leaves before, is told if the commit fails.
+ * A cursor that commits its transaction: rows that were read must not be taken back silently. A reader that reads the
+ * last row, or leaves before, gets the error if the commit fails.
  */
 function committed(ctx: Context, transaction: Transaction, cursor: Cursor): Cursor {
   let over: Promise<void> | undefined

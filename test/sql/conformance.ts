@@ -696,7 +696,7 @@ export function conforms(name: string, subject: Subject): void {
           await expect(all(rows)).rejects.toBeInstanceOf(TransactionDoneError)
           // An open stream of it would keep the table from being dropped.
           await withTransaction(bg, outer, async (tx) => {
-            const inside = queryStream(bg, tx, 'SELECT title FROM album')
+            const inside = queryStream(bg, tx, `SELECT title FROM album, (${endlessRows}) AS n`)
             await inside.next()
           })
           await execContext(bg, outer, 'DROP TABLE album')

@@ -1,6 +1,7 @@
 /**
  * A pooler as bad as they come: it has numbers of its own for its clients, and closes the line of a cancel before it
- * has passed the cancel on, which then comes late. Each client has a connection of its own to the server.
+ * has passed the cancel on, which then comes late. What the server says comes in pieces: first the result, or the
+ * error, then that it is ready. Each client has a connection of its own to the server.
  */
 
 import { connect, createServer } from 'node:net'
@@ -9,6 +10,9 @@ import type { Access } from '../../scripts/postgres.ts'
 
 const CANCEL = 80_877_102
 
+/** The length of the message that the server is ready. */
+const READY = 6
+
 export interface Pooler {
   readonly access: Access
   /** How many cancels have come, and how many connections. */
@@ -16,8 +20,11 @@ export interface Pooler {
   close(): Promise<void>
 }
 
-/** @param lateness the milliseconds after which a cancel is passed on */
-export async function startPooler(target: Access, lateness: () => number): Promise<Pooler> {
+/**
+ * @param lateness the milliseconds after which a cancel is passed on
+ * @param latency the milliseconds after which anything else of a client is
+ */
+export async function startPooler(target: Access, lateness: () => number, latency = 0): Promise<Pooler> {
   const counts = { cancels: 0, connections: 0 }
   const sockets = new Set<Socket>()
   /** Those of the server's processes by ours. */
@@ -54,7 +61,10 @@ export async function startPooler(target: Access, lateness: () => number): Promi
       const upstream = open()
       const own = 1_000_000 + counts.connections
       upstream.write(first)
-      client.on('data', (data) => upstream.write(data))
+      client.on('data', (data) => {
+        if (latency === 0) upstream.write(data)
+        else setTimeout(() => upstream.write(data), latency)
+      })
       client.on('close', () => {
         backends.delete(own)
         upstream.destroy()
@@ -63,7 +73,13 @@ export async function startPooler(target: Access, lateness: () => number): Promi
       let isStarted = false
       let pending: Buffer = Buffer.alloc(0)
       upstream.on('data', (data) => {
-        if (isStarted) return void client.write(data)
+        if (isStarted) {
+          // Nothing comes after that until the client has asked again.
+          const isReady = data.length >= READY && data[data.length - READY] === 0x5a
+          client.write(isReady ? data.subarray(0, -READY) : data)
+          if (isReady) setTimeout(() => client.write(data.subarray(-READY)), 1)
+          return
+        }
         pending = Buffer.concat([pending, data])
         const end = endOfComplete(pending)
         const key = keyIn(pending, end)

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { failOnUnhandled, outcome } from '../support.ts'
 import { until } from './conformance.ts'
 import { startPooler } from './pooler.ts'
+import type { Pooler } from './pooler.ts'
 import { endless, observe } from './postgres.ts'
 import type { Observer } from './postgres.ts'
 
@@ -135,6 +136,16 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       expect(await entries()).toEqual([1, 3])
     }))
 
+  it('that fails after one inside of it did names its own failure', () =>
+    limited(async (ctx) => {
+      const transaction = withTransaction(ctx, db, async (outer) => {
+        const failing = withTransaction(ctx, outer, (tx) => queryContext(ctx, tx, 'SELECT nothing'))
+        await expect(failing).rejects.toMatchObject({ code: '42703' })
+        await queryContext(ctx, outer, 'SELECT 1 / 0').catch(() => {})
+      })
+      await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '22012' } })
+    }))
+
   it('inside of one leaves the timeout of the user as it was', () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
@@ -212,9 +223,12 @@ describe('a statement under a deadline', () => {
   })
 
   it('is stopped by the server itself, without a cancel', async () => {
-    const pooler = await startPooler(access, () => 0)
+    // So that the server starts to count later than we do.
+    const pooler = await startPooler(access, () => 0, 15)
     const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
     for (let round = 0; round < 5; round++) {
+      // There is a connection, and it is free.
+      await queryContext(bg, patient, 'SELECT 1')
       const [ctx] = withTimeout(bg, 40)
       const error = await queryContext(ctx, patient, endless).catch((error: unknown) => error)
       expect(error).toBe(ctx.err)
@@ -300,8 +314,12 @@ const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 
 describe('a connection of the pool', () => {
-  it('does not go back inside of a transaction, whatever the words that began it', async () => {
-    const tainted = new Pool({ ...access, ...lax, application_name: NAME, max: 1 })
+  it.each([
+    ['comes with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
+    ['comes after the answer', () => startPooler(access, () => 0)],
+  ])('does not go back inside of a transaction, whatever its words, where the status %s', async (_, start) => {
+    const pooler = await start()
+    const tainted = new Pool({ ...(pooler?.access ?? access), ...lax, application_name: NAME, max: 1 })
     const on = postgres(tainted)
     const begins = hidden('BEGIN; INSERT INTO entry VALUES (1)')
     await expect(execContext(bg, on, begins)).rejects.toThrow('a statement that leaves a transaction open')
@@ -311,6 +329,7 @@ describe('a connection of the pool', () => {
     expect(rows).toEqual([{ alone: true }])
     expect(await entries()).toEqual([])
     await on.close()
+    await pooler?.close()
   })
 
   it('is no longer in a transaction that a statement has ended, whatever its words', async () => {
