@@ -3,6 +3,8 @@
  * `Navigated` are the core's own.
  */
 
+import { sentinel } from '../src/bindings.ts'
+
 /** A newer run, another parent or a reset took the place of this work. */
 export const Superseded: Error = /* @__PURE__ */ sentinel('Superseded', 'newer work took its place')
 
@@ -17,10 +19,10 @@ export const Busy: Error = /* @__PURE__ */ sentinel('Busy', 'other work is under
 
 /** The cause that a caller means: `onClick={cancel}` passes an event, which is no cause. */
 export function reasonOf(cause: unknown): unknown {
-  return (cause as Partial<Event> | null | undefined)?.preventDefault ? undefined : cause
-}
-
-function sentinel(name: string, message: string): Error {
-  const error = new Error(message)
-  return Object.defineProperties(error, { name: { value: name }, stack: { value: `${name}: ${message}` } })
+  try {
+    return (cause as Partial<Event> | null | undefined)?.preventDefault ? undefined : cause
+  } catch {
+    // A cause with traps, such as a revoked proxy, is no event.
+    return cause
+  }
 }

@@ -32,7 +32,7 @@ export type Derived = [ctx: Context, cancel: Cancel, reset: () => void]
  * @see `withCancel`
  */
 export function useCancellable(parent: Context, options: DeriveOptions = {}): Derived {
-  return useDerived(parent, options, [])
+  return useDerived('useCancellable', parent, options, [])
 }
 
 /**
@@ -46,7 +46,7 @@ export function useCancellable(parent: Context, options: DeriveOptions = {}): De
 export function useTimeout(parent: Context, ms: number | null, options: DeriveOptions = {}): Derived {
   const timeout = ms === null ? Infinity : ms
   assertNumber('ms', timeout)
-  return useDerived(parent, options, [timeout])
+  return useDerived('useTimeout', parent, options, [timeout])
 }
 
 /**
@@ -57,7 +57,7 @@ export function useTimeout(parent: Context, ms: number | null, options: DeriveOp
  * @see `withDeadline`
  */
 export function useDeadline(parent: Context, at: number | Date | null, options: DeriveOptions = {}): Derived {
-  return useDerived(parent, options, [dateOf('at', at === null ? Infinity : at)])
+  return useDerived('useDeadline', parent, options, [dateOf('at', at === null ? Infinity : at)])
 }
 
 /**
@@ -71,14 +71,16 @@ export function useDeadline(parent: Context, at: number | Date | null, options: 
  */
 export function useRoute(parent: Context, options: RouteOptions = {}): Derived {
   assertRoute(options)
-  const life = useLife(parent, { label: options.label, times: [], follow: followRoute, route: options }, options.source)
+  const { label, source } = options
+  const terms = { kind: 'useRoute', label, times: [], follow: followRoute, route: options }
+  const life = useLife(parent, terms, source)
   useArrival(life.home)
   return useView(life, parent)
 }
 
-function useDerived(parent: Context, options: DeriveOptions, times: Terms['times']): Derived {
+function useDerived(kind: string, parent: Context, options: DeriveOptions, times: Terms['times']): Derived {
   assertOptions(options)
-  return useView(useLife(parent, { label: options.label, times }), parent)
+  return useView(useLife(parent, { kind, label: options.label, times }), parent)
 }
 
 /** The life's context, with the values of the latest `parent`. */

@@ -20,6 +20,8 @@ type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
 
 /** What holds for all lives of a component, as its latest render says. */
 export interface Terms {
+  /** The hook or component, for `toString()` of the context. */
+  readonly kind: string
   readonly label: string | undefined
   /** When a life ends at the latest: a Date, or milliseconds from when it is armed. */
   readonly times: readonly (number | Date)[]
@@ -96,7 +98,7 @@ export class Life implements Owned {
   #wait: [ctx: Context, cancel: Cancel] | undefined
 
   constructor(home: Home, parent: Context, key: unknown) {
-    const [ctx, end, link] = withLink(parent, { label: home.terms.label })
+    const [ctx, end, link] = withLink(parent, home.terms)
     this.home = home
     this.parent = parent
     this.key = key

@@ -116,7 +116,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   const parent = props.parent ?? scope
   const key = useKept([!route, route?.source, ...resetKeys])
   const times = [timeout, dateOf('deadline', deadline)]
-  const life = useLife(parent, { label, times, follow: route && followRoute, route }, key)
+  const life = useLife(parent, { kind: 'Scope', label, times, follow: route && followRoute, route }, key)
   const { ctx: own, home } = life
   const pairs = useKept(values.flatMap(({ key, value }) => [key, value]))
   const ctx = useMemo(() => {

@@ -3,6 +3,7 @@
  * something must have no effects, and limits and values change while work is under way.
  */
 
+export { sentinel } from './errors.ts'
 export { onMove, rearmFromStart, withLink } from './lifetime.ts'
 export type { LinkOptions } from './lifetime.ts'
 export { lifetimeOf, withValuesOf } from './views.ts'
