@@ -390,14 +390,15 @@ function mockTimers() {
 describe('mocked timers without a clock, as the legacy ones of Jest', () => {
   it('let deadlines pass when the timer fires', () => {
     const advance = mockTimers()
-    const [sooner] = withTimeout(root, 1_000)
-    const [later] = withTimeout(root, 60_000)
+    // Long, since real time counts here, too.
+    const [sooner] = withTimeout(root, 100_000)
+    const [later] = withTimeout(root, 6_000_000)
     const signals = [sooner.signal, later.signal]
-    advance(900)
+    advance(90_000)
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
-    advance(100)
+    advance(10_000)
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
-    advance(59_000)
+    advance(5_900_000)
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
   })
 })

@@ -382,7 +382,7 @@ describe('withRequest', () => {
         const { ctx } = await requests.next()
         expect(ctx.err?.name).toBe('AbortError')
         expect(cause(ctx)).toMatchObject({ name: 'HeaderError', header: 'rescind-timeout-ms' })
-        expect(String(ctx)).toBe('background.withRequest(GET /)')
+        expect(String(ctx)).toMatch(/^background\.withRequest\(GET \/, canceled: rescind-timeout-ms cannot be read: /)
       },
     )
 
@@ -404,7 +404,7 @@ describe('withRequest', () => {
     expect(String((await requests.next()).ctx)).toMatch(/^background\.withRequest\(GET \/albums, 60s/)
     const named = await serve({ label: 'albums' }, ({ res }) => res.end())
     await fetch(named.url)
-    expect(String((await named.requests.next()).ctx)).toBe('background.withRequest(albums)')
+    expect(String((await named.requests.next()).ctx)).toMatch(/^background\.withRequest\(albums[,)]/)
   })
 
   it.each<[target: string, label: string]>([
@@ -429,7 +429,7 @@ describe('withRequest', () => {
   it('shows what comes over a socket without credentials', async () => {
     const { port, requests } = await serve({}, ({ res }) => res.end())
     await open(port, GET.replace('/albums', 'http://user:password@localhost/albums?token=secret'))
-    expect(String((await requests.next()).ctx)).toBe('background.withRequest(GET /albums)')
+    expect(String((await requests.next()).ctx)).toMatch(/^background\.withRequest\(GET \/albums[,)]/)
     const tunnels = new Queue<Context>()
     const server = createServer().on('connect', (req, socket) => {
       tunnels.put(withRequest(background(), req, socket)[0])
