@@ -4,7 +4,7 @@
  */
 
 import { assertFunction } from './arguments.ts'
-import { attach, detach, resolve, settled } from './context.ts'
+import { attach, detach, resolve, settled, withTimeout } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
 import { attempt } from './listeners.ts'
 import type { Clock } from './timers.ts'
@@ -35,6 +35,21 @@ export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
   const { clock, deadlines } = callback.parent.node
   if (deadlines && !callback.ended) callback.held = clock.hold()
   return wait(callback)
+}
+
+/**
+ * Calls `fn` after `ms` milliseconds by the clock of `ctx`, or when that ends. Zero and less call it in a microtask,
+ * Infinity never does.
+ *
+ * @returns keeps `fn` from being called
+ */
+export function after(ctx: ContextLike, ms: number, fn: () => void): () => void {
+  const [timer, cancel] = withTimeout(ctx, ms)
+  const stop = waitFor(timer, fn)
+  return () => {
+    stop()
+    cancel()
+  }
 }
 
 function wait(callback: Callback): () => boolean {

@@ -7,8 +7,8 @@
 import { assertNumber, assertOptions, invalid } from './arguments.ts'
 import { Connections } from './connections.ts'
 import type { Server } from './connections.ts'
-import { afterFunc } from './callbacks.ts'
-import { withCancel, withoutCancel, withTimeout } from './context.ts'
+import { after, afterFunc } from './callbacks.ts'
+import { withCancel, withoutCancel } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
 
@@ -109,14 +109,4 @@ export function withShutdown(
     })
   })
   return [ctx, cancel, closed]
-}
-
-/** Calls `fn` after `ms` milliseconds, unless what it returns is called before. */
-function after(time: Context, ms: number, fn: () => void): () => void {
-  const [timer, cancel] = withTimeout(time, ms)
-  const stop = afterFunc(timer, fn)
-  return () => {
-    stop()
-    cancel()
-  }
 }

@@ -9,7 +9,7 @@ import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
 
 /** The longest delay that platform timers take; a longer one fires at once. */
-const MAX_DELAY = 0x7fff_ffff
+export const MAX_DELAY = 0x7fff_ffff
 
 /** Less than this, in milliseconds, is no sleep but the difference in how two clocks are read. */
 const MIN_SLEEP = 1_000

@@ -4,31 +4,27 @@
  */
 
 import { invalid } from '../arguments.ts'
-import { afterFunc } from '../callbacks.ts'
+import { after, afterFunc } from '../callbacks.ts'
+import { background } from '../context.ts'
 import type { ContextLike } from '../context.ts'
 
 /** How long an engine may take, by default, to say that it has stopped. */
 export const GRACE = 1_000
-
-/** The longest delay that platform timers take; a longer one fires at once. */
-export const MAX_DELAY = 0x7fff_ffff
 
 export function assertGrace(grace: number): void {
   if (typeof grace === 'number' && grace >= 0) return
   throw invalid('grace', 'a number of milliseconds, at least 0, or Infinity', grace)
 }
 
-/** Calls `fn` once `ms` milliseconds have passed. Returns what stops that. */
-export function after(ms: number, fn: () => void): () => void {
-  if (ms === Infinity) return () => {}
-  const timer = setTimeout(fn, Math.min(ms, MAX_DELAY))
-  return () => clearTimeout(timer)
+/** Calls `fn` once `ms` milliseconds of real time have passed, in a turn of its own. Returns what stops that. */
+export function inRealTime(ms: number, fn: () => void): () => void {
+  return after(background(), Math.max(ms, 1), fn)
 }
 
 /** Whether `promise` settled, either way, within `ms` milliseconds. */
 export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const stop = after(ms, () => resolve(false))
+    const stop = inRealTime(ms, () => resolve(false))
     const settle = () => {
       stop()
       resolve(true)
@@ -43,7 +39,7 @@ export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<bo
  */
 export function endsWithin(ctx: ContextLike, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const stopTimer = after(ms, () => resolve(!stop()))
+    const stopTimer = inRealTime(ms, () => resolve(!stop()))
     const stop = afterFunc(ctx, () => {
       stopTimer()
       resolve(true)
@@ -56,7 +52,7 @@ export function isAnswered(ctx: ContextLike, answer: Promise<unknown>, ms: numbe
   return new Promise((resolve) => {
     let stopTimer: (() => void) | undefined
     const stop = afterFunc(ctx, () => {
-      stopTimer = after(ms, () => resolve(false))
+      stopTimer = inRealTime(ms, () => resolve(false))
     })
     const settle = () => {
       stop()

@@ -12,7 +12,7 @@ import { connect, isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
-import { after } from './grace.ts'
+import { inRealTime } from './grace.ts'
 import type { PostgresClient } from './postgres-client.ts'
 
 const CANCEL = 80_877_102
@@ -63,7 +63,7 @@ export function sendCancel(client: PostgresClient, isOver: () => boolean, ms: nu
       plain.destroy()
       resolve(ended)
     }
-    const stopTimer = after(ms, () => finish(!sent))
+    const stopTimer = inRealTime(ms, () => finish(!sent))
     plain.on('error', () => {})
     plain.on('close', () => finish(true))
     void secured(client as Internals, plain).then((socket) => {

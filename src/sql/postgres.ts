@@ -8,7 +8,7 @@ import { assertOptions, invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import type { Changes, Cursor, Database, Params, Row, Stops, Transaction } from './database.ts'
-import { after, assertGrace, GRACE } from './grace.ts'
+import { assertGrace, GRACE, inRealTime } from './grace.ts'
 import { Lane } from './lane.ts'
 import { changesOf, isInTransaction } from './postgres-client.ts'
 import type { PostgresClient, PostgresPool, PostgresResult } from './postgres-client.ts'
@@ -89,7 +89,7 @@ function borrow(ctx: Context, pool: PostgresPool, grace: number): Promise<Connec
 
 async function enter(ctx: Context, client: PostgresClient, lane: Lane, grace: number): Promise<Connection> {
   const leave = await lane.enter(ctx)
-  return new Connection(client, grace, (state) => void (state === 'doubtful' ? after(SETTLE, leave) : leave()))
+  return new Connection(client, grace, (state) => void (state === 'doubtful' ? inRealTime(SETTLE, leave) : leave()))
 }
 
 /**

@@ -6,8 +6,9 @@
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 import { remaining } from '../lifetime.ts'
+import { MAX_DELAY } from '../timers.ts'
 import { stopped } from './errors.ts'
-import { after, endsWithin, isAnswered, MAX_DELAY, settlesWithin } from './grace.ts'
+import { endsWithin, inRealTime, isAnswered, settlesWithin } from './grace.ts'
 import { isOurs, LAST_ID } from './sqlite-protocol.ts'
 import type { Failure, Mechanism, Order, Reply, Request, Result, Stop } from './sqlite-protocol.ts'
 
@@ -143,7 +144,7 @@ export class Channel {
       const stop = afterFunc(ctx, () => {
         this.#stop(id, alive)
         const silent = new SqliteError(`the statement runs on: it could not be stopped within ${this.#grace} ms`)
-        stopTimer = after(this.#grace, () => reject(stopped(ctx, silent)))
+        stopTimer = inRealTime(this.#grace, () => reject(stopped(ctx, silent)))
       })
       void reply.then(async ({ failure, result }) => {
         stop()
