@@ -1,14 +1,21 @@
 /** Ends and errors in words, the same on both sides of the wire. */
 
-import { isCanceled, isDeadlineExceeded } from 'rescind'
+import { contextError, isCanceled, isDeadlineExceeded } from 'rescind'
 
 /** An error and its cause in words: `context canceled: Esc`. A cause with a name says it all: `client gone`. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const { cause, message } = error
+  const { cause } = error
+  const message = kindOf(error)
   if (isBareAbort(error)) return 'aborted'
   if (!(cause instanceof Error)) return message
   return isNamed(cause) ? wordsOf(cause) : `${message}: ${cause.message}`
+}
+
+/** The message of an error; of a context's error without label, time and cause, which the page shows elsewhere. */
+export function kindOf(error: Error): string {
+  if (contextError(error) !== error) return error.message
+  return isDeadlineExceeded(error) ? 'context deadline exceeded' : 'context canceled'
 }
 
 /** Why something ended, in a word or two, for where there is little room: `superseded`, `deadline`, `client gone`. */

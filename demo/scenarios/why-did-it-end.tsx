@@ -5,7 +5,7 @@ import type { Cancel, Context } from 'rescind'
 import type { Play, SceneProps, SceneScenario } from '../ui/scenario.ts'
 import { useStore } from '../ui/store.ts'
 import { call } from '../ui/trace.ts'
-import { describe, reasonOf } from '../words.ts'
+import { describe, kindOf, reasonOf } from '../words.ts'
 
 type Derived = readonly [ctx: Context, cancel: Cancel]
 type Way = (parent: Context, ms: number) => Derived
@@ -109,7 +109,7 @@ function later([ctx, cancel]: Derived, ms: number, end: (cancel: Cancel) => void
 }
 
 function describeErr(err: unknown): string {
-  return err instanceof Error ? err.message : String(err)
+  return err instanceof Error ? kindOf(err) : String(err)
 }
 
 function tell({ go, state }: Play, row: Row): void {
