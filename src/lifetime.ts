@@ -77,10 +77,12 @@ export function withLink(
  */
 export function rearm(ctx: Context, limit: number | Date): void {
   const { clock } = resolve(ctx).node
-  const ms = isDate(limit) ? limit.getTime() - clock.wall() : limit
+  // The clock on the wall is read only for a Date, and then kept: read again, it could have passed a millisecond.
+  const wall = isDate(limit) ? clock.wall() : undefined
+  const ms = isDate(limit) ? limit.getTime() - (wall ?? 0) : limit
   assertNumber('limit', ms, limit)
   const own = ownDeadline(ctx)
-  if (own) move(own, ms, clock.now())
+  if (own) move(own, ms, clock.now(), wall)
 }
 
 /**
@@ -166,10 +168,10 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   }
 }
 
-/** Gives a deadline another time, counted from `born`, and tells its watchers. */
-function move(deadline: Deadline, ms: number, born: number): void {
+/** Gives a deadline another time, counted from `born`, which was `began` on the wall, and tells its watchers. */
+function move(deadline: Deadline, ms: number, born: number, began?: number): void {
   deadline.release()
-  if (born !== deadline.born) deadline.began = undefined
+  if (born !== deadline.born || began !== undefined) deadline.began = began
   deadline.born = born
   deadline.ms = ms
   deadline.due = deadline.born + ms

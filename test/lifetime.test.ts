@@ -44,6 +44,14 @@ describe('remaining', () => {
     expect(remaining({ signal: AbortSignal.abort('over') })).toBe(0)
   })
 
+  it('does not count the signal of a parent whose end was left behind', () => {
+    const controller = new AbortController()
+    const ctx = withoutCancel(controller)
+    controller.abort()
+    expect(remaining(ctx)).toBeUndefined()
+    expect(ctx.err).toBeUndefined()
+  })
+
   it('does not count a signal that was disarmed', () => {
     const controller = new AbortController()
     const [ctx, cancel] = withSignal(background(), controller.signal)
@@ -572,6 +580,19 @@ describe('withLink', () => {
     const [ctx, , link] = withLink(background())
     expect(() => link(wrong(null))).toThrow(new TypeError('rescind: target must be a context, got null'))
     expect(ctx.err).toBeUndefined()
+  })
+})
+
+describe('a Date', () => {
+  it('is the deadline to the millisecond, whenever it is read', () => {
+    vi.useFakeTimers()
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const at = Date.now() + 90_000
+    rearm(ctx, new Date(at))
+    // The two clocks tick at different moments.
+    vi.setSystemTime(Date.now() + 1)
+    expect(ctx.deadline).toBe(at)
+    cancel()
   })
 })
 
