@@ -7,21 +7,21 @@ import { describe, expect, inject, it } from 'vitest'
 
 describe('the size in a bundle', () => {
   it.each([
-    { what: 'all of rescind', code: "export * from 'rescind'", limit: 7_520 },
+    { what: 'all of rescind', code: "export * from 'rescind'", limit: 7_600 },
     {
       what: 'background, withCancel and withTimeout',
       code: "export { background, withCancel, withTimeout } from 'rescind'",
-      limit: 3_980,
+      limit: 4_020,
     },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
     { what: 'nothing of rescind/react', code: "import 'rescind/react'", limit: 100 },
     // With all that it needs of rescind.
-    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 12_980 },
-    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 8_600 },
-    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 7_720 },
-    { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 6_580 },
+    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 13_080 },
+    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 8_700 },
+    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 7_820 },
+    { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 6_680 },
   ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
