@@ -1,5 +1,5 @@
 /**
- * The life of a request on a server of Node, as a context. It ends when the response closes, whoever closed it; that
+ * The life of a request on a server of Node, as a context. It ends when the response closes, by either side; that
  * the request closes means only that its body was read. Nothing here is imported from Node: what has the shape of its
  * requests and responses will do, and no types of it are needed.
  */
