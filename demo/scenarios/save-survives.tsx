@@ -23,7 +23,10 @@ interface Writes {
 
 // #region with
 function useNote({ save, pin }: Server, debounce: number): Writes {
-  const saving = useAction(({ signal }, text: string) => save(text, signal), { mode: 'keepLatest', debounce })
+  const saving = useAction(({ signal }, text: string) => save(text, signal), {
+    mode: 'keepLatest',
+    debounce,
+  })
   const pinning = useAction(({ signal }) => pin(signal))
   return { edit: saving.action, pin: pinning.action }
 }
@@ -71,7 +74,7 @@ export const scenario: SceneScenario<State> = {
   order: 112,
   about: (
     <>
-      A note saves itself while somebody types, and <em>Pin and close</em> pins it with the click that removes it from
+      A note saves itself while you type, and <em>Pin and close</em> pins it with the click that removes it from
       the page. A read ends with what shows it; a write of <code>useAction</code> ends when it is done. The first save
       takes longest: by hand it comes last, on top of a newer text.
     </>
@@ -134,7 +137,7 @@ function Scene({ play, onAct }: SceneProps<State>) {
   const server = useMemo(() => serverOf(play), [play])
   const Open = rescind === 'on' ? Editor : EditorByHand
   return (
-    <div className="note" data-open={what !== 'closed'}>
+    <div className="editor" data-open={what !== 'closed'}>
       {what === 'closed' ? (
         <>
           <p>The note is closed. What was typed: “{text}”.</p>

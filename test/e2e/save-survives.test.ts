@@ -1,0 +1,56 @@
+/** The scenario A save that survives: what the server has in the end, and in which order it came. */
+
+import { describe, it } from 'vitest'
+import { outcome, patiently, row, visit } from './demo.ts'
+
+const TIMES = 'latency=1500&pause=20&debounce=100'
+
+describe.concurrent('A save that survives', () => {
+  it('saves the last text, in order, and pins the note that the same click has closed', async ({ expect }) => {
+    await using demo = await visit(`#/save-survives?${TIMES}`)
+    const { page } = demo
+    await outcome(page, 'the server has “Kind of Blue”, pinned')
+    await page.getByText('The note is closed. What was typed: “Kind of Blue”.').waitFor()
+    const entries = await demo.entries()
+    // One save is under way at a time, so “Kind of” has given its turn to the last text.
+    const saves = entries.filter(({ name }) => name !== 'pin')
+    expect(saves.map(({ name }) => name)).toEqual(['Kind', 'Kind of Blue'])
+    for (const entry of entries) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
+    const [first, last] = saves
+    expect(last?.arrived).toBeGreaterThanOrEqual((first?.arrived ?? NaN) + (first?.ended ?? NaN))
+    expect(last?.lines.at(-1)?.text).toBe('finished: 12 of 12 characters written')
+    const result = page.getByRole('region', { name: 'useAction', exact: true })
+    await result.locator('[data-total=overtaken]', { hasText: /^0$/ }).waitFor()
+    await result.locator('[data-total=aborted]', { hasText: /^0$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('loses the last text and the pin by hand, and stores an old text over a newer one', async ({ expect }) => {
+    await using demo = await visit(`#/save-survives?${TIMES}&rescind=off`)
+    const { page } = demo
+    await outcome(page, 'the server has “Kind”, not pinned')
+    const entries = await demo.entries()
+    const end = (name: string) => {
+      const { arrived, ended = NaN } = entries.find((entry) => entry.name === name) ?? { arrived: NaN }
+      return arrived + ended
+    }
+    expect(entries.map(({ name }) => name)).not.toContain('Kind of Blue')
+    expect(end('Kind of')).toBeLessThan(end('Kind'))
+    // One that is aborted on its way does not arrive at all.
+    expect(entries.find(({ name }) => name === 'pin')?.outcome ?? 'stopped').toBe('stopped')
+    await row(page, 'Browser', 'pin').filter({ hasText: 'aborted' }).waitFor()
+    const result = page.getByRole('region', { name: 'By hand', exact: true })
+    await result.locator('[data-total=overtaken]', { hasText: /^1$/ }).waitFor()
+    await result.locator('[data-total=aborted]', { hasText: /^1$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('saves what the user has typed when another scenario is opened before it is sent', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=100&pause=300&debounce=1000')
+    const { page } = demo
+    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
+    await page.getByRole('link', { name: 'Stop the answer' }).click()
+    await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
+    expect(demo.complaints).toEqual([])
+  })
+})
