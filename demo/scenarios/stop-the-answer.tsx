@@ -73,7 +73,7 @@ export const scenario: SceneScenario<Phase> = {
   sliders: [
     { name: 'latency', label: 'The answer takes', min: 200, max: 8000, step: 100, initial: 3000 },
     { name: 'stop', label: 'Stop after', min: 100, max: 8000, step: 100, initial: 1200 },
-    { name: 'idle', label: 'Silence at most', min: 100, max: 3000, step: 100, initial: 800 },
+    { name: 'idle', label: 'Silence at most', min: 100, max: 5000, step: 100, initial: 800 },
   ],
   rows: 1,
   marks: () => [],

@@ -50,8 +50,12 @@ type State = 'idle' | 'all' | `all ${string}`
 
 const FILES: readonly number[] = Array.from({ length: 20 }, (_, index) => index + 1)
 
-/** The one that the script cancels: there are files before and after it. */
+/** The one that the script cancels. It is the largest, and there are files before and after it. */
 const CANCELED = 5
+
+/** In kilobytes. */
+const MEAN_SIZE = 24
+const LARGEST = 60
 
 const GO = `func uploadAll(parent context.Context, files []*File) error {
     var uploads errgroup.Group
@@ -190,9 +194,8 @@ function Files({ play, progress, uploads, onAct }: PanelProps & { readonly uploa
 }
 
 async function send({ ms, url }: Lab, file: number, signal: AbortSignal, tell: Tell): Promise<void> {
-  // Files of four sizes, from 24 to 60 kB.
-  const size = 24 + 12 * (file % 4)
-  const latency = Math.round((ms('latency') * size) / 42)
+  const size = file === CANCELED ? LARGEST : 12 + 8 * (file % 4)
+  const latency = Math.round((ms('latency') * size) / MEAN_SIZE)
   const response = await fetch(url(nameOf(file), { latency, at: 'upload' }), {
     method: 'POST',
     body: new Uint8Array(size * 1000).fill(file),

@@ -3,22 +3,23 @@
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
 
-const TIMES = 'latency=1500&pause=20&debounce=100'
-
 describe.concurrent('A save that survives', () => {
   it('saves the last text, in order, and pins the note that the same click has closed', async ({ expect }) => {
-    await using demo = await visit(`#/save-survives?${TIMES}`)
+    await using demo = await visit('#/save-survives?latency=800&pause=20&debounce=100')
     const { page } = demo
     await outcome(page, 'the server has “Kind of Blue”, pinned')
     await page.getByText('The note is closed. What was typed: “Kind of Blue”.').waitFor()
     const entries = await demo.entries()
-    // One save is under way at a time, so “Kind of” has given its turn to the last text.
-    const saves = entries.filter(({ name }) => name !== 'pin')
-    expect(saves.map(({ name }) => name)).toEqual(['Kind', 'Kind of Blue'])
     for (const entry of entries) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
-    const [first, last] = saves
-    expect(last?.arrived).toBeGreaterThanOrEqual((first?.arrived ?? NaN) + (first?.ended ?? NaN))
-    expect(last?.lines.at(-1)?.text).toBe('finished: 12 of 12 characters written')
+    // Others gave their turn to a newer text; how many is a matter of the machine's pace.
+    const saves = entries.filter(({ name }) => name !== 'pin')
+    expect(saves.length).toBeLessThan('Kind of Blue'.length)
+    expect(saves.at(-1)?.name).toBe('Kind of Blue')
+    expect(saves.at(-1)?.lines.at(-1)?.text).toBe('finished: 12 of 12 characters written')
+    for (const [index, { arrived }] of saves.entries()) {
+      const before = saves[index - 1]
+      if (before !== undefined) expect(arrived).toBeGreaterThanOrEqual(before.arrived + (before.ended ?? NaN))
+    }
     const result = page.getByRole('region', { name: 'useAction', exact: true })
     await result.locator('[data-total=overtaken]', { hasText: /^0$/ }).waitFor()
     await result.locator('[data-total=aborted]', { hasText: /^0$/ }).waitFor()
@@ -26,7 +27,7 @@ describe.concurrent('A save that survives', () => {
   })
 
   it('loses the last text and the pin by hand, and stores an old text over a newer one', async ({ expect }) => {
-    await using demo = await visit(`#/save-survives?${TIMES}&rescind=off`)
+    await using demo = await visit('#/save-survives?latency=3000&pause=20&debounce=400&rescind=off')
     const { page } = demo
     await outcome(page, 'the server has “Kind”, not pinned')
     const entries = await demo.entries()

@@ -80,7 +80,7 @@ describe('on a host of files', () => {
   })
 
   it('takes uploads and notes in the service worker', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=100&cancel=50', host.url)
+    await using demo = await visit('#/uploads?latency=400&cancel=50', host.url)
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
     const files = async () => {
@@ -90,7 +90,7 @@ describe('on a host of files', () => {
     await expect.poll(async () => (await files()).filter((outcome) => outcome === 'finished').length, patiently).toBe(19)
     await page.goto(`${host.url}#/save-survives?latency=300&pause=20&debounce=50`)
     await outcome(page, 'the server has “Kind of Blue”, pinned')
-    await page.goto(`${host.url}#/stop-the-answer?latency=5000&stop=500`)
+    await page.goto(`${host.url}#/stop-the-answer?latency=8000&stop=500&idle=5000`)
     await outcome(page, /^stopped, \d+ words kept/)
     await expect.poll(() => entry(page, 'answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
     expect(demo.complaints).toEqual([])

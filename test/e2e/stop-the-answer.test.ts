@@ -5,7 +5,7 @@ import { outcome, patiently, row, total, visit } from './demo.ts'
 
 describe.concurrent('Stop the answer', () => {
   it('keeps what came, and the server stops writing', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?latency=8000&stop=700')
+    await using demo = await visit('#/stop-the-answer?latency=8000&stop=700&idle=5000')
     const { page } = demo
     await outcome(page, /^stopped, [1-9]\d* words kept/)
     await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
@@ -45,7 +45,7 @@ describe.concurrent('Stop the answer', () => {
   })
 
   it('stops when the user says so, and writes the next answer whole', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&idle=3000')
+    await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&idle=5000')
     const { page } = demo
     await page.getByText(/A context says/).waitFor()
     await page.getByRole('button', { name: 'Stop' }).click()

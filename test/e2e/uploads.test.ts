@@ -13,7 +13,7 @@ function mostOf(entries: readonly Entry[]): number {
 
 describe.concurrent('Uploads', () => {
   it('sends three at once, and stops the one that was canceled', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=150&cancel=50')
+    await using demo = await visit('#/uploads?latency=400&cancel=50')
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
     await row(page, 'Browser', 'file 5').filter({ hasText: 'canceled alone' }).waitFor()
@@ -24,7 +24,7 @@ describe.concurrent('Uploads', () => {
     // One that is canceled on its way does not arrive at all.
     const outcomeOf = async () => (await demo.entry('file 5'))?.outcome ?? 'stopped'
     await expect.poll(outcomeOf, patiently).toBe('stopped')
-    expect(others.find(({ name }) => name === 'file 1')?.lines.at(-1)?.text).toBe('finished: 36 of 36 kB stored')
+    expect(others.find(({ name }) => name === 'file 1')?.lines.at(-1)?.text).toBe('finished: 20 of 20 kB stored')
     const result = page.getByRole('region', { name: 'useAction', exact: true })
     await result.locator('[data-total=most]', { hasText: /^3$/ }).waitFor()
     await result.locator('[data-total=stored]', { hasText: /^19$/ }).waitFor()
