@@ -35,7 +35,7 @@ describe.concurrent('Uploads', () => {
   it('sends all at once by hand, and stops all with the one', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=1000&cancel=50&rescind=off')
     const { page } = demo
-    await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled$/)
+    await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled/)
     const over = async () => (await demo.entries()).every(({ ended }) => ended !== undefined)
     await expect.poll(over, patiently).toBe(true)
     const finished = (await demo.entries()).filter(({ outcome }) => outcome === 'finished')
@@ -46,7 +46,7 @@ describe.concurrent('Uploads', () => {
   })
 
   it('lets the user cancel one that waits and one that is sent, and Esc all of them', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=1500&cancel=1000')
+    await using demo = await visit('#/uploads?latency=5000&cancel=1000')
     const { page } = demo
     await expect.poll(() => demo.requests.length, patiently).toBe(3)
     await page.getByRole('button', { name: 'Cancel file 20' }).click()
