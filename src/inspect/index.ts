@@ -5,7 +5,7 @@
  * attached by hand, costs what it notes, and leaves nothing behind when it is detached.
  */
 
-import { assertOptions, invalid } from '../arguments.ts'
+import { assertNumber, assertOptions, invalid } from '../arguments.ts'
 import { createCancel } from '../context.ts'
 import type { Key } from '../context.ts'
 import { attempt } from '../listeners.ts'
@@ -16,7 +16,8 @@ import { readRecording } from './recording.ts'
 import type { Recording } from './recording.ts'
 import type { Row } from './rows.ts'
 import { treeOf } from './text.ts'
-import type { Warning } from './warning.ts'
+import type { Warning, WarningCode } from './warning.ts'
+import { Warnings } from './warnings.ts'
 
 export type { Recording } from './recording.ts'
 export type { How, NamedValue, Row, Stacks } from './rows.ts'
@@ -70,6 +71,13 @@ export interface InspectOptions {
   readonly stacks?: boolean | undefined
   /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
   readonly values?: readonly Key<never>[] | undefined
+  /** The codes of warnings that are neither printed nor listed, or `'all'`. */
+  readonly silence?: 'all' | readonly WarningCode[] | undefined
+  /**
+   * How many milliseconds work may still run after the end of its context, and contexts be derived from one that has
+   * ended, before there is a warning; 1,000 if left out.
+   */
+  readonly grace?: number | undefined
 }
 
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -90,24 +98,30 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  */
 export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
-  const { size = 2_000, stacks = false, values = [] } = options
+  const { grace = 1_000, silence = [], size = 2_000, stacks = false, values = [] } = options
+  assertNumber('grace', grace)
   if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
   const subscribers = new Set<() => void>()
-  const warnings: readonly Warning[] = []
+  const changed = () => {
+    for (const fn of new Set(subscribers)) attempt(fn)
+  }
+  const warnings = new Warnings({ silence, grace, changed, timeOf: (clock) => recorder.timeOf(clock) })
   const recorder = new Recorder(size, stacks, { shows: new Set<unknown>(values) }, {
-    changed: () => {
-      for (const fn of new Set(subscribers)) attempt(fn)
-    },
-    made() {},
-    ended() {},
-    lost() {},
+    changed,
+    made: (...news) => warnings.made(...news),
+    ended: (entry) => warnings.ended(entry),
+    lost: (entry) => warnings.lost(entry),
   })
-  const detach = observe(recorder)
+  const leave = observe(recorder)
+  const detach = () => {
+    warnings.isOn = false
+    leave()
+  }
   const now = () => recorder.timeOf(systemClock)
   const view = viewOf(
     () => recorder.rows,
-    () => warnings,
+    () => warnings.list,
     now,
     (fn) => {
       const subscriber = () => fn()
@@ -124,6 +138,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
     },
     clear() {
       recorder.clear()
+      warnings.list = []
     },
     detach,
     [DISPOSE]: detach,

@@ -99,14 +99,16 @@ function atOf(limit: Limit): number {
   }
 }
 
-function waitsOf({ waits }: Entry, node: ContextNode | undefined): readonly string[] {
+function waitsOf({ how, waits }: Entry, node: ContextNode | undefined): readonly string[] {
+  // What went well has cut nothing off.
+  if (how === 'completed') return []
   const names = new Set(Array.from(waits, ({ name }) => name))
   if (node?.controller) names.add('signal')
   return [...names]
 }
 
-function stacksOf({ canceled, made, waits }: Entry, before: Stacks | undefined): Stacks | undefined {
-  const began = [...waits].slice(0, MAX_NAMES).map(beginningOf)
+function stacksOf({ canceled, how, made, waits }: Entry, before: Stacks | undefined): Stacks | undefined {
+  const began = how === 'completed' ? [] : [...waits].slice(0, MAX_NAMES).map(beginningOf)
   const stacks = {
     made: framesOf(made) ?? before?.made,
     ended: framesOf(canceled),
@@ -115,7 +117,8 @@ function stacksOf({ canceled, made, waits }: Entry, before: Stacks | undefined):
   return stacks.made || stacks.ended || stacks.waits.length > 0 ? stacks : undefined
 }
 
-function beginningOf(operation: Operation): string | undefined {
+/** Where it began, as text. */
+export function beginningOf(operation: Operation): string | undefined {
   if (typeof operation.stack === 'object') operation.stack = framesOf(operation.stack)
   return operation.stack
 }

@@ -30,8 +30,8 @@ const MAX_WAITS = 5
 export interface Audience {
   /** There are other rows. */
   changed(): void
-  /** A context was derived; `node` is complete by now. */
-  made(entry: Entry, node: ContextNode): void
+  /** A context was derived, or noticed; `node` is complete by now, and `above` its parent. */
+  made(entry: Entry, node: ContextNode, above: Entry | undefined): void
   /** It has ended, or what still works under it has changed since. */
   ended(entry: Entry): void
   /** The last function that could cancel it was collected, and it lives. */
@@ -139,11 +139,11 @@ export class Recorder implements Observer {
 
   works({ node }: ContextNode, name: string): () => void {
     const operation = this.#operation(node, name)
-    const { works } = operation.entry
-    works.add(operation)
+    const { entry } = operation
+    entry.works.add(operation)
     // Work that was given up at the end of its context is looked at, too.
-    if (operation.entry.how) this.#change(operation.entry)
-    return () => void works.delete(operation)
+    if (entry.how) this.#change(entry)
+    return () => void entry.works.delete(operation)
   }
 
   explain(node: ContextNode): string {
@@ -179,7 +179,7 @@ export class Recorder implements Observer {
     this.flush()
     const news = this.#news.splice(0)
     for (const { entry, node } of news) {
-      if (node) this.#audience.made(entry, node)
+      if (node) this.#audience.made(entry, node, node.parent && this.#entries.get(node.parent.node))
       if (entry.how) this.#audience.ended(entry)
     }
     if (news.length > 0) this.#audience.changed()

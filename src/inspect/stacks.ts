@@ -3,8 +3,11 @@
  * included, so one that is only noted is read in the same turn.
  */
 
-/** How many frames are noted: most of them are of frameworks. */
-const DEPTH = 40
+/** How many frames are noted, and how many of them are shown: most are of frameworks. */
+const DEPTH = 50
+const SHOWN = 12
+
+const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
 /** The functions of ours that stand between what happened and the note of it. A user may have others of these names. */
 const BETWEEN = ['derive', 'waiting', 'waitFor', 'mark', 'end', 'cancel', 'finish', 'dispose']
@@ -30,7 +33,9 @@ export function framesOf(here: Error | undefined): string | undefined {
     const name = functionOf(frame)
     return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name)
   })
-  return frames.slice(Math.max(first, 0)).join('\n') || undefined
+  const found = frames.slice(Math.max(first, 0))
+  const theirs = found.filter((frame) => !FRAMEWORK.test(frame))
+  return (theirs.length > 0 ? theirs : found).slice(0, SHOWN).join('\n') || undefined
 }
 
 /** `at Recorder.made (file:1:2)`, or in Firefox and WebKit, `made@file:1:2`. */

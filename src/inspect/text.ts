@@ -28,13 +28,14 @@ export function treeOf(rows: readonly Row[], at: number): string {
   const open = (below.get(undefined) ?? []).toReversed().map((row) => ({ row, depth: 0 }))
   for (let next; (next = open.pop()); ) {
     const { row, depth } = next
-    lines.push('  '.repeat(Math.min(depth, MAX_DEPTH)) + lineOf(row, start, at))
+    const above = row.parent === undefined ? undefined : byId.get(row.parent)
+    lines.push('  '.repeat(Math.min(depth, MAX_DEPTH)) + lineOf(row, above, start, at))
     for (const child of (below.get(row.id) ?? []).toReversed()) open.push({ row: child, depth: depth + 1 })
   }
   return lines.join('\n')
 }
 
-function lineOf(row: Row, start: number, at: number): string {
+function lineOf(row: Row, above: Row | undefined, start: number, at: number): string {
   const { born, by, cause, deadline, ended, how, id, kind, label, late, ms, trace, values, waits } = row
   const details = [label, ms === undefined ? undefined : duration(ms)].filter((detail) => detail !== undefined)
   const words = [
@@ -51,8 +52,9 @@ function lineOf(row: Row, start: number, at: number): string {
     if (cause !== undefined) words.push(`(${cause})`)
   }
   if (waits.length > 0) words.push(`${ended === undefined ? 'waits' : 'cut off'}: ${waits.join(', ')}`)
-  if (values.length > 0) words.push(`values: ${values.map(valueOf).join(', ')}`)
-  if (trace !== undefined) words.push(`trace ${trace}`)
+  const added = values.map(valueOf).filter((value) => !above?.values.some((one) => valueOf(one) === value))
+  if (added.length > 0) words.push(`values: ${added.join(', ')}`)
+  if (trace !== undefined && trace !== above?.trace) words.push(`trace ${trace}`)
   return words.join(' ')
 }
 
