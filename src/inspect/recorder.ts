@@ -14,7 +14,7 @@ import type { Hint, Observer } from '../observer.ts'
 import type { Clock } from '../timers.ts'
 import { Entry } from './entry.ts'
 import type { Operation } from './entry.ts'
-import { rowOf } from './make-row.ts'
+import { rowOf, timeOf } from './make-row.ts'
 import type { RowSource } from './make-row.ts'
 import type { Row } from './rows.ts'
 import { noted } from './stacks.ts'
@@ -62,6 +62,7 @@ export class Recorder implements Observer {
   /** With more of them, those that no row is of are dropped. */
   #most = 10_000
   #isScheduled = false
+  #hasMoved = false
   #news: News[] = []
   #rows: readonly Row[] | undefined
 
@@ -112,9 +113,10 @@ export class Recorder implements Observer {
     this.#noteEnd(known ?? this.#see(child, true), child, head, ending, child === head ? hint : undefined, failure)
   }
 
-  changed(node: ContextNode): void {
-    const entry = this.#entries.get(node)
-    if (entry && !entry.how) this.#change(entry)
+  /** A deadline that moves may hold for everything below. */
+  changed(): void {
+    this.#hasMoved = true
+    this.#schedule()
   }
 
   completed(node: ContextNode): void {
@@ -161,6 +163,7 @@ export class Recorder implements Observer {
 
   /** Makes rows of all that has happened, and lets go of contexts. */
   flush(): void {
+    if (this.#hasMoved) this.#findMoved()
     const entries = this.#changed
     if (entries.length === 0) return
     this.#changed = []
@@ -255,6 +258,19 @@ export class Recorder implements Observer {
     entry.isChanged = true
     this.#changed.push(entry)
     if (this.#changed.length > this.#most) this.#thin()
+    this.#schedule()
+  }
+
+  #findMoved(): void {
+    this.#hasMoved = false
+    for (const entry of this.#store.entries) {
+      const { how, ref, row } = entry
+      const node = how ? undefined : ref?.deref()
+      if (node && row && timeOf(node, this.#source.idOf).deadline !== row.deadline) this.#change(entry)
+    }
+  }
+
+  #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
     void Promise.resolve().then(() => this.#tell())

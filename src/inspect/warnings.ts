@@ -59,7 +59,7 @@ export class Warnings {
 
   /** Looks, a grace time from now, at what still works under a context that has ended. */
   ended(entry: Entry): void {
-    if (entry.works.size === 0 || entry.how === 'completed' || this.#watched.has(entry)) return
+    if (this.#isSilent('RESCIND_DEAF_WORK') || entry.works.size === 0 || entry.how === 'completed' || this.#watched.has(entry)) return
     this.#watched.add(entry)
     const { clock } = entry
     clock.start(new Grace(clock.now() + this.#options.grace, () => {
@@ -80,9 +80,14 @@ export class Warnings {
     this.#warn('RESCIND_DEAF_WORK', entry, text, beginningOf(work))
   }
 
+  #isSilent(code: WarningCode): boolean {
+    const { silence } = this.#options
+    return !this.isOn || silence === 'all' || silence.includes(code)
+  }
+
   #warn(code: WarningCode, entry: Entry, text: string, began?: string): void {
-    const { changed, silence, timeOf } = this.#options
-    if (!this.isOn || silence === 'all' || silence.includes(code)) return
+    const { changed, timeOf } = this.#options
+    if (this.#isSilent(code)) return
     const { id, clock, row } = entry
     const { kind = 'a context', label, stacks } = row ?? {}
     const name = kind + (label === undefined ? '' : `(${label})`)
