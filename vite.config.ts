@@ -29,6 +29,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
         { find: /^rescind\/bindings$/, replacement: path('./src/bindings.ts') },
+        { find: /^rescind\/inspect$/, replacement: path('./src/inspect/index.ts') },
         { find: /^rescind\/node$/, replacement: path('./src/node.ts') },
         { find: /^rescind\/react$/, replacement: path('./hooks/index.ts') },
         { find: /^rescind\/sql$/, replacement: path('./src/sql/index.ts') },
