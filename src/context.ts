@@ -167,7 +167,7 @@ export interface Hub extends ContextNode {
   /** A function: polyfilled signals refuse objects as listeners. */
   listener: () => void
   /** The owner of that signal. A context of another copy brings itself up to date when its signal is read. */
-  from: ContextLike
+  from: ContextLike | undefined
 }
 
 /** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
@@ -365,9 +365,10 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
 
   /** Pending from now on, unless it never comes. */
   start(): void {
-    const { clock, ended } = this.node
-    if (this.ms <= 0) end(this.node, this)
-    else if (this.ms < Infinity && !ended) clock.start(this)
+    const { node } = this
+    // A signal above that has aborted comes first.
+    if (this.ms <= 0) end(settled(node), this)
+    else if (this.ms < Infinity && !node.ended) node.clock.start(this)
   }
 
   expire(audience: Listener[], _?: Listener[]): void {
@@ -550,7 +551,12 @@ export function contextOf(ctx: ContextLike): Context {
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
   const label = labelOf(options)
-  settled(above)
+  const { node: base } = above
+  // Signals further up end it by their events, and until then at its first read: a look at each would cost their number.
+  if (!base.ended) {
+    if (base.deadlines) base.clock.check()
+    if (base.source) lookAt(base as Hub)
+  }
   const node = new ContextNode(above, kind, label)
   if (!node.ended) attach(node)
   return node
@@ -591,13 +597,16 @@ function cancel(this: ContextNode, reason?: unknown): void {
 export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
     if (node.deadlines) node.clock.check()
-    for (let { sources } = node; sources; sources = sources.outer) {
-      const { hub } = sources
-      const signal = hub?.source.aborted ? hub.source : hub?.from.signal
-      if (signal?.aborted) end(hub as Hub, endingOf(hub as Hub, signal.reason))
-    }
+    for (let { sources } = node; sources; sources = sources.outer) if (sources.hub) lookAt(sources.hub)
   }
   return node
+}
+
+/** Ends `hub` if its signal has aborted: listeners that were added before ours run before the event reaches us. */
+function lookAt(hub: Hub): void {
+  const { source, from } = hub
+  const signal = source.aborted ? source : from?.signal
+  if (signal?.aborted) end(hub, endingOf(hub, signal.reason))
 }
 
 export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
@@ -635,7 +644,7 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
     hub.first = undefined
     hub.listener = () => void settled(made)
     hub.source = signal
-    hub.from = foreign ?? { signal }
+    hub.from = foreign
     hub.sources = { hub, node: hub, outer: undefined }
     if (foreign) hub.deadlines = deadlineOf(foreign, hub)
   }
