@@ -4,8 +4,9 @@
  */
 
 import { assertFunction } from './arguments.ts'
-import { attach, detach, resolve, settled, withTimeout } from './context.ts'
+import { attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
+import { clockOf, withTimeout } from './deadlines.ts'
 import { attempt } from './listeners.ts'
 import type { Clock } from './timers.ts'
 
@@ -32,8 +33,8 @@ export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
  */
 export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
-  const { clock, deadlines } = callback.parent.node
-  if (deadlines && !callback.ended) callback.held = clock.hold()
+  const { node } = callback.parent
+  if (node.deadlines && !callback.ended) callback.held = clockOf(node).hold()
   return wait(callback)
 }
 
