@@ -342,6 +342,9 @@ interface Loggable {
 
 const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
+/** Has a function, so that a structured clone of a context throws instead of copying its values. */
+const ROOTED: Resource = { release() {} }
+
 /**
  * The first node of a tree: one that never ends. What is logged of any node is its path, since in its fields it has the
  * whole tree, values included.
@@ -351,6 +354,7 @@ export function createRoot(kind: string): ContextNode {
   prototype.toJSON ??= prototype[inspect] = prototype.toString
   const root = new ContextNode(undefined, kind)
   root.first = null
+  root.own = ROOTED
   return root
 }
 
@@ -442,7 +446,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   const above = resolve(parent, 'parent')
   const label = labelOf(options)
   const { node: base } = above
-  // Signals further up end it by their events, and until then at its first read: a look at each would cost their number.
+  // Signals further up end it by their events, or at its first read: nested ones are not all looked at each time.
   if (!base.ended) {
     base.deadlines?.check()
     if (base.source) lookAt(base as Hub)

@@ -172,12 +172,12 @@ export class Clock {
     if (!this.#holds) this.#keepAlive(false)
     // Looked up once for all: a missing global costs a good part of a timeout.
     const { document } = globalThis
-    if (document) listen('addEventListener', this.fire)
+    if (document) listen('addEventListener', this.#fire)
     if (document?.hidden) this.#ahead = Date.now() - this.now()
     return () => {
       clear(handle)
       this.#handle = undefined
-      if (document) listen('removeEventListener', this.fire)
+      if (document) listen('removeEventListener', this.#fire)
       if (this.#ahead < Infinity) this.now()
       this.#ahead = Infinity
     }
@@ -250,14 +250,14 @@ export class Clock {
     const now = this.now()
     const left = Math.min(Math.max(next - now, 0), MAX_DELAY)
     const isMock = (setTimeout as Replaced)._isMockFunction
-    const ring = isMock ? () => this.#ringMocked(now + left) : this.fire
+    const ring = isMock ? () => this.#ringMocked(now + left) : this.#fire
     this.#clear = this.arm(ring, isMock ? Math.floor(left) : Math.ceil(left))
   }
 
   /** Mocked timers without a clock, such as Jest's legacy ones: that one fires is all there is to tell the time by. */
   #ringMocked(due: number): void {
     this.#behind += Math.max(due - this.now(), 0)
-    this.fire()
+    this.#fire()
   }
 
   #disarm(): void {
@@ -266,8 +266,7 @@ export class Clock {
     this.#armed = Infinity
   }
 
-  /** In a public field, so that a structured clone of a context throws instead of copying its values. */
-  readonly fire = (): void => {
+  readonly #fire = (): void => {
     this.#disarm()
     this.wake()
     if (this.next() < Infinity) this.#schedule()
