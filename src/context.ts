@@ -195,15 +195,16 @@ export class ContextNode implements Context, Child, Ending {
   own: Resource | undefined
 
   constructor(parent: ContextNode | undefined, kind: string, label?: string) {
+    const node = parent?.node
     this.parent = parent
     this.node = this
     this.kind = kind
     this.label = label
-    this.clock = parent?.node.clock
+    this.clock = node?.clock
     this.values = parent?.values
-    this.deadlines = parent?.node.deadlines
-    this.sources = parent?.node.sources
-    this.ended = parent?.node.ended
+    this.deadlines = node?.deadlines
+    this.sources = node?.sources
+    this.ended = node?.ended
     this.controller = undefined
     this.first = undefined
     this.previous = undefined
@@ -229,7 +230,10 @@ export class ContextNode implements Context, Child, Ending {
   }
 
   get err(): CanceledError | DeadlineExceededError | undefined {
-    return settled(this).ended?.error
+    const { node } = this
+    // Loops read it all the time: nothing is called where nothing but a cancel can end the context.
+    if (node.ended === undefined && node.deadlines === undefined && node.sources === undefined) return undefined
+    return settled(node).ended?.error
   }
 
   /** As the ending of what was canceled without a cause. */
@@ -444,7 +448,7 @@ export function contextOf(ctx: ContextLike): Context {
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
-  const label = labelOf(options)
+  const label = options === undefined ? undefined : labelOf(options)
   const { node: base } = above
   // Signals further up end it by their events, or at its first read: nested ones are not all looked at each time.
   if (!base.ended) {
@@ -456,9 +460,9 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   return node
 }
 
-export function labelOf(options: DeriveOptions | undefined): string | undefined {
-  if (options !== undefined) assertOptions(options)
-  return options?.label
+export function labelOf(options: DeriveOptions): string | undefined {
+  assertOptions(options)
+  return options.label
 }
 
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -491,7 +495,8 @@ function lookAt(hub: Hub): void {
 }
 
 export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
-  if (value instanceof ContextNode) return value
+  // Cheaper than `instanceof`, which is a call until the code is optimized.
+  if (value?.constructor === ContextNode) return value as ContextNode
   if (isSignal(value?.signal)) return adopt(value)
   throw invalid(parameter, `a context${isSignal(value as object) ? ' from withSignal(parent, signal)' : ''}`, value)
 }
@@ -583,8 +588,14 @@ function listen({ listener, source }: ContextNode): void {
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
 export function end(node: ContextNode, ending: Ending): void {
   if (node.ended) return
-  const audience = mark(node, ending)
-  if (audience) tellAll(audience)
+  if (node.first || node.own || node.controller) {
+    const audience = mark(node, ending)
+    if (audience) tellAll(audience)
+  } else {
+    // As `mark` does, for most nodes that there are.
+    detach(node)
+    node.ended = ending
+  }
 }
 
 /**
