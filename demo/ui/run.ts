@@ -16,7 +16,7 @@ export interface Outcome extends Verdict {
   readonly at: number
 }
 
-/** What somebody does in a scene. */
+/** What the user does in a scene. */
 export interface Act {
   readonly state: string
   readonly label?: string | undefined
