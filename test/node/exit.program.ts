@@ -1,6 +1,19 @@
 /** Programs whose work is done, or waits: exit.test.ts says which must end by themselves, and which must settle. */
 
-import { afterFunc, background, group, rearm, sleep, until, withCancel, within, withTimeout } from 'rescind'
+import {
+  afterFunc,
+  background,
+  group,
+  rearm,
+  retry,
+  semaphore,
+  share,
+  sleep,
+  until,
+  withCancel,
+  within,
+  withTimeout,
+} from 'rescind'
 
 const never = new Promise<never>(() => {})
 const [forgotten] = withTimeout(background(), 60_000)
@@ -26,6 +39,13 @@ const programs: Record<string, () => unknown> = {
     return waiting
   },
   within: () => within(background(), 50, () => never).catch(() => {}),
+  'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
+  'the wait of a retry': () => retry(background(), () => Promise.reject(new Error()), { delay: () => 30 }).catch(() => {}),
+  'the wait for a slot': async () => {
+    const one = semaphore(1)
+    await one.acquire(background())
+    await one.acquire(withTimeout(background(), 50)[0]).catch(() => {})
+  },
   'the wait of a group': async () => {
     const g = group(withTimeout(background(), 50)[0])
     g.go((ctx) => new Promise((resolve) => void afterFunc(ctx, () => resolve(undefined))))

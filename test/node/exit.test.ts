@@ -47,6 +47,9 @@ describe('a process', () => {
     'a wait until the deadline',
     'a wait until a deadline that came later',
     'within',
+    'a shared run',
+    'the wait of a retry',
+    'the wait for a slot',
     'the wait of a group',
   ])('lives until %s is over', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])
