@@ -7,6 +7,7 @@ import { assertFunction } from './arguments.ts'
 import { attach, detach, resolve, settled, withTimeout } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
 import { attempt } from './listeners.ts'
+import { watch } from './observer.ts'
 import type { Clock } from './timers.ts'
 
 /**
@@ -29,11 +30,14 @@ export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
 /**
  * Like {@link afterFunc}, for an operation whose promise waits for the end of `ctx`: until then, or until it is
  * stopped, a deadline of `ctx` keeps the process alive.
+ *
+ * @param name what an inspector calls the operation
  */
-export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
+export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
   const { clock, deadlines } = callback.parent.node
   if (deadlines && !callback.ended) callback.held = clock.hold()
+  if (watch.observer && !callback.ended) watch.observer.waits(callback.parent.node, callback, name)
   return wait(callback)
 }
 
@@ -45,7 +49,7 @@ export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
  */
 export function after(ctx: ContextLike, ms: number, fn: () => void): () => void {
   const [timer, cancel] = withTimeout(ctx, ms)
-  const stop = waitFor(timer, fn)
+  const stop = waitFor(timer, 'after', fn)
   return () => {
     stop()
     cancel()
@@ -108,6 +112,7 @@ function stop(this: Callback): boolean {
   settled(this.parent)
   if (this.ended || !this.fn) return false
   detach(this)
+  if (watch.observer) watch.observer.left(this)
   this.held?.release()
   this.fn = this.resume = undefined
   return true

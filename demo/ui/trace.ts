@@ -203,15 +203,22 @@ export async function call(url: string, init?: RequestInit): Promise<unknown> {
   return answer
 }
 
-/** Calls `read` with each line of an answer, as it comes. */
-export async function eachLine({ body }: Response, read: (line: string) => void): Promise<void> {
+/** The text of an answer, chunk by chunk, as it comes. */
+export async function* textOf({ body }: Response): AsyncGenerator<string, void> {
   const reader = body?.getReader()
   const decoder = new TextDecoder()
-  let rest = ''
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true }
     if (done) return
-    const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
+    yield decoder.decode(value, { stream: true })
+  }
+}
+
+/** Calls `read` with each line of an answer, as it comes. */
+export async function eachLine(response: Response, read: (line: string) => void): Promise<void> {
+  let rest = ''
+  for await (const text of textOf(response)) {
+    const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     lines.forEach(read)
   }
