@@ -58,18 +58,13 @@ const fail = (): never => {
 function channelsOf(fn: () => void): MessageChannel[] {
   const channels: MessageChannel[] = []
   const Native = MessageChannel
-  vi.stubGlobal(
-    'MessageChannel',
-    class {
-      constructor() {
-        const channel = new Native()
-        vi.spyOn(channel.port1, 'addEventListener')
-        vi.spyOn(channel.port2, 'close')
-        channels.push(channel)
-        return channel
-      }
-    },
-  )
+  vi.stubGlobal('MessageChannel', function make() {
+    const channel = new Native()
+    vi.spyOn(channel.port1, 'addEventListener')
+    vi.spyOn(channel.port2, 'close')
+    channels.push(channel)
+    return channel
+  })
   fn()
   vi.unstubAllGlobals()
   return channels

@@ -17,8 +17,10 @@ import {
 import type { Cancel, Context, Stream, StreamSource } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import type { FakeClock } from 'rescind/testing'
+import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { block, countListeners, failOnUnhandled, isCollected, microtasks, outcome, task, wrong } from './support.ts'
+import type { Outcome } from './support.ts'
 
 failOnUnhandled()
 
@@ -722,5 +724,126 @@ describe('a stream that is over', () => {
     expect(collected).toBe(true)
     expect(parent.err).toBeUndefined()
     cancel()
+  })
+})
+
+type Step =
+  | { readonly step: 'next' | 'return' | 'cancel' | 'end' | 'fail' }
+  | { readonly step: 'give'; readonly counts: boolean }
+  | { readonly step: 'advance'; readonly ms: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ step: 'next' as const }) },
+  { weight: 4, arbitrary: fc.record({ step: fc.constant('give' as const), counts: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ step: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constantFrom('return', 'cancel', 'end', 'fail') }) },
+)
+
+/** What a stream ought to do, said as naively as possible: what has become of each `next`, and of the source. */
+class Model {
+  readonly outcomes: string[] = []
+  cancels = 0
+  readonly #limits: { readonly first: number; readonly idle: number }
+  #label: 'first' | 'idle' = 'first'
+  #waited = 0
+  #chunks: { readonly name: string; readonly counts: boolean }[] = []
+  /** What comes after the chunks. */
+  #last: 'done' | 'failed' | undefined
+  #isCanceled = false
+  #isOver = false
+
+  constructor(limits: { readonly first: number; readonly idle: number }) {
+    this.#limits = limits
+  }
+
+  /** Whether the source can give something. */
+  get isOpen(): boolean {
+    return !this.#isOver && !this.#isCanceled && this.#last === undefined
+  }
+
+  take(step: Step, name: string): void {
+    if (step.step === 'next') this.outcomes.push('pending')
+    if (step.step === 'give') this.#chunks.push({ name, counts: step.counts })
+    if (step.step === 'end') this.#last = 'done'
+    if (step.step === 'fail') {
+      this.#last = 'failed'
+      this.#chunks = []
+    }
+    if (step.step === 'return' && !this.#isOver) {
+      if (!this.#isCanceled && this.#last !== 'failed' && !(this.#last && !this.#chunks.length)) this.cancels++
+      this.#isOver = true
+    }
+    if (step.step === 'cancel' && !this.#isOver && !this.#isCanceled) {
+      if (this.#last !== 'failed' && !(this.#last && !this.#chunks.length)) this.cancels++
+      this.#isCanceled = true
+    }
+    if (step.step === 'advance' && this.outcomes.includes('pending')) {
+      this.#waited += step.ms
+      if (this.#waited >= this.#limits[this.#label]) {
+        this.#settle(this.#label)
+        this.cancels++
+        this.#isOver = true
+      }
+    }
+    this.#pump()
+  }
+
+  #settle(outcome: string): void {
+    this.outcomes[this.outcomes.indexOf('pending')] = outcome
+  }
+
+  #pump(): void {
+    while (this.outcomes.includes('pending')) {
+      if (this.#isOver) this.#settle('done')
+      else if (this.#isCanceled) {
+        this.#settle('canceled')
+        this.#isOver = true
+      } else {
+        const chunk = this.#chunks.shift()
+        if (!chunk && !this.#last) return
+        this.#settle(chunk?.name ?? (this.#last as string))
+        if (!chunk) this.#isOver = true
+        if (chunk?.counts) {
+          this.#label = 'idle'
+          this.#waited = 0
+        }
+      }
+    }
+  }
+}
+
+describe('random lives of streams', () => {
+  it('go as the model does', async () => {
+    const limits = { first: 10, idle: 6 }
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+      const clock = fakeClock()
+      const model = new Model(limits)
+      const [ctx, cancel] = withCancel(clock.root)
+      const { source, cancels, end, fail, give } = tap<{ name: string; counts: boolean }>()
+      const chunks = stream(ctx, source, { ...limits, counts: ({ counts }) => counts })
+      const nexts: Outcome<IteratorResult<{ name: string }, undefined>>[] = []
+      for (const [index, step] of steps.entries()) {
+        const isOfSource = step.step === 'give' || step.step === 'end' || step.step === 'fail'
+        if (isOfSource && !model.isOpen) continue
+        model.take(step, `chunk ${index}`)
+        if (step.step === 'next') nexts.push(outcome(chunks.next()))
+        if (step.step === 'give') give({ name: `chunk ${index}`, counts: step.counts })
+        if (step.step === 'end') end()
+        if (step.step === 'fail') fail(new RangeError('failed'))
+        if (step.step === 'return') await chunks.return()
+        if (step.step === 'cancel') cancel()
+        await clock.advance(step.step === 'advance' ? step.ms : 0)
+        const seen = nexts.map(({ error, settled, value }) => {
+          if (!settled) return 'pending'
+          if (!error) return value?.value?.name ?? 'done'
+          if (isCanceled(error)) return 'canceled'
+          return contextError(error)?.label ?? 'failed'
+        })
+        expect(seen).toEqual(model.outcomes)
+        expect(cancels).toHaveLength(model.cancels)
+      }
+      cancel()
+    })
+    await fc.assert(property, { numRuns: 300 })
   })
 })

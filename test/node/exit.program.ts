@@ -9,6 +9,7 @@ import {
   semaphore,
   share,
   sleep,
+  stream,
   until,
   withCancel,
   within,
@@ -17,6 +18,9 @@ import {
 
 const never = new Promise<never>(() => {})
 const [forgotten] = withTimeout(background(), 60_000)
+
+/** A source that says nothing. */
+const silent = { [Symbol.asyncIterator]: () => ({ next: () => never }) }
 
 const programs: Record<string, () => unknown> = {
   'a forgotten cancel': () => until(forgotten, Promise.resolve()),
@@ -29,6 +33,13 @@ const programs: Record<string, () => unknown> = {
     cancel()
     await waiting
   },
+  'a stream that nothing reads': () => stream(forgotten, [1], { idle: 60_000 }).next(),
+  'a stream that was left': async () => {
+    const chunks = stream(forgotten, silent, { idle: 60_000 })
+    const pending = chunks.next()
+    await chunks.return()
+    await pending
+  },
   'a sleep': () => sleep(background(), 50),
   'a sleep until the deadline': () => sleep(withTimeout(forgotten, 50)[0], Infinity).catch(() => {}),
   'a wait until the deadline': () => until(withTimeout(forgotten, 50)[0], never).catch(() => {}),
@@ -38,6 +49,8 @@ const programs: Record<string, () => unknown> = {
     rearm(ctx, 50)
     return waiting
   },
+  'a read under a deadline': () => stream(withTimeout(background(), 50)[0], silent).next().catch(() => {}),
+  'a read with a limit to its silence': () => stream(background(), silent, { idle: 50 }).next().catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
   'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
   'the wait of a retry': () => retry(background(), () => Promise.reject(new Error()), { delay: () => 30 }).catch(() => {}),

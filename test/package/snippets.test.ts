@@ -61,12 +61,20 @@ const answers: Readonly<Record<string, unknown>> = {
   '/answer': ['Blue Train'],
 }
 
+/** A stream of events that stays open after the last one, with comments that keep it alive. */
+const EVENTS = [': alive', 'data: "Blue "', ': alive', 'data: "Train"', 'data: [DONE]'].map((part) => `${part}\n\n`)
+
 let server: Server
 
 /** A page has an origin, to which the examples' addresses are relative; Node has none. */
 beforeAll(async () => {
   server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
+    if (pathname === '/chat') {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const part of EVENTS) res.write(part)
+      return
+    }
     const answer = answers[pathname]
     res.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
     // In two parts: an example that lets go of its context too soon loses the second one.
