@@ -33,7 +33,9 @@ export class Entry {
   readonly waits: Set<Operation>
   /** What works under it now. */
   readonly works: Set<Operation>
-  /** How many of the functions that cancel it can still be called. */
+  /** The functions that cancel it, until the end of the turn. */
+  handed: object[] | undefined
+  /** How many of them were not collected yet. */
   cancels: number
   made: Error | undefined
   canceled: Error | undefined
@@ -58,6 +60,7 @@ export class Entry {
     this.cause = undefined
     this.waits = new Set()
     this.works = new Set()
+    this.handed = undefined
     this.cancels = 0
     this.made = undefined
     this.canceled = undefined

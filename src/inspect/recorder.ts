@@ -46,6 +46,8 @@ interface News {
 }
 
 export class Recorder implements Observer {
+  /** False once nothing more is to be noted. */
+  isOn = true
   readonly #store: Store
   readonly #source: RowSource
   readonly #hasStacks: boolean
@@ -56,6 +58,8 @@ export class Recorder implements Observer {
   readonly #epochs = new WeakMap<Clock, number>()
   readonly #cancels = new FinalizationRegistry<Entry>((entry) => this.#lost(entry))
   readonly #nodes = new FinalizationRegistry<Entry>((entry) => this.#collected(entry))
+  /** Those whose deadline has moved. */
+  readonly moved: WeakSet<ContextNode> = new WeakSet<ContextNode>()
   #count = 0
   /** Those that have changed in this turn. */
   #changed: Entry[] = []
@@ -102,8 +106,8 @@ export class Recorder implements Observer {
   handed(node: ContextNode, cancel: object): void {
     const entry = this.#entries.get(node)
     if (!entry || entry.how) return
-    entry.cancels++
-    this.#cancels.register(cancel, entry)
+    ;(entry.handed ??= []).push(cancel)
+    this.#change(entry)
   }
 
   ended(child: object, head: ContextNode, ending: Ending, hint: Hint | undefined, failure: unknown): void {
@@ -114,7 +118,8 @@ export class Recorder implements Observer {
   }
 
   /** A deadline that moves may hold for everything below. */
-  changed(): void {
+  changed(node: ContextNode): void {
+    this.moved.add(node)
     this.#hasMoved = true
     this.#schedule()
   }
@@ -173,7 +178,7 @@ export class Recorder implements Observer {
       entry.isChanged = false
       entry.row = rowOf(entry, node, this.#source)
       this.#news.push({ entry, node: row ? undefined : node })
-      letGo(entry)
+      this.#letGo(entry)
     }
   }
 
@@ -223,7 +228,6 @@ export class Recorder implements Observer {
     const parent = node.parent && this.#entries.get(node.parent.node)?.id
     const entry = new Entry(++this.#count, parent, node, this.timeOf(node.clock), isLate)
     this.#entries.set(node, entry)
-    this.#nodes.register(node, entry)
     this.#store.add(entry)
     this.#change(entry)
     return entry
@@ -276,12 +280,28 @@ export class Recorder implements Observer {
     void Promise.resolve().then(() => this.#tell())
   }
 
+  /** From here on only a live context is of interest, and only for as long as something else keeps it alive. */
+  #letGo(entry: Entry): void {
+    const { handed, how, node } = entry
+    if (how) entry.ref = undefined
+    else {
+      if (node && !entry.ref) {
+        entry.ref = new WeakRef(node)
+        this.#nodes.register(node, entry)
+      }
+      // Most contexts end in the turn in which they were made: a registry would cost more than all else.
+      for (const cancel of handed ?? []) this.#cancels.register(cancel, entry)
+      entry.cancels += handed?.length ?? 0
+    }
+    entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
+  }
+
   /** A turn in which many contexts come and go must not keep them all. */
   #thin(): void {
     this.#changed = this.#changed.filter((entry) => {
       if (entry.isKept || entry.works.size > 0) return true
       entry.isChanged = false
-      letGo(entry)
+      this.#letGo(entry)
       return false
     })
     this.#most = 2 * this.#changed.length + 1_000
@@ -296,25 +316,17 @@ export class Recorder implements Observer {
 
   #lost(entry: Entry): void {
     entry.cancels--
-    if (entry.how || entry.cancels > 0) return
+    if (!this.isOn || entry.how || entry.cancels > 0) return
     const node = entry.ref?.deref()
     if (!node || node.own === DISARMED) return
     this.#audience.lost(entry)
   }
 
   #collected(entry: Entry): void {
-    if (entry.how) return
+    if (!this.isOn || entry.how) return
     entry.how = 'collected'
     this.#over(entry, this.timeOf(entry.clock))
   }
-}
-
-/** From here on only a live context is of interest, and only for as long as something else keeps it alive. */
-function letGo(entry: Entry): void {
-  const { how, node } = entry
-  if (how) entry.ref = undefined
-  else if (node) entry.ref ??= new WeakRef(node)
-  entry.node = entry.cause = entry.made = entry.canceled = undefined
 }
 
 /** Made for a render that was thrown away: it was never part of the tree. */
