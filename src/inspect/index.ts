@@ -121,7 +121,8 @@ export function inspect(options: InspectOptions = {}): Inspector {
   })
   const leave = observe(recorder)
   const detach = () => {
-    warnings.isOn = recorder.isOn = false
+    warnings.isOn = false
+    recorder.stop()
     leave()
   }
   const now = () => recorder.timeOf(systemClock)

@@ -46,8 +46,6 @@ interface News {
 }
 
 export class Recorder implements Observer {
-  /** False once nothing more is to be noted. */
-  isOn = true
   readonly #store: Store
   readonly #source: RowSource
   readonly #hasStacks: boolean
@@ -56,8 +54,11 @@ export class Recorder implements Observer {
   readonly #waiters = new WeakMap<object, Operation>()
   /** How much the epoch is ahead of each clock. */
   readonly #epochs = new WeakMap<Clock, number>()
-  readonly #cancels = new FinalizationRegistry<Entry>((entry) => this.#lost(entry))
-  readonly #nodes = new FinalizationRegistry<Entry>((entry) => this.#collected(entry))
+  /** What the registries hold of this recorder; nothing once it is detached. */
+  readonly #owner: Owner = {
+    lost: (entry) => this.#lost(entry),
+    collected: (entry) => this.#collected(entry),
+  }
   /** Those whose deadline has moved. */
   readonly moved: WeakSet<ContextNode> = new WeakSet<ContextNode>()
   #count = 0
@@ -90,6 +91,11 @@ export class Recorder implements Observer {
       if (entry.id === id) return entry.how ? undefined : (entry.node ?? entry.ref?.deref())
     }
     return undefined
+  }
+
+  /** From now on nothing is noted but what already was. */
+  stop(): void {
+    this.#owner.lost = this.#owner.collected = undefined
   }
 
   clear(): void {
@@ -134,23 +140,24 @@ export class Recorder implements Observer {
   waits({ node }: ContextNode, waiter: object, name: string): void {
     const operation = this.#operation(node, name)
     this.#waiters.set(waiter, operation)
-    operation.entry.waits.add(operation)
+    ;(operation.entry.waits ??= new Set()).add(operation)
     this.#change(operation.entry)
   }
 
   left(waiter: object): void {
     const operation = this.#waiters.get(waiter)
-    if (!operation || operation.entry.how || !operation.entry.waits.delete(operation)) return
+    if (!operation || operation.entry.how || !operation.entry.waits?.delete(operation)) return
     this.#change(operation.entry)
   }
 
   works({ node }: ContextNode, name: string): () => void {
     const operation = this.#operation(node, name)
     const { entry } = operation
-    entry.works.add(operation)
+    const works = (entry.works ??= new Set())
+    works.add(operation)
     // Work that was given up at the end of its context is looked at, too.
     if (entry.how) this.#change(entry)
-    return () => void entry.works.delete(operation)
+    return () => void works.delete(operation)
   }
 
   explain(node: ContextNode): string {
@@ -287,10 +294,10 @@ export class Recorder implements Observer {
     else {
       if (node && !entry.ref) {
         entry.ref = new WeakRef(node)
-        this.#nodes.register(node, entry)
+        nodes.register(node, { entry, owner: this.#owner })
       }
       // Most contexts end in the turn in which they were made: a registry would cost more than all else.
-      for (const cancel of handed ?? []) this.#cancels.register(cancel, entry)
+      for (const cancel of handed ?? []) cancels.register(cancel, { entry, owner: this.#owner })
       entry.cancels += handed?.length ?? 0
     }
     entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
@@ -299,7 +306,7 @@ export class Recorder implements Observer {
   /** A turn in which many contexts come and go must not keep them all. */
   #thin(): void {
     this.#changed = this.#changed.filter((entry) => {
-      if (entry.isKept || entry.works.size > 0) return true
+      if (entry.isKept || entry.works?.size) return true
       entry.isChanged = false
       this.#letGo(entry)
       return false
@@ -316,18 +323,32 @@ export class Recorder implements Observer {
 
   #lost(entry: Entry): void {
     entry.cancels--
-    if (!this.isOn || entry.how || entry.cancels > 0) return
+    if (entry.how || entry.cancels > 0) return
     const node = entry.ref?.deref()
     if (!node || node.own === DISARMED) return
     this.#audience.lost(entry)
   }
 
   #collected(entry: Entry): void {
-    if (!this.isOn || entry.how) return
+    if (entry.how) return
     entry.how = 'collected'
     this.#over(entry, this.timeOf(entry.clock))
   }
 }
+
+interface Owner {
+  lost: ((entry: Entry) => void) | undefined
+  collected: ((entry: Entry) => void) | undefined
+}
+
+interface Registered {
+  readonly entry: Entry
+  readonly owner: Owner
+}
+
+/** One for all recorders: V8 may stop telling any, once one with news was collected itself. */
+const cancels = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry))
+const nodes = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry))
 
 /** Made for a render that was thrown away: it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {

@@ -61,12 +61,12 @@ export class Warnings {
 
   /** Looks, a grace time from now, at what still works under a context that has ended. */
   ended(entry: Entry): void {
-    if (this.#isSilent('RESCIND_DEAF_WORK') || entry.works.size === 0 || entry.how === 'completed' || this.#watched.has(entry)) return
+    if (this.#isSilent('RESCIND_DEAF_WORK') || !entry.works?.size || entry.how === 'completed' || this.#watched.has(entry)) return
     this.#watched.add(entry)
     const { clock } = entry
     clock.start(new Grace(clock.now() + this.#options.grace, () => {
       this.#watched.delete(entry)
-      for (const work of entry.works) this.#deaf(entry, work)
+      for (const work of entry.works ?? []) this.#deaf(entry, work)
     }))
   }
 
