@@ -31,9 +31,14 @@ async function bench(filter: string, processes: number): Promise<void> {
   const metrics: Metrics[] = []
   for (let round = 1; round <= processes; round++) {
     if (process.stderr.isTTY) process.stderr.write(`\rprocess ${round} of ${processes}\r`)
-    const one = { ...(await measure('time', filter)) }
+    const one: Metrics = { ...(await measure('time', filter)) }
     if (COLD.includes(filter)) {
-      for (const contender of [subject, ...others]) Object.assign(one, await measure('cold', contender.name))
+      for (let attempt = 0; attempt < 5; attempt++) {
+        for (const { name } of [subject, ...others]) {
+          const [[metric, ms] = ['', NaN]] = Object.entries(await measure('cold', name))
+          one[metric] = Math.min(ms, one[metric] ?? Infinity)
+        }
+      }
     }
     if (!filter) Object.assign(one, go.time(), await measure('weigh'))
     metrics.push(one)
