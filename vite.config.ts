@@ -29,6 +29,8 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
         { find: /^rescind\/bindings$/, replacement: path('./src/bindings.ts') },
+        { find: /^rescind\/devtools$/, replacement: path('./devtools/index.tsx') },
+        { find: /^rescind\/devtools\/production$/, replacement: path('./devtools/production.tsx') },
         { find: /^rescind\/inspect$/, replacement: path('./src/inspect/index.ts') },
         { find: /^rescind\/node$/, replacement: path('./src/node.ts') },
         { find: /^rescind\/react$/, replacement: path('./hooks/index.ts') },

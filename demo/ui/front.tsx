@@ -26,7 +26,7 @@ const SPAN = 2000
 
 const scenario: SceneScenario = { ...search, rows: WORD.length, script: typing(WORD) }
 
-export function Front({ link }: { link: Link }): ReactElement {
+export function Front({ link, onInspect }: { link: Link; onInspect: () => void }): ReactElement {
   const linkState = useStore(link)
   const [pair, start, cancel, act] = usePair(scenario, SETTINGS, linkState.status)
   useEscape(cancel)
@@ -45,7 +45,11 @@ export function Front({ link }: { link: Link }): ReactElement {
         <div>
           <h1>The same keys, twice</h1>
           <p className="about">
-            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.
+            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.{' '}
+            <button type="button" className="in-text" onClick={onInspect}>
+              Open the inspector
+            </button>{' '}
+            to see why.
           </p>
         </div>
         <button type="button" className="primary" disabled={isRunning} onClick={start}>

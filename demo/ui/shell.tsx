@@ -1,10 +1,11 @@
 /** The page around the scenarios. */
 
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
 import { address } from './address.ts'
 import { catalog } from './catalog.ts'
 import { Front } from './front.tsx'
+import { Inspector } from './inspector.tsx'
 import type { Link } from './link.ts'
 import { SERVER_NAMES } from './server.ts'
 import { Stage } from './stage.tsx'
@@ -16,6 +17,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
   const { listed, view } = current
   const id = listed?.id ?? ''
   const list = useRef<HTMLElement>(null)
+  const [isInspected, setInspected] = useState(false)
 
   // On a narrow screen the list is one line that scrolls.
   useEffect(() => {
@@ -23,13 +25,16 @@ export function Shell({ link }: { link: Link }): ReactElement {
   }, [id])
 
   return (
-    <div className="shell">
+    <div className="shell" data-inspected={isInspected}>
       <header className="masthead">
         <a className="brand" href="#/">
           rescind
         </a>
         <p>Go’s context for the browser and React. Watch real work stop.</p>
         <p className="host">{server && SERVER_NAMES[server.kind]}</p>
+        <button type="button" aria-expanded={isInspected} onClick={() => setInspected(!isInspected)}>
+          Inspector
+        </button>
       </header>
       <nav ref={list} aria-label="Scenarios">
         <ul>
@@ -48,7 +53,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
         </ul>
       </nav>
       {view === 'front' ? (
-        <Front link={link} />
+        <Front link={link} onInspect={() => setInspected(true)} />
       ) : listed === undefined ? (
         <main>
           <h1>No such scenario</h1>
@@ -57,6 +62,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
       ) : (
         <Stage key={listed.id} listed={listed} address={current} link={link} />
       )}
+      <Inspector open={isInspected} onOpenChange={setInspected} />
     </div>
   )
 }

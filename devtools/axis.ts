@@ -1,0 +1,78 @@
+/**
+ * The axis of the time line: which stretch of time is in sight. It follows what happens until it is moved by hand, and
+ * comes to rest some seconds after the last thing that happened, so that a quiet page keeps its picture.
+ */
+
+import type { Row } from '../src/inspect/index.ts'
+
+/** A stretch of time, in milliseconds since the epoch. */
+export interface Axis {
+  readonly from: number
+  readonly to: number
+}
+
+/** What was chosen by hand: how many milliseconds are in sight, and where they end. Undefined follows what happens. */
+export interface Zoom {
+  readonly span: number | undefined
+  readonly to: number | undefined
+}
+
+export const FOLLOW: Zoom = { span: undefined, to: undefined }
+
+/** What is in sight at most, as long as nothing was chosen. */
+const FOLLOWED_MS = 30_000
+const REST_AFTER_MS = 10_000
+const MIN_SPAN_MS = 1
+/** Room after the newest bar, as a part of the span. */
+const ROOM = 0.04
+
+export function axisOf(rows: readonly Row[], at: number, { span, to }: Zoom): Axis {
+  let last = -Infinity
+  let first = Infinity
+  for (const { born, ended, parent } of rows) {
+    last = Math.max(last, ended ?? born)
+    // Roots are as old as the page.
+    if (parent !== undefined) first = Math.min(first, born)
+  }
+  const newest = to ?? Math.min(at, last + REST_AFTER_MS)
+  const end = Number.isFinite(newest) ? newest : at
+  const all = Math.max(end - (Number.isFinite(first) ? first : end), 100)
+  const width = Math.max(span ?? Math.min(all, FOLLOWED_MS), MIN_SPAN_MS)
+  const room = to === undefined ? width * ROOM : 0
+  return { from: end - width, to: end + room }
+}
+
+/** The stretch of all that there is. */
+export function everything(rows: readonly Row[], at: number): Zoom {
+  const first = rows.reduce((first, { born }) => Math.min(first, born), at)
+  return { span: Math.max(at - first, MIN_SPAN_MS), to: undefined }
+}
+
+/** `axis` made `factor` times as long around `center`; it goes on following if its end is kept. */
+export function zoomed(axis: Axis, factor: number, center?: number): Zoom {
+  const span = Math.max((axis.to - axis.from) * factor, MIN_SPAN_MS)
+  if (center === undefined) return { span: span / (1 + ROOM), to: undefined }
+  const share = (axis.to - center) / (axis.to - axis.from)
+  return { span, to: center + span * share }
+}
+
+/** `axis` moved by that part of its length; later if positive. */
+export function moved({ from, to }: Axis, part: number): Zoom {
+  return { span: to - from, to: to + (to - from) * part }
+}
+
+/** Where a time lies, in percent of the axis. */
+export function placeOf({ from, to }: Axis, at: number): number {
+  return ((at - from) / (to - from)) * 100
+}
+
+/** Round times within the axis, at most eight of them. */
+export function ticksOf({ from, to }: Axis): readonly { readonly at: number; readonly ms: number }[] {
+  const span = to - from
+  const rough = span / 5
+  const unit = 10 ** Math.floor(Math.log10(rough))
+  const step = [1, 2, 5, 10].map((factor) => factor * unit).find((step) => step >= rough) ?? rough
+  const ticks = []
+  for (let ms = step; ms < span && ticks.length < 8; ms += step) ticks.push({ at: from + ms, ms })
+  return ticks
+}

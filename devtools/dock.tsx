@@ -1,0 +1,46 @@
+/** The button at the bottom of the window, and the panel that it opens. The focus follows: into the panel, and back. */
+
+import { useEffect, useRef, useState } from 'react'
+import type { ReactElement } from 'react'
+import type { Inspector } from '../src/inspect/index.ts'
+import { Panel } from './panel.tsx'
+
+export interface DockProps {
+  readonly inspector: Inspector
+  /** Undefined if the button of the panel decides. */
+  readonly open?: boolean | undefined
+  readonly onOpenChange?: ((open: boolean) => void) | undefined
+}
+
+export function Dock({ inspector, open, onOpenChange }: DockProps): ReactElement {
+  const [isOpened, setOpened] = useState(false)
+  const isOpen = open ?? isOpened
+  const button = useRef<HTMLButtonElement>(null)
+  const wasOpen = useRef(false)
+
+  useEffect(() => {
+    if (wasOpen.current && !isOpen) button.current?.focus()
+    wasOpen.current = isOpen
+  }, [isOpen])
+
+  const change = (next: boolean) => {
+    setOpened(next)
+    onOpenChange?.(next)
+  }
+  if (isOpen) {
+    return (
+      <div className="dock">
+        <Panel inspector={inspector} onClose={() => change(false)} />
+      </div>
+    )
+  }
+  return (
+    <>
+      {open === undefined && (
+        <button ref={button} type="button" className="toggle" aria-expanded="false" onClick={() => change(true)}>
+          <i aria-hidden="true" /> Contexts
+        </button>
+      )}
+    </>
+  )
+}

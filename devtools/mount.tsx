@@ -1,0 +1,98 @@
+/**
+ * Puts the panel into the shadow root of an element. This file and all it imports are loaded lazily. Keys that are
+ * pressed in the panel are not seen by shortcuts of the page.
+ */
+
+import { Component } from 'react'
+import type { ReactElement, ReactNode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { Dock } from './dock.tsx'
+import type { DockProps } from './dock.tsx'
+import { Panel } from './panel.tsx'
+import { STYLE } from './style.ts'
+
+export interface MountProps extends Omit<DockProps, 'isControlled'> {
+  readonly place: 'dock' | 'inline'
+}
+
+/** A panel in a page. */
+export interface Mounted {
+  show(props: MountProps): void
+  unmount(): void
+}
+
+const KEY_EVENTS = ['keydown', 'keyup', 'keypress'] as const
+
+export function mount(host: HTMLElement): Mounted {
+  const shadow = host.shadowRoot ?? host.attachShadow({ mode: 'open' })
+  addStyle(shadow)
+  const box = host.ownerDocument.createElement('div')
+  box.className = 'root'
+  shadow.append(box)
+  for (const type of KEY_EVENTS) host.addEventListener(type, keep)
+  const root = createRoot(box)
+  return {
+    show({ place, ...props }) {
+      // Another inspector is another panel: nothing of what was selected would fit.
+      const key = idOf(props.inspector)
+      const view = place === 'dock' ? <Dock key={key} {...props} /> : <Panel key={key} inspector={props.inspector} />
+      root.render(<Guard key={key}>{view}</Guard>)
+    },
+    unmount() {
+      for (const type of KEY_EVENTS) host.removeEventListener(type, keep)
+      // React refuses to unmount a root while it is rendering another.
+      void Promise.resolve().then(() => {
+        root.unmount()
+        box.remove()
+      })
+    },
+  }
+}
+
+function keep(event: Event): void {
+  event.stopPropagation()
+}
+
+/** A sheet that was constructed is not subject to a Content Security Policy; jsdom has none. */
+function addStyle(shadow: ShadowRoot): void {
+  if (shadow.querySelector('style') || shadow.adoptedStyleSheets?.length > 0) return
+  try {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(STYLE)
+    shadow.adoptedStyleSheets = [sheet]
+  } catch {
+    const style = shadow.ownerDocument.createElement('style')
+    style.textContent = STYLE
+    shadow.append(style)
+  }
+}
+
+const ids = new WeakMap<object, number>()
+let count = 0
+
+function idOf(inspector: object): number {
+  const id = ids.get(inspector) ?? ++count
+  ids.set(inspector, id)
+  return id
+}
+
+/** A panel that fails says so, and the page goes on. */
+class Guard extends Component<{ readonly children: ReactNode }, { readonly failure: string | undefined }> {
+  override state = { failure: undefined }
+
+  static getDerivedStateFromError(error: unknown): { failure: string } {
+    return { failure: error instanceof Error ? error.message : 'it threw something that is no error' }
+  }
+
+  override render(): ReactElement {
+    if (this.state.failure === undefined) return <>{this.props.children}</>
+    return (
+      <div className="failed" role="alert">
+        The inspector has failed: {this.state.failure}{' '}
+        <button type="button" onClick={() => this.setState({ failure: undefined })}>
+          Try again
+        </button>
+      </div>
+    )
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The outline: the rows as the lines of a tree, children below their parents in the order of their birth, without what
+ * is folded or filtered out. What lies above a match stays, so that a match is seen where it belongs.
+ */
+
+import type { Row, Warning } from '../src/inspect/index.ts'
+import { nameOf, outcomeOf } from './words.ts'
+
+/** A line of the tree. */
+export interface Line {
+  readonly row: Row
+  /** 0 for a root. */
+  readonly depth: number
+  /** Where it stands among its siblings, from 1 on, and how many these are. */
+  readonly position: number
+  readonly siblings: number
+  /** Undefined if there is nothing below it. */
+  readonly isFolded: boolean | undefined
+  /** False if it is here only for what is below it. */
+  readonly isMatch: boolean
+}
+
+export interface Filter {
+  /** Words of the name, the cause or the way it ended; all of them must be there. */
+  readonly text: string
+  /** Only what has been alive for so many milliseconds. */
+  readonly aliveFor: number | undefined
+  readonly hasLeak: boolean
+}
+
+export const NO_FILTER: Filter = { text: '', aliveFor: undefined, hasLeak: false }
+
+/** How long a context may be alive before it is looked for. */
+export const LONG_MS = 10_000
+
+const LEAKS: ReadonlySet<Warning['code']> = /* @__PURE__ */ new Set(['RESCIND_LOST_CANCEL', 'RESCIND_DEAF_WORK'] as const)
+
+export function outlineOf(
+  rows: readonly Row[],
+  filter: Filter,
+  leaks: ReadonlySet<number>,
+  folded: ReadonlySet<number>,
+  at: number,
+): readonly Line[] {
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  const matches = matcherOf(filter, leaks, at)
+  // What matches, and what is above that; undefined if everything does.
+  const kept = matches && new Map<number, boolean>()
+  if (matches) {
+    for (const row of rows) {
+      if (!matches(row)) continue
+      kept?.set(row.id, true)
+      for (let above = parentOf(row, byId); above && !kept?.has(above.id); above = parentOf(above, byId)) {
+        kept?.set(above.id, false)
+      }
+    }
+  }
+  const below = new Map<number | undefined, Row[]>()
+  for (const row of rows) {
+    if (kept && !kept.has(row.id)) continue
+    const parent = parentOf(row, byId)?.id
+    const siblings = below.get(parent)
+    if (siblings) siblings.push(row)
+    else below.set(parent, [row])
+  }
+  const lines: Line[] = []
+  // A stack of its own: a chain may be longer than calls can be deep.
+  const open: Omit<Line, 'isFolded' | 'isMatch'>[] = []
+  const add = (parent: number | undefined, depth: number) => {
+    const children = below.get(parent) ?? []
+    for (let index = children.length - 1; index >= 0; index--) {
+      const row = children[index]
+      if (row) open.push({ row, depth, position: index + 1, siblings: children.length })
+    }
+  }
+  add(undefined, 0)
+  for (let next; (next = open.pop()); ) {
+    const { id } = next.row
+    const isFolded = below.has(id) ? folded.has(id) : undefined
+    lines.push({ ...next, isFolded, isMatch: kept?.get(id) ?? true })
+    if (isFolded === false) add(id, next.depth + 1)
+  }
+  return lines
+}
+
+/** The rows that a warning of a leak is about: a lost cancel, or work that its end did not reach. */
+export function leaksIn(warnings: readonly Warning[]): ReadonlySet<number> {
+  return new Set(warnings.flatMap(({ code, row }) => (LEAKS.has(code) ? [row] : [])))
+}
+
+/**
+ * How the end came about: the context itself, what is above it up to where the end began, and, if the end came from
+ * elsewhere, through a signal or a link, that.
+ */
+export function chainOf(row: Row, rows: readonly Row[]): readonly Row[] {
+  const byId = new Map(rows.map((one) => [one.id, one]))
+  const chain = [row]
+  const origin = row.by === undefined ? undefined : byId.get(row.by)
+  if (!origin) return chain
+  for (let above = parentOf(row, byId); above?.how && above.id >= origin.id; above = parentOf(above, byId)) {
+    if (above.id !== origin.id && above.by !== origin.id) break
+    chain.push(above)
+  }
+  if (chain.at(-1) !== origin) chain.push(origin)
+  return chain
+}
+
+/** A parent has the lower number; in a recording of a stranger, anything may be above itself. */
+function parentOf({ id, parent }: Row, byId: ReadonlyMap<number, Row>): Row | undefined {
+  return parent !== undefined && parent < id ? byId.get(parent) : undefined
+}
+
+function matcherOf(filter: Filter, leaks: ReadonlySet<number>, at: number): ((row: Row) => boolean) | undefined {
+  const { aliveFor, hasLeak } = filter
+  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean)
+  if (words.length === 0 && aliveFor === undefined && !hasLeak) return undefined
+  return (row) => {
+    if (hasLeak && !leaks.has(row.id)) return false
+    if (aliveFor !== undefined && (row.how !== undefined || at - row.born <= aliveFor)) return false
+    if (words.length === 0) return true
+    const text = `#${row.id} ${nameOf(row)} ${outcomeOf(row)}`.toLowerCase()
+    return words.every((word) => text.includes(word))
+  }
+}
