@@ -68,10 +68,12 @@ export default config
 
 const core = 'test/*.test.{ts,tsx}'
 const hooks = 'test/hooks/**/*.test.{ts,tsx}'
+const devtools = 'test/devtools/*.test.{ts,tsx}'
 
 const inBrowsers = [
   core,
   hooks,
+  devtools,
   'test/browser/**/*.test.{ts,tsx}',
   'test/sql/browser/*.test.ts',
 ]
@@ -117,10 +119,10 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [core, hooks], exclude: [countingCore, countingHooks], isolate: false }),
+    inJsdom('jsdom', { include: [core, hooks, devtools], exclude: [countingCore, countingHooks], isolate: false }),
     // Long, and nothing in those two asks for a window.
     inJsdom('jsdom-isolated', { include: [countingCore, countingHooks], exclude: ['test/{properties,scale}.test.ts'] }),
-    inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
+    inJsdom('react-18', { include: [hooks, devtools], exclude: [countingHooks], isolate: false }, 18),
     inJsdom('react-18-isolated', { include: [countingHooks] }, 18),
     inChromium('chromium', inBrowsers, executablePath),
     {
@@ -211,6 +213,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
     // Named, or the first run finds them one by one and reloads.
     optimizeDeps: {
       include: [
+        '@tanstack/react-devtools',
         '@testing-library/react',
         'fast-check',
         'react',

@@ -150,7 +150,7 @@ export function Lines(props: LinesProps): ReactElement {
     <div className="lines">
       <div className="ruler" aria-hidden="true">
         <span className="cell">
-          {lines.length} {lines.length === 1 ? 'context' : 'contexts'}
+          {countOf(lines)}
         </span>
         <span className="track">
           {ticksOf(axis).map(({ at, ms }) => (
@@ -185,6 +185,12 @@ export function Lines(props: LinesProps): ReactElement {
       </div>
     </div>
   )
+}
+
+function countOf(lines: readonly Line[]): string {
+  const matches = lines.filter(({ isMatch }) => isMatch).length
+  if (matches < lines.length) return matches === 1 ? '1 match' : `${matches} matches`
+  return matches === 1 ? '1 context' : `${matches} contexts`
 }
 
 interface LineProps {

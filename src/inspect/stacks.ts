@@ -31,7 +31,9 @@ export function framesOf(here: Error | undefined): string | undefined {
   const between = new Set(BETWEEN)
   const first = frames.findIndex((frame) => {
     const name = functionOf(frame)
-    return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name)
+    // V8 puts the receiver before the name: `ContextNode.cancel`.
+    const isBetween = between.delete(name.slice(name.lastIndexOf('.') + 1))
+    return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !isBetween
   })
   const found = frames.slice(Math.max(first, 0))
   const theirs = found.filter((frame) => !FRAMEWORK.test(frame))

@@ -21,6 +21,7 @@ const INPUTS = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'devtools',
   'hooks',
   'package.json',
   'src',
@@ -29,7 +30,7 @@ const INPUTS = [
 ]
 
 /** What a user of the optional parts has installed. */
-const PEERS = ['react', '@types/react']
+const PEERS = ['react', 'react-dom', '@types/react', '@types/react-dom']
 
 export async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rescind-')))

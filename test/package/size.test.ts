@@ -22,12 +22,24 @@ describe('the size in a bundle', () => {
     { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 8_700 },
     { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 7_820 },
     { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 6_680 },
+    { what: 'rescind/inspect', code: "export * from 'rescind/inspect'", limit: 13_000 },
+    // All of it: nothing but components that render nothing.
+    { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 300 },
+    { what: 'the panel', code: "export { mount } from 'rescind/dist/devtools/mount.js'", limit: 15_000 },
   ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
 
   it('has nothing in it of the guard against deps made in render, which is for development', async () => {
     expect(await bundle("export { useTask } from 'rescind/react'")).not.toContain('useMemo)')
+  })
+
+  it('has nothing of the inspector and its panel in a production build with rescind/devtools', async () => {
+    const code = await bundle("export * from 'rescind/devtools'")
+    expect(code).not.toContain('attachShadow')
+    expect(code).not.toContain('import(')
+    expect(code).not.toContain('FinalizationRegistry')
+    expect(await bundle("export * from 'rescind/devtools/production'")).toContain('import(')
   })
 
   it('is not that of an empty bundle', async () => {
@@ -60,7 +72,7 @@ async function bundle(code: string): Promise<string> {
       write: false,
       target: 'es2022',
       minify: true,
-      rolldownOptions: { input: 'entry', preserveEntrySignatures: 'strict', external: ['react', 'react/jsx-runtime'] },
+      rolldownOptions: { input: 'entry', preserveEntrySignatures: 'strict', external: ['react', 'react/jsx-runtime', 'react-dom/client'] },
     },
   })
   if (!('output' in result)) throw new Error('one bundle was expected')

@@ -18,16 +18,20 @@ const INDEX = 'src/index.ts'
 /** What the hooks may import of the core. */
 const PUBLIC = new Set([INDEX, 'src/arguments.ts', 'src/bindings.ts'])
 
+/** All that the panel may import. */
+const INSPECT = 'src/inspect/index.ts'
+
 /** What is not of the package, and who may import it. */
 const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
-  ['react', /^hooks\//],
+  ['react', /^(hooks|devtools)\//],
+  ['react-dom/client', /^devtools\//],
   ['node:net', /^src\/sql\/postgres-/],
   ['node:tls', /^src\/sql\/postgres-/],
   ['@sqlite.org/sqlite-wasm', /^src\/sql\/sqlite-/],
 ])
 
-const files = ['src', 'hooks', 'demo', 'test', 'scripts'].flatMap(filesIn)
-const shipped = graphOf(/^(src|hooks)\//)
+const files = ['src', 'hooks', 'devtools', 'demo', 'test', 'scripts'].flatMap(filesIn)
+const shipped = graphOf(/^(src|hooks|devtools)\//)
 const demo = graphOf(/^demo\//)
 
 describe('the imports', () => {
@@ -59,6 +63,8 @@ describe('the imports', () => {
     expect(allows('src/errors.ts', 'src/timers.ts')).toBe(false)
     expect(allows('src/tasks.ts', 'src/index.ts')).toBe(false)
     expect(allows('hooks/task.ts', 'src/context.ts')).toBe(false)
+    expect(allows('devtools/panel.tsx', 'src/inspect/rows.ts')).toBe(false)
+    expect(allows('hooks/task.ts', 'devtools/index.tsx')).toBe(false)
   })
 })
 
@@ -85,7 +91,8 @@ function allows(path: string, target: string): boolean {
   const importers = OUTSIDE.get(target)
   if (importers) return importers.test(path)
   if (path.startsWith('hooks/')) return target.startsWith('hooks/') || PUBLIC.has(target)
-  if (target.startsWith('hooks/') || target === INDEX) return false
+  if (path.startsWith('devtools/')) return target.startsWith('devtools/') || target === INSPECT
+  if (/^(hooks|devtools)\//.test(target) || target === INDEX) return false
   const from = rowOf(path)
   const to = rowOf(target)
   return path === INDEX || to < from || (to === from && from === OPERATIONS)

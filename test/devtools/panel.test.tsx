@@ -1,0 +1,373 @@
+/** The panel, as its user has it: what it shows, what the keys do, and what no context can do to it. */
+
+import { StrictMode } from 'react'
+import { background, withCancel, withTimeout } from 'rescind'
+import type { Cancel, Context } from 'rescind'
+import { Devtools, DevtoolsPanel, tanStackDevtoolsPlugin } from 'rescind/devtools'
+import { inspect } from 'rescind/inspect'
+import type { Inspector, InspectOptions } from 'rescind/inspect'
+import { Scope, useTask } from 'rescind/react'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { found, linesOf, linesWhen, press, show, type, usePages } from './support.tsx'
+import type { Shown } from './support.tsx'
+import { task } from '../support.ts'
+
+usePages()
+
+let inspector: Inspector
+
+function start(options: InspectOptions = {}): void {
+  inspector?.detach()
+  inspector = inspect({ silence: 'all', ...options })
+}
+
+beforeEach(() => start())
+afterEach(() => inspector.detach())
+
+async function openPanel(): Promise<Shown> {
+  const page = show(<Devtools inspector={inspector} />)
+  const button = await found(page, 'button', 'Contexts')
+  button.click()
+  await found(page, '[role=tree]')
+  return page
+}
+
+function page(): [Context, Cancel] {
+  return withCancel(background(), { label: 'page' })
+}
+
+function has(text: string): (names: string[]) => boolean {
+  return (names) => names.some((name) => name.includes(text))
+}
+
+describe('the panel', () => {
+  it('shows who canceled and why, though it was opened later', async () => {
+    start({ stacks: true })
+    const [ctx, cancel] = page()
+    withCancel(ctx, { label: 'search' })
+    function onStop() {
+      cancel('the reader pressed Stop')
+    }
+    onStop()
+    const panel = await openPanel()
+    await linesWhen(panel, has('withCancel(page), canceled: the reader pressed Stop'))
+    const line = await found(panel, '[role=treeitem]', 'search')
+    expect(line.getAttribute('aria-level')).toBe('3')
+    line.click()
+    const details = await found(panel, '.details')
+    expect(details.querySelector('.outcome')?.textContent).toBe('ended with its parent: the reader pressed Stop')
+    const chain = [...details.querySelectorAll('.chain li')].map((link) => link.textContent)
+    expect(chain).toHaveLength(3)
+    expect(chain[0]).toContain('withCancel(search)')
+    expect(chain[1]).toContain('withCancel(page) canceled: the reader pressed Stop')
+    expect(chain[2]).toContain('onStop')
+  })
+
+  it('says how to see the call where stacks were not noted', async () => {
+    const [, cancel] = page()
+    cancel()
+    const panel = await openPanel()
+    const line = await found(panel, '[role=treeitem]', 'page')
+    line.click()
+    await found(panel, '.details .chain li', 'stacks: true')
+    expect(panel.shadow().querySelectorAll('pre')).toHaveLength(0)
+  })
+
+  it('shows what happens while it is open, and the time that is left', async () => {
+    const panel = await openPanel()
+    const [, cancel] = withTimeout(background(), 60_000, { label: 'load' })
+    const names = await linesWhen(panel, has('load'))
+    expect(names.find((name) => name.includes('load'))).toMatch(/withTimeout\(load, 60s|1m 0s\), alive, (60s|59\.\d+s|1m 0s) left/)
+    cancel('enough')
+    await linesWhen(panel, has('canceled: enough'))
+    const line = await found(panel, '[role=treeitem]', 'load')
+    expect(line.dataset.how).toBe('canceled')
+    expect(line.querySelectorAll('.bar')).toHaveLength(1)
+    expect(line.querySelector('.why')?.textContent).toBe('enough')
+  })
+
+  it('cancels the selected context', async () => {
+    const [ctx] = page()
+    const panel = await openPanel()
+    const line = await found(panel, '[role=treeitem]', 'page')
+    line.click()
+    const button = await found(panel, 'button', 'Cancel this context')
+    button.click()
+    expect(ctx.err?.cause).toBe('canceled in the inspector')
+    await linesWhen(panel, has('canceled: canceled in the inspector'))
+    await vi.waitFor(() => {
+      expect(panel.shadow().querySelector('.details button:not(.plain)')).toBeNull()
+    })
+  })
+
+  it('filters by text, by age and by leaks', async () => {
+    const [, cancel] = withCancel(background(), { label: 'search' })
+    cancel('superseded')
+    page()
+    const panel = await openPanel()
+    await linesWhen(panel, has('page'))
+    type(await found(panel, 'input[type=search]'), 'superseded')
+    await linesWhen(panel, (names) => names.length === 2 && !has('page')(names))
+    type(await found(panel, 'input[type=search]'), '')
+    await linesWhen(panel, has('page'))
+    for (const name of ['Leaks', 'Alive > 10 s']) {
+      const button = await found(panel, '[aria-pressed]', name)
+      button.click()
+      await linesWhen(panel, (names) => names.length === 0)
+      button.click()
+      await linesWhen(panel, has('page'))
+    }
+  })
+
+  it('stands still while it is paused, and catches up', async () => {
+    page()
+    const panel = await openPanel()
+    await linesWhen(panel, has('page'))
+    const pause = await found(panel, 'button', 'Pause')
+    pause.click()
+    const resume = await found(panel, 'button', 'Resume')
+    withCancel(background(), { label: 'later' })
+    await new Promise((resolve) => void setTimeout(resolve, 20))
+    expect(has('later')(linesOf(panel))).toBe(false)
+    resume.click()
+    await linesWhen(panel, has('later'))
+  })
+
+  it('forgets all on Clear', async () => {
+    page()
+    const panel = await openPanel()
+    await linesWhen(panel, has('page'))
+    const clear = await found(panel, 'button', 'Clear')
+    clear.click()
+    await linesWhen(panel, (names) => names.length === 0)
+    expect(inspector.rows).toEqual([])
+  })
+
+  it('opens a recording, and goes back to what is live', async () => {
+    const [, cancel] = withCancel(background(), { label: 'recorded' })
+    cancel('long ago')
+    const json = JSON.stringify(inspector.record())
+    inspector.clear()
+    const panel = await openPanel()
+    const input = await found(panel, 'input[type=file]')
+    const choose = (text: string, name: string) => {
+      const file = new File([text], name)
+      // jsdom's files cannot be read as text.
+      Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
+      Object.defineProperty(input, 'files', { value: [file], configurable: true })
+      input.dispatchEvent(new Event('change', { bubbles: true }))
+    }
+    choose('<html>', 'page.html')
+    await found(panel, '.status', 'page.html is not a recording')
+    choose(json, 'recording.json')
+    await linesWhen(panel, has('recorded), canceled: long ago'))
+    const back = await found(panel, 'button', 'Back to live')
+    back.click()
+    await linesWhen(panel, (names) => !has('recorded')(names))
+  })
+
+  it('saves what an inspector opens again', async () => {
+    const [, cancel] = withCancel(background(), { label: 'saved' })
+    cancel()
+    const panel = await openPanel()
+    const blobs: Blob[] = []
+    const { createObjectURL, revokeObjectURL } = URL
+    URL.createObjectURL = (blob) => `blob:${blobs.push(blob as Blob)}`
+    URL.revokeObjectURL = () => {}
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {})
+    try {
+      const save = await found(panel, 'button', 'Save')
+      save.click()
+      await found(panel, '.status', 'Saved')
+    } finally {
+      click.mockRestore()
+      Object.assign(URL, { createObjectURL, revokeObjectURL })
+    }
+    expect(blobs).toHaveLength(1)
+    expect(blobs[0]?.type).toBe('application/json')
+  })
+
+  it('has only what is in sight in the document', async () => {
+    const [ctx] = page()
+    for (let count = 0; count < 1_990; count++) withCancel(ctx)[1]()
+    const panel = await openPanel()
+    await found(panel, '.ruler', '1992 contexts')
+    expect(linesOf(panel).length).toBeGreaterThan(3)
+    expect(linesOf(panel).length).toBeLessThan(40)
+  })
+})
+
+describe('the keys', () => {
+  it('move, fold, select and close, and are not seen by the page', async () => {
+    const [ctx] = page()
+    withCancel(ctx, { label: 'below' })
+    const panel = await openPanel()
+    await linesWhen(panel, has('below'))
+    const tree = await found(panel, '[role=tree]')
+    const active = () => tree.getAttribute('aria-activedescendant')
+    const name = () => panel.shadow().querySelector(`#${active()}`)?.getAttribute('aria-label')
+    const seen = vi.fn()
+    document.addEventListener('keydown', seen)
+    press(tree, 'Home')
+    await vi.waitFor(() => expect(name()).toContain('background'))
+    press(tree, 'ArrowDown')
+    await vi.waitFor(() => expect(name()).toContain('page'))
+    press(tree, 'ArrowLeft')
+    await linesWhen(panel, (names) => !has('below')(names))
+    press(tree, 'ArrowRight')
+    await linesWhen(panel, has('below'))
+    press(tree, 'End')
+    await vi.waitFor(() => expect(name()).toContain('below'))
+    press(tree, 'ArrowLeft')
+    await vi.waitFor(() => expect(name()).toContain('page'))
+    press(tree, 'Enter')
+    const details = await found(panel, '.details', '#')
+    expect(panel.shadow().querySelector('[aria-selected=true]')?.getAttribute('aria-label')).toContain('page')
+    press(details, 'Escape')
+    await vi.waitFor(() => expect(panel.shadow().querySelector('.details')).toBeNull())
+    press(tree, 'Escape')
+    const toggle = await found(panel, '.toggle')
+    await vi.waitFor(() => expect(panel.shadow().activeElement).toBe(toggle))
+    document.removeEventListener('keydown', seen)
+    expect(seen).not.toHaveBeenCalled()
+  })
+})
+
+describe('hostile text', () => {
+  it('breaks neither the panel nor the page', async () => {
+    const html = '<img src=x onerror="document.title = 1"><script>document.title = 1</script>'
+    const getters = {
+      get message(): string {
+        throw new Error('no message')
+      },
+      get name(): string {
+        throw new Error('no name')
+      },
+      toString() {
+        throw new Error('no text')
+      },
+    }
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const cause of [html, 'x'.repeat(10_000_000), getters, proxy, '\u202E\nreversed']) {
+      const [, cancel] = withCancel(background(), { label: html + 'y'.repeat(1_000_000) })
+      cancel(cause)
+    }
+    const { title } = document
+    const panel = await openPanel()
+    const names = await linesWhen(panel, (all) => all.length === 6)
+    expect(Math.max(...names.map((name) => name.length))).toBeLessThan(500)
+    for (const line of panel.shadow().querySelectorAll<HTMLElement>('[role=treeitem]')) {
+      line.click()
+      await found(panel, '.details', 'Context')
+    }
+    expect(panel.shadow().querySelector('img, script')).toBeNull()
+    expect(document.title).toBe(title)
+  })
+})
+
+describe('<Devtools>', () => {
+  it('leaves no rows behind in StrictMode, and shows each run once', async () => {
+    const App = ({ query }: { readonly query: string }) => {
+      useTask(async (ctx) => new Promise<string>((resolve) => void setTimeout(resolve, 0, ctx.toString())), [query], {
+        label: query,
+      })
+      return null
+    }
+    const element = (query: string) => (
+      <StrictMode>
+        <Devtools inspector={inspector} />
+        <Scope label="boundary">
+          <App query={query} />
+        </Scope>
+      </StrictMode>
+    )
+    const panel = show(element('a'))
+    const button = await found(panel, 'button', 'Contexts')
+    button.click()
+    await linesWhen(panel, has('(a), completed'))
+    const runs = inspector.rows.filter(({ label }) => label === 'a')
+    expect(runs.filter(({ how }) => how === 'completed')).toHaveLength(1)
+    expect(panel.host.querySelectorAll('[data-rescind]')).toHaveLength(1)
+    expect(panel.shadow().querySelectorAll('.root')).toHaveLength(1)
+    panel.unmount()
+    await vi.waitFor(() => {
+      const ghosts = inspector.rows.filter(({ how, parent }) => how === undefined && parent !== undefined)
+      expect(ghosts.map(({ kind, label }) => `${kind} ${label}`)).toEqual([])
+    })
+  })
+
+  it('shows 99 superseded runs and one that was completed after 100 keystrokes', async () => {
+    const settle: (() => void)[] = []
+    const App = ({ query }: { readonly query: number }) => {
+      useTask(() => new Promise<void>((resolve) => void settle.push(resolve)), [query], { label: 'search' })
+      return null
+    }
+    const keys = show(<App query={0} />)
+    for (let query = 0; query < 100; query++) {
+      keys.render(<App query={query} />)
+      await task()
+    }
+    await vi.waitFor(() => expect(settle).toHaveLength(100))
+    settle.at(-1)?.()
+    const panel = await openPanel()
+    for (const [words, count] of [['search superseded', 99], ['search completed', 1]] as const) {
+      type(await found(panel, 'input[type=search]'), words)
+      await found(panel, '.ruler', count === 1 ? '1 match' : `${count} matches`)
+      await linesWhen(panel, (names) => names.some((name) => words.split(' ').every((word) => name.toLowerCase().includes(word))))
+    }
+    const runs = inspector.rows.filter(({ label }) => label === 'search')
+    expect(runs.filter(({ cause }) => cause?.startsWith('Superseded'))).toHaveLength(99)
+    expect(runs.filter(({ how }) => how === 'completed')).toHaveLength(1)
+  })
+
+  it('is open as its page says, and then has no button', async () => {
+    const changes: boolean[] = []
+    const element = (open: boolean) => (
+      <Devtools inspector={inspector} open={open} onOpenChange={(next) => changes.push(next)} />
+    )
+    const panel = show(element(true))
+    const close = await found(panel, 'button', 'Close the inspector')
+    close.click()
+    expect(changes).toEqual([false])
+    panel.render(element(false))
+    await vi.waitFor(() => expect(panel.shadow().querySelector('button')).toBeNull())
+  })
+
+  it('attaches an inspector by itself, before the effects of its page', async () => {
+    const App = () => {
+      useTask(() => new Promise<void>(() => {}), [], { label: 'first' })
+      return null
+    }
+    const panel = show(
+      <>
+        <App />
+        <Devtools />
+      </>,
+    )
+    const button = await found(panel, 'button', 'Contexts')
+    button.click()
+    await linesWhen(panel, has('first'))
+  })
+
+  it('goes with its page, also before it was loaded', async () => {
+    const early = show(<Devtools inspector={inspector} />)
+    early.unmount()
+    const panel = await openPanel()
+    const shadow = panel.shadow()
+    panel.unmount()
+    await vi.waitFor(() => expect(shadow.querySelector('.root')).toBeNull())
+  })
+})
+
+describe('the panel alone', () => {
+  it('is a plugin of TanStack Devtools by its form', async () => {
+    const plugin = tanStackDevtoolsPlugin({ inspector })
+    expect(plugin.name).toBe('rescind')
+    expect(plugin.render.type).toBe(DevtoolsPanel)
+    page()
+    const panel = show(plugin.render)
+    await linesWhen(panel, has('page'))
+    expect(panel.shadow().querySelector('.toggle, .dock, .close')).toBeNull()
+  })
+})

@@ -1,0 +1,122 @@
+/** What the tests of the panel share: a page with the panel in it, read as its user would read it. */
+
+import type { ReactNode } from 'react'
+import { flushSync } from 'react-dom'
+import { createRoot } from 'react-dom/client'
+import { afterEach, beforeEach, vi } from 'vitest'
+import type { Row } from 'rescind/inspect'
+
+const ACT = 'IS_REACT_ACT_ENVIRONMENT'
+
+let undo: (() => void)[] = []
+
+/** The panel updates by itself, as in a page: without `act`. */
+export function usePages(): void {
+  let before: unknown
+  beforeEach(() => {
+    before = Reflect.get(globalThis, ACT)
+    Reflect.set(globalThis, ACT, false)
+  })
+  afterEach(async () => {
+    for (const one of undo) one()
+    undo = []
+    // Roots in shadow roots are unmounted in a microtask.
+    await Promise.resolve()
+    Reflect.set(globalThis, ACT, before)
+  })
+}
+
+export interface Shown {
+  readonly host: HTMLElement
+  /** The shadow root, once the panel is in it. */
+  readonly shadow: () => ShadowRoot
+  render(element: ReactNode): void
+  unmount(): void
+}
+
+export function show(element: ReactNode): Shown {
+  const host = document.body.appendChild(document.createElement('main'))
+  const root = createRoot(host)
+  let isOver = false
+  const unmount = () => {
+    if (isOver) return
+    isOver = true
+    root.unmount()
+    host.remove()
+  }
+  undo.push(unmount)
+  const render = (next: ReactNode) => flushSync(() => root.render(next))
+  render(element)
+  return {
+    host,
+    unmount,
+    render,
+    shadow() {
+      const shadow = host.querySelector('[data-rescind]')?.shadowRoot
+      if (!shadow) throw new Error('there is no panel')
+      return shadow
+    },
+  }
+}
+
+const patiently = { timeout: 10_000, interval: 5 }
+
+/** The element that `selector` finds, and whose name or text has `text`, once there is one. */
+export function found(page: Shown, selector: string, text = ''): Promise<HTMLElement> {
+  return vi.waitFor(() => {
+    const all = [...page.shadow().querySelectorAll<HTMLElement>(selector)]
+    const element = all.find((one) => nameOf(one).includes(text))
+    if (!element) throw new Error(`no ${selector} with ${text} among: ${all.map(nameOf).join(' | ')}`)
+    return element
+  }, patiently)
+}
+
+/** The names of the lines, as a screen reader has them, once they are as `check` asks for. */
+export function linesWhen(page: Shown, check: (names: string[]) => boolean): Promise<string[]> {
+  return vi.waitFor(() => {
+    const names = linesOf(page)
+    if (!check(names)) throw new Error(`the lines are:\n${names.join('\n')}`)
+    return names
+  }, patiently)
+}
+
+export function linesOf(page: Shown): string[] {
+  return [...page.shadow().querySelectorAll('[role=treeitem]')].map(nameOf)
+}
+
+export function press(element: Element, key: string, options: KeyboardEventInit = {}): void {
+  element.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, composed: true, cancelable: true, ...options }))
+}
+
+/** Types into a field of React, which looks at the setter. */
+export function type(field: HTMLElement, text: string): void {
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(field, text)
+  field.dispatchEvent(new Event('input', { bubbles: true }))
+}
+
+/** A row as an inspector makes it. */
+export function rowOf(row: Partial<Row> & { readonly id: number }): Row {
+  return {
+    parent: undefined,
+    kind: 'withCancel',
+    label: undefined,
+    born: row.id,
+    late: false,
+    ended: undefined,
+    how: undefined,
+    cause: undefined,
+    by: undefined,
+    ms: undefined,
+    deadline: undefined,
+    deadlineOf: undefined,
+    values: [],
+    trace: undefined,
+    waits: [],
+    stacks: undefined,
+    ...row,
+  }
+}
+
+function nameOf(element: Element): string {
+  return element.getAttribute('aria-label') ?? element.textContent ?? ''
+}
