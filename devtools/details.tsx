@@ -22,11 +22,11 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
   const origin = chain.at(-1) ?? row
   const own = warnings.filter((warning) => warning.row === row.id)
   const limiter = rows.find(({ id }) => id === deadlineOf)
-  const left = leftOf(row, at)
+  const allowed = deadline !== undefined && how !== undefined ? `${duration(deadline - born)} after it was made` : ''
 
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['Lived', `${late ? 'at least ' : ''}${duration((ended ?? at) - born)}${how === undefined ? ' so far' : ''}`],
-    ['Deadline', left ?? (deadline !== undefined && how !== undefined ? `${duration(deadline - born)} after it was made` : '')],
+    ['Deadline', leftOf(row, at) ?? allowed],
     ['Set by', limiter && limiter !== row ? `#${limiter.id} ${nameOf(limiter)}` : undefined],
     [how === undefined ? 'Waiting' : 'Cut off', waits.join(', ')],
     ['Values', values.map(({ name, value }) => (value === undefined ? name : `${name} = ${value}`)).join(', ')],

@@ -33,7 +33,7 @@ export const NO_FILTER: Filter = { text: '', aliveFor: undefined, hasLeak: false
 /** How long a context may be alive before it is looked for. */
 export const LONG_MS = 10_000
 
-const LEAKS: ReadonlySet<Warning['code']> = /* @__PURE__ */ new Set(['RESCIND_LOST_CANCEL', 'RESCIND_DEAF_WORK'] as const)
+const LEAKS: ReadonlySet<string> = /* @__PURE__ */ new Set(['RESCIND_LOST_CANCEL', 'RESCIND_DEAF_WORK'])
 
 export function outlineOf(
   rows: readonly Row[],

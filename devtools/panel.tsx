@@ -1,4 +1,4 @@
-/** The panel: what an inspector has seen, as a tree with a time line. It makes no contexts, so it never shows itself. */
+/** The panel: what an inspector has seen, as a tree with a time line. It makes no contexts: it never shows itself. */
 
 import { useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import type { KeyboardEvent, ReactElement } from 'react'

@@ -4,13 +4,15 @@ export const STYLE: string = `
 :host {
   all: initial;
   color-scheme: light dark;
-  --paper: #ffffff; --tint: #f3f4f6; --line: #dcdfe4; --ink: #1b1e22; --soft: #59616b; --focus: #1d5fd0; --mark: #dfe9fb;
+  --paper: #ffffff; --tint: #f3f4f6; --line: #dcdfe4; --ink: #1b1e22; --soft: #59616b; --focus: #1d5fd0;
+  --mark: #dfe9fb;
   --alive: #1d5fd0; --completed: #1b7a3d; --canceled: #a85a00; --deadline: #c22626; --parent: #767d87;
   --disposed: #0c7268; --collected: #7b3fb5;
 }
 @media (prefers-color-scheme: dark) {
   :host {
-    --paper: #16191c; --tint: #1f2428; --line: #343b41; --ink: #e9ebec; --soft: #a3abb3; --focus: #7ab0ff; --mark: #213a5e;
+    --paper: #16191c; --tint: #1f2428; --line: #343b41; --ink: #e9ebec; --soft: #a3abb3; --focus: #7ab0ff;
+  --mark: #213a5e;
     --alive: #7ab0ff; --completed: #62c983; --canceled: #f0a24e; --deadline: #ff8578; --parent: #9aa1a9;
     --disposed: #56c7ba; --collected: #c79bf2;
   }
@@ -56,18 +58,22 @@ button.plain { border-color: transparent; background: none; }
 .body { position: relative; display: flex; flex: 1; min-height: 0; }
 .lines { --first: minmax(150px, 34%); display: flex; flex: 1; flex-direction: column; min-width: 0; }
 .ruler, .line { display: grid; grid-template-columns: var(--first) minmax(0, 1fr); }
-.ruler { border-bottom: 1px solid var(--line); color: var(--soft); font-size: 11px; line-height: 18px; overflow: hidden; }
+.ruler { border-bottom: 1px solid var(--line); color: var(--soft); font-size: 11px; line-height: 18px;
+  overflow: hidden; }
 .ruler .cell { padding-left: 8px; }
-.ruler b { position: absolute; padding-left: 3px; border-left: 1px solid var(--line); font-weight: 400; white-space: nowrap; }
+.ruler b { position: absolute; padding-left: 3px; border-left: 1px solid var(--line); font-weight: 400;
+  white-space: nowrap; }
 .tree { flex: 1; overflow: hidden auto; overscroll-behavior: contain; scrollbar-gutter: stable; }
 .ruler { scrollbar-gutter: stable; }
-.line { height: 26px; contain: strict; cursor: default; font-size: 12px; line-height: 25px; border-bottom: 1px solid var(--tint); }
+.line { height: 26px; contain: strict; cursor: default; font-size: 12px; line-height: 25px;
+  border-bottom: 1px solid var(--tint); }
 .line:hover { background: var(--tint); }
 .line[data-state] { background: var(--mark); }
 .line[data-state=active] { background: none; box-shadow: inset 0 0 0 1px var(--focus); }
 .line[data-match=false] .name { color: var(--soft); font-style: italic; }
 .cell { display: flex; gap: 4px; align-items: center; min-width: 0; overflow: hidden; }
-.name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-family: ui-monospace, Menlo, Consolas, monospace; }
+.name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  font-family: ui-monospace, Menlo, Consolas, monospace; }
 .twisty { flex: none; width: 14px; height: 24px; }
 .twisty[data-folded]::before { content: '▾'; display: block; text-align: center; color: var(--soft); }
 .twisty[data-folded=true]::before { content: '▸'; }
@@ -80,7 +86,8 @@ button.plain { border-color: transparent; background: none; }
 .bar { position: absolute; top: 7px; height: 11px; min-width: 3px; border-radius: 3px; background: var(--how); }
 .bar[data-late=true] { border-top-left-radius: 0; border-bottom-left-radius: 0; }
 .why {
-  position: absolute; max-width: 70%; padding: 0 6px; overflow: hidden; color: var(--ink); text-overflow: ellipsis; white-space: nowrap;
+  position: absolute; max-width: 70%; padding: 0 6px; overflow: hidden; color: var(--ink); text-overflow: ellipsis;
+  white-space: nowrap;
 }
 [data-how] { --how: var(--alive); }
 [data-how=completed] { --how: var(--completed); }
@@ -105,12 +112,15 @@ dd { min-width: 0; overflow-wrap: anywhere; }
 .chain { margin: 0; padding: 0; list-style: none; }
 .chain li { padding-left: 16px; text-indent: -16px; overflow-wrap: anywhere; }
 .chain li:not(:first-child)::before { content: '↑ '; color: var(--soft); }
-.chain button { padding: 0; color: var(--focus); text-align: left; text-indent: 0; white-space: normal; overflow-wrap: anywhere; }
+.chain button { padding: 0; color: var(--focus); text-align: left; text-indent: 0; white-space: normal;
+  overflow-wrap: anywhere; }
 .chain button:disabled { color: inherit; cursor: default; }
 pre, code { font: 11.5px/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-.warning { margin-top: 10px; padding: 6px 8px; border-left: 3px solid var(--deadline); background: var(--tint); overflow-wrap: anywhere; }
-.status { display: block; min-height: 20px; padding: 1px 8px; border-top: 1px solid var(--line); color: var(--soft); font-size: 12px; }
+.warning { margin-top: 10px; padding: 6px 8px; border-left: 3px solid var(--deadline); background: var(--tint);
+  overflow-wrap: anywhere; }
+.status { display: block; min-height: 20px; padding: 1px 8px; border-top: 1px solid var(--line); color: var(--soft);
+  font-size: 12px; }
 .failed { padding: 12px; background: var(--paper); }
 @container (max-width: 900px) {
   .tools { flex: 1 0 100%; order: 1; overflow-x: auto; scrollbar-width: none; padding: 2px; }

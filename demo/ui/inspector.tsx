@@ -1,4 +1,4 @@
-/** The inspector of the page: it looks on from the start, and its panel is loaded when it is opened for the first time. */
+/** The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. */
 
 import { lazy, Suspense, useState } from 'react'
 import type { ReactElement } from 'react'

@@ -10,7 +10,7 @@ const SHOWN = 12
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
 /** The functions of ours that stand between what happened and the note of it. A user may have others of these names. */
-const BETWEEN = ['derive', 'waiting', 'waitFor', 'mark', 'end', 'cancel', 'finish', 'dispose']
+const BETWEEN = ['derive', 'noteEnd', 'waiting', 'waitFor', 'mark', 'end', 'cancel', 'finish', 'dispose']
 
 /** Notes where it is called. */
 export function noted(): Error {
@@ -31,8 +31,8 @@ export function framesOf(here: Error | undefined): string | undefined {
   const between = new Set(BETWEEN)
   const first = frames.findIndex((frame) => {
     const name = functionOf(frame)
-    // V8 puts the receiver before the name: `ContextNode.cancel`.
-    const isBetween = between.delete(name.slice(name.lastIndexOf('.') + 1))
+    // V8 puts the receiver before the name, and a hash: `ContextNode.cancel`, `#noteEnd`.
+    const isBetween = between.delete(name.replace(/^.*[.#]/, ''))
     return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !isBetween
   })
   const found = frames.slice(Math.max(first, 0))

@@ -5,9 +5,9 @@ import { background, withCancel } from 'rescind'
 import { tanStackDevtoolsPlugin } from 'rescind/devtools'
 import { inspect } from 'rescind/inspect'
 import { expect, it, vi } from 'vitest'
-import { show, usePages } from '../devtools/support.tsx'
+import { inPages, show } from '../devtools/support.tsx'
 
-usePages()
+inPages()
 
 it('is a tab of TanStack Devtools, and shows what happened before that was opened', async () => {
   using inspector = inspect({ silence: 'all' })

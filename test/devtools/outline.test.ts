@@ -32,7 +32,8 @@ describe('the outline', () => {
     expect(ids(rows)).toEqual([1, 2, 3, 5, 4])
     const lines = outlineOf(rows, NO_FILTER, NONE, NONE, 0)
     expect(lines.map(({ depth }) => depth)).toEqual([0, 1, 2, 2, 1])
-    expect(lines.map(({ position, siblings }) => `${position}/${siblings}`)).toEqual(['1/1', '1/2', '1/2', '2/2', '2/2'])
+    const places = lines.map(({ position, siblings }) => `${position}/${siblings}`)
+    expect(places).toEqual(['1/1', '1/2', '1/2', '2/2', '2/2'])
     expect(lines.map(({ isFolded }) => isFolded)).toEqual([false, false, undefined, undefined, undefined])
   })
 

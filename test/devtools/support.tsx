@@ -11,7 +11,7 @@ const ACT = 'IS_REACT_ACT_ENVIRONMENT'
 let undo: (() => void)[] = []
 
 /** The panel updates by itself, as in a page: without `act`. */
-export function usePages(): void {
+export function inPages(): void {
   let before: unknown
   beforeEach(() => {
     before = Reflect.get(globalThis, ACT)
@@ -85,7 +85,8 @@ export function linesOf(page: Shown): string[] {
 }
 
 export function press(element: Element, key: string, options: KeyboardEventInit = {}): void {
-  element.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, composed: true, cancelable: true, ...options }))
+  const event = { key, bubbles: true, composed: true, cancelable: true, ...options }
+  element.dispatchEvent(new KeyboardEvent('keydown', event))
 }
 
 /** Types into a field of React, which looks at the setter. */

@@ -187,7 +187,8 @@ function publicEntries(): Promise<Entry[]> {
     Object.entries(exports).map(async ([entry, { default: compiled }]) => {
       // A file that is no module.
       if (compiled === undefined) return { specifier: entry, values: [], types: [] }
-      const source = compiled.replace('./dist/', '').replace(/\.js$/, '.ts')
+      const stem = compiled.replace('./dist/', '').replace(/\.js$/, '')
+      const source = [`${stem}.ts`, `${stem}.tsx`].find((path) => existsSync(path)) ?? stem
       const text = readFileSync(source, 'utf8')
       const lists = [...text.matchAll(/^export type \{([^}]*)\}/gm)].flatMap(([, list = '']) => list.split(','))
       const own = [...text.matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name = '']) => name)

@@ -4,6 +4,9 @@ import { createElement } from 'react'
 import type { FunctionComponent } from 'react'
 import { background, createKey } from 'rescind'
 import type { Cancel, Context } from 'rescind'
+import { Devtools, tanStackDevtoolsPlugin } from 'rescind/devtools'
+import type { DevtoolsProps, TanStackPlugin } from 'rescind/devtools'
+import { inspect } from 'rescind/inspect'
 import { provide, Scope, Superseded, useAction, useContextState, useRemaining, useScope, useTask } from 'rescind/react'
 import { useTimeout, useValue } from 'rescind/react'
 import type { Action, ScopeHandle, Task } from 'rescind/react'
@@ -34,3 +37,7 @@ export function Page(handle: (scope: ScopeHandle | null) => void): unknown {
     createElement(Album, { id: 1 }),
   )
 }
+
+const inspector: DevtoolsProps['inspector'] = inspect({ stacks: true })
+export const plugin: TanStackPlugin = tanStackDevtoolsPlugin({ inspector })
+export const panel: unknown = createElement(Devtools, { inspector, open: true, onOpenChange: (open: boolean) => void open })
