@@ -66,9 +66,13 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
           <ol className="chain">
             {chain.map((link) => (
               <li key={link.id}>
-                <button type="button" className="plain" disabled={link === row} onClick={() => onSelect(link.id)}>
-                  #{link.id} {nameOf(link)}
-                </button>{' '}
+                {link === row ? (
+                  'This context'
+                ) : (
+                  <button type="button" className="plain" onClick={() => onSelect(link.id)}>
+                    #{link.id} {nameOf(link)}
+                  </button>
+                )}{' '}
                 {outcomeOf(link)}
               </li>
             ))}
@@ -91,9 +95,12 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
   )
 }
 
+/** The function that cancels, where it is not among the packages that stacks leave out. */
+const OURS = /ContextNode\.cancel|^cancel@.*\bcontext\.[jt]s/
+
 /** What began the end: the call, where that was noted. */
 function callOf({ how, stacks }: Row): ReactElement | string {
-  const [frame] = stacks?.ended?.split('\n') ?? []
+  const frame = stacks?.ended?.split('\n').find((line) => !OURS.test(line))
   if (how === 'deadline') return 'Its time was over.'
   if (how === 'collected') return 'Nothing in the program could reach it any longer.'
   if (frame !== undefined) return <code>{frame}</code>

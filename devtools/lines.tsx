@@ -235,10 +235,27 @@ const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineP
       </span>
       <span className="track">
         <i className="bar" data-late={row.late} style={{ left: `${left}%`, width: `${right - left}%` }} />
-        <span className="why" style={right < 55 ? { left: `${right}%` } : { right: `${100 - Math.max(left, 30)}%` }}>
-          {words}
-        </span>
+        <Why words={words} left={left} right={right} />
       </span>
     </div>
   )
 })
+
+interface WhyProps {
+  readonly words: string
+  /** The ends of the bar, in percent. */
+  readonly left: number
+  readonly right: number
+}
+
+/** The words stand where there is room for them: after the bar, before it, or in it. */
+function Why({ words, left, right }: WhyProps): ReactElement | null {
+  if (words === '') return null
+  const place = right < 55 ? 'after' : left > 45 ? 'before' : 'within'
+  const style = place === 'before' ? { right: `${100 - left}%` } : { left: `${place === 'after' ? right : left}%` }
+  return (
+    <span className="why" data-place={place} style={style}>
+      {words}
+    </span>
+  )
+}

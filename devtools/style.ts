@@ -89,6 +89,10 @@ button.plain { border-color: transparent; background: none; }
   position: absolute; max-width: 70%; padding: 0 6px; overflow: hidden; color: var(--ink); text-overflow: ellipsis;
   white-space: nowrap;
 }
+[data-place=within] {
+  top: 4px; max-width: 55%; margin-left: 8px; padding: 0 5px; border-radius: 3px; background: var(--paper);
+  line-height: 17px;
+}
 [data-how] { --how: var(--alive); }
 [data-how=completed] { --how: var(--completed); }
 [data-how=canceled] { --how: var(--canceled); }
@@ -112,9 +116,8 @@ dd { min-width: 0; overflow-wrap: anywhere; }
 .chain { margin: 0; padding: 0; list-style: none; }
 .chain li { padding-left: 16px; text-indent: -16px; overflow-wrap: anywhere; }
 .chain li:not(:first-child)::before { content: '↑ '; color: var(--soft); }
-.chain button { padding: 0; color: var(--focus); text-align: left; text-indent: 0; white-space: normal;
+.chain button { min-height: 0; padding: 0; color: var(--focus); text-align: left; text-indent: 0; white-space: normal;
   overflow-wrap: anywhere; }
-.chain button:disabled { color: inherit; cursor: default; }
 pre, code { font: 11.5px/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .warning { margin-top: 10px; padding: 6px 8px; border-left: 3px solid var(--deadline); background: var(--tint);
@@ -129,6 +132,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 @container (max-width: 640px) {
   .lines { --first: minmax(0, 46%); }
   .details { position: absolute; inset: 0; border: 0; }
+  .tools { flex-wrap: wrap; overflow: visible; }
+  .gap { display: none; }
 }
 @media (max-width: 640px) {
   .dock { height: 60vh; }

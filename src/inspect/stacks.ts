@@ -31,9 +31,8 @@ export function framesOf(here: Error | undefined): string | undefined {
   const between = new Set(BETWEEN)
   const first = frames.findIndex((frame) => {
     const name = functionOf(frame)
-    // V8 puts the receiver before the name, and a hash: `ContextNode.cancel`, `#noteEnd`.
-    const isBetween = between.delete(name.replace(/^.*[.#]/, ''))
-    return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !isBetween
+    // Newer engines have a private method without its class: `#noteEnd`.
+    return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name.replace('#', ''))
   })
   const found = frames.slice(Math.max(first, 0))
   const theirs = found.filter((frame) => !FRAMEWORK.test(frame))

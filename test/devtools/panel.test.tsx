@@ -68,7 +68,7 @@ describe('the panel', () => {
     expect(details.querySelector('.outcome')?.textContent).toBe('ended with its parent: the reader pressed Stop')
     const chain = [...details.querySelectorAll('.chain li')].map((link) => link.textContent)
     expect(chain).toHaveLength(3)
-    expect(chain[0]).toContain('withCancel(search)')
+    expect(chain[0]).toBe('This context ended with its parent: the reader pressed Stop')
     expect(chain[1]).toContain('withCancel(page) canceled: the reader pressed Stop')
     expect(chain[2]).toContain('onStop')
   })
