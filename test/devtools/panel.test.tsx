@@ -1,6 +1,7 @@
 /** The panel, as its user has it: what it shows, what the keys do, and what no context can do to it. */
 
 import { StrictMode } from 'react'
+import { renderToString } from 'react-dom/server'
 import { background, withCancel, withTimeout } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { Devtools, DevtoolsPanel, tanStackDevtoolsPlugin } from 'rescind/devtools'
@@ -349,6 +350,11 @@ describe('<Devtools>', () => {
     const button = await found(panel, 'button', 'Contexts')
     button.click()
     expect(await linesWhen(panel, has('first'))).toContainEqual(expect.stringMatching(/\(first\), alive/))
+  })
+
+  it('is an empty element on a server', () => {
+    const html = renderToString(<Devtools />)
+    expect(html).toBe('<div data-rescind="dock"></div>')
   })
 
   it('goes with its page, also before it was loaded', async () => {

@@ -47,6 +47,23 @@ describe.concurrent('axe', () => {
     }
   })
 
+  it('finds nothing in the inspector, light and dark, wide and on a telephone', async ({ expect }) => {
+    await using demo = await visit(`#/stale-search?${QUICK}`)
+    const { page } = demo
+    await outcome(page)
+    await page.getByRole('button', { name: 'Inspector', exact: true }).click()
+    await page.getByRole('treeitem', { name: 'completed' }).first().click()
+    await page.getByRole('complementary', { name: 'Context' }).waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 844 })
+        expect(await violations(page), `${colorScheme}, ${width}`).toEqual([])
+      }
+    }
+    await page.getByRole('button', { name: 'Close the inspector' }).click()
+  })
+
   it('would find something', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     expect(await violations(demo.page)).toEqual([])
