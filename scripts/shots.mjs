@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { chromium } from 'playwright'
 import { browserArgs, findBrowser } from './browser.mjs'
 
-const README = { 'side-by-side': 'light', 'database-timeout': 'dark', 'scope-budget': 'light' }
+const README = { 'side-by-side': 'light', 'database-timeout': 'dark', 'scope-budget': 'light', inspector: 'light' }
 /** Of a picture in the README. */
 const MAX_BYTES = 60_000
 const SCHEMES = ['light', 'dark']
@@ -34,7 +34,7 @@ try {
     server.stdout.on('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0]))
     server.on('exit', () => reject(new Error('The demo has no server: run `npm run build:demo` first.')))
   })
-  for (const page of pages) await shoot(url, page)
+  for (const page of pages) await (page === 'inspector' ? shootInspector(url) : shoot(url, page))
 } finally {
   await browser.close()
   server.kill()
@@ -63,6 +63,19 @@ async function shoot(url, name) {
   }
   await tab.close()
   console.log(`${folder}/${name}`)
+}
+
+/** The panel with what a search has superseded, opened after that. */
+async function shootInspector(url) {
+  const tab = await browser.newPage({ viewport: { width: 960, height: 800 }, colorScheme: README.inspector })
+  await tab.goto(`${url}#/stale-search`)
+  await over(tab)
+  await tab.getByRole('button', { name: 'Inspector', exact: true }).click()
+  await tab.getByRole('treeitem', { name: 'superseded' }).last().click()
+  await tab.waitForTimeout(500)
+  writeFileSync('docs/inspector.jpg', await smallShot(tab.getByRole('region', { name: 'Inspector of contexts' })))
+  await tab.close()
+  console.log('docs/inspector')
 }
 
 /** As good as it can be in less than `MAX_BYTES`. */
