@@ -45,13 +45,12 @@ export function Front({ link, onInspect }: { link: Link; onInspect: () => void }
         <div>
           <h1>The same keys, twice</h1>
           <p className="about">
-            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.{' '}
-            <button type="button" className="in-text" onClick={onInspect}>
-              Open the inspector
-            </button>{' '}
-            to see why.
+            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.
           </p>
         </div>
+        <button type="button" className="inspect" onClick={onInspect}>
+          Open the inspector
+        </button>
         <button type="button" className="primary" disabled={isRunning} onClick={start}>
           {pair === undefined || isOver ? 'Play' : 'Playing'}
         </button>
