@@ -47,6 +47,15 @@ function Waiter() {
   return null
 }
 
+async function choose(panel: Shown, text: string, name: string): Promise<void> {
+  const input = await found(panel, 'input[type=file]')
+  const file = new File([text], name)
+  // jsdom's files cannot be read as text.
+  Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
+  Object.defineProperty(input, 'files', { value: [file], configurable: true })
+  input.dispatchEvent(new Event('change', { bubbles: true }))
+}
+
 function has(text: string): (names: string[]) => boolean {
   return (names) => names.some((name) => name.includes(text))
 }
@@ -162,21 +171,33 @@ describe('the panel', () => {
     const json = JSON.stringify(inspector.record())
     inspector.clear()
     const panel = await openPanel()
-    const input = await found(panel, 'input[type=file]')
-    const choose = (text: string, name: string) => {
-      const file = new File([text], name)
-      // jsdom's files cannot be read as text.
-      Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
-      Object.defineProperty(input, 'files', { value: [file], configurable: true })
-      input.dispatchEvent(new Event('change', { bubbles: true }))
-    }
-    choose('<html>', 'page.html')
+    await choose(panel, '<html>', 'page.html')
     await found(panel, '.status', 'page.html is not a recording')
-    choose(json, 'recording.json')
+    await choose(panel, json, 'recording.json')
     await linesWhen(panel, has('recorded), canceled: long ago'))
     const back = await found(panel, 'button', 'Back to live')
     back.click()
     expect(await linesWhen(panel, (names) => !has('recorded')(names))).toEqual([])
+  })
+
+  it('marks leaks, finds them, and shows their warning', async () => {
+    page()
+    withCancel(background(), { label: 'lost' })
+    const { rows, ...recording } = inspector.record()
+    const row = rows.find(({ label }) => label === 'lost')?.id
+    const warnings = [{ code: 'RESCIND_LOST_CANCEL', message: 'withCancel(lost) lives on', row, at: 0 }]
+    const panel = await openPanel()
+    await choose(panel, JSON.stringify({ ...recording, rows, warnings }), 'leaks.json')
+    await linesWhen(panel, has('withCancel(lost), alive, leak'))
+    expect(panel.shadow().querySelectorAll('.badge')).toHaveLength(1)
+    const leaks = await found(panel, '[aria-pressed]', 'Leaks')
+    leaks.click()
+    await linesWhen(panel, (names) => !has('page')(names))
+    const line = await found(panel, '[role=treeitem]', 'lost')
+    line.click()
+    await found(panel, '.warning', 'lives on')
+    // Nothing in a recording can be canceled.
+    expect(panel.shadow().querySelector('.details button:not(.plain)')).toBeNull()
   })
 
   it('saves what an inspector opens again', async () => {
