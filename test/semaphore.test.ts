@@ -128,7 +128,7 @@ describe('acquire', () => {
       order.push(id)
     }).map((result) => outcome(result))
     const staying = new Set([1, 4_000, 7_000, 9_998])
-    for (const [id, cancel] of [...cancels.entries()].reverse()) if (!staying.has(id)) cancel()
+    for (const [id, cancel] of [...cancels.entries()].toReversed()) if (!staying.has(id)) cancel()
     await microtasks()
     expect(waiting.filter(({ settled }) => !settled)).toHaveLength(4)
     while (order.length < 4) {
@@ -170,6 +170,10 @@ describe('a slot', () => {
   })
 })
 
+function throws(): never {
+  throw new Error('down')
+}
+
 describe('run', () => {
   it('runs no more than the limit at once, and resolves to what the work returns', async () => {
     const clock = fakeClock(0)
@@ -192,10 +196,6 @@ describe('run', () => {
     expect(await semaphore(1).run(ctx, (own) => own)).toBe(ctx)
     cancel()
   })
-
-  function throws(): never {
-    throw new Error('down')
-  }
 
   it.each<[how: string, fail: () => never | Promise<never>]>([
     ['throws', throws],

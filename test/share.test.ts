@@ -398,13 +398,9 @@ describe('misuse of share', () => {
   })
 
   it('rejects a call without a context, and one whose key throws', async () => {
-    const key = (id: number) => {
-      if (id < 0) throw new Error('no such id')
-      return id
-    }
-    const user = share(background(), (_, id: number) => id, { key })
-    await expect(user(wrong(7), 7)).rejects.toThrow(new TypeError('rescind: ctx must be a context, got 7'))
-    await expect(user(background(), -1)).rejects.toThrow('no such id')
+    const user = share(background(), (_, { id }: { id: number }) => id, { key: ({ id }) => id })
+    await expect(user(wrong(7), { id: 7 })).rejects.toThrow(new TypeError('rescind: ctx must be a context, got 7'))
+    await expect(user(background(), wrong(null))).rejects.toThrow(TypeError)
   })
 })
 
