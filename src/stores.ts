@@ -1,6 +1,6 @@
 /**
- * `AsyncLocalStorage`, for work that runs more than once: each run sees the stores of the code that gave the work, never
- * those of the caller that happened to start the run. `afterFunc`, whose function runs once, has a cheaper way.
+ * `AsyncLocalStorage`, for work that runs more than once: each run sees the stores of the code that gave the work,
+ * never those of the caller that happened to start the run. `afterFunc`, whose function runs once, has a cheaper way.
  */
 
 /** Calls a function in the stores that were captured. */

@@ -295,7 +295,7 @@ describe('an error that says when to come back', () => {
 })
 
 describe('a budget', () => {
-  it('keeps 1,000 callers of a dead server to 1,100 tries in a minute, and lets them recover when it does', async () => {
+  it('keeps 1,000 callers of a dead server to 1,100 tries a minute, and recovers when that does', async () => {
     const clock = fakeClock(0)
     const budget = retryBudget()
     let tries = 0
@@ -394,7 +394,8 @@ describe('misuse of retry', () => {
     ['budget must be made by retryBudget, got 100', { budget: 100 }],
   ])('rejects: %s', async (message, options) => {
     let calls = 0
-    await expect(retry(background(), () => calls++, wrong(options))).rejects.toThrow(new TypeError(`rescind: ${message}`))
+    const result = retry(background(), () => calls++, wrong(options))
+    await expect(result).rejects.toThrow(new TypeError(`rescind: ${message}`))
     expect(calls).toBe(0)
   })
 

@@ -90,9 +90,11 @@ describe('share', () => {
   it('compares what `key` makes of the arguments, an array element by element', () => {
     const names: string[] = []
     const byKey = (key: (user: { name: string; team: number }) => unknown) => {
-      const load = share(background(), (ctx, { name }: { name: string; team: number }) => sleep(ctx, names.push(name)), {
-        key,
-      })
+      const load = share(
+        background(),
+        (ctx, { name }: { name: string; team: number }) => sleep(ctx, names.push(name)),
+        { key },
+      )
       for (const team of [1, 2, 1]) for (const name of ['Ann', 'Bob']) void load(background(), { name, team })
       return names.splice(0)
     }
@@ -300,16 +302,14 @@ describe('share', () => {
 
   it('refuses work that asks for itself, since it would wait forever', async () => {
     const own = share(background(), (ctx): Promise<unknown> => own(ctx))
-    await expect(own(background())).rejects.toThrow(
-      'rescind: shared work would wait for itself: it was asked for by its run',
-    )
+    await expect(own(background())).rejects.toThrow('rescind: shared work asked for itself, and would never settle')
     const later = share(background(), async (ctx, id: number): Promise<number> => {
       await until(ctx, Promise.resolve())
       return id < 3 ? later(withValue(ctx, createKey('key'), 1), id + 1) : later(ctx, 3)
     })
-    await expect(later(background(), 1)).rejects.toThrow('would wait for itself')
+    await expect(later(background(), 1)).rejects.toThrow('asked for itself')
     const foreign = share(background(), (): Promise<unknown> => foreign(background()))
-    await expect(foreign(background())).rejects.toThrow('would wait for itself')
+    await expect(foreign(background())).rejects.toThrow('asked for itself')
   })
 
   it('takes a foreign parent and foreign callers', async () => {

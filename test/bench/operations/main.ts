@@ -179,15 +179,28 @@ async function rowsOf<T>(contenders: readonly T[], row: (contender: T) => Promis
 
 const tables = {
   share: table(
-    ['', 'requests', 'who leaves is told', 'the first leaves, the other gets', 'all leave, the request', 'after a failure'],
+    [
+      '',
+      'requests for two callers',
+      'a caller that leaves is told',
+      'the first leaves, the other gets',
+      'both leave, the request',
+      'after a failure, the next call',
+    ],
     await rowsOf(sharers, shareRow),
   ),
   retry: table(
-    ['', 'requests to a dead server', 'Stop ends a wait', 'a wait longer than the time left fails', 'Retry-After is obeyed'],
+    [
+      '',
+      'requests to a dead server',
+      'Stop ends a wait',
+      'fails where the wait is longer than the time left',
+      'Retry-After is obeyed',
+    ],
     await rowsOf(retriers, retryRow),
   ),
   semaphore: table(
-    ['', 'who leaves is told', 'work called for 10,000 that left the line', 'a release too many'],
+    ['', 'a caller that leaves is told', 'work called for 10,000 that left the line', 'a release too many'],
     await rowsOf(limiters, limitRow),
   ),
 }
