@@ -4,7 +4,7 @@
  */
 
 /** Calls a function in the stores that were captured. */
-export type InStores = <R>(fn: () => R) => R
+type InStores = <R>(fn: () => R) => R
 
 /** Captures the stores of the calling code. Where there are none, as in browsers, functions are called as they are. */
 export function captureStores(): InStores {

@@ -53,7 +53,7 @@ export const sharers: readonly Sharer[] = [
   },
 ]
 
-export interface Retries {
+interface Retries {
   /** How many attempts there are in all. */
   readonly attempts: number
   /** How many milliseconds to wait before the next one. */
