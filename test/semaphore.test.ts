@@ -26,7 +26,7 @@ describe('acquire', () => {
     expect(third.settled).toBe(true)
   })
 
-  it('serves first who came first', async () => {
+  it('serves callers in the order in which they came', async () => {
     const one = semaphore(1)
     const order: number[] = []
     let slot = await one.acquire(background())
@@ -104,7 +104,7 @@ describe('acquire', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('lets nobody wait forever at shutdown: all that wait leave when their root ends', async () => {
+  it('leaves no caller waiting at shutdown: all leave the line when their root ends', async () => {
     const [root, shutDown] = withCancel(background())
     const one = semaphore(1)
     const held = await one.acquire(root)

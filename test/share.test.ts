@@ -268,7 +268,7 @@ describe('share', () => {
     expect(late.error).toBe(page.err)
   })
 
-  it('starts no run that cannot be joined to: neither under a parent nor for a caller that has ended', async () => {
+  it('starts no run under a parent that has ended, nor for a caller whose context has', async () => {
     const { calls, work } = stub()
     const [ctx, cancel] = withCancel(background())
     cancel('before')
@@ -558,7 +558,7 @@ describe('a batch, as a data loader makes it', () => {
     const [ctx, leave] = withCancel(clock.root)
     const results = [user(ctx, 1), user(clock.root, 2), user(clock.root, 1)].map((result) => outcome(result))
     await clock.advance(1)
-    // The first batch is on its way: who asks now is in the next one.
+    // The first batch is on its way: a call from now on is in the next one.
     results.push(outcome(user(clock.root, 3)))
     leave()
     await clock.advance(20)

@@ -97,7 +97,7 @@ describe('a retry', () => {
 })
 
 describe('shared work', () => {
-  it('runs in the store in which it was given, never in that of a caller, who goes on in its own', async () => {
+  it('runs in the store in which it was given, never in that of a caller, which goes on in its own', async () => {
     const seen: (string | undefined)[] = []
     const load = share(background(), async (ctx, id: number) => {
       seen.push(store.getStore())
