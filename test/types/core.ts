@@ -10,6 +10,10 @@ import {
   createKey,
   disarm,
   group,
+  retry,
+  retryBudget,
+  semaphore,
+  share,
   shield,
   sleep,
   until,
@@ -19,7 +23,19 @@ import {
   withTimeout,
   withValue,
 } from 'rescind'
-import type { Cancel, CanceledError, Context, ContextLike, DeadlineExceededError, Group, Key } from 'rescind'
+import type {
+  Cancel,
+  CanceledError,
+  Context,
+  ContextLike,
+  DeadlineExceededError,
+  Group,
+  Key,
+  RetryBudget,
+  Semaphore,
+  Shared,
+  Slot,
+} from 'rescind'
 
 /** Accepts only an argument of exactly the type `Expected`. */
 function exactly<Expected>() {
@@ -119,3 +135,32 @@ exactly<Promise<void>>()(tasks.wait())
 tasks.go(Promise.resolve())
 // @ts-expect-error -- a limit is a number
 group(ctx, { limit: '2' })
+
+const user = share(root, async (inner, id: number, name?: string) => `${inner.deadline} ${id} ${name}`)
+exactly<Shared<[id: number, name?: string], string>>()(user)
+exactly<Promise<string>>()(user(ctx, 1))
+exactly<Promise<string>>()(user({ signal: AbortSignal.timeout(5) }, 1, 'Ann'))
+const byKey = share(root, async (_, { id }: { id: number }) => id, { key: ({ id }) => id, label: 'user' })
+exactly<Shared<[{ id: number }], number>>()(byKey)
+// @ts-expect-error -- the context of the caller comes first
+user(1)
+// @ts-expect-error -- the arguments are those of the work
+user(ctx, '1')
+// @ts-expect-error -- also where a run is forgotten
+user.forget('1')
+
+const budget: RetryBudget = retryBudget({ tokens: 10, ratio: 0.2 })
+exactly<Promise<number>>()(retry(ctx, async (_, attempt) => attempt, { attempts: 5, delay: 100, budget }))
+retry(ctx, () => 1, { delay: (attempt, error) => (error instanceof Error ? attempt : 0) })
+retry(ctx, () => 1, { retryIf: (error, attempt) => error instanceof Error && attempt < 2 })
+// @ts-expect-error -- a budget is shared, and made by retryBudget
+retry(ctx, () => 1, { budget: 100 })
+// @ts-expect-error -- whether to go on is yes or no
+retry(ctx, () => 1, { retryIf: () => 'yes' })
+
+const limit: Semaphore = semaphore(2)
+exactly<Promise<number>>()(limit.run(ctx, async () => 1))
+exactly<Promise<Slot>>()(limit.acquire(ctx))
+exactly<Slot | undefined>()(limit.tryAcquire())
+// @ts-expect-error -- a caller waits under its context
+limit.acquire()
