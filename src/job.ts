@@ -14,7 +14,7 @@ import { attempt } from './listeners.ts'
 import { deserializeError, PortError, serializeError } from './parcel.ts'
 import { fromPort, isPort, PortClosed, subscribe, toPort } from './port.ts'
 import type { EventPort, Port, PortOptions } from './port.ts'
-import { until } from './tasks.ts'
+import { wait } from './tasks.ts'
 
 /** Goes up when a message changes its form. The two sides may have different versions of the package. */
 const VERSION = 1
@@ -91,8 +91,9 @@ export async function job<Result = unknown, Progress = unknown>(
   if (!Array.isArray(transfer)) throw invalid('transfer', 'a list', transfer)
   const leaving: (() => void)[] = []
   try {
-    return await until(
+    return await wait(
       context,
+      'job',
       () =>
         new Promise<Result>((resolve, reject) => {
           const ours = new MessageChannel()

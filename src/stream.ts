@@ -10,10 +10,12 @@
 import { assertFunction, assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
 import { afterFunc } from './callbacks.ts'
 import { contextOf, createCancel, derive, end, errorAt } from './context.ts'
-import type { Context, ContextLike, ContextNode, DeriveOptions, Ending } from './context.ts'
+import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Ending } from './context.ts'
 import { DeadlineExceededError } from './errors.ts'
 import type { Listener } from './listeners.ts'
-import { until } from './tasks.ts'
+import { finish } from './observer.ts'
+import type { Hint } from './observer.ts'
+import { wait } from './tasks.ts'
 import { Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 import { turn } from './turn.ts'
@@ -94,6 +96,7 @@ const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.
 class Reading<T> implements Stream<T> {
   /** Ends when the source is to be closed. */
   readonly #node: ContextNode
+  readonly #cancel: Cancel
   readonly #silence: Silence
   readonly #counts: ((chunk: T) => boolean) | undefined
   /** A function until the first read. */
@@ -111,6 +114,7 @@ class Reading<T> implements Stream<T> {
     counts: ((chunk: T) => boolean) | undefined,
   ) {
     this.#node = node
+    this.#cancel = createCancel(node)
     this.#source = source
     this.#silence = silence
     this.#counts = counts
@@ -135,7 +139,7 @@ class Reading<T> implements Stream<T> {
   }
 
   async return(value?: unknown): Promise<IteratorResult<T, undefined>> {
-    this.#end(value)
+    this.#end('completed', value)
     return { done: true, value: value as undefined }
   }
 
@@ -144,19 +148,19 @@ class Reading<T> implements Stream<T> {
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
-    this.#end()
+    this.#end('completed')
   }
 
   async #read(): Promise<IteratorResult<T, undefined>> {
     this.#silence.begin()
     try {
-      const { done, value } = await until(this.#node, () => this.#ask())
-      if (done) return this.#end()
+      const { done, value } = await wait(this.#node, 'stream', () => this.#ask())
+      if (done) return this.#end('completed')
       if (!this.#counts || this.#counts(value)) this.#silence.broken()
       return { done: false, value }
     } catch (error) {
       if (this.#isOver) return DONE
-      this.#end()
+      this.#end('canceled', undefined, error)
       throw error
     } finally {
       this.#silence.pause()
@@ -176,11 +180,11 @@ class Reading<T> implements Stream<T> {
     return DONE
   }
 
-  #end(cause?: unknown): typeof DONE {
+  #end(how: Hint, cause?: unknown, failure?: unknown): typeof DONE {
     this.#isOver = true
     // The source may have disarmed it.
     this.#node.own = undefined
-    createCancel(this.#node)(cause)
+    finish(() => this.#cancel(cause), how, failure)
     return DONE
   }
 
