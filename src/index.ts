@@ -7,12 +7,12 @@ export {
   createKey,
   todo,
   withCancel,
-  withDeadline,
   withoutCancel,
-  withTimeout,
   withValue,
 } from './context.ts'
-export type { Cancel, Context, ContextLike, DeadlineOptions, DeriveOptions, Key } from './context.ts'
+export type { Cancel, Context, ContextLike, DeriveOptions, Key } from './context.ts'
+export { withDeadline, withTimeout } from './deadlines.ts'
+export type { DeadlineOptions } from './deadlines.ts'
 export { CanceledError, contextError, DeadlineExceededError, isCanceled, isDeadlineExceeded } from './errors.ts'
 export { group } from './group.ts'
 export type { Group, GroupOptions } from './group.ts'

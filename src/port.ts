@@ -10,7 +10,6 @@ import { afterFunc } from './callbacks.ts'
 import {
   assertKey,
   createCancel,
-  Deadline,
   derive,
   DISARMED,
   end,
@@ -21,6 +20,7 @@ import {
   withValue,
 } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key, Limit } from './context.ts'
+import { clockOf, Deadline } from './deadlines.ts'
 import { CanceledError, DeadlineExceededError, sentinel } from './errors.ts'
 import { createFlag, raiseFlag, watchFlag } from './flag.ts'
 import { onMove, rearm } from './lifetime.ts'
@@ -281,8 +281,8 @@ function obey(node: ContextNode, message: Extract<Message, { rescind: 'move' | '
 }
 
 /** Now, for threads that run on the same clock. */
-function instant({ clock }: ContextNode): number | undefined {
-  return clock === systemClock ? performance.timeOrigin + performance.now() : undefined
+function instant(node: ContextNode): number | undefined {
+  return clockOf(node) === systemClock ? performance.timeOrigin + performance.now() : undefined
 }
 
 /**

@@ -7,6 +7,7 @@
 import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
 import { resolve } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
+import { clockOf } from './deadlines.ts'
 import { findCause, isCanceled, property } from './errors.ts'
 import { remaining } from './lifetime.ts'
 import { sleep, until } from './tasks.ts'
@@ -87,7 +88,7 @@ export async function retry<T>(
       if (isCanceled(error)) throw noted(error, attempt, 'cancel')
       if (attempt >= attempts) throw noted(error, attempt, 'attempts')
       if (retryIf && !retryIf(error, attempt)) throw noted(error, attempt, 'retryIf')
-      const ms = requestedDelay(error, context.node.clock.wall()) ?? delayAfter(attempt, error, delay)
+      const ms = requestedDelay(error, clockOf(context.node).wall()) ?? delayAfter(attempt, error, delay)
       if (ms >= (remaining(context) ?? Infinity)) throw noted(error, attempt, 'deadline')
       if (budget && !budget.take()) throw noted(error, attempt, 'budget')
       await pass(context, ms, budget)

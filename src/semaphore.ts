@@ -116,7 +116,7 @@ export function semaphore(limit: number): Semaphore {
       if (last) last.next = waiter
       else first = waiter
       last = waiter
-      waiter.stop = waitFor(context, () => {
+      waiter.stop = waitFor(context, 'semaphore', () => {
         remove(waiter)
         reject(context.err)
       })

@@ -11,6 +11,7 @@ import { assertFunction, assertNumber, assertOptions, invalid, isObject } from '
 import { afterFunc } from './callbacks.ts'
 import { contextOf, createCancel, derive, end, errorAt } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Ending } from './context.ts'
+import { clockOf } from './deadlines.ts'
 import { DeadlineExceededError } from './errors.ts'
 import type { Listener } from './listeners.ts'
 import { finish } from './observer.ts'
@@ -288,8 +289,8 @@ class Silence extends Timer implements Ending, Listener {
 
   /** A read waits from now on. */
   begin(): void {
-    const { clock, ended } = this.#node
-    if (this.#left === Infinity || ended) return
+    if (this.#left === Infinity || this.#node.ended) return
+    const clock = clockOf(this.#node)
     this.due = clock.now() + Math.max(this.#left, 0)
     clock.start(this)
     this.#held = clock.hold()
@@ -319,7 +320,7 @@ class Silence extends Timer implements Ending, Listener {
 
   tell(): void {
     const { due } = this
-    const late = this.#node.clock.now() - due
+    const late = clockOf(this.#node).now() - due
     if (!this.#held || late < 0) return
     if (late < BUSY_MS) return end(this.#node, this)
     // The thread was busy, or the page frozen: what has arrived meanwhile is read first.

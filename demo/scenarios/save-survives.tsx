@@ -112,7 +112,7 @@ export const scenario: SceneScenario<State> = {
         await sleep(ctx, ms('pause'))
       }
     }
-    go(`pin ${text}`, 'pin and close')
+    go(`pin ${text}`, 'pin')
   },
   async verdict(ctx, play) {
     const { calls, rescind, state, when } = play
@@ -187,7 +187,7 @@ function Fields({ text, play, writes, onAct }: EditorProps & { readonly writes: 
           onChange={({ target }) => onAct(`open ${target.value}`)}
         />
       </label>
-      <button type="button" onClick={() => onAct(`pin ${text}`, 'pin and close')}>
+      <button type="button" onClick={() => onAct(`pin ${text}`, 'pin')}>
         Pin and close
       </button>
     </>

@@ -95,8 +95,8 @@ async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Pro
 }
 
 /**
- * A page that works without rescind tells nobody that it gave up. It tells the log, or nothing could be counted. Its
- * word may come late, behind what it gave up, so it says since when.
+ * A page that works without rescind does not tell the handler that it gave up. It tells the log, or nothing could be
+ * counted. Its word may come late, after the handler has ended, so it says since when.
  */
 function unwanted(_: Context, exchange: Exchange): void {
   const { res, url, log } = exchange
@@ -106,7 +106,7 @@ function unwanted(_: Context, exchange: Exchange): void {
   if (!ids.every(isId)) return refuse(exchange, 'every id must be 1 to 40 letters, digits, dots or dashes')
   if (times.length !== ids.length || !times.every(Number.isFinite)) return refuse(exchange, 'every id needs a time')
   for (const [index, id] of ids.entries()) {
-    log.unwanted(id, 'nobody waits any more, and the handler is not told', times[index])
+    log.unwanted(id, 'the answer is unwanted, and the handler is not told', times[index])
   }
   res.writeHead(204).end()
 }

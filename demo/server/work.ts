@@ -1,7 +1,7 @@
 /**
  * Work that takes its time, piece by piece, and answers when all pieces are there, or fails if it was told to. It is
  * done under the request's context, so it stops within one step of the client's leaving. With `rescind=off` it is
- * done as by handlers that nobody tells: to the end.
+ * done to the end, as by handlers that are not told.
  */
 
 import { cause, sleep, withoutCancel } from 'rescind'

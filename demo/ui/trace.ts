@@ -18,7 +18,7 @@ export interface Call {
   readonly name: string
   /** On the page's monotonic clock, in milliseconds. */
   readonly sent: number
-  /** From when on nobody waits for the answer, without rescind; and whether the server's log has been told. */
+  /** Since when the answer is unwanted, without rescind; and whether the server's log has been told. */
   readonly unwanted?: number
   readonly isReported?: boolean
   readonly ended?: number
@@ -71,8 +71,8 @@ export class Trace extends Store<readonly Call[]> {
   }
 
   /**
-   * Nobody waits for these any more, and without rescind nobody stops them either. The server cannot know; its log has
-   * to, to count what is done for nothing.
+   * Notes that the answers to these are unwanted. Without rescind they go on: the server cannot know; its log has to,
+   * to count what is done for nothing.
    */
   giveUp(isUnwanted: (call: Call) => boolean): void {
     if (this.#isTold) return
@@ -81,7 +81,7 @@ export class Trace extends Store<readonly Call[]> {
     const calls = this.get().filter(isNew)
     for (const { id } of calls) {
       this.#change(id, { unwanted })
-      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'nobody waits any more, and nobody says so', unwanted)
+      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'the answer is unwanted, and the worker is not told', unwanted)
     }
     if (calls.length > 0) void this.#report()
   }

@@ -4,6 +4,7 @@
  */
 
 import type { ContextNode } from '../context.ts'
+import { clockOf } from '../deadlines.ts'
 import type { Clock } from '../timers.ts'
 import type { How, Row } from './rows.ts'
 
@@ -30,10 +31,12 @@ export class Entry {
   /** Until the end of the turn. */
   cause: unknown
   /** What waits now; once it has ended, what waited then. */
-  readonly waits: Set<Operation>
+  waits: Set<Operation> | undefined
   /** What works under it now. */
-  readonly works: Set<Operation>
-  /** How many of the functions that cancel it can still be called. */
+  works: Set<Operation> | undefined
+  /** The functions that cancel it, until the end of the turn. */
+  handed: object[] | undefined
+  /** How many of them were not collected yet. */
   cancels: number
   made: Error | undefined
   canceled: Error | undefined
@@ -48,7 +51,7 @@ export class Entry {
     this.id = id
     this.parent = parent
     this.isLate = isLate
-    this.clock = node.clock
+    this.clock = clockOf(node)
     this.born = born
     this.node = node
     this.ref = undefined
@@ -56,8 +59,9 @@ export class Entry {
     this.how = undefined
     this.by = undefined
     this.cause = undefined
-    this.waits = new Set()
-    this.works = new Set()
+    this.waits = undefined
+    this.works = undefined
+    this.handed = undefined
     this.cancels = 0
     this.made = undefined
     this.canceled = undefined

@@ -70,7 +70,7 @@ export interface InspectOptions {
    */
   readonly stacks?: boolean | undefined
   /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
-  readonly values?: readonly Key<never>[] | undefined
+  readonly values?: readonly Key<unknown, unknown>[] | undefined
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
   readonly silence?: 'all' | readonly WarningCode[] | undefined
   /**
@@ -106,7 +106,13 @@ export function inspect(options: InspectOptions = {}): Inspector {
   const changed = () => {
     for (const fn of new Set(subscribers)) attempt(fn)
   }
-  const warnings = new Warnings({ silence, grace, changed, timeOf: (clock) => recorder.timeOf(clock) })
+  const warnings = new Warnings({
+    silence,
+    grace,
+    changed,
+    timeOf: (clock) => recorder.timeOf(clock),
+    isMoved: (node) => recorder.moved.has(node),
+  })
   const recorder = new Recorder(size, stacks, { shows: new Set<unknown>(values) }, {
     changed,
     made: (...news) => warnings.made(...news),
@@ -116,6 +122,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
   const leave = observe(recorder)
   const detach = () => {
     warnings.isOn = false
+    recorder.stop()
     leave()
   }
   const now = () => recorder.timeOf(systemClock)

@@ -1,7 +1,7 @@
 /** A row of an entry. Reads labels, values and causes, and so may run code of users. */
 
-import { Deadline } from '../context.ts'
 import type { ContextNode, Key, Limit } from '../context.ts'
+import { Deadline } from '../deadlines.ts'
 import { traceKey } from '../trace-key.ts'
 import type { Entry, Operation } from './entry.ts'
 import type { NamedValue, Row, Stacks } from './rows.ts'
@@ -105,13 +105,13 @@ function atOf(limit: Limit): number {
 function waitsOf({ how, waits }: Entry, node: ContextNode | undefined): readonly string[] {
   // What went well has cut nothing off.
   if (how === 'completed') return []
-  const names = new Set(Array.from(waits, ({ name }) => name))
+  const names = new Set(Array.from(waits ?? [], ({ name }) => name))
   if (node?.controller) names.add('signal')
   return [...names]
 }
 
 function stacksOf({ canceled, how, made, waits }: Entry, before: Stacks | undefined): Stacks | undefined {
-  const began = how === 'completed' ? [] : [...waits].slice(0, MAX_NAMES).map(beginningOf)
+  const began = how === 'completed' ? [] : [...(waits ?? [])].slice(0, MAX_NAMES).map(beginningOf)
   const stacks = {
     made: framesOf(made) ?? before?.made,
     ended: framesOf(canceled),

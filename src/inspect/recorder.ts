@@ -7,8 +7,9 @@
  * Contexts that differ in values only share one row: that of their lifetime.
  */
 
-import { ContextNode, Deadline, DISARMED } from '../context.ts'
+import { ContextNode, DISARMED } from '../context.ts'
 import type { Ending } from '../context.ts'
+import { clockOf, Deadline } from '../deadlines.ts'
 import { property } from '../errors.ts'
 import type { Hint, Observer } from '../observer.ts'
 import type { Clock } from '../timers.ts'
@@ -54,8 +55,13 @@ export class Recorder implements Observer {
   readonly #waiters = new WeakMap<object, Operation>()
   /** How much the epoch is ahead of each clock. */
   readonly #epochs = new WeakMap<Clock, number>()
-  readonly #cancels = new FinalizationRegistry<Entry>((entry) => this.#lost(entry))
-  readonly #nodes = new FinalizationRegistry<Entry>((entry) => this.#collected(entry))
+  /** What the registries hold of this recorder; nothing once it is detached. */
+  readonly #owner: Owner = {
+    lost: (entry) => this.#lost(entry),
+    collected: (entry) => this.#collected(entry),
+  }
+  /** Those whose deadline has moved. */
+  readonly moved: WeakSet<ContextNode> = new WeakSet<ContextNode>()
   #count = 0
   /** Those that have changed in this turn. */
   #changed: Entry[] = []
@@ -88,6 +94,11 @@ export class Recorder implements Observer {
     return undefined
   }
 
+  /** From now on nothing is noted but what already was. */
+  stop(): void {
+    this.#owner.lost = this.#owner.collected = undefined
+  }
+
   clear(): void {
     this.#store.clear()
     this.#rows = undefined
@@ -102,8 +113,8 @@ export class Recorder implements Observer {
   handed(node: ContextNode, cancel: object): void {
     const entry = this.#entries.get(node)
     if (!entry || entry.how) return
-    entry.cancels++
-    this.#cancels.register(cancel, entry)
+    ;(entry.handed ??= []).push(cancel)
+    this.#change(entry)
   }
 
   ended(child: object, head: ContextNode, ending: Ending, hint: Hint | undefined, failure: unknown): void {
@@ -114,7 +125,8 @@ export class Recorder implements Observer {
   }
 
   /** A deadline that moves may hold for everything below. */
-  changed(): void {
+  changed(node: ContextNode): void {
+    this.moved.add(node)
     this.#hasMoved = true
     this.#schedule()
   }
@@ -123,29 +135,30 @@ export class Recorder implements Observer {
     const entry = this.#entries.get(node)
     if (!entry || entry.how) return
     entry.how = 'completed'
-    this.#over(entry, this.timeOf(node.clock))
+    this.#over(entry, this.timeOf(clockOf(node)))
   }
 
   waits({ node }: ContextNode, waiter: object, name: string): void {
     const operation = this.#operation(node, name)
     this.#waiters.set(waiter, operation)
-    operation.entry.waits.add(operation)
+    ;(operation.entry.waits ??= new Set()).add(operation)
     this.#change(operation.entry)
   }
 
   left(waiter: object): void {
     const operation = this.#waiters.get(waiter)
-    if (!operation || operation.entry.how || !operation.entry.waits.delete(operation)) return
+    if (!operation || operation.entry.how || !operation.entry.waits?.delete(operation)) return
     this.#change(operation.entry)
   }
 
   works({ node }: ContextNode, name: string): () => void {
     const operation = this.#operation(node, name)
     const { entry } = operation
-    entry.works.add(operation)
+    const works = (entry.works ??= new Set())
+    works.add(operation)
     // Work that was given up at the end of its context is looked at, too.
     if (entry.how) this.#change(entry)
-    return () => void entry.works.delete(operation)
+    return () => void works.delete(operation)
   }
 
   explain(node: ContextNode): string {
@@ -173,7 +186,7 @@ export class Recorder implements Observer {
       entry.isChanged = false
       entry.row = rowOf(entry, node, this.#source)
       this.#news.push({ entry, node: row ? undefined : node })
-      letGo(entry)
+      this.#letGo(entry)
     }
   }
 
@@ -221,9 +234,8 @@ export class Recorder implements Observer {
 
   #add(node: ContextNode, isLate: boolean): Entry {
     const parent = node.parent && this.#entries.get(node.parent.node)?.id
-    const entry = new Entry(++this.#count, parent, node, this.timeOf(node.clock), isLate)
+    const entry = new Entry(++this.#count, parent, node, this.timeOf(clockOf(node)), isLate)
     this.#entries.set(node, entry)
-    this.#nodes.register(node, entry)
     this.#store.add(entry)
     this.#change(entry)
     return entry
@@ -239,7 +251,7 @@ export class Recorder implements Observer {
     if (isTakenAlong) entry.by ??= entry.parent
     entry.cause = failure === undefined ? ending.cause : failure
     if (this.#hasStacks && node === head) entry.canceled = noted()
-    this.#over(entry, this.timeOf(node.clock))
+    this.#over(entry, this.timeOf(clockOf(node)))
   }
 
   #over(entry: Entry, at: number): void {
@@ -276,12 +288,28 @@ export class Recorder implements Observer {
     void Promise.resolve().then(() => this.#tell())
   }
 
+  /** From here on only a live context is of interest, and only for as long as something else keeps it alive. */
+  #letGo(entry: Entry): void {
+    const { handed, how, node } = entry
+    if (how) entry.ref = undefined
+    else {
+      if (node && !entry.ref) {
+        entry.ref = new WeakRef(node)
+        nodes.register(node, { entry, owner: this.#owner })
+      }
+      // Most contexts end in the turn in which they were made: a registry would cost more than all else.
+      for (const cancel of handed ?? []) cancels.register(cancel, { entry, owner: this.#owner })
+      entry.cancels += handed?.length ?? 0
+    }
+    entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
+  }
+
   /** A turn in which many contexts come and go must not keep them all. */
   #thin(): void {
     this.#changed = this.#changed.filter((entry) => {
-      if (entry.isKept || entry.works.size > 0) return true
+      if (entry.isKept || entry.works?.size) return true
       entry.isChanged = false
-      letGo(entry)
+      this.#letGo(entry)
       return false
     })
     this.#most = 2 * this.#changed.length + 1_000
@@ -309,13 +337,19 @@ export class Recorder implements Observer {
   }
 }
 
-/** From here on only a live context is of interest, and only for as long as something else keeps it alive. */
-function letGo(entry: Entry): void {
-  const { how, node } = entry
-  if (how) entry.ref = undefined
-  else if (node) entry.ref ??= new WeakRef(node)
-  entry.node = entry.cause = entry.made = entry.canceled = undefined
+interface Owner {
+  lost: ((entry: Entry) => void) | undefined
+  collected: ((entry: Entry) => void) | undefined
 }
+
+interface Registered {
+  readonly entry: Entry
+  readonly owner: Owner
+}
+
+/** One for all recorders: V8 may stop telling any, once one with news was collected itself. */
+const cancels = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry))
+const nodes = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry))
 
 /** Made for a render that was thrown away: it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {

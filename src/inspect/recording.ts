@@ -36,7 +36,7 @@ export function readRecording(recording: unknown): Recording {
     format,
     version,
     at: numberIn(at) ?? 0,
-    rows: objectsIn(rows).map(readRow),
+    rows: [...new Map(objectsIn(rows).map((data) => [data.id, readRow(data)])).values()],
     warnings: objectsIn(warnings).flatMap((one) => readWarning(one) ?? []),
   }
 }

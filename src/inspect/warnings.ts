@@ -3,8 +3,8 @@
  * nothing where there is no inspector. Each is in the list; the console has one line for each kind of context.
  */
 
-import { Deadline } from '../context.ts'
 import type { ContextNode } from '../context.ts'
+import { Deadline } from '../deadlines.ts'
 import { duration } from '../errors.ts'
 import type { Listener } from '../listeners.ts'
 import { Timer } from '../timers.ts'
@@ -24,6 +24,8 @@ export interface WarningOptions {
   /** The milliseconds after an end in which work may go on, and contexts may be derived. */
   readonly grace: number
   timeOf(clock: Entry['clock']): number
+  /** Whether its deadline has moved, and so may move again. */
+  isMoved(node: ContextNode): boolean
   /** There is another one. */
   changed(): void
 }
@@ -49,7 +51,7 @@ export class Warnings {
     const { own } = node
     if (node.kind === 'sleep' || !(own instanceof Deadline) || own.ms === Infinity) return
     for (let { outer } = own; outer; outer = outer.outer) {
-      if (!(outer instanceof Deadline) || outer.ms > own.ms || outer.node.kind === 'sleep') continue
+      if (!(outer instanceof Deadline) || outer.ms > own.ms || this.#options.isMoved(outer.node)) continue
       const { kind, label } = outer.node
       const whose = kind + (label === undefined ? '' : `(${String(label)})`)
       const text = `is under ${whose}, which has ${duration(outer.ms)} in all: its own time can never run out`
@@ -59,12 +61,12 @@ export class Warnings {
 
   /** Looks, a grace time from now, at what still works under a context that has ended. */
   ended(entry: Entry): void {
-    if (this.#isSilent('RESCIND_DEAF_WORK') || entry.works.size === 0 || entry.how === 'completed' || this.#watched.has(entry)) return
+    if (this.#isSilent('RESCIND_DEAF_WORK') || !entry.works?.size || entry.how === 'completed' || this.#watched.has(entry)) return
     this.#watched.add(entry)
     const { clock } = entry
     clock.start(new Grace(clock.now() + this.#options.grace, () => {
       this.#watched.delete(entry)
-      for (const work of entry.works) this.#deaf(entry, work)
+      for (const work of entry.works ?? []) this.#deaf(entry, work)
     }))
   }
 
@@ -98,7 +100,6 @@ export class Warnings {
       if (this.#heard.size >= MAX_HEARD) this.#heard.clear()
       this.#heard.add(`${code} ${name}`)
       const lines = [`rescind: ${code}: ${message}. See ${linkOf(code)}`, ...(stack?.split('\n') ?? [])]
-      // oxlint-disable-next-line no-console -- a warning is for the console
       globalThis.console?.warn(lines.join('\n    '))
     }
     changed()

@@ -48,7 +48,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the server scan on for nobody without rescind', async ({ expect }) => {
+  it('lets the server scan on for nothing without rescind', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=300&rescind=off`)
     await outcome(demo.page, 'timed out')
     await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })

@@ -66,7 +66,7 @@ async function open(url: string, text = ''): Promise<Socket> {
   return socket
 }
 
-/** Reads until there is the end of an answer's text, or nothing comes any more. */
+/** Reads until there is the end of an answer's text, or the connection ends. */
 async function answer(url: string, text: string): Promise<string> {
   const socket = await open(url, text)
   let answer = ''

@@ -1,6 +1,20 @@
 /** Programs whose work is done, or waits: exit.test.ts says which must end by themselves, and which must settle. */
 
-import { afterFunc, background, group, rearm, sleep, stream, until, withCancel, within, withTimeout } from 'rescind'
+import {
+  afterFunc,
+  background,
+  group,
+  rearm,
+  retry,
+  semaphore,
+  share,
+  sleep,
+  stream,
+  until,
+  withCancel,
+  within,
+  withTimeout,
+} from 'rescind'
 
 const never = new Promise<never>(() => {})
 const [forgotten] = withTimeout(background(), 60_000)
@@ -38,6 +52,13 @@ const programs: Record<string, () => unknown> = {
   'a read under a deadline': () => stream(withTimeout(background(), 50)[0], silent).next().catch(() => {}),
   'a read with a limit to its silence': () => stream(background(), silent, { idle: 50 }).next().catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
+  'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
+  'the wait of a retry': () => retry(background(), () => Promise.reject(new Error()), { delay: () => 30 }).catch(() => {}),
+  'the wait for a slot': async () => {
+    const one = semaphore(1)
+    await one.acquire(background())
+    await one.acquire(withTimeout(background(), 50)[0]).catch(() => {})
+  },
   'the wait of a group': async () => {
     const g = group(withTimeout(background(), 50)[0])
     g.go((ctx) => new Promise((resolve) => void afterFunc(ctx, () => resolve(undefined))))

@@ -51,6 +51,9 @@ describe('a process', () => {
     'a read under a deadline',
     'a read with a limit to its silence',
     'within',
+    'a shared run',
+    'the wait of a retry',
+    'the wait for a slot',
     'the wait of a group',
   ])('lives until %s is over', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])
