@@ -52,9 +52,9 @@ export interface Stream<T> extends AsyncIterableIterator<T>, AsyncDisposable {
  * `return`, by its end, or by the end of `ctx`, also in the middle of a chunk. Leaving a loop waits neither for a read
  * that is pending nor for what the source does to close. A source that is never read is closed when `ctx` ends.
  *
- * `first` and `idle` end it after a silence, with a {@link DeadlineExceededError} whose `label` says which of the two it
- * was. They count while a `next` waits, so a consumer that takes its time is no silence. `next` rejects with `ctx.err`
- * when `ctx` ends, with the source's own error when the source fails, and after that resolves as done.
+ * `first` and `idle` end it after a silence, with a {@link DeadlineExceededError} whose `label` is the name of the
+ * option. They count while a `next` waits, so a consumer that takes its time is no silence. `next` rejects with
+ * `ctx.err` when `ctx` ends, with the source's own error when the source fails, and after that resolves as done.
  *
  * Text and lines are one `pipeThrough` away:
  * `stream(ctx, response.body.pipeThrough(new TextDecoderStream()))`.
@@ -66,10 +66,10 @@ export interface Stream<T> extends AsyncIterableIterator<T>, AsyncDisposable {
  * number, or `counts` not a function. If a function gives no such source, `next` rejects with it.
  * @example
  * const [ctx, cancel] = withTimeout(background(), 60_000)
- * let text = ''
+ * let titles = ''
  * const answer = stream(ctx, ({ signal }) => fetch('data:,Blue%20Train', { signal }), { first: 10_000, idle: 5_000 })
- * for await (const chunk of answer) text += new TextDecoder().decode(chunk)
- * text // => 'Blue Train'
+ * for await (const chunk of answer) titles += new TextDecoder().decode(chunk)
+ * titles // => 'Blue Train'
  * cancel()
  */
 export function stream<T>(
