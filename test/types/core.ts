@@ -16,6 +16,7 @@ import {
   share,
   shield,
   sleep,
+  stream,
   until,
   withCancel,
   withDeadline,
@@ -35,6 +36,7 @@ import type {
   Semaphore,
   Shared,
   Slot,
+  Stream,
 } from 'rescind'
 
 /** Accepts only an argument of exactly the type `Expected`. */
@@ -125,6 +127,25 @@ until(ctx, 1)
 until(Promise.resolve(1), ctx)
 // @ts-expect-error -- work comes last
 shield(ctx, () => {}, 100)
+
+// Streams: typed by their chunks, whatever the source is.
+exactly<Stream<Uint8Array<ArrayBuffer>>>()(stream(ctx, new Response('')))
+exactly<Stream<Uint8Array<ArrayBuffer>>>()(stream(ctx, ({ signal }) => fetch('/', { signal })))
+exactly<Stream<string>>()(stream(ctx, new ReadableStream<string>(), { idle: 5, counts: (chunk) => chunk !== ':' }))
+exactly<Stream<number>>()(stream(ctx, [1, Promise.resolve(2)], { first: undefined, label: 'numbers' }))
+exactly<Stream<number>>()(
+  stream(ctx, async function* () {
+    yield 1
+  }),
+)
+stream(ctx, [1]) satisfies AsyncIterable<number>
+stream(ctx, [1]) satisfies AsyncDisposable
+// @ts-expect-error -- text is no source, though its letters can be iterated
+stream(ctx, 'text')
+// @ts-expect-error -- the context comes first
+stream([1], ctx)
+// @ts-expect-error -- a silence is a number
+stream(ctx, [1], { idle: '5s' })
 
 const tasks: Group = group(ctx, { limit: 2, supervise: true })
 tasks satisfies AsyncDisposable
