@@ -4,8 +4,9 @@
  */
 
 import { assertFunction } from './arguments.ts'
-import { attach, detach, resolve, settled, withTimeout } from './context.ts'
+import { attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
+import { clockOf, withTimeout } from './deadlines.ts'
 import { attempt } from './listeners.ts'
 import { watch } from './observer.ts'
 import type { Clock } from './timers.ts'
@@ -35,9 +36,9 @@ export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
  */
 export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
-  const { clock, deadlines } = callback.parent.node
-  if (deadlines && !callback.ended) callback.held = clock.hold()
-  if (watch.observer && !callback.ended) watch.observer.waits(callback.parent.node, callback, name)
+  const { node } = callback.parent
+  if (node.deadlines && !callback.ended) callback.held = clockOf(node).hold()
+  if (watch.observer && !callback.ended) watch.observer.waits(node, callback, name)
   return wait(callback)
 }
 

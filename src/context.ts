@@ -10,14 +10,13 @@
  * behind.
  */
 
-import { assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
-import { CanceledError, DeadlineExceededError, duration, explained } from './errors.ts'
+import { assertOptions, invalid, isObject } from './arguments.ts'
+import { CanceledError, DeadlineExceededError, explained } from './errors.ts'
 import { isContextError, property, reason } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
 import { finish, noteEnd, watch } from './observer.ts'
 import { shown } from './shown.ts'
-import { systemClock, Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 
 /**
@@ -66,12 +65,6 @@ export type Cancel = ((cause?: unknown) => void) & Disposable
 export interface DeriveOptions {
   /** A name for people: appears in `toString()` and, on a deadline, as the `label` of the error. */
   readonly label?: string | undefined
-}
-
-/** Options of what derives a context with a deadline. */
-export interface DeadlineOptions extends DeriveOptions {
-  /** Becomes the cause if, and only if, this deadline ends the context. */
-  readonly cause?: unknown
 }
 
 const keyBrand: unique symbol = /* @__PURE__ */ Symbol.for('rescind.key') as never
@@ -131,6 +124,8 @@ export interface Child extends Listener {
 
 export interface Resource {
   release(): void
+  /** What the path of its node says of it. */
+  details?(): readonly string[]
 }
 
 interface Value {
@@ -146,6 +141,8 @@ export interface Limit {
   readonly at: number
   /** How many milliseconds that is from now, below zero if it has passed. */
   readonly left: number
+  /** Ends what is over by now. */
+  check(): void
   readonly outer?: Limit | undefined
   readonly label?: string | undefined
   /** The time that was given, where that is known. */
@@ -168,7 +165,7 @@ export interface Hub extends ContextNode {
   /** A function: polyfilled signals refuse objects as listeners. */
   listener: () => void
   /** The owner of that signal. A context of another copy brings itself up to date when its signal is read. */
-  from: ContextLike
+  from: ContextLike | undefined
 }
 
 /** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
@@ -181,7 +178,8 @@ export class ContextNode implements Context, Child, Ending {
   /** The name of the function that made it. */
   readonly kind: string
   readonly label: string | undefined
-  clock: Clock
+  /** Undefined for that of the platform, which is there only where something has a deadline. */
+  clock: Clock | undefined
   /** The innermost value in sight: lookups walk the values, never the nodes. */
   values: Value | undefined
   /** The innermost deadline in sight. */
@@ -198,15 +196,16 @@ export class ContextNode implements Context, Child, Ending {
   own: Resource | undefined
 
   constructor(parent: ContextNode | undefined, kind: string, label?: string) {
+    const node = parent?.node
     this.parent = parent
     this.node = this
     this.kind = kind
     this.label = label
-    this.clock = parent?.node.clock ?? systemClock
+    this.clock = node?.clock
     this.values = parent?.values
-    this.deadlines = parent?.node.deadlines
-    this.sources = parent?.node.sources
-    this.ended = parent?.node.ended
+    this.deadlines = node?.deadlines
+    this.sources = node?.sources
+    this.ended = node?.ended
     this.controller = undefined
     this.first = undefined
     this.previous = undefined
@@ -232,7 +231,10 @@ export class ContextNode implements Context, Child, Ending {
   }
 
   get err(): CanceledError | DeadlineExceededError | undefined {
-    return settled(this).ended?.error
+    const { node } = this
+    // Loops read it all the time: nothing is called where nothing but a cancel can end the context.
+    if (node.ended === undefined && node.deadlines === undefined && node.sources === undefined) return undefined
+    return settled(node).ended?.error
   }
 
   /** As the ending of what was canceled without a cause. */
@@ -289,10 +291,7 @@ function pathOf(context: ContextNode, ending?: Ending): string {
     const { kind, label, node, own, parent }: ContextNode = one
     const isBeginning = ending && beginning(node.ended) === ending && beginning(parent?.node.ended) !== ending
     const details = label ? [shown(label)] : []
-    if (own instanceof Deadline && own.ms < Infinity) {
-      details.push(duration(own.ms))
-      if (!node.ended) details.push(`${duration(own.left)} left`)
-    }
+    if (own?.details) details.push(...own.details())
     if (isBeginning) details.push(describe(ending))
     // A node that only links says nothing.
     if (kind === LINK && details.length === 0) continue
@@ -318,67 +317,6 @@ function describe({ cause, error }: Ending): string {
 
 /** One hub for each foreign context or signal, however many contexts follow it. */
 const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
-
-/** The own deadline of a node. */
-export class Deadline extends Timer implements Ending, Limit, Resource {
-  readonly node: ContextNode
-  readonly outer: Limit | undefined
-  /** When the time given began, in monotonic milliseconds. */
-  born: number
-  /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
-  began: number | undefined
-  /** The time given; Infinity once disarmed. */
-  ms: number
-  readonly label: string | undefined
-  readonly cause: unknown
-  #error: DeadlineExceededError | undefined
-
-  constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
-    const born = node.clock.now()
-    super(born + ms)
-    this.node = node
-    this.outer = node.deadlines
-    this.born = born
-    this.began = began
-    this.ms = ms
-    this.label = node.label
-    this.cause = cause
-  }
-
-  /** Once it has expired. */
-  get error(): DeadlineExceededError {
-    return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
-  }
-
-  /** In epoch milliseconds. */
-  get at(): number {
-    return this.since() + this.ms
-  }
-
-  get left(): number {
-    return this.due - this.node.clock.now()
-  }
-
-  since(): number {
-    const { clock } = this.node
-    return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))
-  }
-
-  /** Pending from now on, unless it never comes. */
-  start(): void {
-    const { clock, ended } = this.node
-    if (this.ms <= 0) end(this.node, this)
-    else if (this.ms < Infinity && !ended) clock.start(this)
-  }
-
-  expire(audience: Listener[], _?: Listener[]): void {
-    mark(this.node, this, audience)
-  }
-
-  release(): void {
-    this.node.clock.stop(this)
-  }
-}
 
 /**
  * The root of everything that is not part of a larger operation. Never ends, has no deadline and no values.
@@ -409,6 +347,9 @@ interface Loggable {
 
 const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
+/** Has a function, so that a structured clone of a context throws instead of copying its values. */
+const ROOTED: Resource = { release() {} }
+
 /**
  * The first node of a tree: one that never ends. What is logged of any node is its path, since in its fields it has the
  * whole tree, values included.
@@ -418,6 +359,7 @@ export function createRoot(kind: string): ContextNode {
   prototype.toJSON ??= prototype[inspect] = prototype.toString
   const root = new ContextNode(undefined, kind)
   root.first = null
+  root.own = ROOTED
   return root
 }
 
@@ -436,49 +378,6 @@ export function createRoot(kind: string): ContextNode {
 export function withCancel(parent: ContextLike, options?: DeriveOptions): [ctx: Context, cancel: Cancel] {
   const node = derive(parent, 'withCancel', options)
   return [node, createCancel(node)]
-}
-
-/**
- * Derives a context that also ends by itself after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero and
- * less end it at once; Infinity, and any time later than the parent's deadline, adds nothing. There is no upper
- * limit.
- *
- * @throws TypeError if `parent` is not a context, or `ms` not a number
- * @example
- * const [ctx, cancel] = withTimeout(background(), 5_000)
- * ctx.err // => undefined
- * cancel()
- * isCanceled(ctx.err) // => true
- * @see Go's `context.WithTimeoutCause`
- */
-export function withTimeout(
-  parent: ContextLike,
-  ms: number,
-  options?: DeadlineOptions,
-): [ctx: Context, cancel: Cancel] {
-  assertNumber('ms', ms)
-  const node = derive(parent, 'withTimeout', options)
-  return limited(node, ms, options)
-}
-
-/**
- * Derives a context that also ends by itself at the time `at`: a Date, or milliseconds since the epoch. A time that
- * has passed ends it at once; Infinity never. The clock on the wall is read now: setting it later does not move the
- * deadline.
- *
- * @throws TypeError if `parent` is not a context, or `at` neither a number nor a valid Date
- * @see Go's `context.WithDeadlineCause`
- */
-export function withDeadline(
-  parent: ContextLike,
-  at: number | Date,
-  options?: DeadlineOptions,
-): [ctx: Context, cancel: Cancel] {
-  const time = isDate(at) ? at.getTime() : at
-  assertNumber('at', time, at)
-  const node = derive(parent, 'withDeadline', options)
-  const now = node.clock.wall()
-  return limited(node, time - now, options, now)
 }
 
 /**
@@ -550,30 +449,22 @@ export function contextOf(ctx: ContextLike): Context {
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
-  const label = labelOf(options)
-  settled(above)
+  const label = options === undefined ? undefined : labelOf(options)
+  const { node: base } = above
+  // Signals further up end it by their events, or at its first read: nested ones are not all looked at each time.
+  if (!base.ended) {
+    base.deadlines?.check()
+    if (base.source) lookAt(base as Hub)
+  }
   const node = new ContextNode(above, kind, label)
   if (!node.ended) attach(node)
   if (watch.observer) watch.observer.made(node)
   return node
 }
 
-export function labelOf(options: DeriveOptions | undefined): string | undefined {
-  if (options !== undefined) assertOptions(options)
-  return options?.label
-}
-
-/** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
-export function limited(
-  node: ContextNode,
-  ms: number,
-  options?: DeadlineOptions,
-  now?: number,
-): [ctx: Context, cancel: Cancel] {
-  const deadline = new Deadline(node, ms, options?.cause, now)
-  node.deadlines = node.own = deadline
-  deadline.start()
-  return [node, createCancel(node)]
+export function labelOf(options: DeriveOptions): string | undefined {
+  assertOptions(options)
+  return options.label
 }
 
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -598,18 +489,22 @@ function cancel(this: ContextNode, reason?: unknown): void {
 /** The node of `context`, brought up to date: passed deadlines and aborted signals count before any event tells us. */
 export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
-    if (node.deadlines) node.clock.check()
-    for (let { sources } = node; sources; sources = sources.outer) {
-      const { hub } = sources
-      const signal = hub?.source.aborted ? hub.source : hub?.from.signal
-      if (signal?.aborted) end(hub as Hub, endingOf(hub as Hub, signal.reason))
-    }
+    node.deadlines?.check()
+    for (let { sources } = node; sources; sources = sources.outer) if (sources.hub) lookAt(sources.hub)
   }
   return node
 }
 
+/** Ends `hub` if its signal has aborted: listeners that were added before ours run before the event reaches us. */
+function lookAt(hub: Hub): void {
+  const { source, from } = hub
+  const signal = source.aborted ? source : from?.signal
+  if (signal?.aborted) end(hub, endingOf(hub, signal.reason))
+}
+
 export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
-  if (value instanceof ContextNode) return value
+  // Cheaper than `instanceof`, which is a call until the code is optimized.
+  if (value?.constructor === ContextNode) return value as ContextNode
   if (isSignal(value?.signal)) return adopt(value)
   throw invalid(parameter, `a context${isSignal(value as object) ? ' from withSignal(parent, signal)' : ''}`, value)
 }
@@ -643,23 +538,24 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
     hub.first = undefined
     hub.listener = () => void settled(made)
     hub.source = signal
-    hub.from = foreign ?? { signal }
+    hub.from = foreign
     hub.sources = { hub, node: hub, outer: undefined }
-    if (foreign) hub.deadlines = deadlineOf(foreign, hub)
+    if (foreign) hub.deadlines = deadlineOf(foreign)
   }
   return hub
 }
 
 /** The deadline of a foreign context: known, but not ours to watch. It may move. */
-function deadlineOf(foreign: ForeignContext, { clock }: Hub): Limit {
+function deadlineOf(foreign: ForeignContext): Limit {
   return {
     get at() {
       const { deadline } = foreign
       return Number.isFinite(deadline) ? (deadline as number) : Infinity
     },
     get left() {
-      return this.at - clock.wall()
+      return this.at - Date.now()
     },
+    check() {},
   }
 }
 
@@ -700,8 +596,14 @@ function listen({ listener, source }: ContextNode): void {
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
 export function end(node: ContextNode, ending: Ending): void {
   if (node.ended) return
-  const audience = mark(node, ending)
-  if (audience) tellAll(audience)
+  if (node.first || node.own || node.controller || watch.observer) {
+    const audience = mark(node, ending)
+    if (audience) tellAll(audience)
+  } else {
+    // As `mark` does, for most nodes that there are.
+    detach(node)
+    node.ended = ending
+  }
 }
 
 /**

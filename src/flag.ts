@@ -36,7 +36,6 @@ export function watchFlag(memory: SharedArrayBuffer, node: ContextNode): void {
   // The node is a hub whose foreign signal ends it alone; a hub of its own would need a link to the node.
   const hub = node as Hub
   hub.source = new Flag(memory, node) as object as AbortSignal
-  hub.from = { signal: hub.source }
   node.sources = { hub, node, outer: node.sources }
 }
 

@@ -7,8 +7,9 @@
 
 import { assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
 import type { Carried, Codec } from './carry.ts'
-import { derive, limited, resolve, withValue } from './context.ts'
+import { derive, resolve, withValue } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
+import { limited } from './deadlines.ts'
 import { remaining } from './lifetime.ts'
 import { shown } from './shown.ts'
 import { byteLength } from './size.ts'

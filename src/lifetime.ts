@@ -4,9 +4,10 @@
  */
 
 import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
-import { attach, ContextNode, createCancel, Deadline, DISARMED } from './context.ts'
+import { attach, ContextNode, createCancel, DISARMED } from './context.ts'
 import { end, labelOf, LINK, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
+import { clockOf, Deadline } from './deadlines.ts'
 import { attempt } from './listeners.ts'
 import { watch } from './observer.ts'
 
@@ -37,7 +38,7 @@ export function withLink(
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const above = resolve(parent, 'parent')
   // The parent is not asked for anything: rendering ends nothing, not even what is over.
-  const node = new ContextNode(above, options?.kind ?? LINK, labelOf(options))
+  const node = new ContextNode(above, options?.kind ?? LINK, options && labelOf(options))
   node.ended = node.deadlines = undefined
   // There before `link`: what is derived meanwhile sees what is above through these two.
   const own = (node.deadlines = new Deadline(node, Infinity))
@@ -54,7 +55,7 @@ export function withLink(
     node.own ??= own
     through.outer = sources
     Object.assign(node, { parent, clock, values: parent.values })
-    Object.assign(own, { outer, born: clock.now(), began: undefined })
+    Object.assign(own, { outer, born: clockOf(node).now(), began: undefined })
     if (watch.observer) watch.observer.made(node)
     if (ended) end(node, ended)
     else attach(node)
@@ -78,7 +79,7 @@ export function withLink(
  * @see Go's `time.Timer.Reset`
  */
 export function rearm(ctx: Context, limit: number | Date): void {
-  const { clock } = resolve(ctx).node
+  const clock = clockOf(resolve(ctx).node)
   // The clock on the wall is read only for a Date, and then kept: read again, it could have passed a millisecond.
   const wall = isDate(limit) ? clock.wall() : undefined
   const ms = isDate(limit) ? limit.getTime() - (wall ?? 0) : limit

@@ -6,8 +6,10 @@
 
 import { assertFunction, assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
 import { waitFor } from './callbacks.ts'
-import { contextOf, Deadline, derive, end, limited, withoutCancel, withTimeout } from './context.ts'
-import type { Context, ContextLike, DeadlineOptions } from './context.ts'
+import { contextOf, derive, end, withoutCancel } from './context.ts'
+import type { Context, ContextLike } from './context.ts'
+import { clockOf, Deadline, limited, withTimeout } from './deadlines.ts'
+import type { DeadlineOptions } from './deadlines.ts'
 import type { Listener } from './listeners.ts'
 import { finish, watch } from './observer.ts'
 import type { Hint } from './observer.ts'
@@ -44,7 +46,7 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
       else resolve()
     })
     // Pending even if it is due: it would end at once, and a sleep takes a turn at least.
-    if (ms < Infinity && !alarm.ended) alarm.clock.start(deadline)
+    if (ms < Infinity && !alarm.ended) clockOf(alarm).start(deadline)
   })
 }
 
@@ -182,7 +184,7 @@ export async function within<T, F = never>(
   const parent = contextOf(ctx)
   const [above, leave] = signal ? withSignal(parent, signal) : [parent]
   const node = derive(above, 'within', options)
-  const left = at < Infinity ? at - node.clock.wall() : Infinity
+  const left = at < Infinity ? at - clockOf(node).wall() : Infinity
   const [, cancel] = limited(node, Math.min(timeout, left), options)
   let settled: [hint: Hint, failure?: unknown] = ['completed']
   try {

@@ -1,8 +1,11 @@
 /**
- * Time: one clock, one binary heap, one platform timer for all deadlines of that clock. A timer expires when the clock
- * says so, never because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is
- * monotonic, so a step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started.
- * The platform timer keeps no process alive, unless an operation waits under a deadline.
+ * Time: one clock and one platform timer for all deadlines of that clock. A timer expires when the clock says so, never
+ * because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is monotonic, so a
+ * step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started. The platform
+ * timer keeps no process alive, unless an operation waits under a deadline.
+ *
+ * Most timers are stopped long before they are due, many of them in the turn in which they were started. So a new timer
+ * goes into an unsorted list. Only when the first of that list may be due, the list moves into a binary heap.
  */
 
 import { tellAll } from './listeners.ts'
@@ -18,7 +21,7 @@ const MIN_SLEEP = 1_000
 export abstract class Timer {
   /** When, in the clock's monotonic milliseconds. */
   due: number
-  /** The place in the heap; 0 while not pending. */
+  /** The place in the heap; below zero the place in the unsorted list, from -1 on; 0 while not pending. */
   index: number
   /** Tells timers of the same time apart. */
   order: number
@@ -42,8 +45,14 @@ export abstract class Timer {
  * those that leave `performance` alone. A clock with a time of its own overrides `now`, `wall` and `arm`.
  */
 export class Clock {
+  /** The `setTimeout` of the platform, unless fake timers were there before this module. */
+  readonly #platform: typeof setTimeout | undefined = isFake(setTimeout) ? undefined : setTimeout
   /** Begins at 1. */
   readonly #heap: (Timer | undefined)[] = [undefined]
+  /** Timers that are not yet in the heap, in no order. */
+  readonly #unsorted: Timer[] = []
+  /** None of the unsorted timers is due before that time; Infinity if there are none. */
+  #soonest = Infinity
   #started = 0
   /** The time for which there is a platform timer; Infinity when there is none. */
   #armed = Infinity
@@ -54,8 +63,8 @@ export class Clock {
   #armedBy: typeof setTimeout | undefined
   #clear: (() => void) | undefined
   #handle: unknown
-  /** True after the heap ran empty in this turn. */
-  #emptied = false
+  /** True until the end of a turn in which the platform timer may have to change. */
+  #isPlanned = false
   /** Listeners of expired timers, not yet notified. */
   readonly #audience: Listener[] = []
   /** The same, for those that wait for a turn. */
@@ -73,7 +82,8 @@ export class Clock {
    * matter.
    */
   now(): number {
-    const now = ((setTimeout as Replaced).clock?.performance ?? performance).now() + this.#behind
+    const { clock } = setTimeout === this.#platform ? NATIVE : (setTimeout as Replaced)
+    const now = (clock?.performance ?? performance).now() + this.#behind
     const gained = this.#ahead < Infinity ? Date.now() - now - this.#ahead : 0
     if (gained < MIN_SLEEP) return now
     this.#behind += gained
@@ -87,13 +97,18 @@ export class Clock {
 
   /** When a turn is needed next; Infinity if nothing is pending. */
   next(): number {
-    return this.#sleepers.length > 0 ? this.now() : (this.#heap[1]?.due ?? Infinity)
+    this.#sort()
+    return this.#bound()
   }
 
   start(timer: Timer): void {
     timer.order = this.#started++
-    this.#place(timer, this.#heap.length)
-    this.#schedule()
+    timer.index = -this.#unsorted.push(timer)
+    this.#soonest = Math.min(this.#soonest, timer.due)
+    if (this.#armed <= timer.due && this.#armedBy === setTimeout) return
+    // To set and clear a platform timer costs more than a whole derive and cancel. Fake timers may be moved on at once.
+    if (setTimeout === this.#platform) this.#plan()
+    else this.#schedule()
   }
 
   /** Does nothing for a timer that is not pending. */
@@ -101,16 +116,13 @@ export class Clock {
     const { index } = timer
     if (!index) return
     timer.index = 0
-    const last = this.#heap.pop() as Timer
-    if (last !== timer) this.#place(last, index)
-    else if (!this.#emptied && this.next() === Infinity) {
-      // Clearing the platform timer costs more than a whole derive and cancel: only the first time in a turn does it.
-      this.#emptied = true
-      this.#disarm()
-      void Promise.resolve().then(() => {
-        this.#emptied = false
-        if (this.next() === Infinity) this.#disarm()
-      })
+    const last = (index > 0 ? this.#heap : this.#unsorted).pop() as Timer
+    if (last !== timer) {
+      if (index > 0) this.#place(last, index)
+      else this.#unsorted[-1 - (last.index = index)] = last
+    } else if (this.#unsorted.length === 0) {
+      this.#soonest = Infinity
+      if (this.#armed < Infinity && !this.#heap[1]) this.#plan()
     }
   }
 
@@ -129,8 +141,9 @@ export class Clock {
    * `check` re-entrantly.
    */
   check(): void {
-    if (!this.#heap[1]) return
+    if (this.#soonest === Infinity && !this.#heap[1]) return
     const now = this.now()
+    if (this.#soonest <= now) this.#sort()
     const audience = this.#audience
     const isInner = audience.length > 0
     for (let first; (first = this.#heap[1]) && first.due <= now; this.stop(first)) {
@@ -157,13 +170,15 @@ export class Clock {
     const handle = setTimeout(ring, ms)
     this.#handle = handle
     if (!this.#holds) this.#keepAlive(false)
-    this.#ahead = globalThis.document?.hidden ? Date.now() - this.now() : Infinity
-    listen('addEventListener', this.fire)
+    // Looked up once for all: a missing global costs a good part of a timeout.
+    const { document } = globalThis
+    if (document) listen('addEventListener', this.#fire)
+    if (document?.hidden) this.#ahead = Date.now() - this.now()
     return () => {
       clear(handle)
       this.#handle = undefined
-      listen('removeEventListener', this.fire)
-      this.now()
+      if (document) listen('removeEventListener', this.#fire)
+      if (this.#ahead < Infinity) this.now()
       this.#ahead = Infinity
     }
   }
@@ -176,6 +191,31 @@ export class Clock {
       deno ??= (globalThis as { Deno?: Deno }).Deno ?? {}
       deno[isOn ? 'refTimer' : 'unrefTimer']?.(handle)
     }
+  }
+
+  /** Moves the unsorted timers into the heap. */
+  #sort(): void {
+    for (const timer of this.#unsorted) this.#place(timer, this.#heap.length)
+    this.#unsorted.length = 0
+    this.#soonest = Infinity
+  }
+
+  /** Nothing is due before that time. */
+  #bound(): number {
+    return this.#sleepers.length > 0 ? this.now() : Math.min(this.#soonest, this.#heap[1]?.due ?? Infinity)
+  }
+
+  /** Sets or clears the platform timer in a microtask, for all that happens in this turn. */
+  #plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    void resolved.then(this.#arrange)
+  }
+
+  readonly #arrange = (): void => {
+    this.#isPlanned = false
+    if (this.#bound() < Infinity) this.#schedule()
+    else this.#disarm()
   }
 
   /** Puts `timer` where it belongs, starting from the hole at `index`. */
@@ -200,7 +240,7 @@ export class Clock {
 
   /** Sees to it that the platform timer fires no later than the next timer is due. */
   #schedule(): void {
-    const next = this.next()
+    const next = this.#bound()
     if (this.#armedBy === setTimeout) {
       if (this.#armed <= next) return
       this.#disarm()
@@ -210,14 +250,14 @@ export class Clock {
     const now = this.now()
     const left = Math.min(Math.max(next - now, 0), MAX_DELAY)
     const isMock = (setTimeout as Replaced)._isMockFunction
-    const ring = isMock ? () => this.#ringMocked(now + left) : this.fire
+    const ring = isMock ? () => this.#ringMocked(now + left) : this.#fire
     this.#clear = this.arm(ring, isMock ? Math.floor(left) : Math.ceil(left))
   }
 
   /** Mocked timers without a clock, such as Jest's legacy ones: that one fires is all there is to tell the time by. */
   #ringMocked(due: number): void {
     this.#behind += Math.max(due - this.now(), 0)
-    this.fire()
+    this.#fire()
   }
 
   #disarm(): void {
@@ -226,8 +266,7 @@ export class Clock {
     this.#armed = Infinity
   }
 
-  /** In a public field, so that a structured clone of a context throws instead of copying its values. */
-  readonly fire = (): void => {
+  readonly #fire = (): void => {
     this.#disarm()
     this.wake()
     if (this.next() < Infinity) this.#schedule()
@@ -257,6 +296,14 @@ interface Replaced {
   readonly clock?: { readonly performance?: { now(): number } }
   readonly _isMockFunction?: boolean
 }
+
+const NATIVE: Replaced = {}
+
+function isFake(timer: typeof setTimeout & Replaced): boolean {
+  return timer.clock !== undefined || timer._isMockFunction === true
+}
+
+const resolved: Promise<void> = /* @__PURE__ */ Promise.resolve()
 
 function isBefore(one: Timer, other: Timer): boolean {
   return (one.due - other.due || one.order - other.order) < 0

@@ -11,6 +11,7 @@ import {
   withSignal,
   withTimeout,
 } from 'rescind'
+import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { countListeners, logAbort, microtask } from './support.ts'
@@ -164,6 +165,34 @@ describe('withSignal', () => {
     expect(listeners()).toBe(1)
     cancel()
     expect(listeners()).toBe(0)
+  })
+
+  it('looks only at its own signals when it is derived, however many are above', () => {
+    let looks = 0
+    let [ctx]: [ctx: Context, ...unknown[]] = withCancel(background())
+    const controllers = Array.from({ length: 1_000 }, () => new AbortController())
+    for (const { signal } of controllers) {
+      const { aborted } = Object.getOwnPropertyDescriptors(AbortSignal.prototype)
+      Object.defineProperty(signal, 'aborted', { get: () => (looks++, aborted.get?.call(signal)) })
+      ;[ctx] = withSignal(ctx, signal)
+    }
+    expect(looks).toBeLessThan(10 * controllers.length)
+    looks = 0
+    const [child] = withCancel(ctx)
+    expect(looks).toBe(0)
+    controllers[0]?.abort('why')
+    expect(cause(child)).toBe('why')
+  })
+
+  it('ends what is derived below it by listeners that hear of the abort first', () => {
+    const controller = new AbortController()
+    const derived: Context[] = []
+    controller.signal.addEventListener('abort', () => {
+      derived.push(withTimeout(ctx, 0, { cause: 'late' })[0], withCancel(withCancel(ctx)[0])[0])
+    })
+    const [ctx] = withCancel(withSignal(background(), controller.signal)[0])
+    controller.abort('why')
+    expect(derived.map((child) => cause(child))).toEqual(['why', 'why'])
   })
 
   it('takes its listeners off all signals, however it ends', async () => {

@@ -4,6 +4,7 @@
  */
 
 import type { ContextNode } from '../context.ts'
+import { clockOf } from '../deadlines.ts'
 import type { Clock } from '../timers.ts'
 import type { How, Row } from './rows.ts'
 
@@ -50,7 +51,7 @@ export class Entry {
     this.id = id
     this.parent = parent
     this.isLate = isLate
-    this.clock = node.clock
+    this.clock = clockOf(node)
     this.born = born
     this.node = node
     this.ref = undefined

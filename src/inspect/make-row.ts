@@ -1,7 +1,7 @@
 /** A row of an entry. Reads labels, values and causes, and so may run code of users. */
 
-import { Deadline } from '../context.ts'
 import type { ContextNode, Key, Limit } from '../context.ts'
+import { Deadline } from '../deadlines.ts'
 import { traceKey } from '../trace-key.ts'
 import type { Entry, Operation } from './entry.ts'
 import type { NamedValue, Row, Stacks } from './rows.ts'

@@ -7,8 +7,9 @@
  * Contexts that differ in values only share one row: that of their lifetime.
  */
 
-import { ContextNode, Deadline, DISARMED } from '../context.ts'
+import { ContextNode, DISARMED } from '../context.ts'
 import type { Ending } from '../context.ts'
+import { clockOf, Deadline } from '../deadlines.ts'
 import { property } from '../errors.ts'
 import type { Hint, Observer } from '../observer.ts'
 import type { Clock } from '../timers.ts'
@@ -138,7 +139,7 @@ export class Recorder implements Observer {
     const entry = this.#entries.get(node)
     if (!entry || entry.how) return
     entry.how = 'completed'
-    this.#over(entry, this.timeOf(node.clock))
+    this.#over(entry, this.timeOf(clockOf(node)))
   }
 
   waits({ node }: ContextNode, waiter: object, name: string): void {
@@ -238,7 +239,7 @@ export class Recorder implements Observer {
 
   #add(node: ContextNode, isLate: boolean): Entry {
     const parent = node.parent && this.#entries.get(node.parent.node)?.id
-    const entry = new Entry(++this.#count, parent, node, this.timeOf(node.clock), isLate)
+    const entry = new Entry(++this.#count, parent, node, this.timeOf(clockOf(node)), isLate)
     this.#entries.set(node, entry)
     this.#store.add(entry)
     this.#change(entry)
@@ -255,7 +256,7 @@ export class Recorder implements Observer {
     if (isTakenAlong) entry.by ??= entry.parent
     entry.cause = failure === undefined ? ending.cause : failure
     if (this.#hasStacks && node === head) entry.canceled = noted()
-    this.#over(entry, this.timeOf(node.clock))
+    this.#over(entry, this.timeOf(clockOf(node)))
   }
 
   #over(entry: Entry, at: number): void {

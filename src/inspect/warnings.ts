@@ -3,8 +3,8 @@
  * nothing where there is no inspector. Each is in the list; the console has one line for each kind of context.
  */
 
-import { Deadline } from '../context.ts'
 import type { ContextNode } from '../context.ts'
+import { Deadline } from '../deadlines.ts'
 import { duration } from '../errors.ts'
 import type { Listener } from '../listeners.ts'
 import { Timer } from '../timers.ts'

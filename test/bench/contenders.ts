@@ -62,7 +62,7 @@ const signals: Omit<Contender<AbortSignal, Cancelable>, 'name' | 'derive' | 'lim
 }
 
 /** A controller that listens to its parent's signal, and takes its listener and its timer back when it ends. */
-const controller: Contender<AbortSignal, Cancelable> = {
+export const controller: Contender<AbortSignal, Cancelable> = {
   ...signals,
   name: 'AbortController + listener',
   derive: (parent) => {

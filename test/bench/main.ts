@@ -1,43 +1,85 @@
 /**
  * The benchmark, `npm run bench`: rescind beside what one would use instead, and beside Go. It measures in several
- * processes, one after the other, since two runs of one process share the luck of its compiler and its heap. With
- * `--quick` it takes fewer of them. Other work on the machine widens the spread.
+ * processes, one after the other, since two runs of one process share the luck of its compiler and its heap. A whole
+ * run goes into RESULTS.md and into the README's table. With `--quick` it takes fewer processes, and with a text, as in
+ * `npm run bench -- turn`, only the workloads with that in their names: then it only prints. Other work on the machine
+ * widens the spread.
  */
 
 import { fork } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { others, subject } from './contenders.ts'
 import { prepareGo } from './go.ts'
 import type { Metrics } from './measure.ts'
 import { weigh } from './memory.ts'
-import { report } from './report.ts'
-import { time } from './workloads.ts'
+import { failures, quoted, tables } from './report.ts'
+import { cold, COLD, time } from './workloads.ts'
 
-const PARTS: Readonly<Record<string, () => Promise<Metrics>>> = { time, weigh }
+const RESULTS = 'test/bench/RESULTS.md'
 
-const [argument = ''] = process.argv.slice(2)
-const part = PARTS[argument]
-if (part && process.send) process.send(await part(), () => process.exit())
-else if (argument === '' || argument === '--quick') await bench(argument === '--quick' ? 2 : 5)
-else {
-  console.error(`Unknown: ${argument}. There is only --quick.`)
-  process.exitCode = 1
-}
+const PARTS: Readonly<Record<string, (argument: string) => Promise<Metrics>>> = { time, weigh, cold }
 
-async function bench(processes: number): Promise<void> {
+const [name = '', argument = ''] = process.argv.slice(2)
+const part = PARTS[name]
+if (part && process.send) process.send(await part(argument), () => process.exit())
+else await bench(name === '--quick' ? argument : name, name === '--quick' ? 2 : 5)
+
+async function bench(filter: string, processes: number): Promise<void> {
   using go = prepareGo()
-  console.log(`Node ${process.version}, V8 ${process.versions.v8}, ${go.version}; ${processes} processes`)
   const metrics: Metrics[] = []
   for (let round = 1; round <= processes; round++) {
     if (process.stderr.isTTY) process.stderr.write(`\rprocess ${round} of ${processes}\r`)
-    metrics.push({ ...(await measure('time')), ...go.time(), ...(await measure('weigh')) })
+    const one: Metrics = { ...(await measure('time', filter)) }
+    if (COLD.includes(filter)) {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        for (const { name } of [subject, ...others]) {
+          const [[metric, ms] = ['', NaN]] = Object.entries(await measure('cold', name))
+          one[metric] = Math.min(ms, one[metric] ?? Infinity)
+        }
+      }
+    }
+    if (!filter) Object.assign(one, go.time(), await measure('weigh'))
+    metrics.push(one)
   }
-  report(metrics, go.version)
+  const head = `Node ${process.version}, V8 ${process.versions.v8}, ${go.version}; ${processes} processes`
+  const results = tables(metrics, go.version)
+  const missed = failures(metrics)
+  console.log([head, '', results, '', ...missed].join('\n'))
+  if (filter || processes < 5) return
+  writeFileSync(RESULTS, document(machine(head), results, missed))
+  const readme = readFileSync('README.md', 'utf8')
+  const updated = readme.replace(/(<!-- bench -->\n)[^]*?(?=<!-- \/bench -->)/, `$1${quoted(metrics)}\n`)
+  writeFileSync('README.md', updated)
+}
+
+function document(measuredOn: string, results: string, missed: readonly string[]): string {
+  const sections = ['# What `npm run bench` has measured', INTRODUCTION, measuredOn, results]
+  if (missed.length > 0) sections.push('## Not reached', missed.map((line) => `- ${line}`).join('\n'))
+  return `${sections.join('\n\n')}\n`
+}
+
+function machine(head: string): string {
+  const [cpu] = cpus()
+  const day = new Date().toISOString().slice(0, 10)
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GB`
+  const hardware = `${availableParallelism()} processors (${cpu?.model ?? 'unknown'}), ${memory}`
+  return `${day}: ${hardware}, ${process.platform} ${process.arch}. ${head}. rxjs ${versionOf('rxjs')}.`
+}
+
+const INTRODUCTION =
+  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half of' +
+  ' them covers. A target that lies within the spread is `open`.'
+
+function versionOf(name: string): string {
+  return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string }).version
 }
 
 /** What a process of its own measures. */
-function measure(name: string): Promise<Metrics> {
+function measure(name: string, argument = ''): Promise<Metrics> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), [name], { execArgv: ['--expose-gc'] })
+    const child = fork(fileURLToPath(import.meta.url), [name, argument], { execArgv: ['--expose-gc'] })
     child.once('message', (metrics) => resolve(metrics as Metrics))
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`The process that should ${name} ended with ${code}.`)))

@@ -4,18 +4,25 @@
  * bad luck decides nothing. A target that lies within the spread is neither reached nor missed: that line is `open`.
  */
 
-import { any, others, subject, subscription } from './contenders.ts'
+import { any, controller, others, subject, subscription } from './contenders.ts'
 import { GO } from './go.ts'
 import { median, metric } from './measure.ts'
 import type { Metrics } from './measure.ts'
 import { LIVE, PAIR, RETAINED, shortLived } from './memory.ts'
 import {
   BARE_CONTROLLER,
+  COLD,
   DEEP,
   DERIVE,
+  ERR,
+  ERR_LIMITED,
   LIMIT,
   LIMIT_APART,
+  LIMIT_LATER,
   LOOKUPS,
+  NESTED,
+  OLD_CANCEL,
+  OLD_CANCEL_SOONEST,
   PENDING,
   PENDING_CANCEL,
   PENDING_CANCEL_SOONEST,
@@ -50,12 +57,21 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
     [
       ...faster(DERIVE, [10, 80, 1.3]),
       ...faster(LIMIT, [8, 40, 3]),
-      ...faster(LIMIT_APART),
+      ...faster(LIMIT_APART, [1, 1, 1]),
+      ...faster(LIMIT_LATER),
       ...faster(WIDE, [15, 30, 1.2]),
       ...faster(DEEP, [5, 90, 1.2]),
       ...faster(PENDING, [50, 15, 2]),
       ...faster(PENDING_CANCEL, [5, 30, 5]),
       ...faster(PENDING_CANCEL_SOONEST, [5, 30, 5]),
+      ...faster(OLD_CANCEL),
+      ...faster(OLD_CANCEL_SOONEST),
+      ...others.map(({ name }) => ({
+        workload: COLD,
+        against: name,
+        value: besideColdly(name),
+        target: name === subscription.name ? atLeast(1) : undefined,
+      })),
     ],
   ],
   [
@@ -68,6 +84,13 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
         value: valueOf(SIBLINGS, contender.name),
         target: contender === subject ? atMost(1.5) : undefined,
       })),
+      ...[ERR, ERR_LIMITED].map((workload) => ({
+        workload,
+        against: subscription.name,
+        value: slower(workload, subscription.name),
+        target: workload === ERR ? atMost(1.3) : undefined,
+      })),
+      { workload: NESTED, against: 'at depth 100', value: valueOf(NESTED, subject.name), target: atMost(2) },
       { workload: SIGNAL, against: BARE_CONTROLLER, value: valueOf(SIGNAL, BARE_CONTROLLER), target: atMost(1.3) },
       ...[...LOOKUPS.map(([workload]) => workload), DERIVE, TREE].map((workload) => ({
         workload,
@@ -84,43 +107,60 @@ const ANY_DOES_LESS = 'It does less here: its timers stay until they fire or are
 
 /** Why a target is missed, as far as that was measured; by workload, or by workload and contender. */
 const REASONS: Readonly<Record<string, string>> = {
-  [metric(DERIVE, subscription.name)]:
-    'Both take a few dozen nanoseconds, some of them for the calls through the interface of the contenders, which ' +
-    'are the same for both: in a loop of its own it is about 1.4 times.',
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
-  [PENDING_CANCEL]:
-    'About two thirds of it is taking the timers out of the heap: children without timeouts take the other third.',
+  [metric(WIDE, subscription.name)]:
+    'In Node each callback of ours runs in the AsyncLocalStorage context in which it was given, which takes a promise ' +
+    'each: about half of the time.',
   [metric(PENDING_CANCEL, any.name)]: ANY_DOES_LESS,
-  [PENDING_CANCEL_SOONEST]:
-    'The soonest is the root of the heap, the dearest to take away: with the latest first it takes a fifth.',
   [metric(PENDING_CANCEL_SOONEST, any.name)]: ANY_DOES_LESS,
+  [COLD]: 'Until the code is optimized, what counts is how much of it there is.',
 }
 
-/** Prints the tables and, last, every target that was not reached. */
-export function report(processes: readonly Metrics[], goVersion: string): void {
-  const failed: string[] = []
-  for (const [heading, unit, lines] of TABLES) {
-    console.log()
-    print([heading, 'against', 'median', 'spread', 'target', ''])
-    let previous = ''
-    for (const line of lines) {
-      const { workload, against, target, low, middle, high, mark } = judge(line, processes)
+/** The tables, as Markdown. Without a line for what was not measured. */
+export function tables(processes: readonly Metrics[], goVersion: string): string {
+  return TABLES.map(([heading, unit, lines]) => {
+    const verdicts = lines.map((line) => judge(line, processes))
+    const rows = verdicts.filter((verdict) => isMeasured(verdict) || verdict.against === GO)
+    if (!rows.some(isMeasured)) return ''
+    const cells = rows.map(({ workload, against, target, low, middle, high, mark }) => {
       const bound = target ? `${target[0]} ${target[1]}` : ''
-      const measured = Number.isNaN(middle)
-        ? [goVersion.startsWith('go') ? 'no result' : goVersion, '', bound, '']
-        : [`${digits(middle)} ${unit}`, `${digits(low)} to ${digits(high)}`, bound, mark]
-      print([workload === previous ? '' : workload, against, ...measured])
-      previous = workload
-      if (mark === 'miss' || mark === 'open') {
-        const missed = mark === 'open' ? `with ${bound} within the spread` : `not ${bound}`
-        failed.push(`${mark}: ${workload}, ${against}: ${digits(middle)} ${unit}, ${missed}.`)
-        const reason = REASONS[metric(workload, against)] ?? REASONS[workload]
-        if (reason) failed.push(`      ${reason}`)
-      }
-    }
-  }
-  console.log(failed.length > 0 ? `\n${failed.join('\n')}` : '\nEvery target is reached.')
+      return Number.isNaN(middle)
+        ? [workload, against, goVersion.startsWith('go') ? 'no result' : goVersion, '', bound, '']
+        : [workload, against, `${digits(middle)} ${unit}`, `${digits(low)} to ${digits(high)}`, bound, mark]
+    })
+    return table([[heading, 'against', 'median', 'spread', 'target', ''], ...cells])
+  }).filter(Boolean).join('\n\n')
+}
+
+/** Every target that was not reached, and why. */
+export function failures(processes: readonly Metrics[]): string[] {
+  return TABLES.flatMap(([, unit, lines]) => lines.map((line) => [unit, judge(line, processes)] as const))
+    .filter(([, { mark }]) => mark === 'miss' || mark === 'open')
+    .map(([unit, { workload, against, target = [], middle, mark }]) => {
+      const bound = target.join(' ')
+      const missed = mark === 'open' ? `with ${bound} within the spread` : `not ${bound}`
+      const reason = REASONS[metric(workload, against)] ?? REASONS[workload]
+      return `${mark}: ${workload}, ${against}: ${digits(middle)} ${unit}, ${missed}.${reason ? ` ${reason}` : ''}`
+    })
+}
+
+/** The README's table: what a reader may compare with, and all that is measured against it. */
+export function quoted(processes: readonly Metrics[]): string {
+  const against = [controller, any, subscription]
+  const rows = [DERIVE, LIMIT, LIMIT_APART, WIDE, DEEP].map((workload) => {
+    const medians = against.map(({ name }) => median(processes.map(valueOf(workload, name))))
+    return [workload].concat(medians.map((value) => `${digits(value)} ×`))
+  })
+  return table([['how many times faster rescind is', ...against.map(({ name }) => name)], ...rows])
+}
+
+function table([head = [], ...rows]: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function isMeasured({ middle }: Verdict): boolean {
+  return !Number.isNaN(middle)
 }
 
 function judge(line: Line, processes: readonly Metrics[]): Verdict {
@@ -157,19 +197,28 @@ function atMost(value: number): Target {
   return ['≤', value]
 }
 
+function atLeast(value: number): Target {
+  return ['≥', value]
+}
+
 function valueOf(workload: string, contender: string): Line['value'] {
   return (metrics) => metrics[metric(workload, contender)] ?? NaN
+}
+
+/** How many times longer than another's it takes. */
+function slower(workload: string, contender: string): Line['value'] {
+  const value = valueOf(workload, contender)
+  return (metrics) => 1 / value(metrics)
+}
+
+function besideColdly(contender: string): Line['value'] {
+  const [ours, theirs] = [valueOf(COLD, subject.name), valueOf(COLD, contender)]
+  return (metrics) => theirs(metrics) / ours(metrics)
 }
 
 function besideGo(workload: string): Line['value'] {
   const [ours, theirs] = [valueOf(workload, subject.name), valueOf(workload, GO)]
   return (metrics) => ours(metrics) / theirs(metrics)
-}
-
-const WIDTHS = [42, 42, 10, 18, 8, 5]
-
-function print(columns: readonly string[]): void {
-  console.log(columns.map((text, column) => text.padEnd(WIDTHS[column] ?? 0)).join('').trimEnd())
 }
 
 /** Three significant digits: what comes after them is noise. */

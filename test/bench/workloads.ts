@@ -5,7 +5,7 @@
  */
 
 import { setMaxListeners } from 'node:events'
-import { background, createKey, withCancel, withValue } from 'rescind'
+import { background, createKey, withCancel, withSignal, withValue } from 'rescind'
 import type { Context, Key } from 'rescind'
 import { others, subject } from './contenders.ts'
 import type { Contender } from './contenders.ts'
@@ -16,13 +16,21 @@ const SUBJECT = subject.name
 
 export const DERIVE = 'derive + cancel'
 export const LIMIT = 'derive with timeout + cancel'
-export const LIMIT_APART = 'derive with timeout + cancel, a turn each'
+export const LIMIT_APART = 'one timeout a turn, derive + cancel'
+export const LIMIT_LATER = 'one timeout a turn, cancel a turn later'
 export const WIDE = '1,000 children with a listener each'
 export const DEEP = 'chain of 100'
 export const PENDING = '10,000 pending timeouts, create'
 export const PENDING_CANCEL = '10,000 pending timeouts, cancel each'
-const PENDING_AGAIN = '10,000 pending timeouts, create again'
 export const PENDING_CANCEL_SOONEST = '10,000 pending timeouts, soonest first'
+export const OLD_CANCEL = '10,000 timeouts after a first expiry, cancel each'
+export const OLD_CANCEL_SOONEST = '10,000 timeouts after a first expiry, soonest first'
+export const ERR = 'has it ended: a live context'
+export const ERR_LIMITED = 'has it ended: a deadline in sight'
+export const NESTED = 'nested withSignal, a derive at depth 3,000'
+export const COLD = 'derive + cancel, the first 1,000 of a process'
+/** A phase that another workload has already measured. */
+const AGAIN = 'again'
 export const SIBLINGS = 'derive + cancel beside 10,000 siblings'
 export const SIGNAL = 'derive + read signal + cancel'
 export const TREE = 'tree of 1,000'
@@ -38,11 +46,16 @@ type Workload = (contender: Contender<unknown, unknown>) => Case['run']
 const SHARED: readonly (readonly [phases: readonly string[], workload: Workload])[] = [
   [[DERIVE], (contender) => deriveAndCancel(contender)],
   [[LIMIT], limitAndCancel],
-  [[LIMIT_APART], limitInTurns],
+  [[LIMIT_APART], (contender) => limitInTurns(contender, false)],
+  [[LIMIT_LATER], (contender) => limitInTurns(contender, true)],
   [[WIDE], wide],
   [[DEEP], deep],
-  [[PENDING, PENDING_CANCEL], (contender) => pending(contender, 7_919)],
-  [[PENDING_AGAIN, PENDING_CANCEL_SOONEST], (contender) => pending(contender, 1)],
+  [[PENDING, PENDING_CANCEL], (contender) => pending(contender, 7_919, false)],
+  [[AGAIN, PENDING_CANCEL_SOONEST], (contender) => pending(contender, 1, false)],
+  [[AGAIN, OLD_CANCEL], (contender) => pending(contender, 7_919, true)],
+  [[AGAIN, OLD_CANCEL_SOONEST], (contender) => pending(contender, 1, true)],
+  [[ERR], (contender) => read(contender, false)],
+  [[ERR_LIMITED], (contender) => read(contender, true)],
 ]
 
 /** What only rescind does here; Go does the same. */
@@ -52,25 +65,48 @@ const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
   ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
 ]
 
-/** Runs every workload. The lean come first: what `AbortSignal.any` leaves behind takes a while to go. */
-export async function time(): Promise<Metrics> {
+/**
+ * Runs every workload that has `filter` in its name. The lean come first: what `AbortSignal.any` leaves behind takes a
+ * while to go.
+ */
+export async function time(filter = ''): Promise<Metrics> {
+  const isAsked = (workload: string) => workload.includes(filter)
   // Node warns of more than ten listeners on one signal; a thousand children need a thousand.
   setMaxListeners(0)
   const metrics: Metrics = {}
-  for (const [workload, run] of ALONE) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
+  for (const [workload, run] of ALONE) {
+    if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
+  }
   for (const other of others.toReversed()) {
     for (const [phases, workload] of SHARED) {
+      if (!phases.some(isAsked)) continue
       const times = await compare(caseOf(subject, workload), caseOf(other, workload))
       for (const [index, phase] of phases.entries()) metrics[metric(phase, other.name)] = times[index] ?? NaN
     }
   }
-  for (const contender of [subject, ...others.toReversed()]) {
+  for (const contender of isAsked(SIBLINGS) ? [subject, ...others.toReversed()] : []) {
     const [times = NaN] = await compare(caseOf(contender, deriveBeside(100)), caseOf(contender, deriveBeside(10_000)))
     metrics[metric(SIBLINGS, contender.name)] = times
   }
-  const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal })
-  metrics[metric(SIGNAL, BARE_CONTROLLER)] = times
+  if (isAsked(SIGNAL)) {
+    const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal })
+    metrics[metric(SIGNAL, BARE_CONTROLLER)] = times
+  }
+  if (isAsked(NESTED)) {
+    const [times = NaN] = await compare({ name: '100', run: nested(100) }, { name: '3,000', run: nested(3_000) })
+    metrics[metric(NESTED, SUBJECT)] = times
+  }
   return metrics
+}
+
+/**
+ * The first contexts of a process, as those of a page: nothing is compiled yet. For a process of its own. The best of
+ * several counts, since other work on the machine can only add to it.
+ */
+export function cold(name: string): Promise<Metrics> {
+  const contender = [subject, ...others].find((one) => one.name === name) ?? subject
+  const [ms = NaN] = deriveAndCancel(contender)(1_000) as Phases
+  return Promise.resolve({ [metric(COLD, name)]: ms })
 }
 
 function caseOf(contender: Contender<unknown, unknown>, workload: Workload): Case {
@@ -129,8 +165,11 @@ function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run
   }
 }
 
-/** One in each turn, as a page with a request now and then: everybody sets and clears a platform timer each time. */
-function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
+/**
+ * One in each turn, as a page with a request now and then. Canceled in that turn, rescind sets no platform timer; each
+ * contender sets and clears one if the cancel comes later.
+ */
+function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>, isLater: boolean): Case['run'] {
   const root = contender.root()
   const parent = contender.context(root)
   return async (count) => {
@@ -139,6 +178,7 @@ function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run']
     const start = performance.now()
     for (let index = 0; index < count; index++) {
       child = contender.limit(parent, ms)
+      if (isLater) await undefined
       contender.cancel(child)
       await undefined
     }
@@ -193,10 +233,11 @@ const PENDING_COUNT = 10_000
 
 /**
  * All of them pending at once, no two of the same length. They end with steps of `stride`: 1 is the order in which they
- * would expire, a large prime is hardly any order.
+ * would expire, a large prime is hardly any order. `isOld` has one more of them expire in between: by then rescind has
+ * them in order, while those that are canceled sooner never need a place.
  */
-function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number): Case['run'] {
-  return (count) => {
+function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number, isOld: boolean): Case['run'] {
+  return async (count) => {
     let creating = 0
     let canceling = 0
     for (let index = 0; index < count; index++) {
@@ -205,6 +246,7 @@ function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number): 
       const start = performance.now()
       for (let ms = 60_000; ms < 60_000 + PENDING_COUNT; ms++) children.push(contender.limit(parent, ms))
       const created = performance.now()
+      if (isOld) await expiry(contender, parent)
       const ending = Array.from(children, (_, place) => children[(place * stride) % PENDING_COUNT] as Child)
       const ordered = performance.now()
       for (const child of ending) contender.cancel(child)
@@ -214,6 +256,51 @@ function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number): 
       check(children.every((child) => contender.ended(contender.context(child))))
     }
     return [creating, canceling]
+  }
+}
+
+function expiry<Ctx, Child>(contender: Contender<Ctx, Child>, parent: Ctx): Promise<void> {
+  // Some timers keep no process alive.
+  const alive = setInterval(() => {}, 1_000)
+  return new Promise((resolve) => {
+    contender.listen(contender.context(contender.limit(parent, 1)), () => {
+      clearInterval(alive)
+      resolve()
+    })
+  })
+}
+
+/** Asks again and again whether a context has ended that has not. */
+function read<Ctx, Child>(contender: Contender<Ctx, Child>, isLimited: boolean): Case['run'] {
+  const parent = contender.context(contender.root())
+  const child = isLimited ? contender.limit(parent, 100_000_000) : contender.derive(parent)
+  return (count) => {
+    const ctx = contender.context(child)
+    let ended = 0
+    const start = performance.now()
+    for (let index = 0; index < count; index++) if (contender.ended(ctx)) ended++
+    const elapsed = performance.now() - start
+    check(ended === 0)
+    return [elapsed]
+  }
+}
+
+/** Derives and cancels below `depth` signals, no two of them the same. */
+function nested(depth: number): Case['run'] {
+  let [parent] = withCancel(background())
+  for (let level = 0; level < depth; level++) [parent] = withSignal(parent, new AbortController().signal)
+  const { signal } = new AbortController()
+  return (count) => {
+    let last = parent
+    const start = performance.now()
+    for (let index = 0; index < count; index++) {
+      const [ctx, cancel] = withSignal(parent, signal)
+      cancel()
+      last = ctx
+    }
+    const elapsed = performance.now() - start
+    check(last.err !== undefined && parent.err === undefined)
+    return [elapsed]
   }
 }
 

@@ -11,6 +11,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/errors.ts'],
   ['src/timers.ts'],
   ['src/context.ts'],
+  ['src/deadlines.ts'],
 ]
 const OPERATIONS: number = ROWS.length
 const INDEX = 'src/index.ts'

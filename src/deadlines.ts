@@ -1,0 +1,151 @@
+/**
+ * Deadlines: contexts that end by themselves. The time of a context is that of its root's clock. This file and all that
+ * has to do with time are in a bundle only where something has a deadline: the core asks the deadlines themselves.
+ */
+
+import { assertNumber, isDate } from './arguments.ts'
+import { createCancel, derive, end, errorAt, mark, settled } from './context.ts'
+import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Ending, Limit, Resource } from './context.ts'
+import { DeadlineExceededError, duration } from './errors.ts'
+import type { Listener } from './listeners.ts'
+import { systemClock, Timer } from './timers.ts'
+import type { Clock } from './timers.ts'
+
+/** Options of what derives a context with a deadline. */
+export interface DeadlineOptions extends DeriveOptions {
+  /** Becomes the cause if, and only if, this deadline ends the context. */
+  readonly cause?: unknown
+}
+
+/**
+ * Derives a context that also ends by itself after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero and
+ * less end it at once; Infinity, and any time later than the parent's deadline, adds nothing. There is no upper
+ * limit.
+ *
+ * @throws TypeError if `parent` is not a context, or `ms` not a number
+ * @example
+ * const [ctx, cancel] = withTimeout(background(), 5_000)
+ * ctx.err // => undefined
+ * cancel()
+ * isCanceled(ctx.err) // => true
+ * @see Go's `context.WithTimeoutCause`
+ */
+export function withTimeout(
+  parent: ContextLike,
+  ms: number,
+  options?: DeadlineOptions,
+): [ctx: Context, cancel: Cancel] {
+  assertNumber('ms', ms)
+  const node = derive(parent, 'withTimeout', options)
+  return limited(node, ms, options)
+}
+
+/**
+ * Derives a context that also ends by itself at the time `at`: a Date, or milliseconds since the epoch. A time that
+ * has passed ends it at once; Infinity never. The clock on the wall is read now: setting it later does not move the
+ * deadline.
+ *
+ * @throws TypeError if `parent` is not a context, or `at` neither a number nor a valid Date
+ * @see Go's `context.WithDeadlineCause`
+ */
+export function withDeadline(
+  parent: ContextLike,
+  at: number | Date,
+  options?: DeadlineOptions,
+): [ctx: Context, cancel: Cancel] {
+  const time = isDate(at) ? at.getTime() : at
+  assertNumber('at', time, at)
+  const node = derive(parent, 'withDeadline', options)
+  const now = clockOf(node).wall()
+  return limited(node, time - now, options, now)
+}
+
+/** The clock by which the time of `node` passes. */
+export function clockOf({ clock }: ContextNode): Clock {
+  return clock ?? systemClock
+}
+
+/** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
+export function limited(
+  node: ContextNode,
+  ms: number,
+  options?: DeadlineOptions,
+  now?: number,
+): [ctx: Context, cancel: Cancel] {
+  const deadline = new Deadline(node, ms, options?.cause, now)
+  node.deadlines = node.own = deadline
+  deadline.start()
+  return [node, createCancel(node)]
+}
+
+/** The own deadline of a node. */
+export class Deadline extends Timer implements Ending, Limit, Resource {
+  readonly node: ContextNode
+  readonly outer: Limit | undefined
+  /** When the time given began, in monotonic milliseconds. */
+  born: number
+  /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
+  began: number | undefined
+  /** The time given; Infinity once disarmed. */
+  ms: number
+  readonly label: string | undefined
+  readonly cause: unknown
+  #error: DeadlineExceededError | undefined
+
+  constructor(node: ContextNode, ms: number, cause?: unknown, began?: number) {
+    const born = clockOf(node).now()
+    super(born + ms)
+    this.node = node
+    this.outer = node.deadlines
+    this.born = born
+    this.began = began
+    this.ms = ms
+    this.label = node.label
+    this.cause = cause
+  }
+
+  /** Once it has expired. */
+  get error(): DeadlineExceededError {
+    return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
+  }
+
+  /** In epoch milliseconds. */
+  get at(): number {
+    return this.since() + this.ms
+  }
+
+  get left(): number {
+    return this.due - clockOf(this.node).now()
+  }
+
+  since(): number {
+    const clock = clockOf(this.node)
+    return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))
+  }
+
+  /** Pending from now on, unless it never comes. */
+  start(): void {
+    const { node } = this
+    // A signal above that has aborted comes first.
+    if (this.ms <= 0) end(settled(node), this)
+    else if (this.ms < Infinity && !node.ended) clockOf(node).start(this)
+  }
+
+  expire(audience: Listener[], _?: Listener[]): void {
+    mark(this.node, this, audience)
+  }
+
+  check(): void {
+    clockOf(this.node).check()
+  }
+
+  details(): readonly string[] {
+    const { left, ms, node } = this
+    if (ms === Infinity) return []
+    return node.ended ? [duration(ms)] : [duration(ms), `${duration(left)} left`]
+  }
+
+  release(): void {
+    clockOf(this.node).stop(this)
+  }
+}

@@ -1,0 +1,45 @@
+/** How often Node is asked for a timer. Replaced functions are called at once, so its own timers are counted. */
+
+import { createHook } from 'node:async_hooks'
+import { afterFunc, background, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { describe, expect, it } from 'vitest'
+import { microtask, task } from '../support.ts'
+
+/** How many timers were made while `work` ran. */
+async function timersOf(work: () => Promise<void>): Promise<number> {
+  let count = 0
+  const hook = createHook({
+    init: (_, type) => {
+      if (type === 'Timeout') count++
+    },
+  })
+  await task()
+  hook.enable()
+  await work()
+  hook.disable()
+  return count
+}
+
+describe('the timer of the platform', () => {
+  it('is not set for timeouts that are canceled in the turn in which they were made', async () => {
+    const count = await timersOf(async () => {
+      for (let turn = 0; turn < 3; turn++) {
+        for (let round = 0; round < 10; round++) withTimeout(background(), 5_000 - round)[1]()
+        await microtask()
+      }
+    })
+    expect(count).toBe(0)
+  })
+
+  it('is set once for all timeouts of a turn, for the first of them', async () => {
+    const contexts: Context[] = []
+    const count = await timersOf(async () => {
+      for (const ms of [60_000, 20, 30_000]) contexts.push(withTimeout(background(), ms)[0])
+      await microtask()
+    })
+    expect(count).toBe(1)
+    await new Promise<void>((resolve) => void afterFunc(contexts[1] ?? background(), resolve))
+    expect(contexts.map(({ err }) => err?.name)).toEqual([undefined, 'TimeoutError', undefined])
+  })
+})
