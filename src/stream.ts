@@ -14,7 +14,9 @@ import type { Context, ContextLike, ContextNode, DeriveOptions, Ending } from '.
 import { clockOf } from './deadlines.ts'
 import { DeadlineExceededError } from './errors.ts'
 import type { Listener } from './listeners.ts'
-import { until } from './tasks.ts'
+import { finish } from './observer.ts'
+import type { Hint } from './observer.ts'
+import { wait } from './tasks.ts'
 import { Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 import { turn } from './turn.ts'
@@ -136,7 +138,7 @@ class Reading<T> implements Stream<T> {
   }
 
   async return(value?: unknown): Promise<IteratorResult<T, undefined>> {
-    this.#end(value)
+    this.#end('disposed', value)
     return { done: true, value: value as undefined }
   }
 
@@ -145,19 +147,19 @@ class Reading<T> implements Stream<T> {
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
-    this.#end()
+    this.#end('disposed')
   }
 
   async #read(): Promise<IteratorResult<T, undefined>> {
     this.#silence.begin()
     try {
-      const { done, value } = await until(this.#node, () => this.#ask())
-      if (done) return this.#end()
+      const { done, value } = await wait(this.#node, 'stream', () => this.#ask())
+      if (done) return this.#end('completed')
       if (!this.#counts || this.#counts(value)) this.#silence.broken()
       return { done: false, value }
     } catch (error) {
       if (this.#isOver) return DONE
-      this.#end()
+      this.#end('canceled')
       throw error
     } finally {
       this.#silence.pause()
@@ -177,11 +179,11 @@ class Reading<T> implements Stream<T> {
     return DONE
   }
 
-  #end(cause?: unknown): typeof DONE {
+  #end(hint: Hint, cause?: unknown): typeof DONE {
     this.#isOver = true
     // The source may have disarmed it.
     this.#node.own = undefined
-    createCancel(this.#node)(cause)
+    finish(() => createCancel(this.#node)(cause), hint)
     return DONE
   }
 
