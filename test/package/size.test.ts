@@ -13,6 +13,8 @@ describe('the size in a bundle', () => {
       code: "export { background, withCancel, withTimeout } from 'rescind'",
       limit: 4_020,
     },
+    // With all that it needs of rescind.
+    { what: 'all of rescind/inspect', code: "export * from 'rescind/inspect'", limit: 9_900 },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
