@@ -15,7 +15,7 @@ import { CanceledError, DeadlineExceededError, explained } from './errors.ts'
 import { isContextError, property, reason } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
-import { finish, watch } from './observer.ts'
+import { finish, noteEnd, watch } from './observer.ts'
 import { shown } from './shown.ts'
 import type { Clock } from './timers.ts'
 
@@ -618,7 +618,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
   detach(head)
   for (let node: Child | undefined = head; node; ) {
     node.ended = ending
-    if (observer) observer.ended(node, head, ending, watch.hint, watch.failure)
+    if (observer) noteEnd(observer, node, head, ending)
     node.own?.release()
     const { first } = node
     if (first) {
@@ -631,8 +631,6 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
     node.previous = node.next = undefined
     node = next
   }
-  // Spent, before listeners end something else.
-  if (observer) watch.hint = watch.failure = undefined
   return audience
 }
 

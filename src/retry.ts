@@ -10,7 +10,7 @@ import type { Context, ContextLike } from './context.ts'
 import { clockOf } from './deadlines.ts'
 import { findCause, isCanceled, property } from './errors.ts'
 import { remaining } from './lifetime.ts'
-import { sleep, until } from './tasks.ts'
+import { sleep, wait } from './tasks.ts'
 
 /** Options of {@link retry}. */
 export interface RetryOptions {
@@ -80,7 +80,7 @@ export async function retry<T>(
   const { attempts, retryIf, delay, budget } = checked(options)
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await until(context, () => work(context, attempt))
+      const result = await wait(context, 'retry', () => work(context, attempt))
       budget?.put()
       return result
     } catch (error) {

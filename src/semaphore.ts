@@ -10,7 +10,7 @@ import { assertFunction, invalid } from './arguments.ts'
 import { waitFor } from './callbacks.ts'
 import { contextOf } from './context.ts'
 import type { ContextLike } from './context.ts'
-import { until } from './tasks.ts'
+import { wait as waitUnder } from './tasks.ts'
 import type { Work } from './tasks.ts'
 
 /** A slot of a {@link Semaphore}, to be given back. `using slot` does so at the end of the block, unless it was. */
@@ -157,7 +157,7 @@ export function semaphore(limit: number): Semaphore {
           release()
         }
       }
-      return await until(context, perform())
+      return await waitUnder(context, 'semaphore', perform())
     },
     acquire,
     tryAcquire,

@@ -9,8 +9,10 @@ import { assertFunction, assertOptions } from './arguments.ts'
 import { contextOf, createCancel, derive, resolve } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
+import { finish } from './observer.ts'
+import type { Hint } from './observer.ts'
 import { captureStores } from './stores.ts'
-import { until } from './tasks.ts'
+import { wait } from './tasks.ts'
 
 /** The cause of a shared run that was canceled because its last caller has left. */
 export const Unused: Error = /* @__PURE__ */ sentinel('Unused', 'the last caller left')
@@ -107,7 +109,7 @@ export function share<A extends readonly unknown[], T>(
     const run = joinable(branch, context) ?? start(branch, args)
     run.callers++
     try {
-      return await until(context, run.result as Promise<T>)
+      return await wait(context, 'share', run.result as Promise<T>)
     } finally {
       if (--run.callers === 0) run.cancel(Unused)
     }
@@ -138,12 +140,16 @@ export function share<A extends readonly unknown[], T>(
   }
 
   async function perform(run: Run<T>, args: A): Promise<T> {
+    let settled: [hint: Hint, failure?: unknown] = ['completed']
     try {
-      return await inStores(() => until(run.ctx, (ctx) => work(ctx, ...args)))
+      return await inStores(() => wait(run.ctx, 'share', (ctx) => work(ctx, ...args)))
+    } catch (error) {
+      settled = ['canceled', error]
+      throw error
     } finally {
       // A run that was forgotten, or that ended and was replaced, is no longer in its place.
       if (run.branch.run === run) forget(run.branch)
-      run.cancel()
+      finish(run.cancel, ...settled)
     }
   }
 

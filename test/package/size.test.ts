@@ -18,6 +18,8 @@ describe('the size in a bundle', () => {
     { what: 'share', code: "export { background, share } from 'rescind'", limit: 5_030 },
     { what: 'retry', code: "export { background, retry, retryBudget } from 'rescind'", limit: 5_500 },
     { what: 'semaphore', code: "export { background, semaphore } from 'rescind'", limit: 4_660 },
+    // With all that it needs of rescind.
+    { what: 'all of rescind/inspect', code: "export * from 'rescind/inspect'", limit: 9_900 },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
