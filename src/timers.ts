@@ -121,7 +121,9 @@ export class Clock {
       else this.#unsorted[-1 - (last.index = index)] = last
     } else if (this.#unsorted.length === 0) {
       this.#soonest = Infinity
-      if (this.#armed < Infinity && !this.#heap[1]) this.#plan()
+      if (this.#armed === Infinity || this.#bound() < Infinity) return
+      if (this.#armedBy === this.#platform) this.#plan()
+      else this.#disarm()
     }
   }
 
