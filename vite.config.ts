@@ -9,7 +9,7 @@ import { transformAsync } from '@babel/core'
 import react from '@vitejs/plugin-react'
 import { playwright } from '@vitest/browser-playwright'
 import type { BuildOptions, Plugin } from 'vite'
-import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
+import type { TestProjectConfiguration, TestProjectInlineConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
 import { engines } from './scripts/engines.mjs'
@@ -29,6 +29,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
         { find: /^rescind\/bindings$/, replacement: path('./src/bindings.ts') },
+        { find: /^rescind\/inspect$/, replacement: path('./src/inspect/index.ts') },
         { find: /^rescind\/node$/, replacement: path('./src/node.ts') },
         { find: /^rescind\/react$/, replacement: path('./hooks/index.ts') },
         { find: /^rescind\/sql$/, replacement: path('./src/sql/index.ts') },
@@ -64,13 +65,18 @@ const WORKER_BUILD: BuildOptions = {
 export default config
 
 const core = 'test/*.test.{ts,tsx}'
+const hooks = 'test/hooks/**/*.test.{ts,tsx}'
 
 const inBrowsers = [
   core,
-  'test/hooks/**/*.test.{ts,tsx}',
+  hooks,
   'test/browser/**/*.test.{ts,tsx}',
   'test/sql/browser/*.test.ts',
 ]
+
+/** They count the timers, the listeners or the runs of their realm, so each needs one of its own. */
+const countingCore = 'test/{group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
+const countingHooks = 'test/hooks/{leaks,pending}.test.tsx'
 
 /** The tests of the core run everywhere; those that need the machine for themselves run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
@@ -80,7 +86,24 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
   return [
     {
       extends: true,
-      test: { name: 'node', include: [core, 'test/node/**/*.test.ts'], testTimeout: 30_000, execArgv },
+      test: {
+        name: 'node',
+        include: [core],
+        exclude: [countingCore],
+        // A realm for each file costs more than the tests in it.
+        isolate: false,
+        testTimeout: 30_000,
+        execArgv,
+      },
+    },
+    {
+      extends: true,
+      test: {
+        name: 'node-isolated',
+        include: [countingCore, 'test/node/**/*.test.ts'],
+        testTimeout: 30_000,
+        execArgv,
+      },
     },
     {
       extends: true,
@@ -92,20 +115,11 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    {
-      extends: true,
-      plugins: [reactCompiler()],
-      test: {
-        name: 'jsdom',
-        include: [core, 'test/hooks/**/*.test.{ts,tsx}'],
-        // Long, and nothing in them asks for a window.
-        exclude: ['test/{properties,scale}.test.ts'],
-        environment: 'jsdom',
-        provide: { react: 19 },
-        testTimeout: 30_000,
-        execArgv,
-      },
-    },
+    inJsdom('jsdom', { include: [core, hooks], exclude: [countingCore, countingHooks], isolate: false }),
+    // Long, and nothing in those two asks for a window.
+    inJsdom('jsdom-isolated', { include: [countingCore, countingHooks], exclude: ['test/{properties,scale}.test.ts'] }),
+    inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
+    inJsdom('react-18-isolated', { include: [countingHooks] }, 18),
     inChromium('chromium', inBrowsers, executablePath),
     {
       ...inChromium('isolated', ['test/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
@@ -114,16 +128,6 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
       },
       cacheDir: path('./node_modules/.vite/isolated'),
-    },
-    {
-      ...inChromium('react-18', ['test/hooks/**/*.test.tsx', 'test/browser/work.test.tsx'], executablePath, 18),
-      resolve: {
-        alias: [
-          { find: /^react(?=$|\/)/, replacement: path('./node_modules/react-18') },
-          { find: /^react-dom(?=$|\/)/, replacement: path('./node_modules/react-dom-18') },
-        ],
-      },
-      cacheDir: path('./node_modules/.vite/react-18'),
     },
     {
       extends: true,
@@ -174,8 +178,31 @@ async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
   return { ...config, test: { ...test, setupFiles: 'test/engines/setup.ts', browser } }
 }
 
+type Tests = Pick<NonNullable<TestProjectInlineConfiguration['test']>, 'include' | 'exclude' | 'isolate'>
+
 /** @param react which version there is, for the tests to make sure */
-function inChromium(name: string, include: string[], executablePath: string | undefined, react = 19) {
+function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfiguration {
+  const test = { ...tests, name, environment: 'jsdom', provide: { react }, testTimeout: 30_000 }
+  const execArgv = ['--expose-gc']
+  if (react === 19) return { extends: true, plugins: [reactCompiler()], test: { ...test, execArgv } }
+  const alias = ['react', 'react-dom'].map((find) => ({
+    find: new RegExp(`^${find}(?=$|/)`),
+    replacement: path(`./node_modules/${find}-18`),
+  }))
+  return {
+    extends: true,
+    plugins: [reactCompiler()],
+    resolve: { alias },
+    test: {
+      ...test,
+      execArgv: [...execArgv, '--require', path('./test/hooks/react-18.cjs')],
+      // ES modules that import React: the alias holds only for what is transformed.
+      server: { deps: { inline: [/react-router/, /@tanstack/] } },
+    },
+  }
+}
+
+function inChromium(name: string, include: string[], executablePath: string | undefined) {
   return {
     extends: true as const,
     plugins: [reactCompiler()],
@@ -191,14 +218,14 @@ function inChromium(name: string, include: string[], executablePath: string | un
         'react-router',
         'react/jsx-dev-runtime',
         'react/jsx-runtime',
-        ...(react === 18 ? [] : ['react/compiler-runtime']),
+        'react/compiler-runtime',
       ],
     },
     test: {
       name,
       include,
       globalSetup: 'test/browser/server.ts',
-      provide: { react },
+      provide: { react: 19 },
       sequence: { groupOrder: 1 },
       testTimeout: 30_000,
       browser: {

@@ -2,7 +2,7 @@
 
 /** The public list of `rescind/react`: everything that can be imported from it, and nothing else. */
 
-export { Navigated, PageHidden } from '../src/index.ts'
+export { Navigated, PageHidden, Unused } from '../src/index.ts'
 export { useAction } from './action.ts'
 export type { Action, ActionOptions } from './action.ts'
 export { Busy, Hidden, Superseded, Unmounted } from './causes.ts'

@@ -4,7 +4,7 @@
  * out, such as a stream, may still be in use. React is not needed here.
  */
 
-import { rearmFromStart } from '../src/bindings.ts'
+import { completed, rearmFromStart } from '../src/bindings.ts'
 import { afterFunc, CanceledError, cause, isCanceled, rearm, until, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
@@ -195,6 +195,7 @@ export class Run<T, A extends readonly unknown[]> {
 
   #settle(outcome: Outcome<T>): void {
     this.outcome = outcome
+    if (outcome.status === 'success') completed(this.ctx)
     this.#stop?.()
     this.#leave()
     this.#host.settled(this, outcome)

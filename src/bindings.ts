@@ -4,6 +4,6 @@
  */
 
 export { sentinel } from './errors.ts'
-export { onMove, rearmFromStart, withLink } from './lifetime.ts'
+export { completed, onMove, rearmFromStart, withLink } from './lifetime.ts'
 export type { LinkOptions } from './lifetime.ts'
 export { lifetimeOf, withValuesOf } from './views.ts'

@@ -8,6 +8,7 @@ import { attach, detach, resolve, settled } from './context.ts'
 import type { Child, ContextLike, ContextNode, Ending } from './context.ts'
 import { clockOf, withTimeout } from './deadlines.ts'
 import { attempt } from './listeners.ts'
+import { watch } from './observer.ts'
 import type { Clock } from './timers.ts'
 
 /**
@@ -30,11 +31,14 @@ export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
 /**
  * Like {@link afterFunc}, for an operation whose promise waits for the end of `ctx`: until then, or until it is
  * stopped, a deadline of `ctx` keeps the process alive.
+ *
+ * @param name what an inspector calls the operation
  */
-export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
+export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
   const { node } = callback.parent
   if (node.deadlines && !callback.ended) callback.held = clockOf(node).hold()
+  if (watch.observer && !callback.ended) watch.observer.waits(node, callback, name)
   return wait(callback)
 }
 
@@ -46,7 +50,7 @@ export function waitFor(ctx: ContextLike, fn: () => void): () => boolean {
  */
 export function after(ctx: ContextLike, ms: number, fn: () => void): () => void {
   const [timer, cancel] = withTimeout(ctx, ms)
-  const stop = waitFor(timer, fn)
+  const stop = waitFor(timer, 'after', fn)
   return () => {
     stop()
     cancel()
@@ -109,6 +113,7 @@ function stop(this: Callback): boolean {
   settled(this.parent)
   if (this.ended || !this.fn) return false
   detach(this)
+  if (watch.observer) watch.observer.left(this)
   this.held?.release()
   this.fn = this.resume = undefined
   return true

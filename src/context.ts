@@ -15,6 +15,7 @@ import { CanceledError, DeadlineExceededError, explained } from './errors.ts'
 import { isContextError, property, reason } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
+import { finish, watch } from './observer.ts'
 import { shown } from './shown.ts'
 import type { Clock } from './timers.ts'
 
@@ -276,7 +277,7 @@ export class ContextNode implements Context, Child, Ending {
 
 /** The error of an end that began at `node`, with the path of that for its stack. */
 export function errorAt<E extends CanceledError | DeadlineExceededError>(node: ContextNode, make: () => E): E {
-  return explained(make, pathOf(node))
+  return explained(make, pathOf(node) + (watch.observer?.explain(node) ?? ''))
 }
 
 /** How many of the innermost contexts a path shows. The root and the place of the end are always shown. */
@@ -457,6 +458,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   }
   const node = new ContextNode(above, kind, label)
   if (!node.ended) attach(node)
+  if (watch.observer) watch.observer.made(node)
   return node
 }
 
@@ -471,8 +473,14 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 /** A bound function, as in `afterFunc`: it takes half the memory of a closure. */
 export function createCancel(node: ContextNode): Cancel {
   const bound = cancel.bind(node) as Cancel
-  bound[DISPOSE] = bound
+  bound[DISPOSE] = dispose
+  if (watch.observer) watch.observer.handed(node, bound)
   return bound
+}
+
+/** One for all: it is called on the function that cancels. */
+function dispose(this: Cancel): void {
+  finish(this, 'disposed')
 }
 
 function cancel(this: ContextNode, reason?: unknown): void {
@@ -589,7 +597,7 @@ function listen({ listener, source }: ContextNode): void {
 /** Ends a live node for its own reasons; does nothing for one that has ended. */
 export function end(node: ContextNode, ending: Ending): void {
   if (node.ended) return
-  if (node.first || node.own || node.controller) {
+  if (node.first || node.own || node.controller || watch.observer) {
     const audience = mark(node, ending)
     if (audience) tellAll(audience)
   } else {
@@ -606,10 +614,12 @@ export function end(node: ContextNode, ending: Ending): void {
  * @returns `audience`, with those who have somebody to tell added to it in that order; undefined if there are none
  */
 export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): Listener[] | undefined {
+  const { observer } = watch
   let tail: Child = head
   detach(head)
   for (let node: Child | undefined = head; node; ) {
     node.ended = ending
+    if (observer) observer.ended(node, head, ending, watch.hint, watch.failure)
     node.own?.release()
     const { first } = node
     if (first) {
@@ -622,6 +632,8 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
     node.previous = node.next = undefined
     node = next
   }
+  // Spent, before listeners end something else.
+  if (observer) watch.hint = watch.failure = undefined
   return audience
 }
 

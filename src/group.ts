@@ -10,6 +10,7 @@ import { afterFunc, waitFor } from './callbacks.ts'
 import { createCancel, derive } from './context.ts'
 import type { Context, ContextLike, DeriveOptions } from './context.ts'
 import { findCause, isContextError, property } from './errors.ts'
+import { finish, watch } from './observer.ts'
 import type { Work } from './tasks.ts'
 
 /** Options of {@link group}. */
@@ -100,6 +101,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     const isAdmitted = !slot || (await slot)
     const isStarted = isAdmitted && !ctx.err
     tell?.(isStarted)
+    const done = isStarted ? watch.observer?.works(ctx, 'group') : undefined
     try {
       // In a function of its own, so that one that throws at once is not done before `start` has noted it.
       if (isStarted) await call(fn)
@@ -107,6 +109,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     } catch (error) {
       fail(error)
     }
+    done?.()
     tasks.delete(key)
     if (isAdmitted) running--
     admit()
@@ -148,7 +151,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   }
 
   async function settled(): Promise<void> {
-    const stop = waitFor(ctx, () => {})
+    const stop = waitFor(ctx, 'group', () => {})
     // Repeatedly: a function may have started another one. Through `all`, V8 finds the callers of failed work.
     while (tasks.size > 0) await Promise.all(tasks.values())
     stop()
@@ -175,14 +178,15 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     },
     async wait() {
       await settled()
-      cancel()
+      if (failures.length > 0) finish(cancel, 'canceled', failure(failures))
+      else finish(cancel, 'completed')
       isReported = true
       if (failures.length > 0) throw supervise ? failure(failures) : failures[0]
       if (isCut) throw ctx.err
     },
     async [ASYNC_DISPOSE]() {
       isClosing = true
-      cancel()
+      finish(cancel, 'disposed')
       await settled()
       if (isReported) return
       if (failures.length > 0) throw supervise ? failure(failures) : failures[0]

@@ -9,6 +9,7 @@ import { end, labelOf, LINK, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
 import { clockOf, Deadline } from './deadlines.ts'
 import { attempt } from './listeners.ts'
+import { watch } from './observer.ts'
 
 /** Options of {@link withLink}. */
 export interface LinkOptions extends DeriveOptions {
@@ -55,6 +56,7 @@ export function withLink(
     through.outer = sources
     Object.assign(node, { parent, clock, values: parent.values })
     Object.assign(own, { outer, born: clockOf(node).now(), began: undefined })
+    if (watch.observer) watch.observer.made(node)
     if (ended) end(node, ended)
     else attach(node)
     move(own, Infinity, own.born)
@@ -128,7 +130,19 @@ export function disarm(ctx: Context): void {
   const { own } = node
   own?.release()
   node.own = DISARMED
+  completed(node)
   if (own instanceof Deadline) move(own, Infinity, own.born)
+}
+
+/**
+ * Tells an inspector that the work of `ctx` went well. `ctx` itself lives on, and whatever ends it later is no cancel of
+ * that work. Does nothing else.
+ *
+ * @throws TypeError if `ctx` is not a context
+ */
+export function completed(ctx: ContextLike): void {
+  const { node } = resolve(ctx)
+  if (watch.observer) watch.observer.completed(node)
 }
 
 /** Who wants to know when a deadline moves. */
@@ -177,6 +191,7 @@ function move(deadline: Deadline, ms: number, born: number, began?: number): voi
   deadline.ms = ms
   deadline.due = deadline.born + ms
   deadline.start()
+  if (watch.observer) watch.observer.changed(deadline.node)
   settled(deadline.node)
   const watching = watchers.get(deadline)
   if (watching?.size) for (const watcher of new Set(watching)) attempt(watcher)

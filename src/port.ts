@@ -208,11 +208,17 @@ export function fromPort(
   })
 }
 
-/** Calls `listen` for whatever there is to hear of `port`, until what it returns is called. */
-function subscribe(port: EventPort, listen: (event: MessageEvent<unknown>) => void): () => void {
+/**
+ * Calls `listen` for whatever there is to hear of `port`, until what it returns is called. The global object of a worker
+ * has no `start`.
+ */
+export function subscribe(
+  port: Pick<EventPort, 'addEventListener' | 'removeEventListener'> & { start?(): void },
+  listen: (event: MessageEvent<unknown>) => void,
+): () => void {
   const types = ['message', 'messageerror', 'close']
   for (const type of types) port.addEventListener(type, listen)
-  port.start()
+  port.start?.()
   return () => types.forEach((type) => port.removeEventListener(type, listen))
 }
 
@@ -321,7 +327,7 @@ function checked(options: PortOptions): CheckedOptions {
 }
 
 /** What both kinds of ports have, whatever their types say. */
-interface EventPort extends Port {
+export interface EventPort extends Port {
   addEventListener(type: string, listener: (event: MessageEvent<unknown>) => void): void
   removeEventListener(type: string, listener: (event: MessageEvent<unknown>) => void): void
   /** Lets a thread of Node end although the port is open. */
@@ -329,9 +335,12 @@ interface EventPort extends Port {
 }
 
 /** A Worker, or the global object of one, is none: it cannot be closed without closing everything. */
-function assertPort(port: Port): asserts port is EventPort {
-  const { addEventListener, close, postMessage, start } = (port ?? {}) as Partial<EventPort>
-  for (const method of [addEventListener, close, postMessage, start]) {
-    if (typeof method !== 'function') throw invalid('port', 'a MessagePort', port)
-  }
+function assertPort(port: unknown): asserts port is EventPort {
+  if (!isPort(port)) throw invalid('port', 'a MessagePort', port)
+}
+
+/** By its shape. A message that was cloned has no functions, so nothing in it but a port passes for one. */
+export function isPort(value: unknown): value is EventPort {
+  const { addEventListener, close, postMessage, start } = (value ?? {}) as Partial<EventPort>
+  return [addEventListener, close, postMessage, start].every((method) => typeof method === 'function')
 }

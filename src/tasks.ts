@@ -11,6 +11,8 @@ import type { Context, ContextLike } from './context.ts'
 import { clockOf, Deadline, limited, withTimeout } from './deadlines.ts'
 import type { DeadlineOptions } from './deadlines.ts'
 import type { Listener } from './listeners.ts'
+import { finish, watch } from './observer.ts'
+import type { Hint } from './observer.ts'
 import { withSignal } from './signals.ts'
 import { turn } from './turn.ts'
 
@@ -38,7 +40,7 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     const deadline = (alarm.own = new Alarm(alarm, Math.max(ms, 0)))
     // In sight of what waits, which keeps the process alive for it.
     if (ms < Infinity) alarm.deadlines = deadline
-    waitFor(alarm, () => {
+    waitFor(alarm, 'sleep', () => {
       const { err } = context
       if (err) reject(err)
       else resolve()
@@ -55,7 +57,7 @@ class Alarm extends Deadline implements Listener {
   }
 
   tell(): void {
-    end(this.node, this)
+    finish(() => end(this.node, this), 'completed')
   }
 }
 
@@ -66,7 +68,12 @@ class Alarm extends Deadline implements Listener {
  * @returns settles as the work does; rejects with `ctx.err` if `ctx` ends first, or if the work fails after that,
  * with a TypeError if `ctx` is not a context, or `work` neither a promise nor a function
  */
-export async function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
+export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
+  return wait(ctx, 'until', work)
+}
+
+/** What {@link until} does, under the name that an inspector has for it. */
+export async function wait<T>(ctx: ContextLike, name: string, work: PromiseLike<T> | Work<T>): Promise<T> {
   const context = contextOf(ctx)
   const isPromise = isThenable(work)
   if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
@@ -74,11 +81,11 @@ export async function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>)
   if (!isPromise) context.throwIfDone()
   let stop: (() => boolean) | undefined
   let leave: (() => void) | undefined
+  let running: Promise<T> | undefined
   try {
-    const [running, unfollow] = follow<T>(isPromise ? work : work(context))
-    leave = unfollow
+    ;[running, leave] = follow<T>(isPromise ? work : work(context))
     const ended = new Promise<never>((_, reject) => {
-      stop = waitFor(context, () => reject(context.err))
+      stop = waitFor(context, name, () => reject(context.err))
     })
     // A race: V8 finds the callers of failed work through it, but not through a handler of ours.
     const result = await Promise.race([running, ended])
@@ -87,6 +94,10 @@ export async function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>)
     if (stop ? stop() : !context.err) throw error
   } finally {
     leave?.()
+  }
+  if (watch.observer && running && !isPromise) {
+    const done = watch.observer.works(context, name)
+    void running.then(done, done)
   }
   throw context.err
 }
@@ -175,13 +186,15 @@ export async function within<T, F = never>(
   const node = derive(above, 'within', options)
   const left = at < Infinity ? at - clockOf(node).wall() : Infinity
   const [, cancel] = limited(node, Math.min(timeout, left), options)
+  let settled: [hint: Hint, failure?: unknown] = ['completed']
   try {
-    return await until(node, work)
+    return await wait(node, 'within', work)
   } catch (error) {
+    settled = ['canceled', error]
     if (fallback === undefined || node.ended !== node.own) throw error
     return typeof fallback === 'function' ? await (fallback as () => F | PromiseLike<F>)() : fallback
   } finally {
-    cancel()
+    finish(cancel, ...settled)
     leave?.()
   }
 }
@@ -197,10 +210,14 @@ export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Prom
   if (!Number.isFinite(ms)) throw invalid('ms', 'a finite number of milliseconds', ms)
   assertFunction('fn', fn)
   const [shielded, cancel] = withTimeout(withoutCancel(contextOf(ctx)), ms, { label: 'shield' })
+  let settled: [hint: Hint, failure?: unknown] = ['completed']
   try {
-    return await until(shielded, fn)
+    return await wait(shielded, 'shield', fn)
+  } catch (error) {
+    settled = ['canceled', error]
+    throw error
   } finally {
-    cancel()
+    finish(cancel, ...settled)
   }
 }
 
@@ -212,7 +229,7 @@ export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Prom
  * @see https://wicg.github.io/scheduling-apis/#dom-scheduler-yield
  */
 export function pause(ctx: ContextLike): Promise<void> {
-  return until(ctx, nextTurn)
+  return wait(ctx, 'pause', nextTurn)
 }
 
 interface Platform {

@@ -10,6 +10,7 @@ import { createKey } from './context.ts'
 import type { Key } from './context.ts'
 import { isOneLine } from './shown.ts'
 import { byteLength } from './size.ts'
+import { traceKey } from './trace-key.ts'
 
 /**
  * The trace and the span a request belongs to, as text: `00-<trace>-<span>-<flags>`. What is received is handed on as
@@ -21,7 +22,7 @@ import { byteLength } from './size.ts'
  * sent.traceparent // => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
-export const traceparent: Carried<string> = /* @__PURE__ */ strict('traceparent', (text) => {
+export const traceparent: Carried<string> = /* @__PURE__ */ strict(traceKey, (text) => {
   const [, version, ids, flags, rest] = TRACEPARENT.exec(text) ?? []
   if (version === undefined || version === 'ff') return undefined
   if (version === '00') return rest === '' ? text : undefined
@@ -36,7 +37,7 @@ export const traceparent: Carried<string> = /* @__PURE__ */ strict('traceparent'
  * @see https://www.w3.org/TR/trace-context/#tracestate-header
  */
 export const tracestate: Carried<string> = {
-  .../* @__PURE__ */ strict('tracestate', (text) => {
+  .../* @__PURE__ */ strict(/* @__PURE__ */ createKey<string>('tracestate'), (text) => {
     const members = text
       .split(',')
       .map((member) => member.trim())
@@ -91,8 +92,9 @@ const MAX_SIZE = 8_192
 const PROPERTIES = /^[\x20-\x2b\x2d-\x7e]*$/
 
 /** A value that is written as it is read. */
-function strict(header: string, read: (text: string) => string | undefined): Carried<string> {
-  return carry(createKey<string>(header), header, {
+function strict(key: Key<string, undefined>, read: (text: string) => string | undefined): Carried<string> {
+  const header = key.name
+  return carry(key, header, {
     encode(value) {
       if (typeof value !== 'string') throw invalid(header, `a ${header}`, value)
       if (read(value) === undefined) throw new TypeError(`rescind: ${header} must be a ${header} as the W3C has it`)

@@ -35,6 +35,8 @@ export interface Node {
   due: number
   disarmed: boolean
   ended: Ending | undefined
+  /** What an inspector says of its end; `completed` once it was disarmed. */
+  how: 'canceled' | 'completed' | 'deadline' | 'parent' | undefined
   /** Whether somebody has read its signal. */
   heard: boolean
 }
@@ -87,13 +89,17 @@ export class Model {
       due: this.now + ms,
       disarmed: false,
       ended: undefined,
+      how: undefined,
       heard: false,
     }
     this.nodes.push(node)
     if (!parent || !follows || view) return node
     const above = baseOf(parent)
     node.ended = above.ended ?? signals.find(({ ended }) => ended)?.ended
-    if (node.ended) return node
+    if (node.ended) {
+      node.how = howOf(node.ended, above.ended)
+      return node
+    }
     above.children.push(node)
     for (const signal of new Set(signals)) signal.children.push({ is: 'link', target: node })
     if (ms <= 0) this.end(node, overdue(node))
@@ -105,7 +111,9 @@ export class Model {
   }
 
   disarm(node: Node): void {
-    if (!node.ended && !node.view) node.disarmed = true
+    if (node.ended || node.view) return
+    node.disarmed = true
+    node.how = 'completed'
   }
 
   afterFunc(node: Node, action: Action): void {
@@ -143,6 +151,7 @@ export class Model {
       if (item.is === 'callback') item.state = 'due'
       if (item.is === 'link') reached.add(item.target)
       if (item.is !== 'node') continue
+      item.how ??= howOf(ending, item.follows ? item.parent && baseOf(item.parent).ended : undefined)
       item.ended = ending
       for (const child of item.children) if (isWaiting(child)) reached.add(child)
     }
@@ -214,6 +223,12 @@ export class Model {
 
 function overdue({ cause, ms }: Node): Ending {
   return { name: 'TimeoutError', cause, ms }
+}
+
+/** How a node ends with `ending`, where `above` is that of its parent. */
+function howOf(ending: Ending, above: Ending | undefined): 'canceled' | 'deadline' | 'parent' {
+  if (above === ending) return 'parent'
+  return ending.name === 'TimeoutError' ? 'deadline' : 'canceled'
 }
 
 /** Whose end `node` shares. */

@@ -1,6 +1,7 @@
 /**
  * Random lives of random trees, the source against the model: who is done, with which err and cause, who was told and
- * in which order, and what is left over. On a fake clock, and on the system's clock under fake timers.
+ * in which order, what an inspector says of it, and what is left over. On a fake clock, and on the system's clock under
+ * fake timers.
  */
 
 import {
@@ -18,6 +19,7 @@ import {
   withValue,
 } from 'rescind'
 import type { Cancel, Context, ContextLike } from 'rescind'
+import { inspect } from 'rescind/inspect'
 import { fakeClock } from 'rescind/testing'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -112,6 +114,7 @@ class Life {
   readonly #stops: (() => boolean)[] = []
   readonly #controllers = [new AbortController(), new AbortController()]
   readonly #listeners: (() => number)[]
+  readonly #inspector = inspect({ silence: 'all', size: 10_000 })
   /** While time moves on, those who read hear of deadlines that are due, and the order would be another. */
   #isMoving = false
 
@@ -230,16 +233,21 @@ class Life {
       this.model.derive({ ...birth, signals: signals.map((signal) => this.model.nodes[1 + signal] as Node) })
       const controllers = signals.map((signal) => this.#controllers[signal] as AbortController)
       const followed = controllers.map(({ signal }) => signal)
-      this.#add(...withSignal(parent, followed))
+      this.#add(...withSignal(parent, followed, this.#named()))
     } else if (kind === 'withCancel' || !isTimed) {
       this.model.derive(birth)
-      this.#add(...withCancel(parent))
+      this.#add(...withCancel(parent, this.#named()))
     } else {
       this.model.derive({ ...birth, ms, cause: why })
-      const options = { cause: why }
+      const options = { ...this.#named(), cause: why }
       const at = this.#time.wall() + ms
       this.#add(...(kind === 'withTimeout' ? withTimeout(parent, ms, options) : withDeadline(parent, at, options)))
     }
+  }
+
+  /** By this an inspector knows the context that comes next. */
+  #named(): { label: string } {
+    return { label: String(this.#parents.length) }
   }
 
   #add(parent: ContextLike, cancel?: Cancel): void {
@@ -262,7 +270,7 @@ class Life {
   #act(action: Action, who: string): void {
     this.log.push(who)
     if (action.does === 'throw') throw new Error(who)
-    if (action.does === 'derive') this.#add(...withCancel(this.#parents[action.target] as ContextLike))
+    if (action.does === 'derive') this.#add(...withCancel(this.#parents[action.target] as ContextLike, this.#named()))
     if (action.does === 'cancel') this.#cancels[action.target]?.(action.cause)
     if (action.does === 'stop') this.#stop(action.target)
   }
@@ -299,7 +307,8 @@ class Life {
       const shown = err && why === err ? 'err' : why
       return { id, name: err?.name, ms, cause: shown, deadline, err: errors.indexOf(err), reason }
     })
-    return { contexts, listeners: this.#listeners.map((count) => count()), timers: this.#time.timers() }
+    const listeners = this.#listeners.map((count) => count())
+    return { contexts, rows: this.#rows(), listeners, timers: this.#time.timers() }
   }
 
   /** The same, as it ought to be. */
@@ -322,7 +331,34 @@ class Life {
     })
     const listeners = this.#controllers.map((_, signal) => (this.model.isFollowed(nodes[1 + signal] as Node) ? 1 : 0))
     const timers = this.#time.timers() === undefined ? undefined : Math.min(this.model.pending().length, 1)
-    return { contexts, listeners, timers }
+    const labeled = nodes.filter(isLabeled)
+    const rows = labeled.map((node) => ({
+      id: node.id,
+      parent: labelOf(node.parent && baseOf(node.parent)),
+      how: node.how,
+      cause: node.how === 'completed' ? undefined : textOf(node.ended?.cause),
+      deadline: node.how ? undefined : this.#deadlineOf(node),
+    }))
+    return { contexts, rows, listeners, timers }
+  }
+
+  /** What the inspector says of those that have a label; of the others it says nothing before they matter. */
+  #rows(): unknown {
+    const { rows } = this.#inspector
+    const labels = new Map(rows.map(({ id, label }) => [id, label]))
+    return rows
+      .filter(({ label }) => label !== undefined)
+      .map(({ cause, deadline, how, label, parent }) => ({
+        id: Number(label),
+        parent: parent === undefined ? undefined : labels.get(parent),
+        how,
+        cause,
+        deadline: how ? undefined : deadline,
+      }))
+  }
+
+  stop(): void {
+    this.#inspector.detach()
   }
 
   #deadlineOf(node: Node): number | undefined {
@@ -336,6 +372,20 @@ function reasonOf(reason: 'none' | 'text' | 'timeout' | 'context'): unknown {
   if (reason === 'timeout') return new DOMException('too slow', 'TimeoutError')
   if (reason === 'context') return new DeadlineExceededError({ ms: 5, cause: 'slow' })
   return new DOMException('aborted', 'AbortError')
+}
+
+/** Whether it was derived with a label: it has an end of its own. */
+function isLabeled({ follows, parent, view }: Node): boolean {
+  return parent !== undefined && follows && !view
+}
+
+function labelOf(node: Node | undefined): string | undefined {
+  return node && isLabeled(node) ? String(node.id) : undefined
+}
+
+function textOf(why: unknown): string | undefined {
+  if (why === undefined) return undefined
+  return why instanceof DOMException ? `${why.name}: ${why.message}` : String(why)
 }
 
 /** Whether a foreign signal is at its root. */
@@ -404,6 +454,7 @@ describe.each([
         expect(life.seen()).toEqual(life.expected())
         expect(life.seen()).toMatchObject({ listeners: [0, 0] })
         expect(vi.getTimerCount()).toBe(0)
+        life.stop()
       }),
       { numRuns: 500 },
     )

@@ -37,7 +37,7 @@ export const scenario: SceneScenario = {
   about: (
     <>
       <code>SELECT * FROM album</code>, or a scan that takes a minute. When the timeout is over, the engine itself stops
-      in the middle of its statement. Without, nobody waits for the rows, and it goes on.
+      in the middle of its statement. Without, the page only looks away, and the scan goes on.
     </>
   ),
   source: '../server/scan.ts',
@@ -67,7 +67,7 @@ export const scenario: SceneScenario = {
     const { ms, rescind } = play
     if (ms('engine') === TAB) await until(ctx, openTabDatabase())
     const query = ms('engine') === TAB ? inTab : onServer
-    // The run's outcome is that of whoever waits for the rows.
+    // The run's outcome is that of the code that waits for the rows.
     if (rescind === 'on') await query(ctx, play, ms('timeout'))
     else await scanByHand(() => query(withoutCancel(ctx), play, Infinity), ms('timeout'))
   },
@@ -113,7 +113,7 @@ async function inTab(parent: Context, { go, ms, rescind, url }: Play, timeout: n
   } catch (error) {
     const why = reasonOf(error)
     const isStopped = isDeadlineExceeded(error) || isCanceled(error)
-    // The demo's own patience is nobody's wish.
+    // That the demo lost its patience is not what the page has asked for.
     if (isStopped && rescind === 'off') tabLog.end(id, 'finished', `given up by the demo: ${progress()}`)
     else tabLog.end(id, isStopped ? 'stopped' : 'failed', `${isStopped ? 'stopped' : 'failed'}: ${why}`, why)
     end(isStopped ? 'canceled' : 'failed', { why })

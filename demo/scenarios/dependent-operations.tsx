@@ -45,7 +45,7 @@ export const scenario: Scenario = {
   order: 10,
   about: (
     <>
-      Two requests, and both must succeed. When operation 1 fails, nobody needs operation 2 any more: the{' '}
+      Two requests, and both must succeed. When operation 1 fails, operation 2 is useless: the{' '}
       <code>group</code> cancels it, and its handler on the server is halted.
     </>
   ),

@@ -1,4 +1,4 @@
-/** Reports that belong to a page of the application: whoever leaves the page does not want them any more. */
+/** Reports that belong to a page of the application, and are unwanted when the page is left. */
 
 import { useCallback, useEffect, useState } from 'react'
 import { sleep } from 'rescind'
@@ -112,7 +112,7 @@ function Scene({ play, onAct }: SceneProps<Page>) {
     return () => window.removeEventListener('popstate', listener)
   }, [onAct])
 
-  // Who leaves the scenario leaves its pages, too.
+  // To leave the scenario is to leave its pages, too.
   useEffect(() => () => visit('home', 'replace'), [])
 
   return (

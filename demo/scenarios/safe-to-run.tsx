@@ -1,4 +1,4 @@
-/** Is this code safe to run? A task in the background dies with the context of whoever started it. */
+/** Is this code safe to run? A task in the background ends with the context that it was started under. */
 
 import { withoutCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'

@@ -54,7 +54,7 @@ export const scenario: SceneScenario = {
   about: (
     <>
       Five requests, five ways to end. <code>err</code> is one of two, as in Go: canceled, or deadline exceeded.{' '}
-      <code>cause</code> is what whoever ended it had to say. An AbortController without a reason knows neither.
+      <code>cause</code> is the reason that its caller gave. An AbortController without a reason knows neither.
     </>
   ),
   go: GO,

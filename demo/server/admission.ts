@@ -7,15 +7,43 @@ import type { ServerRequest } from 'rescind/node'
 import { sendText } from './exchange.ts'
 import type { Answer } from './exchange.ts'
 
+/** The endpoints that take a body. */
+const TAKES_BODY: ReadonlySet<string> = new Set(['/api/save', '/api/upload'])
+
+/** In bytes: of one request, and of all that are under way. */
+export const MAX_BODY: number = 2 ** 16
+const MAX_BODIES: number = 2 ** 22
+
+/** The bytes of all bodies that were let in and whose responses are open. */
+let admitted = 0
+
 /**
  * The address that `req` asks for. Undefined if the request was refused here: its target cannot be read, or it has a
- * body, which no endpoint takes.
+ * body that its endpoint does not take. A body counts by its announced length until the response is closed.
  */
 export function admit(req: ServerRequest, res: Answer): URL | undefined {
   const url = addressOf(req.url ?? '')
   if (url === undefined) sendText(res, 400, 'the target of the request cannot be read')
   else if (!hasBody(req)) return url
-  else sendText(res, 413, 'no request may have a body here', { connection: 'close' })
+  else {
+    const length = Number(req.headers['content-length'] ?? NaN)
+    const [status, why] = faultOf(url, length) ?? []
+    if (status === undefined) {
+      admitted += length
+      res.once('close', () => (admitted -= length))
+      return url
+    }
+    sendText(res, status, why ?? '', { connection: 'close' })
+  }
+  return undefined
+}
+
+/** Why a body of `length` bytes is refused; undefined if it is not. */
+function faultOf({ pathname }: URL, length: number): [status: number, why: string] | undefined {
+  if (!TAKES_BODY.has(pathname)) return [413, 'no request may have a body here']
+  if (Number.isNaN(length)) return [411, 'the length of the body must be announced']
+  if (length > MAX_BODY) return [413, `a body may have no more than ${MAX_BODY} bytes`]
+  if (admitted + length > MAX_BODIES) return [503, 'too much is being sent at once']
   return undefined
 }
 

@@ -6,18 +6,20 @@
 import { afterFunc, background, cause, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { withRequest } from 'rescind/node'
-import type { ServerRequest } from 'rescind/node'
 import { HeaderError } from 'rescind/wire'
 import { isForeign } from './admission.ts'
+import { answer } from './answer.ts'
 import type { Databases } from './databases.ts'
 import { events } from './events.ts'
 import { refuse, sendJson, sendText } from './exchange.ts'
-import type { Answer, Exchange } from './exchange.ts'
+import type { Answer, Exchange, Request } from './exchange.ts'
 import { isId, Log } from './log.ts'
+import { pin, save, sendNote } from './notes.ts'
 import { query } from './query.ts'
 import { report } from './report.ts'
 import { requestId } from './request-id.ts'
 import { search } from './search.ts'
+import { upload } from './upload.ts'
 import { work } from './work.ts'
 
 /** Settles when it has nothing more to do; may reject as soon as its context has ended. */
@@ -25,7 +27,7 @@ type Endpoint = (ctx: Context, exchange: Exchange) => void | Promise<void>
 
 export interface Api {
   /** Answers `req`, which asks for `url`, if that is of an endpoint; says whether it is. */
-  readonly handle: (url: URL, req: ServerRequest, res: Answer) => boolean
+  readonly handle: (url: URL, req: Request, res: Answer) => boolean
   /** Ends everything that is under way. */
   readonly stop: Cancel
 }
@@ -38,6 +40,11 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
   ['/api/search', ['GET', search]],
   ['/api/report', ['GET', report]],
   ['/api/query', ['GET', query]],
+  ['/api/answer', ['GET', answer]],
+  ['/api/upload', ['POST', upload]],
+  ['/api/save', ['POST', save]],
+  ['/api/pin', ['POST', pin]],
+  ['/api/note', ['GET', sendNote]],
   ['/api/unwanted', ['POST', unwanted]],
   ['/api/events', ['GET', events]],
   [
@@ -58,7 +65,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
   afterFunc(root, () => void databases.close())
-  const handle = (url: URL, req: ServerRequest, res: Answer) => {
+  const handle = (url: URL, req: Request, res: Answer) => {
     const [method, endpoint] = endpoints.get(url.pathname) ?? []
     const isOurs = endpoint !== undefined || url.pathname.startsWith('/api/')
     if (!isOurs) return false
@@ -88,8 +95,8 @@ async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Pro
 }
 
 /**
- * A page that works without rescind tells nobody that it gave up. It tells the log, or nothing could be counted. Its
- * word may come late, behind what it gave up, so it says since when.
+ * A page that works without rescind does not tell the handler that it gave up. It tells the log, or nothing could be
+ * counted. Its word may come late, after the handler has ended, so it says since when.
  */
 function unwanted(_: Context, exchange: Exchange): void {
   const { res, url, log } = exchange
@@ -99,7 +106,7 @@ function unwanted(_: Context, exchange: Exchange): void {
   if (!ids.every(isId)) return refuse(exchange, 'every id must be 1 to 40 letters, digits, dots or dashes')
   if (times.length !== ids.length || !times.every(Number.isFinite)) return refuse(exchange, 'every id needs a time')
   for (const [index, id] of ids.entries()) {
-    log.unwanted(id, 'nobody waits any more, and the handler is not told', times[index])
+    log.unwanted(id, 'the answer is unwanted, and the handler is not told', times[index])
   }
   res.writeHead(204).end()
 }

@@ -27,7 +27,7 @@ export function openDatabases(): Databases {
       if (known !== undefined) return known
       const opening = fill(engine)
       opened.set(engine, opening)
-      // Whoever comes next may be luckier.
+      // The next request tries again.
       opening.catch(() => opened.delete(engine))
       return opening
     },
@@ -50,7 +50,7 @@ async function connect(engine: string): Promise<Database> {
   if (engine !== 'postgres') throw new Error(`there is no engine ${engine}`)
   if (!DEMO_POSTGRES) throw new Error('there is no PostgreSQL: npm run demo:postgres starts one')
   const pool = new Pool({ connectionString: DEMO_POSTGRES, max: 8 })
-  // A connection that breaks while nobody uses it: the next query gets another.
+  // An idle connection that breaks: the next query gets another.
   pool.on('error', () => {})
   return postgres(pool)
 }

@@ -18,8 +18,11 @@ export interface Answer extends ServerResponse {
   destroy(): unknown
 }
 
+/** A request: Node's, or that of a service worker. Iterating it reads its body. */
+export interface Request extends ServerRequest, AsyncIterable<Uint8Array> {}
+
 export interface Exchange {
-  readonly req: ServerRequest
+  readonly req: Request
   readonly res: Answer
   readonly url: URL
   readonly log: Log

@@ -1,5 +1,5 @@
 /**
- * What became of every request: when it came, when nobody wanted its answer any more, when and why the handler
+ * What became of every request: when it came, when its answer was no longer wanted, when and why the handler
  * stopped, and what was done for nothing in between. All of it is measured here; the pages only draw it.
  */
 
@@ -25,13 +25,13 @@ export interface Entry {
   readonly latency: number
   readonly arrived: number
   readonly lines: readonly Line[]
-  /** When nobody wanted the answer any more; undefined if that was not so before the handler ended. */
+  /** When the answer was no longer wanted; undefined if it was wanted until the handler ended. */
   readonly unwanted?: number
   readonly ended?: number
   readonly outcome?: HandlerOutcome
   /** Why it failed or was stopped. */
   readonly cause?: string
-  /** How long the handler worked, and how much it sent, when nobody wanted it any more. */
+  /** How long the handler worked, and how much it sent, after the answer was no longer wanted. */
   readonly wasted: { readonly ms: number; readonly bytes: number }
 }
 
@@ -107,8 +107,8 @@ export class Log {
   }
 
   /**
-   * Notes that nobody wants the answer any more, or has not since `time` on the server's clock. The first word counts,
-   * and none does that speaks of a time after the handler's end.
+   * Notes that the answer is no longer wanted, since `time` on the server's clock. The first word counts, and none does
+   * that names a time after the handler's end.
    */
   unwanted(id: string, text: string, time: number = performance.now()): void {
     const entry = this.#entries.get(id)

@@ -27,7 +27,7 @@ const option = process.argv.indexOf('--host')
 /** Undefined for all interfaces. */
 const host = option < 0 ? 'localhost' : process.argv[option + 1]
 
-// Requests have no bodies here, so they are there at once.
+// The few bodies there are have a bound, so every request is there soon.
 const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 })
 server.maxConnections = MAX_CONNECTIONS
 // The server that ends takes everything along that it has under way; then the process ends by itself.

@@ -35,7 +35,7 @@ export const STATEMENTS = {
 
 export type Statement = keyof typeof STATEMENTS
 
-/** Nobody is made to wait a minute for what nobody stops: after so many milliseconds the demo itself gives up. */
+/** A scan that is not stopped would take a minute: the demo itself gives up after so many milliseconds. */
 export const PATIENCE_MS = 5000
 
 /** How far a query is. */

@@ -1,7 +1,7 @@
 /**
  * Work that takes its time, piece by piece, and answers when all pieces are there, or fails if it was told to. It is
  * done under the request's context, so it stops within one step of the client's leaving. With `rescind=off` it is
- * done as by handlers that nobody tells: to the end.
+ * done to the end, as by handlers that are not told.
  */
 
 import { cause, sleep, withoutCancel } from 'rescind'
@@ -33,8 +33,8 @@ export interface Job extends Order {
   /** What has become of the pieces, in words: `rows made`. */
   readonly unit: string
   readonly make: (index: number) => void
-  /** Makes all pieces; at an even pace, if left out. */
-  readonly run?: (make: (index: number) => void) => Promise<void>
+  /** Makes all pieces; at an even pace, if left out. `ctx` does not end if the handler is not told. */
+  readonly run?: (make: (index: number) => void, ctx: Context) => Promise<void>
   /** The answer, when all pieces are there; undefined if it was sent already. */
   readonly body: () => string | undefined
 }
@@ -80,7 +80,7 @@ export async function perform(requestCtx: Context, { res, log }: Exchange, job: 
       job.make(index)
       made = index + 1
     }
-    await (job.run?.(make) ?? inSteps(ctx, job, make))
+    await (job.run?.(make, ctx) ?? inSteps(ctx, job, make))
     if (fails) throw new Error(`${name} failed`)
     const body = job.body()
     if (body === undefined) res.end()

@@ -1,6 +1,6 @@
 /**
  * A response of Node's shape that becomes one of the Fetch API. It begins as soon as its handler waits for something:
- * a service worker learns that its client has gone from nothing but a body that nobody reads any more.
+ * the only sign of a client that has gone, in a service worker, is that its body is canceled.
  */
 
 import type { Answer } from '../server/exchange.ts'

@@ -38,7 +38,14 @@ scope.addEventListener('fetch', (event) => {
   const res = new StreamedAnswer()
   event.respondWith(res.response)
   const url = request.url.slice(scope.registration.scope.length - 1)
-  const req = { method: request.method, url, headers: Object.fromEntries(request.headers) }
+  const req = {
+    method: request.method,
+    url,
+    headers: Object.fromEntries(request.headers),
+    async *[Symbol.asyncIterator]() {
+      yield new Uint8Array(await request.arrayBuffer())
+    },
+  }
   const address = admit(req, res)
   if (address !== undefined) handle(address, req, res)
 })

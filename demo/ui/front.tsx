@@ -1,6 +1,6 @@
 /**
  * The first screen: one type-ahead, twice at the same time, on one time axis. Everything is measured there and then. A
- * browser has six connections for a server, and nobody may wait for one here: four keys without rescind, one search
+ * browser has six connections for a server, and no request may wait for one here: four keys without rescind, one search
  * with it, and the line to the log.
  */
 
@@ -36,7 +36,7 @@ export function Front({ link }: { link: Link }): ReactElement {
   const isRunning = pair !== undefined && !isOver && linkState.status !== 'down'
   const clock = useClock(isRunning ? 'running' : 'still')
   const now = pair === undefined ? 0 : Math.max(clock - pair.off.started, 0)
-  // Whoever wants no motion sees how it came out, and that it is being measured.
+  // Where motion is not wanted, the page shows how it came out, and until then that it is being measured.
   const isCurtained = isCalm() && !isOver
   const span = Math.max(SPAN, ...[off, on].map(([timeline]) => lengthOf(timeline, now)))
   return (

@@ -23,10 +23,13 @@ export interface LanesProps {
 /** More rows than this get a line each. */
 const ROOMY = 3
 
+/** More than this get a line that is as low as it may be. */
+const DENSE = 12
+
 export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Server' }: LanesProps): ReactElement {
   const scale: Scale = (ms) => `${Math.min(Math.max((ms / span) * 100, 0), 100)}%`
   return (
-    <div className={rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
+    <div className={rows > DENSE ? 'packed dense lanes' : rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
       <div className="grid" aria-hidden="true">
         {ticksOf(span).map((tick) => (
           <div key={tick} className={`tick${tick > span * 0.88 ? ' late' : ''}`} style={{ left: scale(tick) }}>

@@ -74,7 +74,7 @@ export function figuresOf(
   return [
     { name: 'requests', label: 'finished for nothing', value: totals?.requests ?? '–' },
     { name: 'ms', label: 'unwanted work', value: totals ? milliseconds(totals.ms) : '–' },
-    { name: 'bytes', label: 'sent to nobody', value: totals ? bytes(totals.bytes) : '–' },
+    { name: 'bytes', label: 'sent for nothing', value: totals ? bytes(totals.bytes) : '–' },
     ...tallies.map(({ name, label, count }) => ({ name, label, value: totals ? count(calls, notes) : '–' })),
   ]
 }

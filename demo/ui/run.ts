@@ -16,7 +16,7 @@ export interface Outcome extends Verdict {
   readonly at: number
 }
 
-/** What somebody does in a scene. */
+/** What the user does in a scene. */
 export interface Act {
   readonly state: string
   readonly label?: string | undefined
@@ -31,6 +31,8 @@ export interface Run {
   readonly play: Play
   /** Undefined while it is under way. */
   readonly outcome: Store<Outcome | undefined>
+  /** Resolves when it has an outcome. */
+  readonly settled: Promise<void>
   /** Its scene is on the page: the script may begin. */
   readonly open: () => void
   /** The user takes over from the script. */
@@ -62,14 +64,14 @@ export function perform(ctx: Context, scenario: Scenario, { settings, rescind }:
   const isOpen = new Store(false)
   const result = 'Scene' in scenario ? enact(ctx, scenario, play, { scriptCtx, isOpen }) : execute(ctx, scenario, play)
   // Without rescind, `until` is no more than the page that looks away: nothing it waits for hears of it.
-  until(ctx, result).then(
+  const settled = until(ctx, result).then(
     ({ kind, text }) => settle(kind, text),
     (error: unknown) => {
       if (rescind === 'off' && ctx.err !== undefined) settle('canceled', describe(ctx.err).replace('context ', 'wait '))
       else settle(kindOf(error), error instanceof TypeError ? 'no answer from the server' : describe(error))
     },
   )
-  return { started, settings, rescind, trace, play, outcome, open: () => isOpen.set(true), act }
+  return { started, settings, rescind, trace, play, outcome, settled, open: () => isOpen.set(true), act }
 }
 
 async function execute(ctx: Context, scenario: FunctionScenario, play: Play): Promise<Verdict> {

@@ -50,7 +50,7 @@ export interface Lab {
 export interface Mark {
   readonly at: number
   readonly label: string
-  /** What somebody did, and not a limit. */
+  /** Something that was done, and not a limit. */
   readonly kind?: 'step'
 }
 
@@ -124,7 +124,7 @@ export interface Play<State extends string = string> extends Lab {
   /** Changes the state; a label is drawn across the lanes. */
   readonly go: (state: State, label?: string) => void
   readonly note: (kind: Note['kind'], label: string) => void
-  /** Nobody waits for the answers to these any more. With rescind the server hears of it, without only its log. */
+  /** Says that the answers to these are unwanted. With rescind the server hears of it, without only its log. */
   readonly giveUp: (isUnwanted: (call: Call) => boolean) => void
   /** Resolves when `isOver` holds. What it reads is in the stores above. */
   readonly when: (ctx: Context, isOver: () => boolean) => Promise<void>
@@ -136,13 +136,13 @@ export interface SceneProps<State extends string = string> {
   readonly onAct: Play<State>['go']
 }
 
-/** A scenario that is a part of a page, and somebody who uses it. */
+/** A scenario that is a part of a page, and a script that uses it. */
 export interface SceneScenario<State extends string = string> extends Common {
   readonly initial: State
   Scene(props: SceneProps<State>): ReactElement
   /** Uses the page, as a user would. */
   script(ctx: Context, play: Play<State>): Promise<void>
-  /** Waits until nothing is under way any more, and says how it came out. */
+  /** Waits until nothing is under way, and says how it came out. */
   verdict(ctx: Context, play: Play<State>): Promise<Verdict>
 }
 

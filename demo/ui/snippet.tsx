@@ -53,7 +53,7 @@ function indentOf(line: string): number {
 }
 
 /** Strings, words of the language, names: enough for a dozen lines. */
-const WORDS = 'async|await|const|defer|for|func|function|go|if|new|of|range|return|using|var'
+const WORDS = 'async|await|const|defer|for|func|function|go|if|let|new|of|range|return|using|var|yield'
 const TOKEN = new RegExp(`('[^']*'|"[^"]*"|\`[^\`]*\`)|\\b(${WORDS})\\b|\\b([a-z]\\w*)\\b`, 'gi')
 
 function colored(code: string, names: readonly string[]): ReactNode[] {

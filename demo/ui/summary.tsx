@@ -11,10 +11,10 @@ export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Time
   const work = milliseconds(ms)
   if (requests > 0) {
     const what = requests === 1 ? '1 request' : `${requests} requests`
-    return `The ${who} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent to nobody.`
+    return `The ${who} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent for nothing.`
   }
   if (stopped > 0) return `The ${who} stopped too, after ${work} of unwanted work.`
-  return ms > 0 ? `The ${who} worked for nobody, ${work}.` : 'Nothing went to waste.'
+  return ms > 0 ? `The ${who} worked for nothing, ${work}.` : 'Nothing went to waste.'
 }
 
 export interface SummaryProps {

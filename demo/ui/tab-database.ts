@@ -1,4 +1,4 @@
-/** The SQLite of the tab: in a worker, in memory, and loaded only when somebody asks for it. */
+/** The SQLite of the tab: in a worker, in memory, and loaded only on demand. */
 
 import { background } from 'rescind'
 import type { Database } from 'rescind/sql'

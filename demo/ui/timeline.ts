@@ -28,13 +28,13 @@ export interface Bar {
 }
 
 interface Totals {
-  /** Requests that the server finished although nobody wanted the answer. */
+  /** Requests that the server finished although the answer was unwanted. */
   readonly requests: number
   /** Those that it stopped in time. */
   readonly stopped: number
-  /** Server work that nobody wanted, in milliseconds. */
+  /** Unwanted work of the server, in milliseconds. */
   readonly ms: number
-  /** Sent to nobody. */
+  /** Sent in unwanted answers. */
   readonly bytes: number
 }
 
@@ -135,7 +135,7 @@ function serverBar(entry: Entry, start: number, givenUp: number): Bar {
     note:
       outcome === undefined
         ? isUnwanted
-          ? 'working for nobody'
+          ? 'working for nothing'
           : 'working'
         : outcome !== 'finished'
           ? `${outcome}: ${cause}`

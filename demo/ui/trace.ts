@@ -18,7 +18,7 @@ export interface Call {
   readonly name: string
   /** On the page's monotonic clock, in milliseconds. */
   readonly sent: number
-  /** From when on nobody waits for the answer, without rescind; and whether the server's log has been told. */
+  /** Since when the answer is unwanted, without rescind; and whether the server's log has been told. */
   readonly unwanted?: number
   readonly isReported?: boolean
   readonly ended?: number
@@ -71,8 +71,8 @@ export class Trace extends Store<readonly Call[]> {
   }
 
   /**
-   * Nobody waits for these any more, and without rescind nobody stops them either. The server cannot know; its log has
-   * to, to count what is done for nothing.
+   * Notes that the answers to these are unwanted. Without rescind they go on: the server cannot know; its log has to,
+   * to count what is done for nothing.
    */
   giveUp(isUnwanted: (call: Call) => boolean): void {
     if (this.#isTold) return
@@ -81,7 +81,7 @@ export class Trace extends Store<readonly Call[]> {
     const calls = this.get().filter(isNew)
     for (const { id } of calls) {
       this.#change(id, { unwanted })
-      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'nobody waits any more, and nobody says so', unwanted)
+      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'the answer is unwanted, and the worker is not told', unwanted)
     }
     if (calls.length > 0) void this.#report()
   }
@@ -203,15 +203,22 @@ export async function call(url: string, init?: RequestInit): Promise<unknown> {
   return answer
 }
 
-/** Calls `read` with each line of an answer, as it comes. */
-export async function eachLine({ body }: Response, read: (line: string) => void): Promise<void> {
+/** The text of an answer, chunk by chunk, as it comes. */
+export async function* textOf({ body }: Response): AsyncGenerator<string, void> {
   const reader = body?.getReader()
   const decoder = new TextDecoder()
-  let rest = ''
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true }
     if (done) return
-    const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
+    yield decoder.decode(value, { stream: true })
+  }
+}
+
+/** Calls `read` with each line of an answer, as it comes. */
+export async function eachLine(response: Response, read: (line: string) => void): Promise<void> {
+  let rest = ''
+  for await (const text of textOf(response)) {
+    const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     lines.forEach(read)
   }

@@ -3,9 +3,8 @@
  * server. What the user does on either side happens on both.
  */
 
-import { useCallback, useEffect, useRef, useState } from 'react'
-import { background, withCancel } from 'rescind'
-import type { Cancel } from 'rescind'
+import { useCallback, useEffect, useState } from 'react'
+import { useTask } from 'rescind/react'
 import type { Setup } from './address.ts'
 import type { LinkState } from './link.ts'
 import { perform } from './run.ts'
@@ -23,30 +22,24 @@ export function usePair(
   status: LinkState['status'],
 ): [pair: Pair | undefined, start: () => void, cancel: (cause: Error) => void, act: (act: Act) => void] {
   const [pair, setPair] = useState<Pair>()
-  const running = useRef<Cancel>(undefined)
+  const { run, cancel } = useTask(async (ctx, first?: Act) => {
+    const off = perform(ctx, scenario, { settings, rescind: 'off' }, first)
+    const on = perform(ctx, scenario, { settings, rescind: 'on' }, first)
+    setPair({ off, on })
+    await Promise.all([off.settled, on.settled])
+  })
 
-  const begin = useCallback(
-    (first?: Act) => {
-      running.current?.(new Error('superseded'))
-      const [ctx, end] = withCancel(background(), { label: scenario.title })
-      running.current = end
-      const off = perform(ctx, scenario, { settings, rescind: 'off' }, first)
-      setPair({ off, on: perform(ctx, scenario, { settings, rescind: 'on' }, first) })
-    },
-    [scenario, settings],
-  )
-
-  const start = useCallback(() => begin(), [begin])
+  const start = useCallback(() => void run(), [run])
 
   const act = useCallback(
     (act: Act) => {
       if (pair === undefined || [pair.off, pair.on].every(({ outcome }) => outcome.get() !== undefined)) {
-        return begin(act)
+        return void run(act)
       }
       pair.off.act(act)
       pair.on.act(act)
     },
-    [begin, pair],
+    [run, pair],
   )
 
   useEffect(() => {
@@ -60,10 +53,6 @@ export function usePair(
     pair?.off.open()
     pair?.on.open()
   }, [pair])
-
-  const cancel = useCallback((cause: Error) => running.current?.(cause), [])
-
-  useEffect(() => () => cancel(new Error('navigated')), [cancel])
 
   return [pair, start, cancel, act]
 }

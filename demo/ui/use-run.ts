@@ -7,6 +7,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { background, sleep, withCancel } from 'rescind'
 import type { Cancel } from 'rescind'
+import { useTask } from 'rescind/react'
 import type { Address } from './address.ts'
 import type { LinkState } from './link.ts'
 import { perform } from './run.ts'
@@ -32,30 +33,35 @@ export function useRun(
 ): [runs: Runs, start: () => void, cancel: (cause: Error) => void, act: (act: Act) => void] {
   const [runs, setRuns] = useState(NONE)
   const pending = useRef<Cancel>(undefined)
-  const running = useRef<{ readonly run: Run; readonly end: Cancel }>(undefined)
+  const latest = useRef<Run>(undefined)
 
-  const cancel = useCallback((cause: Error) => {
-    const { run, end } = running.current ?? {}
-    if (run?.outcome.get() === undefined) end?.(cause)
-  }, [])
+  const { run, cancel: end } = useTask(async (ctx, address: Address, first?: Act) => {
+    const current = (latest.current = perform(ctx, scenario, address, first))
+    setRuns((last) => ({
+      ...(last.current?.settings === current.settings ? last : NONE),
+      [current.rescind]: current,
+      current,
+    }))
+    await current.settled
+  })
 
   const begin = useCallback(
     (first?: Act) => {
       pending.current?.()
-      running.current?.end(new Error('superseded'))
-      const [ctx, end] = withCancel(background(), { label: scenario.title })
-      const current = perform(ctx, scenario, address, first)
-      running.current = { run: current, end }
-      setRuns((last) => ({
-        ...(last.current?.settings === current.settings ? last : NONE),
-        [current.rescind]: current,
-        current,
-      }))
+      void run(address, first)
     },
-    [scenario, address],
+    [run, address],
   )
 
   const start = useCallback(() => begin(), [begin])
+
+  const cancel = useCallback(
+    (cause: Error) => {
+      // The scene of a run that is over stays alive.
+      if (latest.current?.outcome.get() === undefined) end(cause)
+    },
+    [end],
+  )
 
   const { current } = runs
   const act = useCallback(
@@ -73,8 +79,6 @@ export function useRun(
     sleep(ctx, REST_MS).then(start, () => {})
     return () => cancelPending()
   }, [start, status])
-
-  useEffect(() => () => running.current?.end(new Error('navigated')), [])
 
   return [runs, start, cancel, act]
 }

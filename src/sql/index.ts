@@ -7,8 +7,9 @@ import { assertFunction, invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
-import { until } from '../tasks.ts'
-import type { Changes, Params, Queryable, Row } from './database.ts'
+import { waiting } from '../observer.ts'
+import { wait } from '../tasks.ts'
+import type { Changes, Cursor, Params, Queryable, Row } from './database.ts'
 import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -39,7 +40,12 @@ export async function queryContext<R = Row>(
   params?: Params,
 ): Promise<R[]> {
   const context = checked(ctx, db, sql, params)
-  return (await db.query(context, sql, params)) as R[]
+  const leave = waiting(context, 'queryContext')
+  try {
+    return (await db.query(context, sql, params)) as R[]
+  } finally {
+    leave?.()
+  }
 }
 
 /**
@@ -58,7 +64,12 @@ export async function execContext(
   params?: Params,
 ): Promise<Changes> {
   const context = checked(ctx, db, sql, params)
-  return db.exec(context, sql, params)
+  const leave = waiting(context, 'execContext')
+  try {
+    return await db.exec(context, sql, params)
+  } finally {
+    leave?.()
+  }
 }
 
 /**
@@ -78,10 +89,13 @@ export async function* queryStream<R = Row>(
   params?: Params,
 ): AsyncGenerator<R, void, undefined> {
   const context = checked(ctx, db, sql, params)
-  const cursor = await db.open(context, sql, params)
-  // The reader gets the error from `next`.
-  const stop = afterFunc(context, () => void cursor.close().catch(() => {}))
+  const leave = waiting(context, 'queryStream')
+  let cursor: Cursor | undefined
+  let stop: (() => boolean) | undefined
   try {
+    const opened = (cursor = await db.open(context, sql, params))
+    // The reader gets the error from `next`.
+    stop = afterFunc(context, () => void opened.close().catch(() => {}))
     for (;;) {
       // A transaction that ended with it would say so in its own words.
       context.throwIfDone()
@@ -93,8 +107,9 @@ export async function* queryStream<R = Row>(
       }
     }
   } finally {
-    stop()
-    await cursor.close()
+    leave?.()
+    stop?.()
+    await cursor?.close()
   }
 }
 
@@ -146,7 +161,7 @@ export async function withTransaction<T, Tx extends Ends>(
   assertTransactionOptions(options)
   const tx = await db.begin(context, options)
   try {
-    const result = await until(context, () => fn(tx))
+    const result = await wait(context, 'withTransaction', () => fn(tx))
     await tx.commit()
     return result
   } catch (error) {

@@ -23,7 +23,7 @@ describe.concurrent('The client leaves', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets it work to the end for nobody without rescind', async ({ expect }) => {
+  it('lets it work to the end for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=1500&leave=100&rescind=off')
     await outcome(demo.page, 'the frame was closed')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
@@ -33,7 +33,7 @@ describe.concurrent('The client leaves', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the frame read its report when nobody closes it', async ({ expect }) => {
+  it('lets the frame read its report when it is not closed', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=100&leave=3000')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
     expect((await demo.entry('report'))?.wasted).toEqual({ ms: 0, bytes: 0 })

@@ -48,7 +48,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the server scan on for nobody without rescind', async ({ expect }) => {
+  it('lets the server scan on for nothing without rescind', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=300&rescind=off`)
     await outcome(demo.page, 'timed out')
     await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })
@@ -63,10 +63,21 @@ describe.concurrent('Database query timeout', () => {
   it('stops the scan in the tab, with no server, and the worker is free for the next', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${TAB}&query=0&timeout=500`)
     const { page } = demo
-    await outcome(page, 'context deadline exceeded')
     const log = page.getByRole('region', { name: 'Worker log' })
-    await log.getByText('query stopped: deadline').waitFor()
-    expect(Number((await page.locator('.scanned b').innerText()).replaceAll(',', ''))).toBeGreaterThan(0)
+    const stopped = async () => {
+      await outcome(page, 'context deadline exceeded')
+      await log.getByText('query stopped: deadline').waitFor()
+      return Number((await page.locator('.scanned b').innerText()).replaceAll(',', ''))
+    }
+    let rows = await stopped()
+    // On a busy machine the deadline may come before the first row: then it gets more time.
+    for (const timeout of [2000, 5000]) {
+      if (rows > 0) break
+      await page.getByRole('slider', { name: 'Timeout' }).fill(String(timeout))
+      await page.locator('.summary[data-outcome=running]').waitFor()
+      rows = await stopped()
+    }
+    expect(rows).toBeGreaterThan(0)
     await selectAlbums(page)
     await outcome(page, '6 rows received')
     expect(demo.requests).toEqual([])

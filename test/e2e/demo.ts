@@ -17,33 +17,40 @@ afterAll(() => browser.close())
 /** A page of the demo, and what the server's log says of its requests. */
 export interface Visit extends AsyncDisposable {
   readonly page: Page
-  /** The entry of the page's newest request called `name`; undefined as long as the server has none. */
+  /** The entry of the visit's newest request called `name`; undefined as long as the server has none. */
   entry(name: string): Promise<Entry | undefined>
-  /** All entries of the page, oldest first. */
+  /** All entries of the visit, oldest first. */
   entries(): Promise<Entry[]>
-  /** The ids of what the page has asked of the server so far. */
+  /** The ids of what the page has asked of the server in this visit so far. */
   readonly requests: readonly string[]
-  /** The addresses of the scripts it has loaded. */
+  /** The addresses of the scripts that the page has loaded. */
   readonly scripts: readonly string[]
-  /** Everything that went to the console as an error or a warning, and every uncaught error. */
+  /** Everything that went to the console as an error or a warning in this visit, and every uncaught error. */
   readonly complaints: readonly string[]
 }
 
+/** A page that is open, and where it notes what happens. Visits follow one another on it: to open one takes longest. */
+interface Tab {
+  readonly page: Page
+  readonly scripts: string[]
+  requests: string[]
+  complaints: string[]
+}
+
+/** The tabs that no test uses, by the demo that they show. */
+const idle = new Map<string, Tab[]>()
+
+const VIEWPORT = { width: 1280, height: 720 }
+
+/** Shows no scenario, so what was under way there has been canceled. */
+const NOWHERE = '#/nowhere'
+
 /** @param hash the scenario and its settings: `#/http-timeout?latency=800` */
 export async function visit(hash: string, url: string = demoUrl): Promise<Visit> {
-  const page = await browser.newPage({ reducedMotion: 'reduce' })
-  const complaints: string[] = []
-  const requests: string[] = []
-  const scripts: string[] = []
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('request', (request) => {
-    if (request.resourceType() === 'script') scripts.push(request.url())
-    const { pathname, searchParams } = new URL(request.url())
-    if (pathname !== '/api/unwanted' && searchParams.has('id')) requests.push(searchParams.get('id') ?? '')
-  })
+  const tab = idle.get(url)?.pop() ?? (await openTab())
+  const { page, scripts } = tab
+  const requests: string[] = (tab.requests = [])
+  const complaints: string[] = (tab.complaints = [])
   const entries = async () => {
     // Only its own: the log of all the pages there are would be read again and again.
     const pages = new Set(requests.map((id) => id.replace(/\d+$/, '')))
@@ -51,7 +58,7 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
     const log = (await Promise.all(logs.map((response) => response.json() as Promise<Entry[]>))).flat()
     return log.filter(({ id }) => requests.includes(id))
   }
-  await page.goto(`${url}${hash}`)
+  await page.goto(`${url}${hash === '' ? '#/' : hash}`)
   return {
     page,
     requests,
@@ -59,8 +66,28 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
     complaints,
     entries,
     entry: async (name) => (await entries()).findLast((entry) => entry.name === name),
-    [Symbol.asyncDispose]: () => page.close(),
+    async [Symbol.asyncDispose]() {
+      await page.goto(`${url}${NOWHERE}`)
+      await page.setViewportSize(VIEWPORT)
+      await page.emulateMedia({ colorScheme: null })
+      idle.set(url, [...(idle.get(url) ?? []), tab])
+    },
   }
+}
+
+async function openTab(): Promise<Tab> {
+  const page = await browser.newPage({ reducedMotion: 'reduce', viewport: VIEWPORT })
+  const tab: Tab = { page, scripts: [], requests: [], complaints: [] }
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) tab.complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => tab.complaints.push(String(error)))
+  page.on('request', (request) => {
+    if (request.resourceType() === 'script') tab.scripts.push(request.url())
+    const { pathname, searchParams } = new URL(request.url())
+    if (pathname !== '/api/unwanted' && searchParams.has('id')) tab.requests.push(searchParams.get('id') ?? '')
+  })
+  return tab
 }
 
 /** Waits until the page says that the run came to this; to anything at all, if left out. */

@@ -19,6 +19,8 @@ import type { Server } from './servers.ts'
 
 const HOST = 'Host: localhost\r\n'
 const LONG = 'a'.repeat(40_000)
+/** What every request for work says. */
+const ORDER = 'id=a&name=a&latency=1'
 
 /** Requests by what is wrong with them, and the status of the answer. */
 const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text: string])[] = [
@@ -31,6 +33,12 @@ const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text:
   ['an escaped null', 400, `GET /a%00b HTTP/1.1\r\n${HOST}\r\n`],
   ['a long body', 413, `POST /api/unwanted HTTP/1.1\r\n${HOST}Content-Length: 99999999\r\n\r\n${LONG}`],
   ['a body in chunks', 413, `POST /api/unwanted HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`],
+  ['an upload that is too long', 413, `POST /api/upload HTTP/1.1\r\n${HOST}Content-Length: 65537\r\n\r\n${LONG}`],
+  ['an upload of no length', 411, `POST /api/upload HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`],
+  ['a body to another address', 413, `POST /api/upload/x HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
+  ['an upload of nothing', 400, `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`],
+  ['a note of no name', 400, `POST /api/save?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
+  ['a silence of no length', 400, `GET /api/answer?${ORDER}&silence=soon HTTP/1.1\r\n${HOST}\r\n`],
   ['no endpoint', 404, `GET /api/constructor HTTP/1.1\r\n${HOST}\r\n`],
   ['the wrong method', 405, `DELETE /api/work HTTP/1.1\r\n${HOST}\r\n`],
   ['a POST where one only reads', 405, `POST /api/work HTTP/1.1\r\n${HOST}\r\n`],
@@ -58,7 +66,7 @@ async function open(url: string, text = ''): Promise<Socket> {
   return socket
 }
 
-/** Reads until there is the end of an answer's text, or nothing comes any more. */
+/** Reads until there is the end of an answer's text, or the connection ends. */
 async function answer(url: string, text: string): Promise<string> {
   const socket = await open(url, text)
   let answer = ''
@@ -75,6 +83,11 @@ async function ask(url: string, method: string, headers: Readonly<Record<string,
   const [response] = await once(request(url, { method, headers }).end(), 'response')
   response.resume()
   return response.statusCode
+}
+
+/** The head of an upload with a body of so many bytes. */
+function uploadOf(length: number): string {
+  return `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Connection: close\r\nContent-Length: ${length}\r\n\r\n`
 }
 
 async function isAlive({ url }: Server): Promise<boolean> {
@@ -156,6 +169,22 @@ describe.each([
       expect(await ask(`${server.url}api/${query}`, 'GET')).toBe(400)
     }
     expect(await (await fetch(`${server.url}api/log`)).text()).not.toContain('null')
+  })
+
+  it('takes no more bodies at once than it has room for, and takes them again when others have gone', async () => {
+    // Each announces the longest body there may be, and sends nothing of it.
+    const sockets = await Promise.all(Array.from({ length: 64 }, () => open(server.url, uploadOf(2 ** 16))))
+    const ask = (length: number) => answer(server.url, uploadOf(length) + 'a'.repeat(length))
+    await expect.poll(() => ask(1), patiently).toMatch(refusal(503))
+    expect(await isAlive(server)).toBe(true)
+    for (const socket of sockets) socket.destroy()
+    await expect.poll(() => ask(1), patiently).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  it('stores no note that is too long', async () => {
+    const { status } = await fetch(`${server.url}api/save?${ORDER}&note=long`, { method: 'POST', body: LONG })
+    expect(status).toBe(400)
+    expect(await (await fetch(`${server.url}api/note?note=long`)).json()).toEqual({ text: '', isPinned: false })
   })
 
   it('cuts long tags', async () => {

@@ -2,7 +2,6 @@
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
-import { serveDev } from './servers.ts'
 
 const PARTS = ['orders', 'stock', 'prices', 'reviews']
 
@@ -64,12 +63,5 @@ describe.concurrent("A scope's budget", () => {
     }
     await row(demo.page, 'Server', 'finished for nothing').nth(PARTS.length - 1).waitFor()
     expect(demo.complaints).toEqual([])
-  })
-
-  it('counts a part that the development build asks for twice once', async ({ expect }) => {
-    await using dev = await serveDev()
-    await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off', dev.url)
-    await outcome(demo.page, 'timed out, 4 of 4 missing')
-    expect(demo.requests).toHaveLength(2 * PARTS.length)
   })
 })

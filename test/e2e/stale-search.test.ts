@@ -1,4 +1,4 @@
-/** The scenario Stale search: who is overtaken is stopped, on the server too, and never shown. */
+/** The scenario Stale search: a search that is overtaken is stopped, on the server too, and never shown. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, total, visit } from './demo.ts'

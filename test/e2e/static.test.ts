@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname } from 'node:path'
 import type { Page } from 'playwright'
-import { describe, it } from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Entry } from '../../demo/server/log.ts'
 import { outcome, patiently, visit } from './demo.ts'
 
@@ -19,8 +19,14 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
+interface Host extends AsyncDisposable {
+  readonly url: string
+  /** The paths that it was asked for. */
+  readonly asked: string[]
+}
+
 /** The dullest host there is. */
-async function serveFiles(): Promise<AsyncDisposable & { readonly url: string; readonly asked: string[] }> {
+async function serveFiles(): Promise<Host> {
   const asked: string[] = []
   const server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
@@ -47,9 +53,14 @@ async function entry(page: Page, name: string): Promise<Entry | undefined> {
   return (log as Entry[]).findLast((entry) => entry.name === name)
 }
 
-describe.concurrent('on a host of files', () => {
+describe('on a host of files', () => {
+  let host: Host
+  beforeAll(async () => {
+    host = await serveFiles()
+  })
+  afterAll(() => host[Symbol.asyncDispose]())
+
   it('stops the handlers of the service worker, and says who answers', async ({ expect }) => {
-    await using host = await serveFiles()
     await using demo = await visit('#/http-timeout?latency=3000&timeout=300', host.url)
     const { page } = demo
     await page.getByText('No server here: a service worker streams in its place').waitFor()
@@ -68,8 +79,24 @@ describe.concurrent('on a host of files', () => {
     expect(demo.complaints).toEqual([])
   })
 
+  it('takes uploads and notes in the service worker', async ({ expect }) => {
+    await using demo = await visit('#/uploads?latency=400&cancel=50', host.url)
+    const { page } = demo
+    await outcome(page, '19 of 20 files stored, 1 canceled')
+    const files = async () => {
+      const log = await page.evaluate(async () => (await fetch('./api/log')).json())
+      return (log as Entry[]).filter(({ name }) => name.startsWith('file ')).map(({ outcome }) => outcome)
+    }
+    await expect.poll(async () => (await files()).filter((outcome) => outcome === 'finished').length, patiently).toBe(19)
+    await page.goto(`${host.url}#/save-survives?latency=300&pause=20&debounce=50`)
+    await outcome(page, 'the server has “Kind of Blue”, pinned')
+    await page.goto(`${host.url}#/stop-the-answer?latency=8000&stop=500&idle=5000`)
+    await outcome(page, /^stopped, \d+ words kept/)
+    await expect.poll(() => entry(page, 'answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    expect(demo.complaints).toEqual([])
+  })
+
   it('queries the database of the tab', async ({ expect }) => {
-    await using host = await serveFiles()
     await using demo = await visit('#/database-timeout?engine=0&query=1&timeout=5000', host.url)
     await outcome(demo.page, '6 rows received')
     const elsewhere = demo.page.getByRole('option', { name: 'SQLite on a server: npm start' })

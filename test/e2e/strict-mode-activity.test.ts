@@ -1,20 +1,8 @@
 /** The scenario StrictMode and Activity: how often the work runs, and what is stopped when. */
 
-import type { Page } from 'playwright'
 import { describe, it } from 'vitest'
 import { outcome, patiently, total, visit } from './demo.ts'
-import { serveDev } from './servers.ts'
-
-/** What the page has measured: what was sent and what was aborted after each step. */
-async function measured(page: Page): Promise<Record<string, string>> {
-  const rows = await page.locator('[data-step]').evaluateAll((rows) =>
-    rows.map((row) => [...row.children].map(({ textContent }) => textContent)),
-  )
-  return Object.fromEntries(rows.map(([step = '', ...counts]) => [step, counts.join(' sent, ')]))
-}
-
-const ONCE = { mount: '1 sent, 0', hide: '0 sent, 1', show: '1 sent, 0', unmount: '0 sent, 1' }
-const TWICE = { mount: '2 sent, 1', hide: '0 sent, 1', show: '2 sent, 1', unmount: '0 sent, 1' }
+import { measured, ONCE } from './measured.ts'
 
 describe.concurrent('StrictMode and Activity', () => {
   it('sends once for each time it is shown, and stops when it is not', async ({ expect }) => {
@@ -61,24 +49,6 @@ describe.concurrent('StrictMode and Activity', () => {
     await expect.poll(async () => (await demo.entries()).at(-1), patiently).toMatchObject(stopped)
     await outcome(page, '1 request sent, 1 aborted')
     expect(demo.requests).toHaveLength(before + 1)
-    expect(demo.complaints).toEqual([])
-  })
-
-  it('is mounted twice in the development build, and sends once all the same', async ({ expect }) => {
-    await using dev = await serveDev()
-    await using demo = await visit('#/strict-mode-activity?latency=3000&pause=500', dev.url)
-    const { page } = demo
-    await outcome(page, '2 requests sent, 2 aborted')
-    expect(await measured(page)).toEqual(ONCE)
-    expect(demo.requests).toHaveLength(2)
-    for (const name of ['report 1', 'report 2']) {
-      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
-    }
-    await page.getByText('Development build of React').waitFor()
-    await page.getByRole('switch', { name: 'rescind' }).click()
-    await outcome(page, '4 requests sent, 4 aborted')
-    expect(await measured(page)).toEqual(TWICE)
-    expect(demo.requests).toHaveLength(6)
     expect(demo.complaints).toEqual([])
   })
 })

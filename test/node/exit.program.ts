@@ -1,9 +1,26 @@
 /** Programs whose work is done, or waits: exit.test.ts says which must end by themselves, and which must settle. */
 
-import { afterFunc, background, group, rearm, sleep, until, withCancel, within, withTimeout } from 'rescind'
+import {
+  afterFunc,
+  background,
+  group,
+  rearm,
+  retry,
+  semaphore,
+  share,
+  sleep,
+  stream,
+  until,
+  withCancel,
+  within,
+  withTimeout,
+} from 'rescind'
 
 const never = new Promise<never>(() => {})
 const [forgotten] = withTimeout(background(), 60_000)
+
+/** A source that says nothing. */
+const silent = { [Symbol.asyncIterator]: () => ({ next: () => never }) }
 
 const programs: Record<string, () => unknown> = {
   'a forgotten cancel': () => until(forgotten, Promise.resolve()),
@@ -16,6 +33,13 @@ const programs: Record<string, () => unknown> = {
     cancel()
     await waiting
   },
+  'a stream that nothing reads': () => stream(forgotten, [1], { idle: 60_000 }).next(),
+  'a stream that was left': async () => {
+    const chunks = stream(forgotten, silent, { idle: 60_000 })
+    const pending = chunks.next()
+    await chunks.return()
+    await pending
+  },
   'a sleep': () => sleep(background(), 50),
   'a sleep until the deadline': () => sleep(withTimeout(forgotten, 50)[0], Infinity).catch(() => {}),
   'a wait until the deadline': () => until(withTimeout(forgotten, 50)[0], never).catch(() => {}),
@@ -25,7 +49,16 @@ const programs: Record<string, () => unknown> = {
     rearm(ctx, 50)
     return waiting
   },
+  'a read under a deadline': () => stream(withTimeout(background(), 50)[0], silent).next().catch(() => {}),
+  'a read with a limit to its silence': () => stream(background(), silent, { idle: 50 }).next().catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
+  'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
+  'the wait of a retry': () => retry(background(), () => Promise.reject(new Error()), { delay: () => 30 }).catch(() => {}),
+  'the wait for a slot': async () => {
+    const one = semaphore(1)
+    await one.acquire(background())
+    await one.acquire(withTimeout(background(), 50)[0]).catch(() => {})
+  },
   'the wait of a group': async () => {
     const g = group(withTimeout(background(), 50)[0])
     g.go((ctx) => new Promise((resolve) => void afterFunc(ctx, () => resolve(undefined))))

@@ -37,6 +37,8 @@ describe('a process', () => {
     'a callback',
     'a group that was not waited for',
     'a wait that was given up',
+    'a stream that nothing reads',
+    'a stream that was left',
   ])('ends though a deadline is pending after %s', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])
   })
@@ -46,7 +48,12 @@ describe('a process', () => {
     'a sleep until the deadline',
     'a wait until the deadline',
     'a wait until a deadline that came later',
+    'a read under a deadline',
+    'a read with a limit to its silence',
     'within',
+    'a shared run',
+    'the wait of a retry',
+    'the wait for a slot',
     'the wait of a group',
   ])('lives until %s is over', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])

@@ -4,6 +4,9 @@ import {
   afterFunc,
   background,
   createKey,
+  retry,
+  semaphore,
+  share,
   until,
   withCancel,
   withoutCancel,
@@ -112,6 +115,50 @@ describe('100,000 waits for one promise that stays pending leave nothing', { tim
       return ctx
     })
     expect(collected).toBe(true)
+  })
+})
+
+describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
+  const [parent] = withCancel(background())
+  const fail = () => Promise.reject(new Error('down'))
+  const load = share(parent, async (_, id: number, options: object) => [id, options])
+  const never = share(parent, (_, id: number) => new Promise<number>(() => id))
+  const two = semaphore(2)
+  const full = semaphore(1)
+  void full.tryAcquire()
+
+  it.each<[name: string, ...uses: ((ctx: Context, index: number) => Promise<unknown>)[]]>([
+    [
+      'share',
+      (ctx, index) => load(ctx, index, {}),
+      // All have left this one, and some that one.
+      (ctx, index) => never(ctx, index),
+      (ctx) => never(ctx, -1),
+    ],
+    [
+      'retry',
+      (ctx) => retry(ctx, fail, { attempts: 2, delay: 0 }),
+      (ctx) => retry(ctx, fail, { delay: () => 60_000 }),
+    ],
+    ['semaphore', (ctx) => two.run(ctx, () => {}), (ctx) => full.acquire(ctx)],
+  ])('of %s', async (_, ...kinds) => {
+    const use = (ctx: Context, index: number) => kinds[index % kinds.length]?.(ctx, index)
+    void never(background(), -1)
+    const uses = 100_000
+    const run = async (count: number) => {
+      for (let index = 0; index < count; index += 1_000) {
+        const [ctx, cancel] = withCancel(parent)
+        const all = Array.from({ length: 1_000 }, (_, one) => use(ctx, index + one)?.catch(() => {}))
+        await task()
+        cancel()
+        await Promise.all(all)
+      }
+    }
+    await run(5_000)
+    const before = await heap()
+    await run(uses)
+    // What one use keeps would be more than a hundred bytes.
+    expect((await heap()) - before).toBeLessThan(10 * uses)
   })
 })
 

@@ -1,7 +1,7 @@
 /** `AsyncLocalStorage`: a callback sees the store of the code that registered it, never that of another request. */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { afterFunc, background, group, sleep, withCancel, withTimeout } from 'rescind'
+import { afterFunc, background, group, retry, semaphore, share, sleep, withCancel, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { microtask, task } from '../support.ts'
@@ -60,6 +60,55 @@ describe('a group', () => {
     }
     await g.wait()
     expect(seen).toEqual(['A', 'A', 'B', 'B', 'C', 'C'])
+  })
+})
+
+describe('a semaphore', () => {
+  it('runs what waited for a slot in the store in which it was given', async () => {
+    const seen: (string | undefined)[] = []
+    const one = semaphore(1)
+    const runs = ['A', 'B', 'C'].map((request) =>
+      store.run(request, () =>
+        one.run(background(), async (ctx) => {
+          seen.push(store.getStore())
+          await sleep(ctx, 0)
+          seen.push(store.getStore())
+        }),
+      ),
+    )
+    await Promise.all(runs)
+    expect(seen).toEqual(['A', 'A', 'B', 'B', 'C', 'C'])
+  })
+})
+
+describe('a retry', () => {
+  it('makes each attempt in the store in which the work was given', async () => {
+    const clock = fakeClock(0)
+    const seen: (string | undefined)[] = []
+    const work = () => {
+      seen.push(store.getStore())
+      throw new Error('down')
+    }
+    for (const request of ['A', 'B']) store.run(request, () => retry(clock.root, work, { delay: () => 5 }).catch(() => {}))
+    await store.run('other', () => clock.advance(100))
+    expect(seen).toEqual(['A', 'B', 'A', 'B', 'A', 'B'])
+  })
+})
+
+describe('shared work', () => {
+  it('runs in the store in which it was given, never in that of a caller, who goes on in its own', async () => {
+    const seen: (string | undefined)[] = []
+    const load = share(background(), async (ctx, id: number) => {
+      seen.push(store.getStore())
+      await sleep(ctx, id)
+      seen.push(store.getStore())
+    })
+    const asked = ['A', 'B'].map((request) => store.run(request, () => load(background(), 1).then(() => store.getStore())))
+    expect(await Promise.all(asked)).toEqual(['A', 'B'])
+    expect(seen).toEqual([undefined, undefined])
+    const own = store.run('app', () => share(background(), () => store.getStore()))
+    expect(await store.run('A', () => own(background()))).toBe('app')
+    expect(await store.run('B', () => own(background()))).toBe('app')
   })
 })
 

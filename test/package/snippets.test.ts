@@ -1,9 +1,9 @@
 /**
- * The examples: every ```ts and ```tsx block of the README and every @example of a docstring is a module of its own.
- * All have to compile. Every block of the README is run, against a real server, and so is every other example with a
- * line `expression // => value`; the values are compared. The public names need no import.
+ * The examples: every ```ts and ```tsx block of the README and of the pages in `docs`, and every @example of a docstring,
+ * is a module of its own. All have to compile. Every block of a page is run, against a real server, and so is every
+ * other example with a line `expression // => value`; the values are compared. The public names need no import.
  *
- * Comments before a block of the README say what it leaves out: `<!-- given: code -->` goes before it,
+ * Comments before a block of a page say what it leaves out: `<!-- given: code -->` goes before it,
  * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled.
  */
 
@@ -33,9 +33,10 @@ const FOLDER = 'test/.snippets'
 const ASSERTION = /^(\s*)((?:const|let) (\w+) = )?(\S.*?) *\/\/ => (.+)$/gm
 
 const entries = await publicEntries()
-const readme = existsSync('README.md') ? blocksOf('README.md') : []
+const pages = ['README.md', ...readdirSync('docs').map((name) => `docs/${name}`)].filter((path) => path.endsWith('.md'))
+const blocks = pages.flatMap(blocksOf)
 const docstrings = ['src', 'hooks'].filter((folder) => existsSync(folder)).flatMap(sourcesIn).flatMap(examplesOf)
-const snippets = [...readme, ...docstrings]
+const snippets = [...blocks, ...docstrings]
 const runnable = snippets.filter(({ isRun }) => isRun)
 
 beforeAll(() => {
@@ -60,12 +61,20 @@ const answers: Readonly<Record<string, unknown>> = {
   '/answer': ['Blue Train'],
 }
 
+/** A stream of events that stays open after the last one, with comments that keep it alive. */
+const EVENTS = [': alive', 'data: "Blue "', ': alive', 'data: "Train"', 'data: [DONE]'].map((part) => `${part}\n\n`)
+
 let server: Server
 
 /** A page has an origin, to which the examples' addresses are relative; Node has none. */
 beforeAll(async () => {
   server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
+    if (pathname === '/chat') {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const part of EVENTS) res.write(part)
+      return
+    }
     const answer = answers[pathname]
     res.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
     // In two parts: an example that lets go of its context too soon loses the second one.
@@ -89,8 +98,8 @@ afterAll(() => {
 })
 
 describe('the examples', () => {
-  it('are there, in the README and in the docstrings', () => {
-    expect(readme.length).toBeGreaterThan(0)
+  it('are there, in every page and in the docstrings', () => {
+    for (const page of pages) expect(blocks.map(({ name }) => name.split(':')[0])).toContain(page)
     expect(docstrings.length).toBeGreaterThan(0)
     expect(runnable.length).toBeGreaterThan(0)
   })
@@ -126,7 +135,7 @@ function blocksOf(path: string): Snippet[] {
     const code = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
     return {
       name: `${path}:${text.slice(0, index).split('\n').length}`,
-      file: `readme-${number + 1}.${extension}`,
+      file: `${path.replace(/\.md$/, '').replaceAll('/', '-')}-${number + 1}.${extension}`,
       code: [comment('given'), code, comment('then')].filter(Boolean).join('\n'),
       isRun: comment('not run') === undefined,
     }

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 /** Imports go down only, from a row to those before it; what is not named here is above these, an operation. */
 const ROWS: readonly (readonly string[])[] = [
   ['src/shown.ts'],
-  ['src/arguments.ts', 'src/listeners.ts'],
+  ['src/arguments.ts', 'src/listeners.ts', 'src/observer.ts'],
   ['src/errors.ts'],
   ['src/timers.ts'],
   ['src/context.ts'],

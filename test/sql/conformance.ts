@@ -3,7 +3,7 @@
  * a clock. The table `album` is made before each test and has one row, which no test may lose.
  */
 
-import { background, cause, isCanceled, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import { background, cause, isCanceled, isDeadlineExceeded, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import {
   engineError,
@@ -518,9 +518,10 @@ export function conforms(name: string, subject: Subject): void {
 
       it('is taken back alone at its own deadline', async () => {
         await withTransaction(bg, db, async (outer) => {
-          const [ctx] = withTimeout(bg, 20)
+          const [ctx] = withTimeout(bg, 60_000)
           const inner = withTransaction(ctx, outer, async (tx) => {
             await write(bg, tx, 'inner', 2)
+            rearm(ctx, 20)
             await sleep(ctx, 60_000)
           })
           const error = await inner.catch((error: unknown) => error)

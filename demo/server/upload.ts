@@ -1,0 +1,37 @@
+/** The upload endpoint: takes a file, and stores it kilobyte by kilobyte. A line for each says how far it is. */
+
+import type { Context } from 'rescind'
+import { readBody } from './body.ts'
+import { refuse, typed } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { orderOf, perform } from './work.ts'
+
+const PIECE = 1000
+
+/** What the page gets, line by line. */
+export interface Stored {
+  /** In pieces, of all that there are. */
+  readonly piece: number
+  readonly of: number
+}
+
+export async function upload(requestCtx: Context, exchange: Exchange): Promise<void> {
+  const { req, res, url, log } = exchange
+  const order = orderOf(url.searchParams)
+  if (typeof order === 'string') return refuse(exchange, order)
+  const file = await readBody(req)
+  if (file === undefined || file.byteLength === 0) return refuse(exchange, 'there must be a file, and not too long a one')
+  const total = Math.ceil(file.byteLength / PIECE)
+  await perform(requestCtx, exchange, {
+    ...order,
+    total,
+    unit: 'kB stored',
+    make(index) {
+      if (index === 0) res.writeHead(200, typed('application/x-ndjson'))
+      const line = `${JSON.stringify({ piece: index + 1, of: total } satisfies Stored)}\n`
+      res.write(line)
+      log.sent(order.id, line.length)
+    },
+    body: () => undefined,
+  })
+}

@@ -1,0 +1,104 @@
+/** Recordings: what an inspector has seen, as JSON that shows the same elsewhere. Files of strangers are opened with care. */
+
+import { invalid, isObject } from '../arguments.ts'
+import type { How, NamedValue, Row, Stacks } from './rows.ts'
+import { nameText, textOf } from './values.ts'
+import { isCode } from './warning.ts'
+import type { Warning } from './warning.ts'
+
+/** What {@link Inspector.record} returns: plain data, to be sent and stored as JSON. */
+export interface Recording {
+  readonly format: 'rescind.recording'
+  readonly version: 1
+  /** When it was recorded, in milliseconds since the epoch. */
+  readonly at: number
+  readonly rows: readonly Row[]
+  readonly warnings: readonly Warning[]
+}
+
+/** How many rows and warnings of a recording are opened. */
+const MAX_ROWS = 100_000
+
+const HOWS: readonly How[] = ['canceled', 'collected', 'completed', 'deadline', 'disposed', 'parent']
+
+/**
+ * A recording as if it came from an inspector, whatever is in it.
+ *
+ * @throws TypeError if it is not a recording of this version, or text that is not JSON
+ */
+export function readRecording(recording: unknown): Recording {
+  const data = typeof recording === 'string' ? parse(recording) : recording
+  const { at, format, rows, version, warnings } = (isObject(data) ? data : {}) as Partial<Record<keyof Recording, unknown>>
+  if (format !== 'rescind.recording' || version !== 1 || !Array.isArray(rows)) {
+    throw invalid('recording', 'a recording of this version', recording)
+  }
+  return {
+    format,
+    version,
+    at: numberIn(at) ?? 0,
+    rows: [...new Map(objectsIn(rows).map((data) => [data.id, readRow(data)])).values()],
+    warnings: objectsIn(warnings).flatMap((one) => readWarning(one) ?? []),
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+type Data = Readonly<Record<string, unknown>>
+
+function readRow(data: Data): Row {
+  return {
+    id: numberIn(data.id) ?? 0,
+    parent: numberIn(data.parent),
+    kind: textIn(data.kind) ?? '',
+    label: textIn(data.label),
+    born: numberIn(data.born) ?? 0,
+    late: data.late === true,
+    ended: numberIn(data.ended),
+    how: HOWS.find((how) => how === data.how),
+    cause: textIn(data.cause),
+    by: numberIn(data.by),
+    ms: numberIn(data.ms),
+    deadline: numberIn(data.deadline),
+    deadlineOf: numberIn(data.deadlineOf),
+    values: objectsIn(data.values).map((one): NamedValue => ({ name: textIn(one.name) ?? '', value: textIn(one.value) })),
+    trace: textIn(data.trace),
+    waits: textsIn(data.waits),
+    stacks: isObject(data.stacks) ? readStacks(data.stacks as Data) : undefined,
+  }
+}
+
+function readStacks({ ended, made, waits }: Data): Stacks {
+  return { made: linesIn(made), ended: linesIn(ended), waits: Array.isArray(waits) ? waits.map(linesIn).filter(Boolean) as string[] : [] }
+}
+
+function readWarning({ at, code, message, row, stack }: Data): Warning | undefined {
+  if (!isCode(code)) return undefined
+  return { code, message: textIn(message) ?? '', row: numberIn(row) ?? 0, at: numberIn(at) ?? 0, stack: linesIn(stack) }
+}
+
+function objectsIn(value: unknown): Data[] {
+  return Array.isArray(value) ? value.slice(0, MAX_ROWS).filter((one): one is Data => isObject(one)) : []
+}
+
+function numberIn(value: unknown): number | undefined {
+  return Number.isFinite(value) ? (value as number) : undefined
+}
+
+/** What was shown once is shown again as it is: `null` is what JSON has for undefined in lists. */
+function textIn(value: unknown): string | undefined {
+  return value === null ? undefined : nameText(value)
+}
+
+function textsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.slice(0, MAX_ROWS).map(textOf) : []
+}
+
+function linesIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.split('\n').slice(0, 100).map(textOf).join('\n') : undefined
+}

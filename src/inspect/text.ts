@@ -1,0 +1,64 @@
+/** Rows as text: a tree that can be pasted into a report. */
+
+import { duration } from '../errors.ts'
+import type { Row } from './rows.ts'
+
+/** How deep lines are indented at most: a chain of thousands stays readable. */
+const MAX_DEPTH = 40
+
+
+/**
+ * The rows as lines, children below their parents, in the order of their birth:
+ * `withTimeout(search, 5s) +12ms 85ms canceled: superseded`.
+ *
+ * @param at the time now, for what still lives
+ */
+export function treeOf(rows: readonly Row[], at: number): string {
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  const below = new Map<number | undefined, Row[]>()
+  for (const row of rows) {
+    // A parent has the lower number; in a recording of a stranger, anything may be above itself.
+    const parent = row.parent !== undefined && row.parent < row.id && byId.has(row.parent) ? row.parent : undefined
+    const siblings = below.get(parent)
+    if (siblings) siblings.push(row)
+    else below.set(parent, [row])
+  }
+  const start = rows.reduce((first, { born }) => Math.min(first, born), Infinity)
+  const lines: string[] = []
+  // A stack of its own: a chain may be longer than calls can be deep.
+  const open = (below.get(undefined) ?? []).toReversed().map((row) => ({ row, depth: 0 }))
+  for (let next; (next = open.pop()); ) {
+    const { row, depth } = next
+    const above = row.parent === undefined ? undefined : byId.get(row.parent)
+    lines.push('  '.repeat(Math.min(depth, MAX_DEPTH)) + lineOf(row, above, start, at))
+    for (const child of (below.get(row.id) ?? []).toReversed()) open.push({ row: child, depth: depth + 1 })
+  }
+  return lines.join('\n')
+}
+
+function lineOf(row: Row, above: Row | undefined, start: number, at: number): string {
+  const { born, by, cause, deadline, ended, how, id, kind, label, late, ms, trace, values, waits } = row
+  const details = [label, ms === undefined ? undefined : duration(ms)].filter((detail) => detail !== undefined)
+  const words = [
+    `#${id}`,
+    kind + (details.length > 0 ? `(${details.join(', ')})` : ''),
+    `${late ? 'before ' : ''}+${duration(born - start)}`,
+  ]
+  if (ended === undefined) {
+    words.push(`alive ${duration(at - born)}`)
+    if (deadline !== undefined) words.push(`${duration(deadline - at)} left`)
+  } else {
+    words.push(duration(ended - born), how ?? '')
+    if (by !== undefined) words.push(`by #${by}`)
+    if (cause !== undefined) words.push(`(${cause})`)
+  }
+  if (waits.length > 0) words.push(`${ended === undefined ? 'waits' : 'cut off'}: ${waits.join(', ')}`)
+  const added = values.map(valueOf).filter((value) => !above?.values.some((one) => valueOf(one) === value))
+  if (added.length > 0) words.push(`values: ${added.join(', ')}`)
+  if (trace !== undefined && trace !== above?.trace) words.push(`trace ${trace}`)
+  return words.join(' ')
+}
+
+function valueOf({ name, value }: Row['values'][number]): string {
+  return value === undefined ? name : `${name}=${value}`
+}

@@ -1,0 +1,179 @@
+/**
+ * One run for all callers that ask for the same thing at the same time. The invariant: a run is in the tree of runs
+ * until it has settled or was forgotten, and its context lives until then, until the last caller has left, or until the
+ * parent ends; a run whose context has ended is not joined. Only runs in flight are shared: a result is not kept, nor is a failure. Semantics:
+ * golang.org/x/sync/singleflight, with contexts.
+ */
+
+import { assertFunction, assertOptions } from './arguments.ts'
+import { contextOf, createCancel, derive, resolve } from './context.ts'
+import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions } from './context.ts'
+import { sentinel } from './errors.ts'
+import { captureStores } from './stores.ts'
+import { until } from './tasks.ts'
+
+/** The cause of a shared run that was canceled because its last caller has left. */
+export const Unused: Error = /* @__PURE__ */ sentinel('Unused', 'the last caller left')
+
+/** Options of {@link share}. */
+export interface ShareOptions<A extends readonly unknown[]> extends DeriveOptions {
+  /**
+   * What tells runs apart, made of the arguments: a value, or an array whose elements are compared one by one. The
+   * arguments themselves if left out. Needed where an argument is an object that callers make for the call.
+   */
+  readonly key?: ((...args: A) => unknown) | undefined
+}
+
+/** Shared work; see {@link share}. */
+export interface Shared<A extends readonly unknown[], T> {
+  /**
+   * Joins the run in flight for `args`, or starts one.
+   *
+   * @returns settles as the work does; rejects with `ctx.err` as soon as `ctx` ends, with the error of the run's own
+   * context if the parent ends, with a TypeError if `ctx` is not a context, and with an Error if the run would wait for
+   * itself
+   */
+  (ctx: ContextLike, ...args: A): Promise<T>
+  /**
+   * Makes the next call for `args` start a new run, as after a write that the run in flight may not have seen. That run
+   * goes on for the callers it has.
+   *
+   * @see Go's `singleflight.Group.Forget`
+   */
+  forget(...args: A): void
+}
+
+/** A run in flight. */
+interface Run<T> {
+  readonly ctx: ContextNode
+  readonly cancel: Cancel
+  readonly branch: Branch<T>
+  /** Undefined while the work is being called. */
+  result: Promise<T> | undefined
+  /** How many calls wait for the result. */
+  callers: number
+}
+
+/** A place in the tree of runs. What holds neither a run nor branches is cut off. */
+interface Branch<T> {
+  /** Undefined once it has settled or was forgotten. */
+  run: Run<T> | undefined
+  readonly branches: Map<unknown, Branch<T>>
+  readonly parent: Branch<T> | undefined
+  /** The element of the key that led here. */
+  readonly element: unknown
+}
+
+/**
+ * Makes of `work` a function that runs once for all callers with the same arguments: who calls while a run is in flight
+ * joins it. Each caller leaves with its own context and gets that one's error; when the last has left, the run is
+ * canceled with the cause {@link Unused}, never before. A result or an error is for the callers of that run: the next
+ * call starts a new one.
+ *
+ * The run has a context of its own, derived from `parent`: it has the values and the deadline of that, never those of a
+ * caller. In Node, Deno and Bun it also has the `AsyncLocalStorage` stores of the code that called `share`. Arguments
+ * are compared as a `Map` compares its keys. Return what was read, not a `Response`: a body can be read once.
+ *
+ * @throws TypeError if `parent` is not a context, `work` or `key` not a function
+ * @example
+ * let requests = 0
+ * const title = share(background(), async (ctx, id: number) => {
+ *   requests++
+ *   await sleep(ctx, 1)
+ *   return `Album ${id}`
+ * })
+ * const titles = await Promise.all([title(background(), 1), title(background(), 1), title(background(), 2)])
+ * titles // => ['Album 1', 'Album 1', 'Album 2']
+ * requests // => 2
+ * @see Go's `singleflight.Group.Do`
+ */
+export function share<A extends readonly unknown[], T>(
+  parent: ContextLike,
+  work: (ctx: Context, ...args: A) => T | PromiseLike<T>,
+  options: ShareOptions<A> = {},
+): Shared<A, T> {
+  const above = resolve(parent, 'parent')
+  assertFunction('work', work)
+  assertOptions(options)
+  const { key } = options
+  if (key !== undefined) assertFunction('key', key)
+  const inStores = captureStores()
+  const root: Branch<T> = { run: undefined, branches: new Map(), parent: undefined, element: undefined }
+
+  async function call(ctx: ContextLike, ...args: A): Promise<T> {
+    const context = contextOf(ctx)
+    context.throwIfDone()
+    const branch = place(args)
+    const run = joinable(branch, context) ?? start(branch, args)
+    run.callers++
+    try {
+      return await until(context, run.result as Promise<T>)
+    } finally {
+      if (--run.callers === 0) run.cancel(Unused)
+    }
+  }
+
+  /** The place for `args` in the tree; grows it. */
+  function place(args: A): Branch<T> {
+    const made = key ? key(...args) : args
+    let branch = root
+    for (const element of Array.isArray(made) ? (made as unknown[]) : [made]) {
+      let next = branch.branches.get(element)
+      if (!next) {
+        next = { run: undefined, branches: new Map(), parent: branch, element }
+        branch.branches.set(element, next)
+      }
+      branch = next
+    }
+    return branch
+  }
+
+  function start(branch: Branch<T>, args: A): Run<T> {
+    const ctx = derive(above, 'share', options)
+    const run: Run<T> = { ctx, cancel: createCancel(ctx), branch, result: undefined, callers: 0 }
+    // In its place before the work is called, which may forget it.
+    branch.run = run
+    run.result = perform(run, args)
+    return run
+  }
+
+  async function perform(run: Run<T>, args: A): Promise<T> {
+    try {
+      return await inStores(() => until(run.ctx, (ctx) => work(ctx, ...args)))
+    } finally {
+      // A run that was forgotten, or that ended and was replaced, is no longer in its place.
+      if (run.branch.run === run) forget(run.branch)
+      run.cancel()
+    }
+  }
+
+  return Object.assign(call, { forget: (...args: A) => forget(place(args)) })
+}
+
+/** The run at `branch`, unless it is dying: its context ends before the run is taken out of the tree. */
+function joinable<T>({ run }: Branch<T>, context: Context): Run<T> | undefined {
+  if (!run || run.ctx.err) return undefined
+  const isWithin = run.ctx === ancestor(context, run.ctx)
+  if (isWithin || !run.result) throw new Error('rescind: shared work would wait for itself: it was asked for by its run')
+  return run
+}
+
+/** `node` if `context` is derived from it; undefined if not. */
+function ancestor(context: Context, node: ContextNode): ContextNode | undefined {
+  let one = context as ContextNode | undefined
+  while (one && one.node !== node) one = one.parent
+  return one?.node
+}
+
+/** Leaves `branch` without a run, and cuts off what holds nothing then. */
+function forget<T>(branch: Branch<T>): void {
+  branch.run = undefined
+  for (let { parent, element } = branch; parent && isBare(branch); { parent, element } = branch) {
+    parent.branches.delete(element)
+    branch = parent
+  }
+}
+
+function isBare<T>({ run, branches }: Branch<T>): boolean {
+  return !run && branches.size === 0
+}

@@ -1,0 +1,91 @@
+/** Jobs in the workers of a page. */
+
+import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { job, WorkerError } from 'rescind/wire'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Order } from '../job-handler.ts'
+import { outcome } from '../support.ts'
+
+const start = () => new Worker(new URL('./jobs-worker.ts', import.meta.url), { type: 'module' })
+
+/** A job, and what resolves when it has begun. */
+function run(ctx: Context, worker: Worker, order: Order) {
+  let begin!: () => void
+  const began = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  return { result: outcome(job(ctx, worker, order, { onProgress: begin })), began }
+}
+
+describe('a worker', () => {
+  let worker: Worker
+
+  beforeAll(() => {
+    worker = start()
+  })
+
+  afterAll(() => worker.terminate())
+
+  it('gives its result, or its error', async () => {
+    const order: Order = { does: 'answer', with: new Map([['title', 'Blue Train']]) }
+    expect(await job(background(), worker, order)).toEqual(new Map([['title', 'Blue Train']]))
+    await expect(job(background(), worker, { does: 'fail' })).rejects.toMatchObject({
+      name: 'RangeError',
+      message: 'no such part',
+      cause: { part: 7 },
+    })
+  })
+
+  it('stops at once, beside another job that goes on', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const [other, stop] = withCancel(background())
+    const one = run(ctx, worker, { does: 'compute and pause' })
+    const two = run(other, worker, { does: 'wait' })
+    await Promise.all([one.began, two.began])
+    cancel('Stop')
+    expect(await job(background(), worker, { does: 'answer', with: 1 })).toBe(1)
+    expect(one.result.error).toBe(ctx.err)
+    expect(ctx.err).toBeInstanceOf(CanceledError)
+    expect(two.result.settled).toBe(false)
+    stop()
+  })
+
+  it('stops a computation that reads no messages at the deadline, and takes the next job', async () => {
+    const [ctx] = withTimeout(background(), 20, { label: 'resize' })
+    const error = await job(ctx, worker, { does: 'compute' }).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(isDeadlineExceeded(error)).toBe(true)
+    expect(await job(background(), worker, { does: 'how it ended' })).toBe('TimeoutError')
+  })
+})
+
+describe('a worker that fails', () => {
+  it('outside of its jobs fails them at once', async () => {
+    const worker = start()
+    const [ctx, cancel] = withCancel(background())
+    const { result, began } = run(ctx, worker, { does: 'wait' })
+    await began
+    worker.addEventListener('error', (event) => event.preventDefault())
+    await expect(job(ctx, worker, { does: 'throw outside' })).rejects.toBeInstanceOf(WorkerError)
+    expect(result.error).toBeInstanceOf(WorkerError)
+    expect((result.error as Error).message).toContain('thrown outside')
+    expect(ctx.err).toBeUndefined()
+    cancel()
+    worker.terminate()
+  })
+
+  it('to load fails its jobs', async () => {
+    const worker = new Worker(new URL('/no-such-worker.js', location.href), { type: 'module' })
+    worker.addEventListener('error', (event) => event.preventDefault())
+    await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'WorkerError' })
+  })
+})
+
+describe('a shared worker', () => {
+  it('takes the jobs of the page through its port', async () => {
+    const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
+    expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
+    port.close()
+  })
+})

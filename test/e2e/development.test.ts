@@ -1,0 +1,54 @@
+/** The demo as `npm start` serves it: the development build of React, where StrictMode mounts everything twice. */
+
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { outcome, patiently, visit } from './demo.ts'
+import { measured, ONCE } from './measured.ts'
+import { serveDev } from './servers.ts'
+import type { Server } from './servers.ts'
+
+const TWICE = { mount: '2 sent, 1', hide: '0 sent, 1', show: '2 sent, 1', unmount: '0 sent, 1' }
+
+describe('the development build', () => {
+  let dev: Server
+  beforeAll(async () => {
+    dev = await serveDev()
+  })
+  afterAll(() => dev[Symbol.asyncDispose]())
+
+  it('counts a part that is asked for twice once', async ({ expect }) => {
+    await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off', dev.url)
+    await outcome(demo.page, 'timed out, 4 of 4 missing')
+    expect(demo.requests).toHaveLength(8)
+  })
+
+  it('mounts a component twice, and sends once all the same', async ({ expect }) => {
+    await using demo = await visit('#/strict-mode-activity?latency=3000&pause=300', dev.url)
+    const { page } = demo
+    await outcome(page, '2 requests sent, 2 aborted')
+    expect(await measured(page)).toEqual(ONCE)
+    expect(demo.requests).toHaveLength(2)
+    for (const name of ['report 1', 'report 2']) {
+      await expect.poll(() => demo.entry(name), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    }
+    await page.getByText('Development build of React').waitFor()
+    await page.getByRole('switch', { name: 'rescind' }).click()
+    await outcome(page, '4 requests sent, 4 aborted')
+    expect(await measured(page)).toEqual(TWICE)
+    expect(demo.requests).toHaveLength(6)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('saves, uploads and answers once', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=300&pause=20&debounce=50', dev.url)
+    const { page } = demo
+    await outcome(page, 'the server has “Kind of Blue”, pinned')
+    expect(demo.requests).toHaveLength(3)
+    await page.goto(`${dev.url}#/uploads?latency=50&cancel=1000`)
+    await outcome(page, '20 of 20 files stored')
+    expect(demo.requests).toHaveLength(23)
+    await page.goto(`${dev.url}#/stop-the-answer?latency=200&stop=8000`)
+    await outcome(page, 'complete')
+    expect(demo.requests).toHaveLength(24)
+    expect(demo.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,57 @@
+/** The scenario A save that survives: what the server has in the end, and in which order it came. */
+
+import { describe, it } from 'vitest'
+import { outcome, patiently, row, visit } from './demo.ts'
+
+describe.concurrent('A save that survives', () => {
+  it('saves the last text, in order, and pins the note that the same click has closed', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=800&pause=20&debounce=100')
+    const { page } = demo
+    await outcome(page, 'the server has “Kind of Blue”, pinned')
+    await page.getByText('The note is closed. What was typed: “Kind of Blue”.').waitFor()
+    const entries = await demo.entries()
+    for (const entry of entries) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
+    // Others gave their turn to a newer text; how many is a matter of the machine's pace.
+    const saves = entries.filter(({ name }) => name !== 'pin')
+    expect(saves.length).toBeLessThan('Kind of Blue'.length)
+    expect(saves.at(-1)?.name).toBe('Kind of Blue')
+    expect(saves.at(-1)?.lines.at(-1)?.text).toBe('finished: 12 of 12 characters written')
+    for (const [index, { arrived }] of saves.entries()) {
+      const before = saves[index - 1]
+      if (before !== undefined) expect(arrived).toBeGreaterThanOrEqual(before.arrived + (before.ended ?? NaN))
+    }
+    const result = page.getByRole('region', { name: 'useAction', exact: true })
+    await result.locator('[data-total=overtaken]', { hasText: /^0$/ }).waitFor()
+    await result.locator('[data-total=aborted]', { hasText: /^0$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('loses the last text and the pin by hand, and stores an old text over a newer one', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=3000&pause=20&debounce=400&rescind=off')
+    const { page } = demo
+    await outcome(page, 'the server has “Kind”, not pinned')
+    const entries = await demo.entries()
+    const end = (name: string) => {
+      const { arrived, ended = NaN } = entries.find((entry) => entry.name === name) ?? { arrived: NaN }
+      return arrived + ended
+    }
+    expect(entries.map(({ name }) => name)).not.toContain('Kind of Blue')
+    expect(end('Kind of')).toBeLessThan(end('Kind'))
+    // One that is aborted on its way does not arrive at all.
+    expect(entries.find(({ name }) => name === 'pin')?.outcome ?? 'stopped').toBe('stopped')
+    await row(page, 'Browser', 'pin').filter({ hasText: 'aborted' }).waitFor()
+    const result = page.getByRole('region', { name: 'By hand', exact: true })
+    await result.locator('[data-total=overtaken]', { hasText: /^1$/ }).waitFor()
+    await result.locator('[data-total=aborted]', { hasText: /^1$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('saves what the user has typed when another scenario is opened before it is sent', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=100&pause=300&debounce=1000')
+    const { page } = demo
+    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
+    await page.getByRole('link', { name: 'Stop the answer' }).click()
+    await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
+    expect(demo.complaints).toEqual([])
+  })
+})

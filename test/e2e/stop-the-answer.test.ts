@@ -1,0 +1,59 @@
+/** The scenario Stop the answer: the page keeps what came, and the server writes no more. */
+
+import { describe, it } from 'vitest'
+import { outcome, patiently, row, total, visit } from './demo.ts'
+
+describe.concurrent('Stop the answer', () => {
+  it('keeps what came, and the server stops writing', async ({ expect }) => {
+    await using demo = await visit('#/stop-the-answer?latency=8000&stop=700&idle=5000')
+    const { page } = demo
+    await outcome(page, /^stopped, [1-9]\d* words kept/)
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    const entry = await demo.entry('answer')
+    expect(entry?.ended).toBeLessThan(8000)
+    expect(entry?.lines.at(-1)?.text).toMatch(/^stopped: client gone, \d+ of \d+ words written$/)
+    expect(await page.locator('.answer').innerText()).toMatch(/A context says/)
+    await row(page, 'Browser', 'Stop').waitFor()
+    await row(page, 'Server', 'stopped: client gone').waitFor()
+    await total(page, 'With rescind', 'requests', 0)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('lets the server write to the end by hand', async ({ expect }) => {
+    await using demo = await visit('#/stop-the-answer?latency=1500&stop=300&rescind=off')
+    const { page } = demo
+    await outcome(page, /^stopped, \d+ words kept, and the server wrote on/)
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'finished' })
+    await total(page, 'Without rescind', 'requests', 1)
+    const { lines = [], wasted } = (await demo.entry('answer')) ?? {}
+    const [, written] = /finished: (\d+) of \1 words written$/.exec(lines.at(-1)?.text ?? '') ?? []
+    expect(Number(written)).toBeGreaterThan(50)
+    expect(wasted?.ms).toBeGreaterThan(0)
+    expect(wasted?.bytes).toBeGreaterThan(0)
+    const kept = /(\d+) words kept/.exec(await page.locator('.outcome').innerText())?.[1]
+    expect(Number(kept)).toBeLessThan(Number(written))
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('gives up a server that falls silent, by its own deadline', async ({ expect }) => {
+    await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&idle=1000')
+    const { page } = demo
+    await outcome(page, /^context deadline exceeded, [1-9]\d* words kept/)
+    await page.locator('.answer', { hasText: 'context deadline exceeded (silence, 1s)' }).waitFor()
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('stops when the user says so, and writes the next answer whole', async ({ expect }) => {
+    await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&idle=5000')
+    const { page } = demo
+    await page.getByText(/A context says/).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await outcome(page, /^stopped/)
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped' })
+    await page.getByRole('slider', { name: 'The answer takes' }).fill('200')
+    await outcome(page, /^complete, \d\d words kept/)
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
+    expect(demo.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,66 @@
+/** The scenario Uploads: how many are under way at once, and what the cancel of one does to the others. */
+
+import { describe, it } from 'vitest'
+import type { Entry } from '../../demo/server/log.ts'
+import { outcome, patiently, row, visit } from './demo.ts'
+
+/** How many of the requests the server worked on at the same time. */
+function mostOf(entries: readonly Entry[]): number {
+  const isOpen = (at: number) =>
+    entries.filter(({ arrived, ended = Infinity }) => arrived <= at && at < arrived + ended).length
+  return Math.max(...entries.map(({ arrived }) => isOpen(arrived)))
+}
+
+describe.concurrent('Uploads', () => {
+  it('sends three at once, and stops the one that was canceled', async ({ expect }) => {
+    await using demo = await visit('#/uploads?latency=400&cancel=50')
+    const { page } = demo
+    await outcome(page, '19 of 20 files stored, 1 canceled')
+    await row(page, 'Browser', 'file 5').filter({ hasText: 'canceled alone' }).waitFor()
+    const others = (await demo.entries()).filter(({ name }) => name !== 'file 5')
+    expect(others).toHaveLength(19)
+    for (const entry of others) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
+    expect(mostOf(others)).toBeLessThanOrEqual(3)
+    // One that is canceled on its way does not arrive at all.
+    const outcomeOf = async () => (await demo.entry('file 5'))?.outcome ?? 'stopped'
+    await expect.poll(outcomeOf, patiently).toBe('stopped')
+    expect(others.find(({ name }) => name === 'file 1')?.lines.at(-1)?.text).toBe('finished: 20 of 20 kB stored')
+    const result = page.getByRole('region', { name: 'useAction', exact: true })
+    await result.locator('[data-total=most]', { hasText: /^3$/ }).waitFor()
+    await result.locator('[data-total=stored]', { hasText: /^19$/ }).waitFor()
+    await page.getByText('19 stored, 0 sent, 1 canceled').waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('sends all at once by hand, and stops all with the one', async ({ expect }) => {
+    await using demo = await visit('#/uploads?latency=1000&cancel=50&rescind=off')
+    const { page } = demo
+    await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled/)
+    const over = async () => (await demo.entries()).every(({ ended }) => ended !== undefined)
+    await expect.poll(over, patiently).toBe(true)
+    const finished = (await demo.entries()).filter(({ outcome }) => outcome === 'finished')
+    expect(finished.length).toBeLessThan(19)
+    const result = page.getByRole('region', { name: 'By hand', exact: true })
+    await result.locator('[data-total=most]', { hasText: /^20$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('lets the user cancel one that waits and one that is sent, and Esc all of them', async ({ expect }) => {
+    await using demo = await visit('#/uploads?latency=5000&cancel=1000')
+    const { page } = demo
+    await expect.poll(() => demo.requests.length, patiently).toBe(3)
+    await page.getByRole('button', { name: 'Cancel file 20' }).click()
+    await page.getByRole('button', { name: 'Cancel file 2', exact: true }).click()
+    await row(page, 'Browser', 'file 2').filter({ hasText: 'canceled alone' }).waitFor()
+    await expect.poll(() => demo.entry('file 2'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    // The next one has its place.
+    await expect.poll(() => demo.entry('file 4'), patiently).toBeDefined()
+    await page.keyboard.press('Escape')
+    await outcome(page, 'context canceled: Esc')
+    await expect.poll(() => demo.entry('file 4'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    const names = (await demo.entries()).map(({ name }) => name)
+    expect(names).not.toContain('file 20')
+    expect(demo.requests).toHaveLength(4)
+    expect(demo.complaints).toEqual([])
+  })
+})

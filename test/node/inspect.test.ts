@@ -1,0 +1,164 @@
+/** What an inspector keeps alive, which is nothing, and what it finds by that: the garbage collector is needed. */
+
+import { background, createKey, until, withCancel, withTimeout, withValue } from 'rescind'
+import type { Context } from 'rescind'
+import { inspect } from 'rescind/inspect'
+import type { Inspector } from 'rescind/inspect'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isCollected, task } from '../support.ts'
+
+let inspector: Inspector
+
+beforeEach(() => {
+  vi.spyOn(console, 'warn').mockImplementation(() => {})
+})
+
+afterEach(() => {
+  inspector.detach()
+  vi.restoreAllMocks()
+})
+
+function cancelWithItself(): Context {
+  const [ctx, cancel] = withCancel(background())
+  cancel({ ctx })
+  return ctx
+}
+
+let told = 0
+const registry = new FinalizationRegistry(() => told++)
+
+/** Everything that can be collected was, and whoever asked for it has been told. */
+async function collect(): Promise<void> {
+  const before = told
+  ;(() => registry.register({}, undefined))()
+  for (let round = 0; round < 10 && (round < 3 || told === before); round++) {
+    await task()
+    globalThis.gc?.()
+  }
+  await task()
+}
+
+async function heap(): Promise<number> {
+  await collect()
+  return process.memoryUsage().heapUsed
+}
+
+describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
+  beforeEach(() => {
+    inspector = inspect({ stacks })
+  })
+
+  it('keeps no live context alive', async () => {
+    expect(await isCollected(() => withCancel(background())[0])).toBe(true)
+  })
+
+  it('keeps none alive that has ended, nor its cause', async () => {
+    expect(await isCollected(cancelWithItself)).toBe(true)
+    expect(inspector.rows.at(-1)?.how).toBe('canceled')
+  })
+
+  it('keeps no value alive, nor what waits', async () => {
+    const key = createKey<object>('key')
+    const waiting = () => {
+      const value = {}
+      const [ctx] = withCancel(withValue(background(), key, value))
+      void until(ctx, new Promise(() => {}))
+      return value
+    }
+    expect(await isCollected(waiting)).toBe(true)
+  })
+
+  it('notes that a context was collected, which was never ended', async () => {
+    const { root } = fakeClock()
+    const collected = () => withCancel(root, { label: 'dropped' })[0]
+    expect(await isCollected(collected)).toBe(true)
+    await collect()
+    expect(inspector.rows.at(-1)).toMatchObject({ label: 'dropped', how: 'collected' })
+    expect(inspector.warnings).toEqual([])
+  })
+})
+
+it('would show contexts that it keeps alive', async () => {
+  inspector = inspect()
+  const kept: unknown[] = []
+  const make = () => {
+    const [ctx] = withCancel(background())
+    kept.push(ctx)
+    return ctx
+  }
+  expect(await isCollected(make)).toBe(false)
+})
+
+describe('the heap', { timeout: 60_000 }, () => {
+  const [parent] = withCancel(background())
+
+  async function run(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      withTimeout(parent, 60_000 + index, { label: 'search' })[1](index)
+      if (index % 1_000 === 0) await task()
+    }
+  }
+
+  it('stays flat over 100,000 contexts, once the rows are full', async () => {
+    inspector = inspect()
+    await run(5_000)
+    const before = await heap()
+    await run(100_000)
+    // Ten bytes for each would be as much.
+    expect((await heap()) - before).toBeLessThan(1_000_000)
+    expect(inspector.rows).toHaveLength(2_000)
+  })
+
+  it('holds no more than the rows after 200,000 contexts of one turn', async () => {
+    inspector = inspect()
+    const before = await heap()
+    for (let index = 0; index < 200_000; index++) withCancel(parent)[1]()
+    expect((await heap()) - before).toBeLessThan(8_000_000)
+  })
+})
+
+describe('RESCIND_LOST_CANCEL', () => {
+  beforeEach(() => {
+    inspector = inspect({ stacks: true })
+  })
+
+  it('is for a context that lives on under its parent when its cancel was collected', async () => {
+    const [page, cancel] = withCancel(background(), { label: 'page' })
+    function lose() {
+      return withTimeout(page, 60_000, { label: 'search' })[0]
+    }
+    const ctx = lose()
+    await collect()
+    expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_LOST_CANCEL' }])
+    expect(inspector.warnings[0]?.message).toContain('withTimeout(search) lives on')
+    expect(inspector.warnings[0]?.stack).toContain('lose')
+    expect(inspector.rows.find(({ id }) => id === inspector.warnings[0]?.row)?.label).toBe('search')
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('is for one that nothing but its parent refers to', async () => {
+    const [page, cancel] = withCancel(background(), { label: 'page' })
+    ;(() => withCancel(page, { label: 'search' }))()
+    await collect()
+    expect(inspector.warnings).toHaveLength(1)
+    cancel()
+  })
+
+  it('is not for a context that has ended, or whose cancel is still there', async () => {
+    const [page, cancel] = withCancel(background())
+    const [, kept] = withCancel(page)
+    ;(() => withCancel(page)[1]())()
+    await collect()
+    expect(inspector.warnings).toEqual([])
+    kept()
+    cancel()
+  })
+
+  it('is not for one that was collected along with it', async () => {
+    ;(() => withCancel(background()))()
+    await collect()
+    expect(inspector.warnings).toEqual([])
+  })
+})

@@ -1,0 +1,150 @@
+/** Jobs in worker threads. */
+
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { job, PortClosed, WorkerError } from 'rescind/wire'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Order } from '../job-handler.ts'
+import { failOnUnhandled, outcome } from '../support.ts'
+import { cleanUp } from './sockets.ts'
+
+failOnUnhandled()
+
+const here = import.meta.url
+
+const start = () => new Worker(new URL('./jobs-worker.js', here))
+
+/** A job, and what resolves when it has begun. */
+function run(ctx: Context, worker: Worker, order: Order) {
+  let begin!: () => void
+  const began = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  return { result: outcome(job(ctx, worker, order, { onProgress: begin })), began }
+}
+
+describe('a thread', () => {
+  let worker: Worker
+
+  beforeAll(() => {
+    worker = start()
+  })
+
+  afterAll(() => worker.terminate())
+
+  it('gives its result, or its error', async () => {
+    const order: Order = { does: 'answer', with: new Map([['title', 'Blue Train']]) }
+    expect(await job(background(), worker, order)).toEqual(new Map([['title', 'Blue Train']]))
+    await expect(job(background(), worker, { does: 'fail' })).rejects.toMatchObject({
+      name: 'RangeError',
+      message: 'no such part',
+      cause: { part: 7 },
+    })
+  })
+
+  it('runs several jobs at once, and one of them is canceled', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const [other, stop] = withCancel(background())
+    const one = run(ctx, worker, { does: 'wait' })
+    const two = run(other, worker, { does: 'compute and pause' })
+    await Promise.all([one.began, two.began])
+    cancel('Stop')
+    expect(await job(background(), worker, { does: 'answer', with: 1 })).toBe(1)
+    expect(one.result.error).toBe(ctx.err)
+    expect(ctx.err).toBeInstanceOf(CanceledError)
+    expect(two.result.settled).toBe(false)
+    stop()
+    expect(await job(background(), worker, { does: 'answer', with: 2 })).toBe(2)
+    expect(two.result.error).toBe(other.err)
+  })
+
+  it('stops a computation that reads no messages when its job is canceled, and takes the next', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { result, began } = run(ctx, worker, { does: 'compute' })
+    await began
+    cancel('Stop')
+    // A computation that nothing stops says so after a while.
+    expect(await job(background(), worker, { does: 'how it ended' })).toBe('AbortError')
+    expect(result.error).toBe(ctx.err)
+  })
+
+  it('stops such a computation at the deadline', async () => {
+    const [ctx] = withTimeout(background(), 20, { label: 'resize' })
+    const error = await job(ctx, worker, { does: 'compute' }).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(isDeadlineExceeded(error)).toBe(true)
+    expect(await job(background(), worker, { does: 'how it ended' })).toBe('TimeoutError')
+  })
+
+  it('has twenty jobs at once and one listener for all, and none when they are done', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    const before = worker.listenerCount('error')
+    const jobs = Array.from({ length: 20 }, (_, index) => job(background(), worker, { does: 'answer', with: index }))
+    expect(worker.listenerCount('error')).toBe(before + 1)
+    expect(await Promise.all(jobs)).toEqual(Array.from({ length: 20 }, (_, index) => index))
+    for (const type of ['error', 'exit', 'messageerror']) expect(worker.listenerCount(type)).toBeLessThanOrEqual(before)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('a thread that dies', () => {
+  it.each<[how: string, act: (worker: Worker) => unknown, error: object]>([
+    [
+      'by an error',
+      (worker) => job(background(), worker, { does: 'throw outside' }).catch(() => {}),
+      { message: 'the worker has failed: thrown outside', cause: { name: 'RangeError', message: 'thrown outside' } },
+    ],
+    ['by its exit', (worker) => job(background(), worker, { does: 'exit' }).catch(() => {}), { name: 'WorkerError' }],
+    ['by terminate', (worker) => worker.terminate(), { name: 'WorkerError' }],
+  ])('%s fails all its jobs at once', async (_, act, error) => {
+    const worker = start()
+    const [ctx, cancel] = withCancel(background())
+    const jobs = [run(ctx, worker, { does: 'wait' }), run(ctx, worker, { does: 'compute and pause' })]
+    await Promise.all(jobs.map(({ began }) => began))
+    const exit = once(worker, 'exit').catch(() => {})
+    await act(worker)
+    await exit
+    for (const { result } of jobs) {
+      expect(result.error).toBeInstanceOf(WorkerError)
+      expect(result.error).toMatchObject(error)
+    }
+    // A job is not its context.
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('before the job fails it at once', async () => {
+    const worker = start()
+    cleanUp(() => worker.terminate())
+    await worker.terminate()
+    const failed = job(background(), worker, { does: 'wait' })
+    await expect(failed).rejects.toMatchObject({ name: 'WorkerError', message: 'the worker has ended' })
+  })
+
+  it('because it cannot be loaded fails its jobs with the error', async () => {
+    const worker = new Worker('throw new RangeError("no such file")', { eval: true })
+    const failed = job(background(), worker, { does: 'wait' })
+    await expect(failed).rejects.toMatchObject({ name: 'WorkerError', cause: { message: 'no such file' } })
+  })
+
+  it('without a word fails its jobs when the port closes', async () => {
+    const { port1, port2 } = new MessageChannel()
+    port2.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.close()
+    await expect(job(background(), port1, 1)).rejects.toMatchObject({ name: 'WorkerError', cause: PortClosed })
+    port2.close()
+  })
+})
+
+describe('a thread whose jobs are stopped', () => {
+  it('ends by itself', async () => {
+    const worker = start()
+    const exit = once(worker, 'exit')
+    expect(await job(background(), worker, { does: 'stop' })).toBe('stopping')
+    expect(await exit).toEqual([0])
+  })
+})
