@@ -8,22 +8,22 @@ import { describe, expect, inject, it } from 'vitest'
 
 describe('the size in a bundle', () => {
   it.each([
-    { what: 'all of rescind', code: "export * from 'rescind'", limit: 7_900 },
-    { what: 'background and withCancel', code: "export { background, withCancel } from 'rescind'", limit: 2_860 },
+    { what: 'all of rescind', code: "export * from 'rescind'", limit: 10_900 },
+    { what: 'background and withCancel', code: "export { background, withCancel } from 'rescind'", limit: 3_010 },
     {
       what: 'background, withCancel and withTimeout',
       code: "export { background, withCancel, withTimeout } from 'rescind'",
-      limit: 4_320,
+      limit: 4_430,
     },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
     { what: 'nothing of rescind/react', code: "import 'rescind/react'", limit: 100 },
     // With all that it needs of rescind.
-    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 13_400 },
-    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 8_920 },
-    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_080 },
-    { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 6_920 },
+    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 13_660 },
+    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 9_170 },
+    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_320 },
+    { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 7_080 },
   ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
