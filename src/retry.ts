@@ -1,7 +1,7 @@
 /**
  * Further attempts at work that failed. The invariant: no attempt is made, and no wait is begun, that cannot fit the
- * time left; the error that rejects is the last one of the work itself, never one of ours around it. Delays: exponential
- * with full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
+ * time left; and the error that rejects is the last one of the work itself, without a wrapper. Delays: exponential with
+ * full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
 import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
@@ -146,7 +146,8 @@ function requestedDelay(error: unknown, now: number): number | undefined {
 function requestOf(link: unknown, now: number): number | undefined {
   const own = property(link, 'retryAfter')
   if (Number.isFinite(own) && (own as number) >= 0) return own as number
-  const header = retryAfterIn(property(property(link, 'response'), 'headers')) ?? retryAfterIn(property(link, 'headers'))
+  const response = property(link, 'response')
+  const header = retryAfterIn(property(response, 'headers')) ?? retryAfterIn(property(link, 'headers'))
   const text = String(header ?? '').trim()
   if (/^\d+$/.test(text)) return Number(text) * 1000
   // Only what has a time of day: engines find a date in almost any text. One that has passed would be no wait at all.

@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * A limit on how much runs at once, for callers with contexts of their own. The invariant: nothing waits while a slot is
- * free. A slot that is released goes to the caller that has waited longest and whose context still lives; a caller whose
- * context ends leaves the line at once, whatever its place. Semantics: golang.org/x/sync/semaphore.
+ * A limit on how much runs at once, for callers with contexts of their own. The invariant: no caller waits while a slot
+ * is free. A released slot goes to the caller that has waited longest and whose context still lives; a caller whose
+ * context ends leaves the line at once, from any place in it. Semantics: golang.org/x/sync/semaphore.
  */
 
 import { assertFunction, invalid } from './arguments.ts'
