@@ -140,7 +140,7 @@ class Reading<T> implements Stream<T> {
   }
 
   async return(value?: unknown): Promise<IteratorResult<T, undefined>> {
-    this.#end('completed', value)
+    this.#end('disposed', value)
     return { done: true, value: value as undefined }
   }
 
@@ -149,7 +149,7 @@ class Reading<T> implements Stream<T> {
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
-    this.#end('completed')
+    this.#end('disposed')
   }
 
   async #read(): Promise<IteratorResult<T, undefined>> {
