@@ -1,5 +1,5 @@
 /**
- * The hooks with Preact's `compat` in the place of React: a read is superseded and ends with what shows it, a write goes
+ * The hooks with Preact's `compat` in place of React: a read is superseded and ends with what shows it, a write goes
  * on, and a scope ends what is below it.
  */
 
