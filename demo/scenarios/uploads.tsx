@@ -73,15 +73,16 @@ export const scenario: SceneScenario<State> = {
   order: 114,
   about: (
     <>
-      Twenty files are sent, and the fifth is canceled on its way. <code>useAction</code> with <code>mode: 'all'</code>{' '}
-      and <code>limit: 3</code> sends three at a time, and every run has a <code>cancel</code> of its own. By hand there
-      is one controller for all of them, and the browser’s six connections are taken.
+      Twenty files are sent, and the fifth is canceled on its way. <code>useAction</code> with{' '}
+      <code>mode: 'all'</code> and <code>limit: 3</code> sends three at a time, and every run has its own{' '}
+      <code>cancel</code>. By hand there is one controller for all of them, and they take all of the browser’s
+      connections.
     </>
   ),
   go: GO,
   compares: ['By hand', 'useAction'],
   sliders: [
-    { name: 'latency', label: 'A file takes about', min: 50, max: 5000, step: 50, initial: 300 },
+    { name: 'latency', label: 'A file takes about', min: 50, max: 4000, step: 50, initial: 300 },
     { name: 'cancel', label: 'Cancel the fifth after', min: 10, max: 1000, step: 10, initial: 150 },
   ],
   rows: FILES.length,

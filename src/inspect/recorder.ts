@@ -33,8 +33,10 @@ export interface Audience {
   changed(): void
   /** A context was derived, or noticed; `node` is complete by now, and `above` its parent. */
   made(entry: Entry, node: ContextNode, above: Entry | undefined): void
-  /** It has ended, or what still works under it has changed since. */
+  /** It has ended. */
   ended(entry: Entry): void
+  /** It has ended before this turn, and what works under it has changed. */
+  worked(entry: Entry): void
   /** The last function that could cancel it was collected, and it lives. */
   lost(entry: Entry): void
 }
@@ -44,6 +46,8 @@ interface News {
   readonly entry: Entry
   /** Undefined unless it is new. */
   readonly node: ContextNode | undefined
+  /** It had ended before. */
+  readonly isOver: boolean
 }
 
 export class Recorder implements Observer {
@@ -171,7 +175,9 @@ export class Recorder implements Observer {
       ['ended', ended],
       ...[...new Set([...waits, ...this.#waitsBelow(entry)])].slice(0, MAX_WAITS).map((wait) => ['waiting', wait]),
     ]
-    return parts.map(([what, frames]) => (frames ? `\n  ${what}\n    ${frames.replaceAll('\n', '\n    ')}` : '')).join('')
+    return parts
+      .map(([what, frames]) => (frames ? `\n  ${what}\n    ${frames.replaceAll('\n', '\n    ')}` : ''))
+      .join('')
   }
 
   /** Makes rows of all that has happened, and lets go of contexts. */
@@ -185,7 +191,7 @@ export class Recorder implements Observer {
       const { node = entry.ref?.deref(), row } = entry
       entry.isChanged = false
       entry.row = rowOf(entry, node, this.#source)
-      this.#news.push({ entry, node: row ? undefined : node })
+      this.#news.push({ entry, node: row ? undefined : node, isOver: row?.how !== undefined })
       this.#letGo(entry)
     }
   }
@@ -194,9 +200,10 @@ export class Recorder implements Observer {
     this.#isScheduled = false
     this.flush()
     const news = this.#news.splice(0)
-    for (const { entry, node } of news) {
+    for (const { entry, isOver, node } of news) {
       if (node) this.#audience.made(entry, node, node.parent && this.#entries.get(node.parent.node))
-      if (entry.how) this.#audience.ended(entry)
+      if (isOver) this.#audience.worked(entry)
+      else if (entry.how) this.#audience.ended(entry)
     }
     if (news.length > 0) this.#audience.changed()
   }
@@ -218,7 +225,10 @@ export class Recorder implements Observer {
     }
     const unseen: ContextNode[] = []
     let above = node.parent?.node
-    for (; above && !this.#entries.has(above) && unseen.length < MAX_ABOVE; above = above.parent?.node) unseen.push(above)
+    while (above && !this.#entries.has(above) && unseen.length < MAX_ABOVE) {
+      unseen.push(above)
+      above = above.parent?.node
+    }
     // One that was pushed out by others comes back.
     if (above) this.#show(above)
     for (const one of unseen.toReversed()) this.#add(one, true)
@@ -295,10 +305,10 @@ export class Recorder implements Observer {
     else {
       if (node && !entry.ref) {
         entry.ref = new WeakRef(node)
-        nodes.register(node, { entry, owner: this.#owner })
+        registries().nodes.register(node, { entry, owner: this.#owner })
       }
       // Most contexts end in the turn in which they were made: a registry would cost more than all else.
-      for (const cancel of handed ?? []) cancels.register(cancel, { entry, owner: this.#owner })
+      for (const cancel of handed ?? []) registries().cancels.register(cancel, { entry, owner: this.#owner })
       entry.cancels += handed?.length ?? 0
     }
     entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
@@ -347,9 +357,21 @@ interface Registered {
   readonly owner: Owner
 }
 
-/** One for all recorders: V8 may stop telling any, once one with news was collected itself. */
-const cancels = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry))
-const nodes = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry))
+interface Registries {
+  readonly cancels: FinalizationRegistry<Registered>
+  readonly nodes: FinalizationRegistry<Registered>
+}
+
+/** One of each for all recorders: V8 may stop telling any, once one with news was collected itself. */
+let shared: Registries | undefined
+
+/** Made on first use: importing uses no service of the platform. */
+function registries(): Registries {
+  return (shared ??= {
+    cancels: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry)),
+    nodes: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry)),
+  })
+}
 
 /** Made for a render that was thrown away: it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {
