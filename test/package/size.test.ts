@@ -110,7 +110,11 @@ async function bundle(code: string): Promise<string> {
       write: false,
       target: 'es2022',
       minify: true,
-      rolldownOptions: { input: 'entry', preserveEntrySignatures: 'strict', external: ['react', 'react/jsx-runtime', 'react-dom/client'] },
+      rolldownOptions: {
+        input: 'entry',
+        preserveEntrySignatures: 'strict',
+        external: ['react', 'react/jsx-runtime', 'react-dom/client'],
+      },
     },
   })
   if (!('output' in result)) throw new Error('one bundle was expected')

@@ -36,7 +36,7 @@ const ASSERTION = /^(\s*)((?:const|let) (\w+) = )?(\S.*?) *\/\/ => (.+)$/gm
 const entries = await publicEntries()
 const pages = ['README.md', ...readdirSync('docs').map((name) => `docs/${name}`)].filter((path) => path.endsWith('.md'))
 const blocks = pages.flatMap(blocksOf)
-const docstrings = ['src', 'hooks', 'devtools'].filter((folder) => existsSync(folder)).flatMap(sourcesIn).flatMap(examplesOf)
+const docstrings = ['src', 'hooks', 'devtools'].flatMap(sourcesIn).flatMap(examplesOf)
 const snippets = [...blocks, ...docstrings]
 const runnable = snippets.filter(({ isRun }) => isRun)
 

@@ -21,7 +21,7 @@ const entries = Object.keys(manifest.exports)
 
 describe('the tarball', () => {
   it('has every source, what it compiles to, the documents, and nothing else', () => {
-    const sources = ['src', 'hooks', 'devtools'].filter((folder) => existsSync(folder)).flatMap((folder) => filesIn(folder))
+    const sources = ['src', 'hooks', 'devtools'].flatMap((folder) => filesIn(folder))
     const compiled = sources.flatMap((path) =>
       ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => `dist/${path.replace(/\.tsx?$/, ending)}`),
     )

@@ -18,7 +18,12 @@ declare const measured: Measured
 const result = await build({
   root: process.cwd(),
   logLevel: 'error',
-  build: { write: false, ssr: false, outDir: 'dist-bench/page', rolldownOptions: { input: 'test/bench/devtools/page.tsx' } },
+  build: {
+    write: false,
+    ssr: false,
+    outDir: 'dist-bench/page',
+    rolldownOptions: { input: 'test/bench/devtools/page.tsx' },
+  },
 })
 if (!('output' in result)) throw new Error('one bundle was expected')
 const files = new Map(result.output.map((file) => [`/${file.fileName}`, 'code' in file ? file.code : '']))
@@ -49,7 +54,8 @@ async function visit(isOpen: boolean) {
     const { pathname } = new URL(route.request().url())
     const script = files.get(pathname)
     if (script !== undefined) return route.fulfill({ contentType: 'text/javascript', body: script })
-    return route.fulfill({ contentType: 'text/html', body: `<!doctype html><script type="module" src="/${entry}"></script>` })
+    const body = `<!doctype html><script type="module" src="/${entry}"></script>`
+    return route.fulfill({ contentType: 'text/html', body })
   })
   await page.goto('http://panel.test/')
   await page.waitForFunction(() => 'measured' in globalThis)

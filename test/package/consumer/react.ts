@@ -40,4 +40,8 @@ export function Page(handle: (scope: ScopeHandle | null) => void): unknown {
 
 const inspector: DevtoolsProps['inspector'] = inspect({ stacks: true })
 export const plugin: TanStackPlugin = tanStackDevtoolsPlugin({ inspector })
-export const panel: unknown = createElement(Devtools, { inspector, open: true, onOpenChange: (open: boolean) => void open })
+export const panel: unknown = createElement(Devtools, {
+  inspector,
+  open: true,
+  onOpenChange: (open: boolean) => void open,
+})
