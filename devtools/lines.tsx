@@ -231,9 +231,13 @@ const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineP
         <span className="name" title={name}>
           {name}
         </span>
-        {isLeak && <span className="badge">leak</span>}
+        {isLeak && (
+          <span className="badge" aria-hidden="true">
+            leak
+          </span>
+        )}
       </span>
-      <span className="track">
+      <span className="track" aria-hidden="true">
         <i className="bar" data-late={row.late} style={{ left: `${left}%`, width: `${right - left}%` }} />
         <Why words={words} left={left} right={right} />
       </span>

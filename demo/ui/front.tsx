@@ -26,7 +26,7 @@ const SPAN = 2000
 
 const scenario: SceneScenario = { ...search, rows: WORD.length, script: typing(WORD) }
 
-export function Front({ link, onInspect }: { link: Link; onInspect: () => void }): ReactElement {
+export function Front({ link }: { link: Link }): ReactElement {
   const linkState = useStore(link)
   const [pair, start, cancel, act] = usePair(scenario, SETTINGS, linkState.status)
   useEscape(cancel)
@@ -48,9 +48,6 @@ export function Front({ link, onInspect }: { link: Link; onInspect: () => void }
             Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.
           </p>
         </div>
-        <button type="button" className="inspect" onClick={onInspect}>
-          Open the inspector
-        </button>
         <button type="button" className="primary" disabled={isRunning} onClick={start}>
           {pair === undefined || isOver ? 'Play' : 'Playing'}
         </button>

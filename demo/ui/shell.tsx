@@ -33,7 +33,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
         <p>Go’s context for the browser and React. Watch real work stop.</p>
         <p className="host">{server && SERVER_NAMES[server.kind]}</p>
         <button type="button" aria-expanded={isInspected} onClick={() => setInspected(!isInspected)}>
-          Inspector
+          {view === 'front' ? 'Open the inspector' : 'Inspector'}
         </button>
       </header>
       <nav ref={list} aria-label="Scenarios">
@@ -53,7 +53,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
         </ul>
       </nav>
       {view === 'front' ? (
-        <Front link={link} onInspect={() => setInspected(true)} />
+        <Front link={link} />
       ) : listed === undefined ? (
         <main>
           <h1>No such scenario</h1>

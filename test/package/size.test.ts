@@ -36,8 +36,8 @@ describe('the size in a bundle', () => {
     { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_320 },
     { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 7_080 },
     // All of it: nothing but components that render nothing.
-    { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 300 },
-    { what: 'rescind/devtools/production', code: "export * from 'rescind/devtools/production'", limit: 25_000 },
+    { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 200 },
+    { what: 'rescind/devtools/production', code: "export * from 'rescind/devtools/production'", limit: 19_800 },
   ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
