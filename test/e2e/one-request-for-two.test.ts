@@ -1,4 +1,4 @@
-/** The scenario One request for two: how many requests the server gets, and what a caller that leaves does to others. */
+/** The scenario One request for two: how many requests there are, and what a caller that leaves does to others. */
 
 import { describe, it } from 'vitest'
 import { demoUrl, outcome, patiently, row, visit } from './demo.ts'
@@ -9,7 +9,8 @@ describe.concurrent('One request for two', () => {
     const { page } = demo
     await outcome(page, '2 requests, the card has its report')
     expect(demo.requests).toHaveLength(2)
-    await expect.poll(() => demo.entry('1, request 1'), patiently).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
+    const first = { outcome: 'finished', wasted: { ms: 0 } }
+    await expect.poll(() => demo.entry('1, request 1'), patiently).toMatchObject(first)
     const second = { outcome: 'stopped', cause: 'client gone' }
     await expect.poll(() => demo.entry('2, request 2'), patiently).toMatchObject(second)
     await row(page, 'Browser', '2, request 2').filter({ hasText: 'unused' }).waitFor()
