@@ -1,7 +1,7 @@
 /** A long computation in a worker, with its progress, Stop and a deadline. */
 
 import { useEffect, useEffectEvent, useRef, useState } from 'react'
-import { sleep } from 'rescind'
+import { contextError, sleep } from 'rescind'
 import type { Context } from 'rescind'
 import { useTask } from 'rescind/react'
 import { job } from 'rescind/wire'
@@ -9,9 +9,10 @@ import type { Play, SceneProps, SceneScenario } from '../ui/scenario.ts'
 import { useStore } from '../ui/store.ts'
 import { tabLog } from '../ui/tab-log.ts'
 import { track } from '../ui/trace.ts'
+import type { CallOutcome } from '../ui/trace.ts'
 import { useSteps } from '../ui/use-steps.ts'
 import type { Counted, Order, Word } from '../worker/primes.ts'
-import { reasonOf } from '../words.ts'
+import { kindOf, reasonOf } from '../words.ts'
 
 type Tell = (counted: Counted) => void
 
@@ -27,7 +28,7 @@ function countByHand(worker: Worker, order: Order, onProgress: Tell, signal: Abo
   return new Promise<Counted>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))
     worker.addEventListener('message', ({ data }: MessageEvent<Word>) => {
-      if (signal.aborted) return
+      if (signal.aborted || data.id !== order.id) return
       if (data.progress) onProgress(data.progress)
       if (data.result) resolve(data.result)
     })
@@ -99,17 +100,18 @@ function Scene(props: SceneProps<Phase>) {
 function WithJob({ play, onAct }: SceneProps<Phase>) {
   const [counted, setCounted] = useState<Counted>()
   const { worker, begin, end } = useWorker(play)
-  const { action, cancel, status, error } = useCount(worker, setCounted, play.ctx, play.ms('timeout'))
+  const { run, cancel, status, error } = useCount(worker, setCounted, play.ctx, play.ms('timeout'))
   useSteps(play, (phase) => {
     if (phase === 'stopped') cancel(new Error('Stop'))
     if (phase !== 'asked') return
-    action(begin()).then(
-      () => end('answered'),
-      (error: unknown) => end('canceled', reasonOf(error)),
+    const order = begin()
+    run(order).then(
+      () => end(order.id, 'answered'),
+      (error: unknown) => end(order.id, contextError(error) ? 'canceled' : 'failed', reasonOf(error)),
     )
   })
   const text = { idle: '', pending: '', success: 'complete', canceled: 'stopped', error: String(error) }[status]
-  return <Primes {...{ play, onAct, counted, text }} />
+  return <Primes {...{ play, onAct, counted, text }} label={error instanceof Error ? kindOf(error) : text} />
 }
 
 function ByHand({ play, onAct }: SceneProps<Phase>) {
@@ -121,6 +123,7 @@ function ByHand({ play, onAct }: SceneProps<Phase>) {
     if (phase === 'stopped') controller.current?.abort(new Error('stopped'))
     if (phase !== 'asked') return
     controller.current = new AbortController()
+    setText('')
     const signals = [controller.current.signal, play.ctx.signal, AbortSignal.timeout(play.ms('timeout'))]
     countByHand(worker(), begin(), setCounted, AbortSignal.any(signals)).then(
       () => setText('complete'),
@@ -130,30 +133,30 @@ function ByHand({ play, onAct }: SceneProps<Phase>) {
       },
     )
   })
-  return <Primes {...{ play, onAct, counted, text }} />
+  return <Primes {...{ play, onAct, counted, text }} label={text} />
 }
 
 interface Working {
   readonly worker: () => Worker
   /** Begins a request, and gives its order. */
   readonly begin: () => Order
-  /** Ends what is under way. By hand that is when the worker is through. */
-  readonly end: (outcome: 'answered' | 'canceled', why?: string) => void
+  /** Ends a request. By hand that is when the worker is through. */
+  readonly end: (id: string, outcome: CallOutcome, why?: string) => void
 }
 
 /** The worker of one play, and what the lanes show of its work: they hear of it from the worker itself. */
 function useWorker({ ms, rescind, url }: Play<Phase>): Working {
   const current = useRef<Worker>(undefined)
-  const request = useRef<ReturnType<typeof track>>(undefined)
-  const end: Working['end'] = (outcome, why) => {
-    request.current?.end(outcome, { bytes: 0, ...(why !== undefined && { why }) })
+  const requests = useRef(new Map<string, ReturnType<typeof track>>())
+  const end: Working['end'] = (id, outcome, why) => {
+    requests.current.get(id)?.end(outcome, { bytes: 0, ...(why !== undefined && { why }) })
   }
   const hear = ({ data }: MessageEvent<Word>) => {
     const { id, kind, text = '' } = data
     if (kind === 'begun') tabLog.open({ id, name: 'count', latency: ms('latency') }, 'arrived in the worker')
     if (kind !== 'finished' && kind !== 'stopped') return
     tabLog.end(id, kind, `${kind}: ${text}`, kind === 'stopped' ? text.split(',')[0] : undefined)
-    if (rescind === 'off') end('answered')
+    if (rescind === 'off') end(id, 'answered')
   }
   const worker = () => {
     if (current.current === undefined) {
@@ -163,22 +166,23 @@ function useWorker({ ms, rescind, url }: Play<Phase>): Working {
     return current.current
   }
   const begin = () => {
-    request.current = track(url('count', { latency: ms('latency'), at: 'count' }))
-    request.current.sent()
-    return { id: request.current.id, ms: ms('latency') }
+    const request = track(url('count', { latency: ms('latency'), at: 'count' }))
+    requests.current.set(request.id, request)
+    request.sent()
+    return { id: request.id, ms: ms('latency') }
   }
-  useEffect(
-    () => () => {
+  useEffect(() => {
+    const sent = requests.current
+    return () => {
       current.current?.terminate()
       current.current = undefined
-      const { id = '', end } = request.current ?? {}
-      const [entry] = tabLog.entries(id)
-      if (id === '' || (entry && entry.ended !== undefined)) return
-      end?.('canceled', { why: 'worker terminated' })
-      tabLog.end(id, 'stopped', 'stopped: worker terminated', 'worker terminated')
-    },
-    [],
-  )
+      for (const [id, request] of sent) {
+        if (tabLog.entries(id).some(({ ended }) => ended !== undefined)) continue
+        request.end('canceled', { why: 'worker terminated' })
+        tabLog.end(id, 'stopped', 'stopped: worker terminated', 'worker terminated')
+      }
+    }
+  }, [])
   return { worker, begin, end }
 }
 
@@ -188,14 +192,15 @@ interface PrimesProps extends SceneProps<Phase> {
   readonly counted: Counted | undefined
   /** How it ended; empty until then. */
   readonly text: string
+  /** The same in short. */
+  readonly label: string
 }
 
-function Primes({ play, onAct, counted = NOTHING, text }: PrimesProps) {
+function Primes({ play, onAct, counted = NOTHING, text, label }: PrimesProps) {
   const isComputing = useStore(play.state) === 'asked' && text === ''
   const { found, share, upTo } = counted
   const noteEnd = useEffectEvent(() => {
-    const isRight = text === 'complete' || text === 'stopped'
-    play.note(isRight ? 'right' : 'wrong', isRight || text === 'timed out' ? text : 'context deadline exceeded')
+    play.note(text === 'complete' || text === 'stopped' ? 'right' : 'wrong', label)
   })
   useEffect(() => {
     if (text !== '') noteEnd()
