@@ -177,7 +177,7 @@ function useWorker({ ms, rescind, url }: Play<Phase>): Working {
       current.current?.terminate()
       current.current = undefined
       for (const [id, request] of sent) {
-        if (tabLog.entries(id).some(({ ended }) => ended !== undefined)) continue
+        if (tabLog.entries(id).some((entry) => entry.id === id && entry.ended !== undefined)) continue
         request.end('canceled', { why: 'worker terminated' })
         tabLog.end(id, 'stopped', 'stopped: worker terminated', 'worker terminated')
       }
