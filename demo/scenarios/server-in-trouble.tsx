@@ -156,15 +156,17 @@ function Rates({ calls, started, span }: { calls: readonly Call[]; started: numb
   const most = Math.max(4 * CAPACITY, ...rates)
   return (
     <figure style={{ '--most': most, '--capacity': CAPACITY } as CSSProperties}>
-      {rates.map((rate, step) => (
-        <i
-          // oxlint-disable-next-line react/no-array-index-key -- a step of the axis is its index
-          key={step}
-          data-kind={rate > CAPACITY ? 'storm' : undefined}
-          style={{ '--rate': rate } as CSSProperties}
-        />
-      ))}
-      <figcaption>requests a second; the server can take {CAPACITY}</figcaption>
+      <figcaption>Requests a second. The dashed line is what the server can take: {CAPACITY}.</figcaption>
+      <div aria-hidden="true">
+        {rates.map((rate, step) => (
+          <i
+            // oxlint-disable-next-line react/no-array-index-key -- a step of the axis is its index
+            key={step}
+            data-kind={rate > CAPACITY ? 'storm' : undefined}
+            style={{ '--rate': rate } as CSSProperties}
+          />
+        ))}
+      </div>
     </figure>
   )
 }

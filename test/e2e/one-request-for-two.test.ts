@@ -25,11 +25,11 @@ describe.concurrent('One request for two', () => {
   })
 
   it('sends a request for each by hand, or loses the report to the first one’s abort', async ({ expect }) => {
-    await using demo = await visit('#/one-request-for-two?latency=1500&pause=100&hand=0&rescind=off')
+    await using demo = await visit('#/one-request-for-two?latency=1000&pause=50&hand=0&rescind=off')
     const { page } = demo
     await outcome(page, '5 requests, the card has its report')
     expect(demo.requests).toHaveLength(5)
-    await page.goto(`${demoUrl}#/one-request-for-two?latency=1500&pause=100&hand=1&rescind=off`)
+    await page.goto(`${demoUrl}#/one-request-for-two?latency=1000&pause=50&hand=1&rescind=off`)
     await outcome(page, '2 requests, the card lost its report to the abort of another')
     const result = page.getByRole('region', { name: 'By hand', exact: true })
     await result.locator('[data-total=lost]', { hasText: /^2$/ }).waitFor()
