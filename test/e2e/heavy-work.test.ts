@@ -7,7 +7,7 @@ describe.concurrent('Heavy work in a worker', () => {
   it('ends the computation on Stop, at the deadline, or with its result', async ({ expect }) => {
     await using demo = await visit('#/heavy-work?latency=8000&stop=400&timeout=8000')
     const { page } = demo
-    await outcome(page, /^stopped/)
+    await outcome(page, /^stopped after/)
     await row(page, 'Browser', 'Stop').waitFor()
     await page.getByRole('region', { name: 'Worker', exact: true }).getByText('stopped: Stop').waitFor()
     const log = page.getByRole('region', { name: 'Worker log' })

@@ -107,7 +107,7 @@ describe('on a host of files', () => {
     await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
     await expect.poll(() => entry(page, 'call 20'), patiently).toMatchObject({ outcome: 'finished' })
     await page.goto(`${host.url}#/heavy-work?latency=8000&stop=300&timeout=8000`)
-    await outcome(page, /^stopped/)
+    await outcome(page, /^stopped after/)
     await page.getByRole('region', { name: 'Worker', exact: true }).getByText('stopped: Stop').waitFor()
     expect(demo.complaints).toEqual([])
   })
