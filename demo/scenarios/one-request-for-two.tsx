@@ -46,8 +46,8 @@ const BY_MAP = 1
 const STEPS = [
   ['hover:1', 'hover'],
   ['hover:1 header:1 card:1', 'click'],
-  ['header:1 card:1', 'pointer leaves'],
-  ['card:1', 'header goes'],
+  ['header:1 card:1', 'leave'],
+  ['card:1', 'one goes'],
 ] as const
 
 const GO = `func report(ctx context.Context, reports *singleflight.Group, id string) (any, error) {
@@ -76,8 +76,8 @@ export const scenario: SceneScenario = {
   compares: ['By hand', 'share'],
   choices: [{ name: 'hand', label: 'By hand', options: ['a request for each', 'a Map of promises'], initial: 0 }],
   sliders: [
-    { name: 'latency', label: 'Latency', min: 50, max: 5000, step: 50, initial: 1500 },
-    { name: 'pause', label: 'Step every', min: 50, max: 1000, step: 50, initial: 300 },
+    { name: 'latency', label: 'Latency', min: 50, max: 5000, step: 50, initial: 1800 },
+    { name: 'pause', label: 'Step every', min: 50, max: 1000, step: 50, initial: 400 },
   ],
   rows: 5,
   tallies: [
@@ -98,9 +98,9 @@ export const scenario: SceneScenario = {
       await sleep(ctx, ms('pause'))
     }
     await when(ctx, () => notes.get().some(({ kind }) => kind !== 'step'))
-    go('header:2 card:2', 'next report')
+    go('header:2 card:2', 'next')
     await sleep(ctx, ms('pause'))
-    go('', 'both go')
+    go('', 'all go')
   },
   async verdict(ctx, { calls, notes, when }) {
     await when(ctx, () => calls.get().every(({ ended }) => ended !== undefined))
@@ -131,7 +131,7 @@ function Scene({ play, onAct }: SceneProps) {
   const { calls, ctx, ms, rescind, state, take, url: urlOf } = play
   const parts = useStore(state).split(' ').filter((part) => part !== '')
   const url = useMemo<Url>(
-    () => (report) => urlOf(`${report}, request ${calls.get().length + 1}`, { latency: ms('latency') }),
+    () => (report) => urlOf(`report ${report} #${calls.get().length + 1}`, { latency: ms('latency') }),
     [calls, ms, urlOf],
   )
   const load = useMemo(() => loaderOf(ctx, url), [ctx, url])
@@ -147,14 +147,14 @@ function Scene({ play, onAct }: SceneProps) {
     onAct([...hovered, `header:${report}`, `card:${report}`].join(' '), 'click')
   }
   return (
-    <div className="parts">
+    <div className="sharers">
       <p>
         {REPORTS.map((report) => (
           <button
             key={report}
             type="button"
             onPointerEnter={() => hover(report)}
-            onPointerLeave={() => leave('hover', 'pointer leaves')}
+            onPointerLeave={() => leave('hover', 'leave')}
             onClick={() => open(report)}
           >
             Report {report}

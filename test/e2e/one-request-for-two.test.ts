@@ -10,10 +10,10 @@ describe.concurrent('One request for two', () => {
     await outcome(page, '2 requests, the card has its report')
     expect(demo.requests).toHaveLength(2)
     const first = { outcome: 'finished', wasted: { ms: 0 } }
-    await expect.poll(() => demo.entry('1, request 1'), patiently).toMatchObject(first)
+    await expect.poll(() => demo.entry('report 1 #1'), patiently).toMatchObject(first)
     const second = { outcome: 'stopped', cause: 'client gone' }
-    await expect.poll(() => demo.entry('2, request 2'), patiently).toMatchObject(second)
-    await row(page, 'Browser', '2, request 2').filter({ hasText: 'unused' }).waitFor()
+    await expect.poll(() => demo.entry('report 2 #2'), patiently).toMatchObject(second)
+    await row(page, 'Browser', 'report 2 #2').filter({ hasText: 'unused' }).waitFor()
     // By hand: what the pointer began, the click joins, and the pointer that leaves does not end it.
     await page.getByRole('button', { name: 'Report 1' }).hover()
     await page.getByRole('button', { name: 'Report 1' }).click()

@@ -102,7 +102,7 @@ describe('on a host of files', () => {
     const { page } = demo
     await outcome(page, '2 requests, the card has its report')
     const stopped = { outcome: 'stopped', cause: 'client gone' }
-    await expect.poll(() => entry(page, '2, request 2'), patiently).toMatchObject(stopped)
+    await expect.poll(() => entry(page, 'report 2 #2'), patiently).toMatchObject(stopped)
     await page.goto(`${host.url}#/server-in-trouble?trouble=300&pause=100&latency=10`)
     await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
     await expect.poll(() => entry(page, 'call 20'), patiently).toMatchObject({ outcome: 'finished' })
