@@ -32,9 +32,9 @@ function isBareAbort(error: Error): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
-/** What is only there to be told from others has a name of its own, and its class has not. */
+/** What is only there to be told from others has a name of its own. One that came from a worker always has one. */
 function isNamed(error: Error): boolean {
-  return Object.hasOwn(error, 'name')
+  return Object.hasOwn(error, 'name') && error.name !== 'Error'
 }
 
 function wordsOf({ name }: Error): string {

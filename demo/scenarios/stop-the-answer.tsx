@@ -1,7 +1,7 @@
 /** An answer that is written word by word, until its reader stops it, or the server falls silent. */
 
 import { useCallback, useEffect, useEffectEvent, useRef, useState } from 'react'
-import { rearm, sleep } from 'rescind'
+import { sleep, stream } from 'rescind'
 import type { Context } from 'rescind'
 import { useTask } from 'rescind/react'
 import type { SceneProps, SceneScenario, Settings } from '../ui/scenario.ts'
@@ -12,16 +12,14 @@ import { useSteps } from '../ui/use-steps.ts'
 type Url = () => string
 
 // #region with
-function useAnswer(url: Url, parent: Context, idle: number) {
+function useAnswer(url: Url, parent: Context, silence: { first: number; idle: number }) {
   const write = async function* (ctx: Context) {
-    const response = await fetch(url(), { signal: ctx.signal })
+    const chunks = stream(ctx, ({ signal }) => fetch(url(), { signal }), silence)
+    const decoder = new TextDecoder()
     let answer = ''
-    for await (const words of textOf(response)) {
-      rearm(ctx, idle)
-      yield (answer += words)
-    }
+    for await (const chunk of chunks) yield (answer += decoder.decode(chunk, { stream: true }))
   }
-  return useTask(write, { parent, timeout: idle, label: 'silence' })
+  return useTask(write, { parent })
 }
 // #endregion
 
@@ -42,20 +40,23 @@ function useAnswerByHand(url: Url) {
 
 type Phase = 'idle' | 'asked' | 'stopped'
 
+const SERVERS = ['keeps writing', 'falls silent half-way', 'is slow to begin']
+const SLOW_TO_BEGIN = 2
+
 /** How long the server is silent, in milliseconds, if it is. */
 const SILENCE_MS = 3000
 
-const GO = `func (a *Answer) write(parent context.Context, url string, idle time.Duration) error {
-    ctx, stop := context.WithCancel(parent)
-    defer stop()
-    a.Stop = stop
-    silence := time.AfterFunc(idle, stop)
+const GO = `func (a *Answer) write(parent context.Context, url string, first, idle time.Duration) error {
+    ctx, cancel := context.WithCancelCause(parent)
+    defer cancel(nil)
+    a.Stop = func() { cancel(errStopped) }
+    silence := time.AfterFunc(first, func() { cancel(errSilent) })
     defer silence.Stop()
     for words := range textOf(ctx, url) {
         silence.Reset(idle)
         a.Text += words
     }
-    return ctx.Err()
+    return context.Cause(ctx)
 }`
 
 export const scenario: SceneScenario<Phase> = {
@@ -63,16 +64,17 @@ export const scenario: SceneScenario<Phase> = {
   order: 105,
   about: (
     <>
-      A server writes an answer word by word. Stop keeps what is there, and with a generator in <code>useTask</code> the
-      server stops writing, too. A server that falls silent is given up: every chunk moves the deadline with{' '}
-      <code>rearm</code>.
+      A server writes an answer word by word. Stop keeps what is there, and with <code>stream</code> the server stops
+      writing, too. A silent server is given up: <code>first</code> is the longest wait for the first word,{' '}
+      <code>idle</code> the longest pause between two, and the error says which of them it was.
     </>
   ),
   go: GO,
-  choices: [{ name: 'server', label: 'The server', options: ['keeps writing', 'falls silent half-way'], initial: 0 }],
+  choices: [{ name: 'server', label: 'The server', options: SERVERS, initial: 0 }],
   sliders: [
     { name: 'latency', label: 'The answer takes', min: 200, max: 8000, step: 100, initial: 3000 },
     { name: 'stop', label: 'Stop after', min: 100, max: 8000, step: 100, initial: 1200 },
+    { name: 'first', label: 'First word within', min: 100, max: 5000, step: 100, initial: 1500 },
     { name: 'idle', label: 'Silence at most', min: 100, max: 5000, step: 100, initial: 800 },
   ],
   rows: 1,
@@ -105,10 +107,10 @@ function silenceOf(ms: Settings): number {
 function Scene({ play, onAct }: SceneProps<Phase>) {
   const { ms, rescind, take, url } = play
   const Reader = rescind === 'on' ? WithTask : ByHand
-  const answerUrl = useCallback(
-    () => url('answer', { latency: ms('latency'), at: 'answer', params: { silence: String(silenceOf(ms)) } }),
-    [ms, url],
-  )
+  const answerUrl = useCallback(() => {
+    const from = ms('server') === SLOW_TO_BEGIN ? 'start' : 'middle'
+    return url('answer', { latency: ms('latency'), at: 'answer', params: { silence: String(silenceOf(ms)), from } })
+  }, [ms, url])
   return <Reader key={take} play={play} onAct={onAct} url={answerUrl} />
 }
 
@@ -117,7 +119,8 @@ interface ReaderProps extends SceneProps<Phase> {
 }
 
 function WithTask({ play, onAct, url }: ReaderProps) {
-  const { data = '', status, error, action, cancel } = useAnswer(url, play.ctx, play.ms('idle'))
+  const silence = { first: play.ms('first'), idle: play.ms('idle') }
+  const { data = '', status, error, action, cancel } = useAnswer(url, play.ctx, silence)
   useSteps(play, (phase) => {
     if (phase === 'asked') void action()
     if (phase === 'stopped') cancel(new Error('Stop'))

@@ -17,15 +17,17 @@ the same reason.`.split(/\s+/)
 
 const MAX_SILENCE = 10_000
 
-/** With `silence=3000` it is silent half-way for 3000 ms. */
+/** With `silence=3000` it is silent half-way for 3000 ms, with `from=start` before the first word. */
 export async function answer(requestCtx: Context, exchange: Exchange): Promise<void> {
   const { res, log, url } = exchange
   const order = orderOf(url.searchParams)
   const silence = Number(url.searchParams.get('silence') ?? 0)
+  const isLate = url.searchParams.get('from') === 'start'
   if (typeof order === 'string') return refuse(exchange, order)
   const isPossible = silence >= 0 && silence <= MAX_SILENCE
   if (!isPossible) return refuse(exchange, `silence must be from 0 to ${MAX_SILENCE} (ms)`)
   const total = WORDS.length
+  const silent = isLate ? 0 : Math.floor(total / 2)
   res.writeHead(200, typed('text/plain; charset=utf-8'))
   await perform(requestCtx, exchange, {
     ...order,
@@ -38,7 +40,7 @@ export async function answer(requestCtx: Context, exchange: Exchange): Promise<v
     },
     async run(make, ctx) {
       for (let index = 0; index < total; index++) {
-        await sleep(ctx, order.latency / total + (index === Math.floor(total / 2) ? silence : 0))
+        await sleep(ctx, order.latency / total + (index === silent ? silence : 0))
         make(index)
       }
     },

@@ -19,6 +19,7 @@ import { query } from './query.ts'
 import { report } from './report.ts'
 import { requestId } from './request-id.ts'
 import { search } from './search.ts'
+import { trouble } from './trouble.ts'
 import { upload } from './upload.ts'
 import { work } from './work.ts'
 
@@ -41,6 +42,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
   ['/api/report', ['GET', report]],
   ['/api/query', ['GET', query]],
   ['/api/answer', ['GET', answer]],
+  ['/api/trouble', ['GET', trouble]],
   ['/api/upload', ['POST', upload]],
   ['/api/save', ['POST', save]],
   ['/api/pin', ['POST', pin]],

@@ -1,7 +1,7 @@
 /** The browser's lane above the server's, on one time axis. What ended early is cut and hatched, and says why. */
 
 import type { CSSProperties, ReactElement } from 'react'
-import type { Mark } from './scenario.ts'
+import type { Mark, Scenario } from './scenario.ts'
 import type { Bar, Timeline } from './timeline.ts'
 import { milliseconds } from './units.ts'
 
@@ -14,6 +14,7 @@ export interface LanesProps {
   readonly marks: readonly Mark[]
   /** How many requests there will be at most. */
   readonly rows: number
+  readonly lines?: Scenario['lines']
   /** Tells these lanes from others on the page. */
   readonly label?: string
   /** What the lower lane is called, if not the server. */
@@ -26,7 +27,8 @@ const ROOMY = 3
 /** More than this get a line that is as low as it may be. */
 const DENSE = 12
 
-export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Server' }: LanesProps): ReactElement {
+export function Lanes(props: LanesProps): ReactElement {
+  const { timeline, now, span, marks, rows, lines = 'requests', label, worker = 'Server' } = props
   const scale: Scale = (ms) => `${Math.min(Math.max((ms / span) * 100, 0), 100)}%`
   const className = rows > DENSE ? 'packed dense lanes' : rows > ROOMY ? 'dense lanes' : 'lanes'
   return (
@@ -49,8 +51,8 @@ export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Serve
             </div>
           ))}
       </div>
-      <Lane title="Browser" label={label} bars={timeline.browser} now={now} scale={scale} />
-      <Lane title={worker} label={label} bars={timeline.server} now={now} scale={scale} />
+      <Lane title="Browser" label={label} bars={timeline.browser} {...{ lines, now, scale }} />
+      <Lane title={worker} label={label} bars={timeline.server} {...{ lines, now, scale }} />
     </div>
   )
 }
@@ -61,49 +63,81 @@ interface LaneProps {
   readonly title: string
   readonly label: string | undefined
   readonly bars: readonly Bar[]
+  readonly lines: NonNullable<LanesProps['lines']>
   readonly now: number
   readonly scale: Scale
 }
 
-function Lane({ title, label, bars, now, scale }: LaneProps) {
+function Lane({ title, label, bars, lines, now, scale }: LaneProps) {
   return (
     <section className="lane" aria-label={label === undefined ? title : `${title}, ${label}`}>
       <h2>{title}</h2>
       <ul>
-        {bars.map((bar) => (
-          <Row key={bar.id} bar={bar} now={now} scale={scale} />
+        {linesOf(bars, lines).map(([bar, ...more]) => (
+          <Row key={bar.id} bars={[bar, ...more]} last={more.at(-1) ?? bar} now={now} scale={scale} />
         ))}
       </ul>
     </section>
   )
 }
 
-function Row({ bar, now, scale }: { bar: Bar; now: number; scale: Scale }) {
-  const { kind, name, note, planned = 0, start, unwanted } = bar
-  const end = Math.max(bar.end ?? now, start)
-  const wantedUntil = Math.min(unwanted ?? end, end)
-  const place: CSSProperties = { left: scale(start), width: `max(3px, calc(${scale(wantedUntil)} - ${scale(start)}))` }
+type Line = [bar: Bar, ...more: Bar[]]
+
+function linesOf(bars: readonly Bar[], lines: LaneProps['lines']): readonly Line[] {
+  if (lines === 'requests') return bars.map((bar) => [bar])
+  const byName = new Map<string, Line>()
+  for (const bar of bars) {
+    const line = byName.get(bar.name)
+    if (line === undefined) byName.set(bar.name, [bar])
+    else line.push(bar)
+  }
+  return [...byName.values()]
+}
+
+interface RowProps {
+  readonly bars: readonly Bar[]
+  /** The newest of them, which the row tells of. */
+  readonly last: Bar
+  readonly now: number
+  readonly scale: Scale
+}
+
+function Row({ bars, last: { end, kind, name, note, unwanted }, now, scale }: RowProps) {
   return (
     <li className="row" data-kind={kind} data-unwanted={unwanted === undefined ? undefined : ''}>
       <p>
         <span className="name">{name}</span>
         <span className="note">
-          {bar.end !== undefined && kind !== 'waiting' && <b>{milliseconds(bar.end)}</b>} {note}
+          {end !== undefined && kind !== 'waiting' && <b>{milliseconds(end)}</b>} {note}
         </span>
       </p>
       <div className="track" aria-hidden="true">
-        {planned > end && (
-          <div className="spared" style={{ left: scale(end), width: `calc(${scale(planned)} - ${scale(end)})` }} />
-        )}
-        {kind !== 'waiting' && <div className="bar" style={place} />}
-        {unwanted !== undefined && (
-          <div
-            className="waste"
-            style={{ left: scale(unwanted), width: `calc(${scale(end)} - ${scale(wantedUntil)})` }}
-          />
-        )}
+        {bars.map((bar) => (
+          <Piece key={bar.id} bar={bar} now={now} scale={scale} />
+        ))}
       </div>
     </li>
+  )
+}
+
+function Piece({ bar, now, scale }: { bar: Bar; now: number; scale: Scale }) {
+  const { kind, planned = 0, start, unwanted } = bar
+  const end = Math.max(bar.end ?? now, start)
+  const wantedUntil = Math.min(unwanted ?? end, end)
+  const place: CSSProperties = { left: scale(start), width: `max(3px, calc(${scale(wantedUntil)} - ${scale(start)}))` }
+  return (
+    <div data-kind={kind} data-unwanted={unwanted === undefined ? undefined : ''}>
+      {planned > end && (
+        <div className="spared" style={{ left: scale(end), width: `calc(${scale(planned)} - ${scale(end)})` }} />
+      )}
+      {kind !== 'waiting' && <div className="bar" style={place} />}
+      {unwanted !== undefined && (
+        <div
+          className="waste"
+          style={{ left: scale(unwanted), width: `calc(${scale(end)} - ${scale(wantedUntil)})` }}
+        />
+      )}
+    </div>
   )
 }
 

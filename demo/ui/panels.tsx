@@ -79,15 +79,20 @@ export function figuresOf(
   ]
 }
 
+/** The newest lines that the log shows. */
+const SHOWN = 80
+
 export function ServerLog({ title, lines }: { title: string; lines: Timeline['log'] }): ReactElement {
+  const before = Math.max(lines.length - SHOWN, 0)
   return (
     <section className="panel log" aria-label={title}>
       <header>
         <h2>{title}</h2>
       </header>
       {lines.length === 0 && <p>No request yet.</p>}
+      {before > 0 && <p>{before} lines before these</p>}
       <ol>
-        {lines.map(({ key, at, name, text }) => (
+        {lines.slice(before).map(({ key, at, name, text }) => (
           <li key={key}>
             <span className="time">{milliseconds(at)}</span>
             <span>

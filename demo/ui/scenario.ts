@@ -98,6 +98,8 @@ interface Common {
   readonly span: (ms: Settings) => number
   /** How many requests there will be at most; 2 if left out. More than 3 get a line each. */
   readonly rows?: number
+  /** What has a line of its own; requests if left out. Requests of the same name can share one. */
+  readonly lines?: 'requests' | 'names'
   readonly tallies?: readonly Tally[]
 }
 

@@ -109,6 +109,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
           span={spanOf(planned, timeline, now)}
           marks={marks}
           rows={scenario.rows ?? 2}
+          lines={scenario.lines}
           worker={worker}
         />
         <Summary

@@ -158,7 +158,10 @@ export async function fetch(url: string, init: RequestInit = {}): Promise<Respon
       if (failure === undefined) trace.end(id, 'answered', { bytes })
       else trace.end(id, 'failed', { why: failure })
     }
-    return new Response(response.body && watched(response.body, end, fail), response)
+    const leave = (reason: unknown) => {
+      trace.end(id, 'canceled', { why: reasonOf(init.signal?.aborted ? init.signal.reason : reason) })
+    }
+    return new Response(response.body && watched(response.body, end, fail, leave), response)
   } catch (error) {
     throw fail(error)
   }
@@ -172,6 +175,7 @@ function watched(
   body: ReadableStream<Uint8Array>,
   onEnd: (head: string, bytes: number) => void,
   onError: (error: unknown) => unknown,
+  onCancel: (reason: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let head = ''
@@ -192,7 +196,11 @@ function watched(
         throw onError(error)
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel(reason) {
+      // First: a read that is pending resolves as if the body had ended.
+      onCancel(reason)
+      return reader.cancel(reason)
+    },
   })
 }
 

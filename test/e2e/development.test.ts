@@ -48,7 +48,7 @@ describe('the development build', () => {
     await page.goto(`${dev.url}#/uploads?latency=50&cancel=1000`)
     await outcome(page, '20 of 20 files stored')
     expect(demo.requests).toHaveLength(before + 20)
-    await page.goto(`${dev.url}#/stop-the-answer?latency=200&stop=8000`)
+    await page.goto(`${dev.url}#/stop-the-answer?latency=200&stop=8000&first=5000&idle=5000`)
     await outcome(page, 'complete')
     expect(demo.requests).toHaveLength(before + 21)
     expect(demo.complaints).toEqual([])

@@ -39,6 +39,8 @@ const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text:
   ['an upload of nothing', 400, `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`],
   ['a note of no name', 400, `POST /api/save?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
   ['a silence of no length', 400, `GET /api/answer?${ORDER}&silence=soon HTTP/1.1\r\n${HOST}\r\n`],
+  ['a long trouble', 400, `GET /api/trouble?${ORDER}&run=a&from=0&trouble=1e9&capacity=1 HTTP/1.1\r\n${HOST}\r\n`],
+  ['a trouble of no run', 400, `GET /api/trouble?${ORDER}&from=0&trouble=1&capacity=1 HTTP/1.1\r\n${HOST}\r\n`],
   ['no endpoint', 404, `GET /api/constructor HTTP/1.1\r\n${HOST}\r\n`],
   ['the wrong method', 405, `DELETE /api/work HTTP/1.1\r\n${HOST}\r\n`],
   ['a POST where one only reads', 405, `POST /api/work HTTP/1.1\r\n${HOST}\r\n`],

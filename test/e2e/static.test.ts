@@ -97,6 +97,21 @@ describe('on a host of files', () => {
     expect(demo.complaints).toEqual([])
   })
 
+  it('shares, retries and computes without a server', async ({ expect }) => {
+    await using demo = await visit('#/one-request-for-two?latency=1000&pause=100', host.url)
+    const { page } = demo
+    await outcome(page, '2 requests, the card has its report')
+    const stopped = { outcome: 'stopped', cause: 'client gone' }
+    await expect.poll(() => entry(page, 'report 2 #2'), patiently).toMatchObject(stopped)
+    await page.goto(`${host.url}#/server-in-trouble?trouble=300&pause=100&latency=10`)
+    await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
+    await expect.poll(() => entry(page, 'call 20'), patiently).toMatchObject({ outcome: 'finished' })
+    await page.goto(`${host.url}#/heavy-work?latency=8000&stop=300&timeout=8000`)
+    await outcome(page, /^stopped after/)
+    await page.getByRole('region', { name: 'Worker', exact: true }).getByText('stopped: Stop').waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
   it('queries the database of the tab', async ({ expect }) => {
     await using demo = await visit('#/database-timeout?engine=0&query=1&timeout=5000', host.url)
     await outcome(demo.page, '6 rows received')

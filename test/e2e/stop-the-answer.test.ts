@@ -1,11 +1,11 @@
 /** The scenario Stop the answer: the page keeps what came, and the server writes no more. */
 
 import { describe, it } from 'vitest'
-import { outcome, patiently, row, total, visit } from './demo.ts'
+import { demoUrl, outcome, patiently, row, total, visit } from './demo.ts'
 
 describe.concurrent('Stop the answer', () => {
   it('keeps what came, and the server stops writing', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?latency=8000&stop=700&idle=5000')
+    await using demo = await visit('#/stop-the-answer?latency=8000&stop=700&first=5000&idle=5000')
     const { page } = demo
     await outcome(page, /^stopped, [1-9]\d* words kept/)
     await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
@@ -35,17 +35,23 @@ describe.concurrent('Stop the answer', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('gives up a server that falls silent, by its own deadline', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&idle=2500')
+  it('tells a server that falls silent from one that is slow to begin', async ({ expect }) => {
+    await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&first=5000&idle=1500')
     const { page } = demo
+    const stopped = { outcome: 'stopped', cause: 'client gone' }
     await outcome(page, /^context deadline exceeded, [1-9]\d* words kept/)
-    await page.locator('.answer', { hasText: 'context deadline exceeded (silence, 2.5s)' }).waitFor()
-    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    await page.locator('.answer', { hasText: 'context deadline exceeded (idle, 1.5s)' }).waitFor()
+    await row(page, 'Browser', 'deadline').waitFor()
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject(stopped)
+    await page.goto(`${demoUrl}#/stop-the-answer?server=2&latency=400&stop=8000&first=400&idle=5000`)
+    await page.locator('.answer', { hasText: 'context deadline exceeded (first, 400ms)' }).waitFor()
+    await outcome(page, 'context deadline exceeded, 0 words kept')
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ ...stopped, latency: 400 })
     expect(demo.complaints).toEqual([])
   })
 
   it('stops when the user says so, and writes the next answer whole', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&idle=5000')
+    await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&first=5000&idle=5000')
     const { page } = demo
     await page.getByText(/A context says/).waitFor()
     await page.getByRole('button', { name: 'Stop' }).click()

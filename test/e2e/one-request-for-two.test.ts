@@ -1,0 +1,38 @@
+/** The scenario One request for two: how many requests there are, and what a caller that leaves does to others. */
+
+import { describe, it } from 'vitest'
+import { demoUrl, outcome, patiently, row, visit } from './demo.ts'
+
+describe.concurrent('One request for two', () => {
+  it('sends one request for all, which ends when the last one goes', async ({ expect }) => {
+    await using demo = await visit('#/one-request-for-two?latency=1500&pause=200')
+    const { page } = demo
+    await outcome(page, '2 requests, the card has its report')
+    expect(demo.requests).toHaveLength(2)
+    const first = { outcome: 'finished', wasted: { ms: 0 } }
+    await expect.poll(() => demo.entry('report 1 #1'), patiently).toMatchObject(first)
+    const second = { outcome: 'stopped', cause: 'client gone' }
+    await expect.poll(() => demo.entry('report 2 #2'), patiently).toMatchObject(second)
+    await row(page, 'Browser', 'report 2 #2').filter({ hasText: 'unused' }).waitFor()
+    // By hand: what the pointer began, the click joins, and the pointer that leaves does not end it.
+    await page.getByRole('button', { name: 'Report 1' }).hover()
+    await page.getByRole('button', { name: 'Report 1' }).click()
+    await page.getByRole('heading', { name: 'One request for two' }).hover()
+    await page.getByRole('button', { name: 'Close the header' }).click()
+    await page.locator('.parts li', { hasText: 'card' }).filter({ hasText: 'report 1' }).waitFor()
+    expect(demo.requests).toHaveLength(3)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('sends a request for each by hand, or loses the report to the first one’s abort', async ({ expect }) => {
+    await using demo = await visit('#/one-request-for-two?latency=1000&pause=50&hand=0&rescind=off')
+    const { page } = demo
+    await outcome(page, '5 requests, the card has its report')
+    expect(demo.requests).toHaveLength(5)
+    await page.goto(`${demoUrl}#/one-request-for-two?latency=1000&pause=50&hand=1&rescind=off`)
+    await outcome(page, '2 requests, the card lost its report to the abort of another')
+    const result = page.getByRole('region', { name: 'By hand', exact: true })
+    await result.locator('[data-total=lost]', { hasText: /^2$/ }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,37 @@
+/** The scenario A server in trouble: how many requests the server gets, and whether it recovers. */
+
+import { describe, it } from 'vitest'
+import { outcome, visit } from './demo.ts'
+
+describe.concurrent('A server in trouble', () => {
+  it('gets no more retries than the budget has, and answers again when it has recovered', async ({ expect }) => {
+    await using demo = await visit('#/server-in-trouble?trouble=600&pause=120&latency=20')
+    const { page } = demo
+    await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
+    const entries = await demo.entries()
+    const failed = entries.filter(({ outcome }) => outcome === 'failed')
+    expect(failed.length).toBeGreaterThan(0)
+    expect(failed[0]?.cause).toBe('503, overloaded')
+    // Ten tokens, and a tenth for each call that succeeds.
+    expect(entries.length).toBeLessThanOrEqual(32)
+    for (const name of ['call 1', 'call 19', 'call 20']) {
+      expect(entries.findLast((entry) => entry.name === name)).toMatchObject({ outcome: 'finished' })
+    }
+    const result = page.getByRole('region', { name: 'retry', exact: true })
+    await result.locator('[data-total=sent]', { hasText: new RegExp(`^${entries.length}$`) }).waitFor()
+    // One line for each call, whatever its attempts.
+    expect(await page.getByRole('region', { name: 'Server', exact: true }).getByRole('listitem').count()).toBe(20)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('is kept down by loops that try again at once', async ({ expect }) => {
+    await using demo = await visit('#/server-in-trouble?trouble=3000&pause=80&latency=10&rescind=off')
+    const { page } = demo
+    await outcome(page, /^\d+ of 20 answered, \d+ requests, a storm/)
+    const entries = await demo.entries()
+    expect(entries.length).toBeGreaterThan(60)
+    const lost = entries.filter(({ name, outcome }) => name === 'call 8' && outcome === 'failed')
+    expect(lost).toHaveLength(10)
+    expect(demo.complaints).toEqual([])
+  })
+})
