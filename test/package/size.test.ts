@@ -34,7 +34,7 @@ describe('the size in a bundle', () => {
     expect(rows.length).toBeGreaterThan(0)
     for (const [, what = '', size] of rows) {
       const promise = PROMISES.find((promise) => promise.what === what.replaceAll('`', ''))
-      expect((Number(promise?.limit) / 1_000).toFixed(1), what).toBe(size)
+      expect([what, (Number(promise?.limit) / 1_000).toFixed(1)]).toEqual([what, size])
     }
   })
 
