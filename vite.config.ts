@@ -120,6 +120,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     inJsdom('jsdom-isolated', { include: [countingCore, countingHooks], exclude: ['test/{properties,scale}.test.ts'] }),
     inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
     inJsdom('react-18-isolated', { include: [countingHooks] }, 18),
+    withPreact(),
     inChromium('chromium', inBrowsers, executablePath),
     {
       ...inChromium('isolated', ['test/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
@@ -168,6 +169,20 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       },
     },
   ]
+}
+
+/** What imports React gets Preact's `compat`, as in an application. */
+function withPreact(): TestProjectConfiguration {
+  const alias = [
+    { find: /^react-dom(\/client)?$/, replacement: 'preact/compat/client' },
+    { find: /^react\/(jsx-(dev-)?runtime)$/, replacement: 'preact/$1' },
+    { find: /^react$/, replacement: 'preact/compat' },
+  ]
+  return {
+    extends: true,
+    resolve: { alias },
+    test: { name: 'preact', include: ['test/preact/*.test.tsx'], environment: 'jsdom' },
+  }
 }
 
 /** What runs in Chromium, in any engine: `npm run test:engines`. */

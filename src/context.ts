@@ -15,7 +15,7 @@ import { CanceledError, DeadlineExceededError, explained } from './errors.ts'
 import { isContextError, property, reason } from './errors.ts'
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
-import { finish, watch } from './observer.ts'
+import { finish, noteEnd, watch } from './observer.ts'
 import { shown } from './shown.ts'
 import type { Clock } from './timers.ts'
 
@@ -232,7 +232,7 @@ export class ContextNode implements Context, Child, Ending {
 
   get err(): CanceledError | DeadlineExceededError | undefined {
     const { node } = this
-    // Loops read it all the time: nothing is called where nothing but a cancel can end the context.
+    // Loops read it all the time. Most contexts have no deadline and no signal to be asked.
     if (node.ended === undefined && node.deadlines === undefined && node.sources === undefined) return undefined
     return settled(node).ended?.error
   }
@@ -449,9 +449,9 @@ export function contextOf(ctx: ContextLike): Context {
 
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
-  const label = options === undefined ? undefined : labelOf(options)
+  const label = labelOf(options)
   const { node: base } = above
-  // Signals further up end it by their events, or at its first read: nested ones are not all looked at each time.
+  // Only a hub's own signal: those further up end the new context by their events, or at its first read.
   if (!base.ended) {
     base.deadlines?.check()
     if (base.source) lookAt(base as Hub)
@@ -462,7 +462,8 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   return node
 }
 
-export function labelOf(options: DeriveOptions): string | undefined {
+export function labelOf(options: DeriveOptions | undefined): string | undefined {
+  if (options === undefined) return undefined
   assertOptions(options)
   return options.label
 }
@@ -600,7 +601,7 @@ export function end(node: ContextNode, ending: Ending): void {
     const audience = mark(node, ending)
     if (audience) tellAll(audience)
   } else {
-    // As `mark` does, for most nodes that there are.
+    // As `mark` does: most nodes are leaves that nothing listens to.
     detach(node)
     node.ended = ending
   }
@@ -618,7 +619,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
   detach(head)
   for (let node: Child | undefined = head; node; ) {
     node.ended = ending
-    if (observer) observer.ended(node, head, ending, watch.hint, watch.failure)
+    if (observer) noteEnd(observer, node, head, ending)
     node.own?.release()
     const { first } = node
     if (first) {
@@ -631,8 +632,6 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
     node.previous = node.next = undefined
     node = next
   }
-  // Spent, before listeners end something else.
-  if (observer) watch.hint = watch.failure = undefined
   return audience
 }
 

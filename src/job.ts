@@ -14,7 +14,7 @@ import { attempt } from './listeners.ts'
 import { deserializeError, PortError, serializeError } from './parcel.ts'
 import { fromPort, isPort, PortClosed, subscribe, toPort } from './port.ts'
 import type { EventPort, Port, PortOptions } from './port.ts'
-import { until } from './tasks.ts'
+import { wait } from './tasks.ts'
 
 /** Goes up when a message changes its form. The two sides may have different versions of the package. */
 const VERSION = 1
@@ -63,12 +63,12 @@ export interface ServeOptions<Result> extends PortOptions {
  * Runs one job in a worker: `message` goes to the handler that the worker has given to {@link serveJobs}, under a
  * context that ends with `ctx`, as {@link toPort} describes. Several jobs may run on one worker at the same time.
  *
- * A worker that fires `error`, `messageerror` or `exit` fails its jobs with a {@link WorkerError}. Browsers tell nothing
- * of `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context runs on, though nothing waits
- * for it: terminate its worker.
+ * A worker that fires `error`, `messageerror` or `exit` fails its jobs with a {@link WorkerError}. Browsers fire
+ * nothing after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context runs on after the job has
+ * settled: terminate its worker.
  *
- * @returns resolves to the result of the handler. Rejects with the handler's error as {@link deserializeError} reads it,
- * with `ctx.err` when `ctx` ends first, with a WorkerError, with a {@link PortError} if what the worker sends cannot be
+ * @returns resolves to the result of the handler. Rejects with `ctx.err` when `ctx` ends first, with the handler's
+ * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if what the worker sends cannot be
  * read, with a TypeError for a wrong argument, and with the platform's `DataCloneError` if `message` cannot be cloned
  * @example
  * const { port1, port2 } = new MessageChannel() // or a Worker
@@ -91,8 +91,9 @@ export async function job<Result = unknown, Progress = unknown>(
   if (!Array.isArray(transfer)) throw invalid('transfer', 'a list', transfer)
   const leaving: (() => void)[] = []
   try {
-    return await until(
+    return await wait(
       context,
+      'job',
       () =>
         new Promise<Result>((resolve, reject) => {
           const ours = new MessageChannel()
@@ -191,10 +192,10 @@ function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () =>
 }
 
 /**
- * Answers the jobs of a worker: calls `handler` for each, and sends back what it returns or the error it fails with. The
- * context that it gets ends as the one given to {@link job} does; `progress` sends a value to `onProgress`. Jobs run at
- * the same time, unless the handler computes without a pause: let it `await pause(ctx)`, or poll `ctx.err` where threads
- * share memory. Call this before the first `await` of the worker's module, or the first jobs may be lost.
+ * Answers the jobs of a worker: calls `handler` for each, and sends back what it returns or the error it fails with.
+ * The handler's context ends as the one given to {@link job} does; `progress` sends a value to `onProgress`. Jobs run
+ * at the same time, unless the handler computes without a pause: let it `await pause(ctx)`, or poll `ctx.err` where
+ * threads share memory. Call this before the first `await` of the worker's module, or the first jobs may be lost.
  *
  * What arrives is checked: a job that cannot be read fails with a {@link PortError}, and other messages are ignored.
  *

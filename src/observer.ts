@@ -35,6 +35,13 @@ export const watch: { observer: Observer | undefined; hint: Hint | undefined; fa
   failure: undefined,
 }
 
+/** Has `observer` note an end; its hint is spent before listeners end something else. */
+export function noteEnd(observer: Observer, node: object, head: object, ending: object): void {
+  const { failure, hint } = watch
+  watch.hint = watch.failure = undefined
+  observer.ended(node, head, ending, hint, failure)
+}
+
 /** Notes that a function called `name` waits under `node`. Returns what to call when it no longer does. */
 export function waiting(node: object, name: string): (() => void) | undefined {
   const { observer } = watch

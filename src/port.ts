@@ -209,8 +209,8 @@ export function fromPort(
 }
 
 /**
- * Calls `listen` for whatever there is to hear of `port`, until what it returns is called. The global object of a worker
- * has no `start`.
+ * Calls `listen` for each event of `port`, until the function that it returns is called. The global object of a
+ * worker has no `start`.
  */
 export function subscribe(
   port: Pick<EventPort, 'addEventListener' | 'removeEventListener'> & { start?(): void },

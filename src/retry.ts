@@ -1,7 +1,7 @@
 /**
  * Further attempts at work that failed. The invariant: no attempt is made, and no wait is begun, that cannot fit the
- * time left; the error that rejects is the last one of the work itself, never one of ours around it. Delays: exponential
- * with full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
+ * time left; and the error that rejects is the last one of the work itself, without a wrapper. Delays: exponential with
+ * full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
 import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
@@ -10,7 +10,7 @@ import type { Context, ContextLike } from './context.ts'
 import { clockOf } from './deadlines.ts'
 import { findCause, isCanceled, property } from './errors.ts'
 import { remaining } from './lifetime.ts'
-import { sleep, until } from './tasks.ts'
+import { sleep, wait } from './tasks.ts'
 
 /** Options of {@link retry}. */
 export interface RetryOptions {
@@ -80,7 +80,7 @@ export async function retry<T>(
   const { attempts, retryIf, delay, budget } = checked(options)
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await until(context, () => work(context, attempt))
+      const result = await wait(context, 'retry', () => work(context, attempt))
       budget?.put()
       return result
     } catch (error) {
@@ -146,7 +146,8 @@ function requestedDelay(error: unknown, now: number): number | undefined {
 function requestOf(link: unknown, now: number): number | undefined {
   const own = property(link, 'retryAfter')
   if (Number.isFinite(own) && (own as number) >= 0) return own as number
-  const header = retryAfterIn(property(property(link, 'response'), 'headers')) ?? retryAfterIn(property(link, 'headers'))
+  const response = property(link, 'response')
+  const header = retryAfterIn(property(response, 'headers')) ?? retryAfterIn(property(link, 'headers'))
   const text = String(header ?? '').trim()
   if (/^\d+$/.test(text)) return Number(text) * 1000
   // Only what has a time of day: engines find a date in almost any text. One that has passed would be no wait at all.

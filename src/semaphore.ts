@@ -1,16 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * A limit on how much runs at once, for callers with contexts of their own. The invariant: nothing waits while a slot is
- * free. A slot that is released goes to the caller that has waited longest and whose context still lives; a caller whose
- * context ends leaves the line at once, whatever its place. Semantics: golang.org/x/sync/semaphore.
+ * A limit on how much runs at once, for callers with contexts of their own. The invariant: no caller waits while a slot
+ * is free. A released slot goes to the caller that has waited longest and whose context still lives; a caller whose
+ * context ends leaves the line at once, from any place in it. Semantics: golang.org/x/sync/semaphore.
  */
 
 import { assertFunction, invalid } from './arguments.ts'
 import { waitFor } from './callbacks.ts'
 import { contextOf } from './context.ts'
 import type { ContextLike } from './context.ts'
-import { until } from './tasks.ts'
+import { wait as waitUnder } from './tasks.ts'
 import type { Work } from './tasks.ts'
 
 /** A slot of a {@link Semaphore}, to be given back. `using slot` does so at the end of the block, unless it was. */
@@ -157,7 +157,7 @@ export function semaphore(limit: number): Semaphore {
           release()
         }
       }
-      return await until(context, perform())
+      return await waitUnder(context, 'semaphore', perform())
     },
     acquire,
     tryAcquire,

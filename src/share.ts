@@ -1,16 +1,18 @@
 /**
- * One run for all callers that ask for the same thing at the same time. The invariant: a run is in the tree of runs
- * until it has settled or was forgotten, and its context lives until then, until the last caller has left, or until the
- * parent ends; a run whose context has ended is not joined. Only runs in flight are shared: a result is not kept, nor is a failure. Semantics:
- * golang.org/x/sync/singleflight, with contexts.
+ * One run for all callers that ask for the same thing at the same time. The invariant: a run stays in the tree of runs
+ * until it has settled or was forgotten; its context ends when it has settled, when the last caller has left, or when
+ * the parent ends; and a run whose context has ended is not joined. Only runs in flight are shared: neither a result nor
+ * a failure is kept. Semantics: golang.org/x/sync/singleflight, with contexts.
  */
 
 import { assertFunction, assertOptions } from './arguments.ts'
 import { contextOf, createCancel, derive, resolve } from './context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
+import { finish } from './observer.ts'
+import type { Hint } from './observer.ts'
 import { captureStores } from './stores.ts'
-import { until } from './tasks.ts'
+import { wait } from './tasks.ts'
 
 /** The cause of a shared run that was canceled because its last caller has left. */
 export const Unused: Error = /* @__PURE__ */ sentinel('Unused', 'the last caller left')
@@ -65,8 +67,8 @@ interface Branch<T> {
 }
 
 /**
- * Makes of `work` a function that runs once for all callers with the same arguments: who calls while a run is in flight
- * joins it. Each caller leaves with its own context and gets that one's error; when the last has left, the run is
+ * Makes a function that runs `work` once for all callers with the same arguments: a call while a run is in flight joins
+ * that run. A caller leaves when its own context ends, and gets the error of that. When the last has left, the run is
  * canceled with the cause {@link Unused}, never before. A result or an error is for the callers of that run: the next
  * call starts a new one.
  *
@@ -107,7 +109,7 @@ export function share<A extends readonly unknown[], T>(
     const run = joinable(branch, context) ?? start(branch, args)
     run.callers++
     try {
-      return await until(context, run.result as Promise<T>)
+      return await wait(context, 'share', run.result as Promise<T>)
     } finally {
       if (--run.callers === 0) run.cancel(Unused)
     }
@@ -138,12 +140,16 @@ export function share<A extends readonly unknown[], T>(
   }
 
   async function perform(run: Run<T>, args: A): Promise<T> {
+    let settled: [hint: Hint, failure?: unknown] = ['completed']
     try {
-      return await inStores(() => until(run.ctx, (ctx) => work(ctx, ...args)))
+      return await inStores(() => wait(run.ctx, 'share', (ctx) => work(ctx, ...args)))
+    } catch (error) {
+      settled = ['canceled', error]
+      throw error
     } finally {
       // A run that was forgotten, or that ended and was replaced, is no longer in its place.
       if (run.branch.run === run) forget(run.branch)
-      run.cancel()
+      finish(run.cancel, ...settled)
     }
   }
 
@@ -154,7 +160,7 @@ export function share<A extends readonly unknown[], T>(
 function joinable<T>({ run }: Branch<T>, context: Context): Run<T> | undefined {
   if (!run || run.ctx.err) return undefined
   const isWithin = run.ctx === ancestor(context, run.ctx)
-  if (isWithin || !run.result) throw new Error('rescind: shared work would wait for itself: it was asked for by its run')
+  if (isWithin || !run.result) throw new Error('rescind: shared work asked for itself, and would never settle')
   return run
 }
 

@@ -1,10 +1,10 @@
 /**
- * `AsyncLocalStorage`, for work that runs more than once: each run sees the stores of the code that gave the work, never
- * those of the caller that happened to start the run. `afterFunc`, whose function runs once, has a cheaper way.
+ * `AsyncLocalStorage`, for work that runs more than once: each run sees the stores of the code that gave the work,
+ * never those of the caller that happened to start the run. `afterFunc`, whose function runs once, has a cheaper way.
  */
 
 /** Calls a function in the stores that were captured. */
-export type InStores = <R>(fn: () => R) => R
+type InStores = <R>(fn: () => R) => R
 
 /** Captures the stores of the calling code. Where there are none, as in browsers, functions are called as they are. */
 export function captureStores(): InStores {

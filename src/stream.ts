@@ -10,11 +10,13 @@
 import { assertFunction, assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
 import { afterFunc } from './callbacks.ts'
 import { contextOf, createCancel, derive, end, errorAt } from './context.ts'
-import type { Context, ContextLike, ContextNode, DeriveOptions, Ending } from './context.ts'
+import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Ending } from './context.ts'
 import { clockOf } from './deadlines.ts'
 import { DeadlineExceededError } from './errors.ts'
 import type { Listener } from './listeners.ts'
-import { until } from './tasks.ts'
+import { finish } from './observer.ts'
+import type { Hint } from './observer.ts'
+import { wait } from './tasks.ts'
 import { Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 import { turn } from './turn.ts'
@@ -50,9 +52,9 @@ export interface Stream<T> extends AsyncIterableIterator<T>, AsyncDisposable {
  * `return`, by its end, or by the end of `ctx`, also in the middle of a chunk. Leaving a loop waits neither for a read
  * that is pending nor for what the source does to close. A source that is never read is closed when `ctx` ends.
  *
- * `first` and `idle` end it after a silence, with a {@link DeadlineExceededError} whose `label` says which of the two it
- * was. They count while a `next` waits, so a consumer that takes its time is no silence. `next` rejects with `ctx.err`
- * when `ctx` ends, with the source's own error when the source fails, and after that resolves as done.
+ * `first` and `idle` end it after a silence, with a {@link DeadlineExceededError} whose `label` is the name of the
+ * option. They count while a `next` waits, so a consumer that takes its time is no silence. `next` rejects with
+ * `ctx.err` when `ctx` ends, with the source's own error when the source fails, and after that resolves as done.
  *
  * Text and lines are one `pipeThrough` away:
  * `stream(ctx, response.body.pipeThrough(new TextDecoderStream()))`.
@@ -64,10 +66,10 @@ export interface Stream<T> extends AsyncIterableIterator<T>, AsyncDisposable {
  * number, or `counts` not a function. If a function gives no such source, `next` rejects with it.
  * @example
  * const [ctx, cancel] = withTimeout(background(), 60_000)
- * let text = ''
+ * let titles = ''
  * const answer = stream(ctx, ({ signal }) => fetch('data:,Blue%20Train', { signal }), { first: 10_000, idle: 5_000 })
- * for await (const chunk of answer) text += new TextDecoder().decode(chunk)
- * text // => 'Blue Train'
+ * for await (const chunk of answer) titles += new TextDecoder().decode(chunk)
+ * titles // => 'Blue Train'
  * cancel()
  */
 export function stream<T>(
@@ -95,6 +97,7 @@ const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.
 class Reading<T> implements Stream<T> {
   /** Ends when the source is to be closed. */
   readonly #node: ContextNode
+  readonly #cancel: Cancel
   readonly #silence: Silence
   readonly #counts: ((chunk: T) => boolean) | undefined
   /** A function until the first read. */
@@ -112,6 +115,7 @@ class Reading<T> implements Stream<T> {
     counts: ((chunk: T) => boolean) | undefined,
   ) {
     this.#node = node
+    this.#cancel = createCancel(node)
     this.#source = source
     this.#silence = silence
     this.#counts = counts
@@ -136,7 +140,7 @@ class Reading<T> implements Stream<T> {
   }
 
   async return(value?: unknown): Promise<IteratorResult<T, undefined>> {
-    this.#end(value)
+    this.#end('disposed', value)
     return { done: true, value: value as undefined }
   }
 
@@ -145,19 +149,19 @@ class Reading<T> implements Stream<T> {
   }
 
   async [ASYNC_DISPOSE](): Promise<void> {
-    this.#end()
+    this.#end('disposed')
   }
 
   async #read(): Promise<IteratorResult<T, undefined>> {
     this.#silence.begin()
     try {
-      const { done, value } = await until(this.#node, () => this.#ask())
-      if (done) return this.#end()
+      const { done, value } = await wait(this.#node, 'stream', () => this.#ask())
+      if (done) return this.#end('completed')
       if (!this.#counts || this.#counts(value)) this.#silence.broken()
       return { done: false, value }
     } catch (error) {
       if (this.#isOver) return DONE
-      this.#end()
+      this.#end('canceled', undefined, error)
       throw error
     } finally {
       this.#silence.pause()
@@ -177,11 +181,11 @@ class Reading<T> implements Stream<T> {
     return DONE
   }
 
-  #end(cause?: unknown): typeof DONE {
+  #end(how: Hint, cause?: unknown, failure?: unknown): typeof DONE {
     this.#isOver = true
     // The source may have disarmed it.
     this.#node.own = undefined
-    createCancel(this.#node)(cause)
+    finish(() => this.#cancel(cause), how, failure)
     return DONE
   }
 

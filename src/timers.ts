@@ -46,7 +46,7 @@ export abstract class Timer {
  */
 export class Clock {
   /** The `setTimeout` of the platform, unless fake timers were there before this module. */
-  readonly #platform: typeof setTimeout | undefined = isFake(setTimeout) ? undefined : setTimeout
+  readonly #platform: typeof setTimeout | undefined = unlessFake(globalThis.setTimeout)
   /** Begins at 1. */
   readonly #heap: (Timer | undefined)[] = [undefined]
   /** Timers that are not yet in the heap, in no order. */
@@ -63,7 +63,7 @@ export class Clock {
   #armedBy: typeof setTimeout | undefined
   #clear: (() => void) | undefined
   #handle: unknown
-  /** True until the end of a turn in which the platform timer may have to change. */
+  /** True from when the platform timer may have to change until the microtask that sees to it. */
   #isPlanned = false
   /** Listeners of expired timers, not yet notified. */
   readonly #audience: Listener[] = []
@@ -82,8 +82,7 @@ export class Clock {
    * matter.
    */
   now(): number {
-    const { clock } = setTimeout === this.#platform ? NATIVE : (setTimeout as Replaced)
-    const now = (clock?.performance ?? performance).now() + this.#behind
+    const now = ((setTimeout as Replaced).clock?.performance ?? performance).now() + this.#behind
     const gained = this.#ahead < Infinity ? Date.now() - now - this.#ahead : 0
     if (gained < MIN_SLEEP) return now
     this.#behind += gained
@@ -106,7 +105,7 @@ export class Clock {
     timer.index = -this.#unsorted.push(timer)
     this.#soonest = Math.min(this.#soonest, timer.due)
     if (this.#armed <= timer.due && this.#armedBy === setTimeout) return
-    // To set and clear a platform timer costs more than a whole derive and cancel. Fake timers may be moved on at once.
+    // To set and clear one costs more than a whole derive and cancel. Fake timers may be moved on in this turn.
     if (setTimeout === this.#platform) this.#plan()
     else this.#schedule()
   }
@@ -122,7 +121,9 @@ export class Clock {
       else this.#unsorted[-1 - (last.index = index)] = last
     } else if (this.#unsorted.length === 0) {
       this.#soonest = Infinity
-      if (this.#armed < Infinity && !this.#heap[1]) this.#plan()
+      if (this.#armed === Infinity || this.#bound() < Infinity) return
+      if (this.#armedBy === this.#platform) this.#plan()
+      else this.#disarm()
     }
   }
 
@@ -297,10 +298,9 @@ interface Replaced {
   readonly _isMockFunction?: boolean
 }
 
-const NATIVE: Replaced = {}
-
-function isFake(timer: typeof setTimeout & Replaced): boolean {
-  return timer.clock !== undefined || timer._isMockFunction === true
+/** Worklets have none at all. */
+function unlessFake(timer: (typeof setTimeout & Replaced) | undefined): typeof setTimeout | undefined {
+  return timer?.clock || timer?._isMockFunction ? undefined : timer
 }
 
 const resolved: Promise<void> = /* @__PURE__ */ Promise.resolve()

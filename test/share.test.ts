@@ -90,9 +90,11 @@ describe('share', () => {
   it('compares what `key` makes of the arguments, an array element by element', () => {
     const names: string[] = []
     const byKey = (key: (user: { name: string; team: number }) => unknown) => {
-      const load = share(background(), (ctx, { name }: { name: string; team: number }) => sleep(ctx, names.push(name)), {
-        key,
-      })
+      const load = share(
+        background(),
+        (ctx, { name }: { name: string; team: number }) => sleep(ctx, names.push(name)),
+        { key },
+      )
       for (const team of [1, 2, 1]) for (const name of ['Ann', 'Bob']) void load(background(), { name, team })
       return names.splice(0)
     }
@@ -266,7 +268,7 @@ describe('share', () => {
     expect(late.error).toBe(page.err)
   })
 
-  it('starts no run that cannot be joined to: neither under a parent nor for a caller that has ended', async () => {
+  it('starts no run under a parent that has ended, nor for a caller whose context has', async () => {
     const { calls, work } = stub()
     const [ctx, cancel] = withCancel(background())
     cancel('before')
@@ -300,16 +302,14 @@ describe('share', () => {
 
   it('refuses work that asks for itself, since it would wait forever', async () => {
     const own = share(background(), (ctx): Promise<unknown> => own(ctx))
-    await expect(own(background())).rejects.toThrow(
-      'rescind: shared work would wait for itself: it was asked for by its run',
-    )
+    await expect(own(background())).rejects.toThrow('rescind: shared work asked for itself, and would never settle')
     const later = share(background(), async (ctx, id: number): Promise<number> => {
       await until(ctx, Promise.resolve())
       return id < 3 ? later(withValue(ctx, createKey('key'), 1), id + 1) : later(ctx, 3)
     })
-    await expect(later(background(), 1)).rejects.toThrow('would wait for itself')
+    await expect(later(background(), 1)).rejects.toThrow('asked for itself')
     const foreign = share(background(), (): Promise<unknown> => foreign(background()))
-    await expect(foreign(background())).rejects.toThrow('would wait for itself')
+    await expect(foreign(background())).rejects.toThrow('asked for itself')
   })
 
   it('takes a foreign parent and foreign callers', async () => {
@@ -398,13 +398,9 @@ describe('misuse of share', () => {
   })
 
   it('rejects a call without a context, and one whose key throws', async () => {
-    const key = (id: number) => {
-      if (id < 0) throw new Error('no such id')
-      return id
-    }
-    const user = share(background(), (_, id: number) => id, { key })
-    await expect(user(wrong(7), 7)).rejects.toThrow(new TypeError('rescind: ctx must be a context, got 7'))
-    await expect(user(background(), -1)).rejects.toThrow('no such id')
+    const user = share(background(), (_, { id }: { id: number }) => id, { key: ({ id }) => id })
+    await expect(user(wrong(7), { id: 7 })).rejects.toThrow(new TypeError('rescind: ctx must be a context, got 7'))
+    await expect(user(background(), wrong(null))).rejects.toThrow(TypeError)
   })
 })
 
@@ -562,7 +558,7 @@ describe('a batch, as a data loader makes it', () => {
     const [ctx, leave] = withCancel(clock.root)
     const results = [user(ctx, 1), user(clock.root, 2), user(clock.root, 1)].map((result) => outcome(result))
     await clock.advance(1)
-    // The first batch is on its way: who asks now is in the next one.
+    // The first batch is on its way: a call from now on is in the next one.
     results.push(outcome(user(clock.root, 3)))
     leave()
     await clock.advance(20)

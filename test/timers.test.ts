@@ -224,6 +224,13 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('sets and clears fake timers at once', () => {
+    const [, cancel] = withTimeout(root, 5_000)
+    expect(vi.getTimerCount()).toBe(1)
+    cancel()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('leaves no platform timer after a loop of short-lived ones, and the next one is on time', async () => {
     for (let round = 0; round < 1_000; round++) withTimeout(root, 5_000)[1]()
     await microtask()

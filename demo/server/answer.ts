@@ -23,7 +23,8 @@ export async function answer(requestCtx: Context, exchange: Exchange): Promise<v
   const order = orderOf(url.searchParams)
   const silence = Number(url.searchParams.get('silence') ?? 0)
   if (typeof order === 'string') return refuse(exchange, order)
-  if (!(silence >= 0 && silence <= MAX_SILENCE)) return refuse(exchange, `silence must be from 0 to ${MAX_SILENCE} (ms)`)
+  const isPossible = silence >= 0 && silence <= MAX_SILENCE
+  if (!isPossible) return refuse(exchange, `silence must be from 0 to ${MAX_SILENCE} (ms)`)
   const total = WORDS.length
   res.writeHead(200, typed('text/plain; charset=utf-8'))
   await perform(requestCtx, exchange, {

@@ -20,7 +20,8 @@ export async function upload(requestCtx: Context, exchange: Exchange): Promise<v
   const order = orderOf(url.searchParams)
   if (typeof order === 'string') return refuse(exchange, order)
   const file = await readBody(req)
-  if (file === undefined || file.byteLength === 0) return refuse(exchange, 'there must be a file, and not too long a one')
+  if (file === undefined) return refuse(exchange, 'the file is too long')
+  if (file.byteLength === 0) return refuse(exchange, 'there must be a file')
   const total = Math.ceil(file.byteLength / PIECE)
   await perform(requestCtx, exchange, {
     ...order,

@@ -28,8 +28,9 @@ const DENSE = 12
 
 export function Lanes({ timeline, now, span, marks, rows, label, worker = 'Server' }: LanesProps): ReactElement {
   const scale: Scale = (ms) => `${Math.min(Math.max((ms / span) * 100, 0), 100)}%`
+  const className = rows > DENSE ? 'packed dense lanes' : rows > ROOMY ? 'dense lanes' : 'lanes'
   return (
-    <div className={rows > DENSE ? 'packed dense lanes' : rows > ROOMY ? 'dense lanes' : 'lanes'} style={{ '--rows': rows } as CSSProperties}>
+    <div className={className} style={{ '--rows': rows } as CSSProperties}>
       <div className="grid" aria-hidden="true">
         {ticksOf(span).map((tick) => (
           <div key={tick} className={`tick${tick > span * 0.88 ? ' late' : ''}`} style={{ left: scale(tick) }}>

@@ -81,7 +81,8 @@ export class Trace extends Store<readonly Call[]> {
     const calls = this.get().filter(isNew)
     for (const { id } of calls) {
       this.#change(id, { unwanted })
-      if (tabLog.entries(id).length > 0) tabLog.unwanted(id, 'the answer is unwanted, and the worker is not told', unwanted)
+      if (tabLog.entries(id).length === 0) continue
+      tabLog.unwanted(id, 'the answer is unwanted, and the worker is not told', unwanted)
     }
     if (calls.length > 0) void this.#report()
   }

@@ -16,6 +16,7 @@ import { readRecording } from './recording.ts'
 import type { Recording } from './recording.ts'
 import type { Row } from './rows.ts'
 import { treeOf } from './text.ts'
+import { trackRow } from './track.ts'
 import type { Warning, WarningCode } from './warning.ts'
 import { Warnings } from './warnings.ts'
 
@@ -69,6 +70,11 @@ export interface InspectOptions {
    * errors of contexts. Costs some microseconds each time.
    */
   readonly stacks?: boolean | undefined
+  /**
+   * Shows each context that has ended in the Performance panel of Chromium, in tracks named after its label or kind, in
+   * the group `rescind`. For contexts on the clock of the system only.
+   */
+  readonly track?: boolean | undefined
   /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
   readonly values?: readonly Key<unknown, unknown>[] | undefined
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
@@ -98,7 +104,7 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  */
 export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
-  const { grace = 1_000, silence = [], size = 2_000, stacks = false, values = [] } = options
+  const { grace = 1_000, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
   assertNumber('grace', grace)
   if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
@@ -116,16 +122,20 @@ export function inspect(options: InspectOptions = {}): Inspector {
   const recorder = new Recorder(size, stacks, { shows: new Set<unknown>(values) }, {
     changed,
     made: (...news) => warnings.made(...news),
-    ended: (entry) => warnings.ended(entry),
+    ended(entry) {
+      warnings.ended(entry)
+      if (track && entry.row && entry.clock === systemClock) trackRow(entry.row, now() - performance.now())
+    },
+    worked: (entry) => warnings.ended(entry),
     lost: (entry) => warnings.lost(entry),
   })
+  const now = () => recorder.timeOf(systemClock)
   const leave = observe(recorder)
   const detach = () => {
     warnings.isOn = false
     recorder.stop()
     leave()
   }
-  const now = () => recorder.timeOf(systemClock)
   const view = viewOf(
     () => recorder.rows,
     () => warnings.list,

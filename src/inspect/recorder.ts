@@ -33,8 +33,10 @@ export interface Audience {
   changed(): void
   /** A context was derived, or noticed; `node` is complete by now, and `above` its parent. */
   made(entry: Entry, node: ContextNode, above: Entry | undefined): void
-  /** It has ended, or what still works under it has changed since. */
+  /** It has ended. */
   ended(entry: Entry): void
+  /** It has ended before this turn, and what works under it has changed. */
+  worked(entry: Entry): void
   /** The last function that could cancel it was collected, and it lives. */
   lost(entry: Entry): void
 }
@@ -44,6 +46,8 @@ interface News {
   readonly entry: Entry
   /** Undefined unless it is new. */
   readonly node: ContextNode | undefined
+  /** It had ended before. */
+  readonly isOver: boolean
 }
 
 export class Recorder implements Observer {
@@ -185,7 +189,7 @@ export class Recorder implements Observer {
       const { node = entry.ref?.deref(), row } = entry
       entry.isChanged = false
       entry.row = rowOf(entry, node, this.#source)
-      this.#news.push({ entry, node: row ? undefined : node })
+      this.#news.push({ entry, node: row ? undefined : node, isOver: row?.how !== undefined })
       this.#letGo(entry)
     }
   }
@@ -194,9 +198,10 @@ export class Recorder implements Observer {
     this.#isScheduled = false
     this.flush()
     const news = this.#news.splice(0)
-    for (const { entry, node } of news) {
+    for (const { entry, isOver, node } of news) {
       if (node) this.#audience.made(entry, node, node.parent && this.#entries.get(node.parent.node))
-      if (entry.how) this.#audience.ended(entry)
+      if (isOver) this.#audience.worked(entry)
+      else if (entry.how) this.#audience.ended(entry)
     }
     if (news.length > 0) this.#audience.changed()
   }

@@ -69,8 +69,8 @@ function machine(head: string): string {
 }
 
 const INTRODUCTION =
-  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half of' +
-  ' them covers. A target that lies within the spread is `open`.'
+  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half' +
+  ' of them covers. A target that lies within the spread is `open`.'
 
 function versionOf(name: string): string {
   return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string }).version

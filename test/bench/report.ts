@@ -110,8 +110,8 @@ const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
   [metric(WIDE, subscription.name)]:
-    'In Node each callback of ours runs in the AsyncLocalStorage context in which it was given, which takes a promise ' +
-    'each: about half of the time.',
+    'In Node each callback of ours runs in the AsyncLocalStorage context in which it was given. That takes a promise ' +
+    'each, about half of the time.',
   [metric(PENDING_CANCEL, any.name)]: ANY_DOES_LESS,
   [metric(PENDING_CANCEL_SOONEST, any.name)]: ANY_DOES_LESS,
   [COLD]: 'Until the code is optimized, what counts is how much of it there is.',

@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events'
 import { background, createKey, withCancel, withSignal, withValue } from 'rescind'
 import type { Context, Key } from 'rescind'
-import { others, subject } from './contenders.ts'
+import { others, peers, subject } from './contenders.ts'
 import type { Contender } from './contenders.ts'
 import { clock, compare, metric } from './measure.ts'
 import type { Case, Metrics, Phases } from './measure.ts'
@@ -52,10 +52,14 @@ const SHARED: readonly (readonly [phases: readonly string[], workload: Workload]
   [[DEEP], deep],
   [[PENDING, PENDING_CANCEL], (contender) => pending(contender, 7_919, false)],
   [[AGAIN, PENDING_CANCEL_SOONEST], (contender) => pending(contender, 1, false)],
-  [[AGAIN, OLD_CANCEL], (contender) => pending(contender, 7_919, true)],
-  [[AGAIN, OLD_CANCEL_SOONEST], (contender) => pending(contender, 1, true)],
   [[ERR], (contender) => read(contender, false)],
   [[ERR_LIMITED], (contender) => read(contender, true)],
+]
+
+/** The same for peers only: signals take too long. */
+const WITH_PEERS: typeof SHARED = [
+  [[AGAIN, OLD_CANCEL], (contender) => pending(contender, 7_919, true)],
+  [[AGAIN, OLD_CANCEL_SOONEST], (contender) => pending(contender, 1, true)],
 ]
 
 /** What only rescind does here; Go does the same. */
@@ -78,7 +82,7 @@ export async function time(filter = ''): Promise<Metrics> {
     if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
   }
   for (const other of others.toReversed()) {
-    for (const [phases, workload] of SHARED) {
+    for (const [phases, workload] of peers.includes(other) ? [...SHARED, ...WITH_PEERS] : SHARED) {
       if (!phases.some(isAsked)) continue
       const times = await compare(caseOf(subject, workload), caseOf(other, workload))
       for (const [index, phase] of phases.entries()) metrics[metric(phase, other.name)] = times[index] ?? NaN

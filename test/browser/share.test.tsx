@@ -3,6 +3,7 @@
 import { render } from '@testing-library/react'
 import { StrictMode } from 'react'
 import { background, share } from 'rescind'
+import type { Context } from 'rescind'
 import { useTask } from 'rescind/react'
 import { expect, inject, it } from 'vitest'
 import { failOnNoise, settle } from '../hooks/support.tsx'
@@ -27,26 +28,43 @@ async function fateOf(id: string): Promise<Fate | undefined> {
   return log[id]
 }
 
+interface AnswerProps {
+  readonly text: (ctx: Context, url: string) => Promise<string>
+  readonly url: string
+}
+
+function Answer({ text, url }: AnswerProps) {
+  const { status, data } = useTask((ctx) => text(ctx, url), [text, url])
+  return <p>{data ?? status}</p>
+}
+
+function Answers({ both, ...props }: AnswerProps & { readonly both: boolean }) {
+  return (
+    <>
+      <Answer {...props} />
+      {both && <Answer {...props} />}
+    </>
+  )
+}
+
+function url(id: string, ms: number): string {
+  return `${inject('server')}slow?id=${id}&ms=${ms}`
+}
+
 it('the server is asked once by two components, and sees the end when both have gone, not when one has', async () => {
   const { text, requests } = load()
-  const url = (id: string, ms: number) => `${inject('server')}slow?id=${id}&ms=${ms}`
-  function Answer({ url }: { readonly url: string }) {
-    const { status, data } = useTask((ctx) => text(ctx, url), [url])
-    return <p>{data ?? status}</p>
-  }
-  const both = (url: string) => [<Answer key="one" url={url} />, <Answer key="other" url={url} />]
 
-  const view = render(both(url('both-stay', 10)), { wrapper: StrictMode })
+  const view = render(<Answers both text={text} url={url('both-stay', 10)} />, { wrapper: StrictMode })
   await expect.poll(async () => (await settle(), view.container.textContent), patiently).toBe('both-stay both-stay ')
   expect(requests()).toBe(1)
 
-  view.rerender(both(url('one-goes', 300)))
+  view.rerender(<Answers both text={text} url={url('one-goes', 300)} />)
   await expect.poll(() => fateOf('one-goes'), patiently).toBe('running')
-  view.rerender(both(url('one-goes', 300)).slice(0, 1))
+  view.rerender(<Answers both={false} text={text} url={url('one-goes', 300)} />)
   await expect.poll(async () => (await settle(), view.container.textContent), patiently).toBe('one-goes ')
   expect(await fateOf('one-goes')).toBe('finished')
 
-  view.rerender(both(url('both-go', 60_000)))
+  view.rerender(<Answers both text={text} url={url('both-go', 60_000)} />)
   await expect.poll(() => fateOf('both-go'), patiently).toBe('running')
   view.unmount()
   await expect.poll(() => fateOf('both-go'), patiently).toBe('client gone')

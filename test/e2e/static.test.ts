@@ -83,16 +83,17 @@ describe('on a host of files', () => {
     await using demo = await visit('#/uploads?latency=400&cancel=50', host.url)
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
-    const files = async () => {
+    const stored = async () => {
       const log = await page.evaluate(async () => (await fetch('./api/log')).json())
-      return (log as Entry[]).filter(({ name }) => name.startsWith('file ')).map(({ outcome }) => outcome)
+      return (log as Entry[]).filter(({ name, outcome }) => name.startsWith('file ') && outcome === 'finished').length
     }
-    await expect.poll(async () => (await files()).filter((outcome) => outcome === 'finished').length, patiently).toBe(19)
+    await expect.poll(stored, patiently).toBe(19)
     await page.goto(`${host.url}#/save-survives?latency=300&pause=20&debounce=50`)
     await outcome(page, 'the server has “Kind of Blue”, pinned')
     await page.goto(`${host.url}#/stop-the-answer?latency=8000&stop=500&idle=5000`)
     await outcome(page, /^stopped, \d+ words kept/)
-    await expect.poll(() => entry(page, 'answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    const stopped = { outcome: 'stopped', cause: 'client gone' }
+    await expect.poll(() => entry(page, 'answer'), patiently).toMatchObject(stopped)
     expect(demo.complaints).toEqual([])
   })
 

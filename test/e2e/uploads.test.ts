@@ -33,7 +33,7 @@ describe.concurrent('Uploads', () => {
   })
 
   it('sends all at once by hand, and stops all with the one', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=1000&cancel=50&rescind=off')
+    await using demo = await visit('#/uploads?latency=5000&cancel=50&rescind=off')
     const { page } = demo
     await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled/)
     const over = async () => (await demo.entries()).every(({ ended }) => ended !== undefined)
@@ -49,8 +49,10 @@ describe.concurrent('Uploads', () => {
     await using demo = await visit('#/uploads?latency=5000&cancel=1000')
     const { page } = demo
     await expect.poll(() => demo.requests.length, patiently).toBe(3)
-    await page.getByRole('button', { name: 'Cancel file 20' }).click()
-    await page.getByRole('button', { name: 'Cancel file 2', exact: true }).click()
+    // At once, while the second is still being stored.
+    await page.evaluate(() => {
+      for (const file of [20, 2]) document.querySelector<HTMLElement>(`[aria-label='Cancel file ${file}']`)?.click()
+    })
     await row(page, 'Browser', 'file 2').filter({ hasText: 'canceled alone' }).waitFor()
     await expect.poll(() => demo.entry('file 2'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
     // The next one has its place.

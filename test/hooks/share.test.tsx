@@ -24,8 +24,12 @@ function User({ user, id }: UserProps) {
 function mount() {
   const work = fakeWork<string, [id: number]>()
   const user = share(background(), work.fn)
-  const tree = (ids: readonly (number | undefined)[]) =>
-    ids.map((id, place) => id !== undefined && <User key={place} user={user} id={id} />)
+  const tree = ([left, right]: readonly (number | undefined)[]) => (
+    <>
+      {left !== undefined && <User user={user} id={left} />}
+      {right !== undefined && <User user={user} id={right} />}
+    </>
+  )
   const view = render(tree([1, 1]), { wrapper: StrictMode })
   return { work, container: view.container, show: (...ids: (number | undefined)[]) => view.rerender(tree(ids)) }
 }
@@ -81,31 +85,31 @@ describe('two components that show the same', () => {
   })
 })
 
+function Link({ user, stays }: Omit<UserProps, 'id'> & { readonly stays: boolean }) {
+  const [isOpen, setIsOpen] = useState(false)
+  return (
+    <>
+      {(stays || !isOpen) && <Anchor user={user} open={() => setIsOpen(true)} />}
+      {isOpen && <User user={user} id={1} />}
+    </>
+  )
+}
+
+function Anchor({ user, open }: Omit<UserProps, 'id'> & { readonly open: () => void }) {
+  const prefetch = useTask((ctx) => user(ctx, 1))
+  return (
+    <button type="button" onPointerEnter={() => void prefetch.action()} onClick={open}>
+      Ann
+    </button>
+  )
+}
+
 describe('a prefetch on hover', () => {
-  function Link({ user, stays }: Omit<UserProps, 'id'> & { readonly stays: boolean }) {
-    const [isOpen, setIsOpen] = useState(false)
-    return (
-      <>
-        {(stays || !isOpen) && <Anchor user={user} open={() => setIsOpen(true)} />}
-        {isOpen && <User user={user} id={1} />}
-      </>
-    )
-  }
-
-  function Anchor({ user, open }: Omit<UserProps, 'id'> & { readonly open: () => void }) {
-    const prefetch = useTask((ctx) => user(ctx, 1))
-    return (
-      <button type="button" onMouseOver={() => void prefetch.action()} onClick={open}>
-        Ann
-      </button>
-    )
-  }
-
   it.each([true, false])('is joined by the click, whether the link stays or goes: %s', async (stays) => {
     const work = fakeWork<string, [id: number]>()
     const view = render(<Link user={share(background(), work.fn)} stays={stays} />, { wrapper: StrictMode })
     const button = view.getByRole('button')
-    await settle(() => button.dispatchEvent(new MouseEvent('mouseover', { bubbles: true })))
+    await settle(() => button.dispatchEvent(new MouseEvent('pointerover', { bubbles: true })))
     expect(work.calls).toHaveLength(1)
     await settle(() => button.click())
     expect(work.causes).toEqual([undefined])
@@ -122,7 +126,7 @@ describe('a batch of ids', () => {
     let ids = new Set<number>()
     const batch = share(background(), async (ctx) => {
       await sleep(ctx, 0)
-      // Who asks from now on is in the next batch.
+      // Callers from now on are in the next batch.
       batch.forget()
       const asked = [...ids]
       ids = new Set()

@@ -10,6 +10,8 @@ import type { Context } from 'rescind'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { catchUncaught, catchUnhandled, task } from '../support.ts'
 
+export { watch } from './watch.ts'
+
 export const isReact18: boolean = React.version.startsWith('18.')
 
 /** Looked up by name: React 18 has none of these. */
@@ -103,19 +105,4 @@ export async function settle(action?: () => unknown): Promise<void> {
     await action?.()
     await task()
   })
-}
-
-/** Keeps what a component has at each render, for the test to look at. */
-export function watch<T>(): { readonly all: T[]; readonly last: T; see(value: T): T } {
-  const all: T[] = []
-  return {
-    all,
-    get last() {
-      return all.at(-1) as T
-    },
-    see(value) {
-      all.push(value)
-      return value
-    },
-  }
 }

@@ -53,7 +53,9 @@ const programs: Record<string, () => unknown> = {
   'a read with a limit to its silence': () => stream(background(), silent, { idle: 50 }).next().catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
   'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
-  'the wait of a retry': () => retry(background(), () => Promise.reject(new Error()), { delay: () => 30 }).catch(() => {}),
+  'the wait of a retry': () => {
+    return retry(background(), () => Promise.reject(new Error('down')), { delay: () => 30 }).catch(() => {})
+  },
   'the wait for a slot': async () => {
     const one = semaphore(1)
     await one.acquire(background())

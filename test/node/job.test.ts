@@ -2,12 +2,12 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout } from 'rescind'
+import { background, CanceledError, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import { job, PortClosed, WorkerError } from 'rescind/wire'
+import { job, PortClosed, serveJobs, WorkerError } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Order } from '../job-handler.ts'
-import { failOnUnhandled, outcome } from '../support.ts'
+import { failOnUnhandled, outcome, task } from '../support.ts'
 import { cleanUp } from './sockets.ts'
 
 failOnUnhandled()
@@ -139,6 +139,41 @@ describe('a thread that dies', () => {
     port2.close()
   })
 })
+
+describe('500 jobs under one context', { timeout: 60_000 }, () => {
+  it('leave the heap flat, whether they are done or canceled', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const stop = serveJobs(async (ctx, waits: boolean) => void (waits && (await sleep(ctx, Infinity))), { port: port2 })
+    const [parent, cancelParent] = withCancel(background())
+    const use = async (index: number) => {
+      const [ctx, cancel] = withCancel(parent)
+      const running = outcome(job(ctx, port1, index % 2 === 0))
+      if (index % 2 === 0) {
+        await task()
+        cancel()
+      }
+      while (!running.settled) await task()
+      cancel()
+    }
+    for (let index = 0; index < 50; index++) await use(index)
+    const before = await heap()
+    for (let index = 0; index < 500; index++) await use(index)
+    // A job that is kept takes several thousand bytes.
+    expect((await heap()) - before).toBeLessThan(500 * 1_000)
+    expect(parent.err).toBeUndefined()
+    cancelParent()
+    stop()
+    port1.close()
+  })
+})
+
+async function heap(): Promise<number> {
+  for (let round = 0; round < 4; round++) {
+    await task()
+    globalThis.gc?.()
+  }
+  return process.memoryUsage().heapUsed
+}
 
 describe('a thread whose jobs are stopped', () => {
   it('ends by itself', async () => {

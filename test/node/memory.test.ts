@@ -120,7 +120,6 @@ describe('100,000 waits for one promise that stays pending leave nothing', { tim
 
 describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
   const [parent] = withCancel(background())
-  const fail = () => Promise.reject(new Error('down'))
   const load = share(parent, async (_, id: number, options: object) => [id, options])
   const never = share(parent, (_, id: number) => new Promise<number>(() => id))
   const two = semaphore(2)
@@ -137,8 +136,8 @@ describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
     ],
     [
       'retry',
-      (ctx) => retry(ctx, fail, { attempts: 2, delay: 0 }),
-      (ctx) => retry(ctx, fail, { delay: () => 60_000 }),
+      (ctx) => retry(ctx, refuse, { attempts: 2, delay: 0 }),
+      (ctx) => retry(ctx, refuse, { delay: () => 60_000 }),
     ],
     ['semaphore', (ctx) => two.run(ctx, () => {}), (ctx) => full.acquire(ctx)],
   ])('of %s', async (_, ...kinds) => {
@@ -161,6 +160,10 @@ describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
     expect((await heap()) - before).toBeLessThan(10 * uses)
   })
 })
+
+function refuse(): Promise<never> {
+  return Promise.reject(new Error('down'))
+}
 
 /** Another's promise: calls of its `then` go to `promise`. */
 function likePromise<T>(promise: Promise<T>): PromiseLike<T> {

@@ -1,6 +1,20 @@
 /** The frames of errors, which V8 shows best: work keeps its callers, and an end shows no stranger's. */
 
-import { background, cause, CanceledError, group, shield, sleep, until, withCancel, within, withTimeout } from 'rescind'
+import {
+  background,
+  cause,
+  CanceledError,
+  group,
+  retry,
+  semaphore,
+  share,
+  shield,
+  sleep,
+  until,
+  withCancel,
+  within,
+  withTimeout,
+} from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { microtask, outcome } from '../support.ts'
@@ -43,6 +57,16 @@ describe('an error of work that failed has the frames of its callers', () => {
     await g.wait()
   }
 
+  async function callerOfRetry(): Promise<void> {
+    await retry(ctx, failure, { attempts: 2, delay: 0 })
+  }
+  async function callerOfSemaphore(): Promise<void> {
+    await semaphore(1).run(ctx, failure)
+  }
+  async function firstCallerOfShare(): Promise<void> {
+    await share(ctx, failure)(ctx)
+  }
+
   it.each([
     callerOfUntil,
     callerOfUntilWithAPromise,
@@ -51,6 +75,9 @@ describe('an error of work that failed has the frames of its callers', () => {
     callerOfGroup,
     callerOfSuperviser,
     callerOfGroupWithALimit,
+    callerOfRetry,
+    callerOfSemaphore,
+    firstCallerOfShare,
   ])('%o', async (caller) => {
     const error = (await caller().catch((error: unknown) => error)) as Error
     expect(error.message).toBe('boom')

@@ -89,21 +89,23 @@ describe('a retry', () => {
       seen.push(store.getStore())
       throw new Error('down')
     }
-    for (const request of ['A', 'B']) store.run(request, () => retry(clock.root, work, { delay: () => 5 }).catch(() => {}))
+    const call = () => void retry(clock.root, work, { delay: () => 5 }).catch(() => {})
+    for (const request of ['A', 'B']) store.run(request, call)
     await store.run('other', () => clock.advance(100))
     expect(seen).toEqual(['A', 'B', 'A', 'B', 'A', 'B'])
   })
 })
 
 describe('shared work', () => {
-  it('runs in the store in which it was given, never in that of a caller, who goes on in its own', async () => {
+  it('runs in the store in which it was given, never in that of a caller, which goes on in its own', async () => {
     const seen: (string | undefined)[] = []
     const load = share(background(), async (ctx, id: number) => {
       seen.push(store.getStore())
       await sleep(ctx, id)
       seen.push(store.getStore())
     })
-    const asked = ['A', 'B'].map((request) => store.run(request, () => load(background(), 1).then(() => store.getStore())))
+    const ask = () => load(background(), 1).then(() => store.getStore())
+    const asked = ['A', 'B'].map((request) => store.run(request, ask))
     expect(await Promise.all(asked)).toEqual(['A', 'B'])
     expect(seen).toEqual([undefined, undefined])
     const own = store.run('app', () => share(background(), () => store.getStore()))

@@ -3,6 +3,7 @@
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { background, stream, withCancel } from 'rescind'
 import type { Context, Stream } from 'rescind'
 import { describe, expect, it } from 'vitest'
@@ -122,6 +123,40 @@ describe('a body', () => {
       expect(pending.error).toBeUndefined()
     }
     await chunks.return()
+  })
+})
+
+const events =
+  (url: string) =>
+  async ({ signal }: Context) => {
+    const { body } = await fetch(url, { signal })
+    if (!body) throw new Error('no body')
+    return body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
+  }
+
+describe('server-sent events', () => {
+  it('are told from the comments that keep the connection alive, which are no sign of life', async () => {
+    const { url, responses, closed } = await serve()
+    const chunks = stream(background(), events(url), { first: 10_000, idle: 40 })
+    const pending = outcome(chunks.next())
+    const res = await responses.next()
+    res.write('\n\ndata: two\n\n')
+    while (!pending.settled) await task()
+    expect(pending.value?.value).toMatchObject({ data: 'two' })
+    const timer = setInterval(() => res.write(': alive\n\n'), 5)
+    await expect(chunks.next()).rejects.toMatchObject({ label: 'idle' })
+    clearInterval(timer)
+    expect(await closed.next()).toBe('left')
+  })
+
+  it('are over on the server when they are stopped', async () => {
+    const { url, responses, closed } = await serve()
+    const [ctx, cancel] = withCancel(background())
+    const pending = outcome(stream(ctx, events(url)).next())
+    await responses.next()
+    cancel('Stop')
+    expect(await closed.next()).toBe('left')
+    expect(pending.error).toBe(ctx.err)
   })
 })
 

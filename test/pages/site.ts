@@ -41,6 +41,7 @@ export async function serve(files: Files, mode: 'dev' | 'built'): Promise<Site> 
     resolve: {
       alias: [
         { find: /^rescind$/, replacement: resolve('src/index.ts') },
+        { find: /^rescind\/inspect$/, replacement: resolve('src/inspect/index.ts') },
         { find: /^rescind\/react$/, replacement: resolve('hooks/index.ts') },
       ],
     },

@@ -10,8 +10,13 @@ import {
   createKey,
   disarm,
   group,
+  retry,
+  retryBudget,
+  semaphore,
+  share,
   shield,
   sleep,
+  stream,
   until,
   withCancel,
   withDeadline,
@@ -19,7 +24,20 @@ import {
   withTimeout,
   withValue,
 } from 'rescind'
-import type { Cancel, CanceledError, Context, ContextLike, DeadlineExceededError, Group, Key } from 'rescind'
+import type {
+  Cancel,
+  CanceledError,
+  Context,
+  ContextLike,
+  DeadlineExceededError,
+  Group,
+  Key,
+  RetryBudget,
+  Semaphore,
+  Shared,
+  Slot,
+  Stream,
+} from 'rescind'
 
 /** Accepts only an argument of exactly the type `Expected`. */
 function exactly<Expected>() {
@@ -110,6 +128,25 @@ until(Promise.resolve(1), ctx)
 // @ts-expect-error -- work comes last
 shield(ctx, () => {}, 100)
 
+// Streams: typed by their chunks, whatever the source is.
+exactly<Stream<Uint8Array<ArrayBuffer>>>()(stream(ctx, new Response('')))
+exactly<Stream<Uint8Array<ArrayBuffer>>>()(stream(ctx, ({ signal }) => fetch('/', { signal })))
+exactly<Stream<string>>()(stream(ctx, new ReadableStream<string>(), { idle: 5, counts: (chunk) => chunk !== ':' }))
+exactly<Stream<number>>()(stream(ctx, [1, Promise.resolve(2)], { first: undefined, label: 'numbers' }))
+exactly<Stream<number>>()(
+  stream(ctx, async function* () {
+    yield 1
+  }),
+)
+stream(ctx, [1]) satisfies AsyncIterable<number>
+stream(ctx, [1]) satisfies AsyncDisposable
+// @ts-expect-error -- text is no source, though its letters can be iterated
+stream(ctx, 'text')
+// @ts-expect-error -- the context comes first
+stream([1], ctx)
+// @ts-expect-error -- a silence is a number
+stream(ctx, [1], { idle: '5s' })
+
 const tasks: Group = group(ctx, { limit: 2, supervise: true })
 tasks satisfies AsyncDisposable
 exactly<PromiseLike<boolean>>()(tasks.go(({ signal }) => signal.aborted))
@@ -119,3 +156,32 @@ exactly<Promise<void>>()(tasks.wait())
 tasks.go(Promise.resolve())
 // @ts-expect-error -- a limit is a number
 group(ctx, { limit: '2' })
+
+const user = share(root, async (inner, id: number, name?: string) => `${inner.deadline} ${id} ${name}`)
+exactly<Shared<[id: number, name?: string], string>>()(user)
+exactly<Promise<string>>()(user(ctx, 1))
+exactly<Promise<string>>()(user({ signal: AbortSignal.timeout(5) }, 1, 'Ann'))
+const byKey = share(root, async (_, { id }: { id: number }) => id, { key: ({ id }) => id, label: 'user' })
+exactly<Shared<[{ id: number }], number>>()(byKey)
+// @ts-expect-error -- the context of the caller comes first
+user(1)
+// @ts-expect-error -- the arguments are those of the work
+user(ctx, '1')
+// @ts-expect-error -- also where a run is forgotten
+user.forget('1')
+
+const budget: RetryBudget = retryBudget({ tokens: 10, ratio: 0.2 })
+exactly<Promise<number>>()(retry(ctx, async (_, attempt) => attempt, { attempts: 5, delay: 100, budget }))
+retry(ctx, () => 1, { delay: (attempt, error) => (error instanceof Error ? attempt : 0) })
+retry(ctx, () => 1, { retryIf: (error, attempt) => error instanceof Error && attempt < 2 })
+// @ts-expect-error -- a budget is shared, and made by retryBudget
+retry(ctx, () => 1, { budget: 100 })
+// @ts-expect-error -- whether to go on is yes or no
+retry(ctx, () => 1, { retryIf: () => 'yes' })
+
+const limit: Semaphore = semaphore(2)
+exactly<Promise<number>>()(limit.run(ctx, async () => 1))
+exactly<Promise<Slot>>()(limit.acquire(ctx))
+exactly<Slot | undefined>()(limit.tryAcquire())
+// @ts-expect-error -- a caller waits under its context
+limit.acquire()

@@ -5,11 +5,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as http2 from 'node:http2'
 import * as https from 'node:https'
 import * as net from 'node:net'
-import { MessageChannel as ThreadChannel } from 'node:worker_threads'
+import { MessageChannel as ThreadChannel, Worker as ThreadWorker } from 'node:worker_threads'
 import { background, createKey } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { withRequest, withShutdown } from 'rescind/node'
-import { baggage, carry, fromHeaders, fromPort, headers, text, toPort, traceparent, tracestate } from 'rescind/wire'
+import {
+  baggage,
+  carry,
+  fromHeaders,
+  fromPort,
+  headers,
+  job,
+  serveJobs,
+  text,
+  toPort,
+  traceparent,
+  tracestate,
+} from 'rescind/wire'
 import type { BaggageEntry, Carried } from 'rescind/wire'
 
 const root = background()
@@ -60,3 +72,21 @@ export const release: Cancel = toPort(root, new MessageChannel().port1, { keys: 
 export const received: Promise<[Context, Cancel]> = fromPort(root, new ThreadChannel().port2, { keys: [id] })
 // @ts-expect-error -- a worker is no port
 toPort(root, new Worker('worker.js'))
+
+// Jobs: any worker, and a port that leads to one.
+export const jobs: [Promise<number>, Promise<unknown>, Promise<string>] = [
+  job<number>(root, new Worker('worker.js'), [1, 2], { transfer: [new ArrayBuffer(1)], keys: [id] }),
+  job(root, new ThreadWorker('./worker.js'), undefined),
+  job<string, number>(root, new MessageChannel().port1, 'any', { onProgress: (done) => done.toFixed() }),
+]
+// @ts-expect-error -- progress is of the type that was said
+job<string, number>(root, new Worker('worker.js'), 'any', { onProgress: (done: string) => done })
+export const stop: Cancel = serveJobs(
+  async (ctx, size: number, progress: (done: number) => void) => {
+    progress(0)
+    return new Uint8Array(ctx.deadline ?? size)
+  },
+  { transfer: ({ buffer }) => [buffer], keys: [id], port: new MessageChannel().port1 },
+)
+// @ts-expect-error -- a handler takes one message
+serveJobs((_ctx: Context, _one: number, _progress: () => void, _other: number) => {})

@@ -1,0 +1,215 @@
+/**
+ * What libraries do where several callers want the same, where a server is in trouble and where there is a limit,
+ * counted: `npm run bench:operations`. The same scenario for each; the tables go into `docs/operations.md`, between
+ * their marks. What is timed is only whether something happens at once or much later.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { limiters, retriers, sharers } from './contenders.ts'
+import type { Limiter, Retrier, Sharer, Work } from './contenders.ts'
+
+const PAGE = 'docs/operations.md'
+const CALLERS = 1_000
+const WAITING = 10_000
+
+let unhandled = 0
+process.on('unhandledRejection', () => unhandled++)
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms))
+}
+
+/** Requests that take `ms`, stop when they are told to, and are counted. */
+class Server {
+  requests = 0
+  aborted = 0
+  readonly #ms: number
+  #isDown = false
+
+  constructor(ms: number) {
+    this.#ms = ms
+  }
+
+  goDown(): this {
+    this.#isDown = true
+    return this
+  }
+
+  readonly work: Work = (signal) => {
+    this.requests++
+    return new Promise((resolve, reject) => {
+      const answer = () => (this.#isDown ? reject(new Error('down')) : resolve('an answer'))
+      const timer = setTimeout(answer, this.#ms)
+      signal?.addEventListener('abort', () => {
+        this.aborted++
+        clearTimeout(timer)
+        reject(signal.reason as Error)
+      })
+    })
+  }
+}
+
+/** What `promise` has come to after `ms`. */
+async function after(ms: number, promise: Promise<string>): Promise<'result' | 'error' | 'pending'> {
+  return Promise.race([
+    promise.then(
+      () => 'result' as const,
+      () => 'error' as const,
+    ),
+    pass(ms).then(() => 'pending' as const),
+  ])
+}
+
+async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
+  const [first, second] = [new AbortController(), new AbortController()]
+  const one = new Server(40)
+  const ask = sharer(one.work)
+  const left = ask(first.signal, 'first leaves')
+  const stays = ask(second.signal, 'first leaves')
+  // Looked at later, and not to count as unhandled until then.
+  stays.catch(() => {})
+  first.abort()
+  const told = await after(10, left)
+  const got = await after(200, stays)
+
+  const [third, fourth] = [new AbortController(), new AbortController()]
+  const both = new Server(100)
+  const askBoth = sharer(both.work)
+  const results = [third, fourth].map(({ signal }) => askBoth(signal, 'both leave'))
+  for (const result of results) result.catch(() => {})
+  await pass(5)
+  fourth.abort()
+  third.abort()
+  await pass(150)
+
+  const failing = new Server(5).goDown()
+  const askFailing = sharer(failing.work)
+  await after(100, askFailing(new AbortController().signal, 'fails'))
+  await after(100, askFailing(new AbortController().signal, 'fails'))
+  return [
+    name,
+    String(one.requests),
+    told === 'error' ? 'at once' : 'no',
+    got === 'result' ? 'the result' : 'an abort that is not its own',
+    both.aborted > 0 ? 'aborted' : 'runs on',
+    failing.requests === 2 ? 'asks again' : 'gets the old error',
+  ]
+}
+
+async function retryRow({ name, retrier }: Retrier): Promise<string[]> {
+  const dead = new Server(1).goDown()
+  const call = retrier({ attempts: 5, delay: 2 })
+  const { signal } = new AbortController()
+  await Promise.all(Array.from({ length: CALLERS }, () => call(signal, dead.work).catch(() => {})))
+
+  const stop = new AbortController()
+  const waiting = retrier({ attempts: 2, delay: 300 })(stop.signal, new Server(1).goDown().work)
+  waiting.catch(() => {})
+  await pass(20)
+  stop.abort()
+  const stopped = await after(50, waiting)
+
+  const tight = retrier({ attempts: 2, delay: 300 })(signal, new Server(1).goDown().work, 200)
+  const late = await after(50, tight)
+
+  const asked = new Server(1)
+  let attempts = 0
+  let began = 0
+  let waited = 0
+  const busy: Work = () => {
+    if (attempts++ > 0) waited = performance.now() - began
+    began = performance.now()
+    if (attempts > 1) return asked.work()
+    const response = new Response('', { status: 503, headers: { 'Retry-After': '1' } })
+    return Promise.reject(Object.assign(new Error('503'), { response }))
+  }
+  await retrier({ attempts: 2, delay: 1 })(signal, busy).catch(() => {})
+  return [
+    name,
+    dead.requests.toLocaleString('en'),
+    stopped === 'error' ? 'at once' : 'no',
+    late === 'error' ? 'at once' : 'after a wait for nothing',
+    waited > 900 ? 'yes' : 'no',
+  ]
+}
+
+async function limitRow({ name, limiter, releaseTwice }: Limiter): Promise<string[]> {
+  const server = new Server(30)
+  const run = limiter()
+  const holder = run(new AbortController().signal, server.work)
+  const { signal, abort } = controller()
+  let called = 0
+  const waiting = Array.from({ length: WAITING }, () =>
+    run(signal, async () => {
+      called++
+      return 'too late'
+    }),
+  )
+  const all = Promise.allSettled(waiting).then(() => 'all')
+  abort()
+  const told = await after(15, all)
+  await holder
+  await all
+  return [
+    name,
+    told === 'result' ? 'at once' : 'no',
+    called.toLocaleString('en'),
+    releaseTwice ? await releaseTwice() : 'there is no slot to release',
+  ]
+}
+
+function controller(): { readonly signal: AbortSignal; readonly abort: () => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, abort: () => controller.abort() }
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+async function rowsOf<T>(contenders: readonly T[], row: (contender: T) => Promise<string[]>): Promise<string[][]> {
+  const rows: string[][] = []
+  for (const contender of contenders) rows.push(await row(contender))
+  return rows
+}
+
+const tables = {
+  share: table(
+    [
+      '',
+      'requests for two callers',
+      'a caller that leaves is told',
+      'the first leaves, the other gets',
+      'both leave, the request',
+      'after a failure, the next call',
+    ],
+    await rowsOf(sharers, shareRow),
+  ),
+  retry: table(
+    [
+      '',
+      'requests to a dead server',
+      'Stop ends a wait',
+      'fails where the wait is longer than the time left',
+      'Retry-After is obeyed',
+    ],
+    await rowsOf(retriers, retryRow),
+  ),
+  semaphore: table(
+    ['', 'a caller that leaves is told', 'work called for 10,000 that left the line', 'a release too many'],
+    await rowsOf(limiters, limitRow),
+  ),
+}
+
+let page = readFileSync(PAGE, 'utf8')
+for (const [name, text] of Object.entries(tables)) {
+  page = page.replace(new RegExp(`(<!-- ${name} -->\n)[^]*?(?=<!-- /${name} -->)`), `$1${text}\n`)
+  console.log(`${text}\n`)
+}
+writeFileSync(PAGE, page)
+if (unhandled > 0) console.log(`${unhandled} rejections were not handled`)
+process.exit()
