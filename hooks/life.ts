@@ -52,6 +52,14 @@ export function ownerOf(ctx: Context): Owned | undefined {
   return owners.get(lifetimeOf(ctx))
 }
 
+/** Cancels that need no call, since their contexts end with what is above them. */
+const spare = /* @__PURE__ */ new WeakMap<Context, Cancel>()
+
+/** Keeps `cancel` for as long as `ctx`: one that is collected before its context ends looks lost to an inspector. */
+export function keep(ctx: Context, cancel: Cancel): void {
+  spare.set(ctx, cancel)
+}
+
 /** Links `ctx` to what is above it if a hook has made it: effects run children first, and work needs its parents. */
 export function arm(ctx: Context): Context {
   ownerOf(ctx)?.arm()
@@ -115,6 +123,7 @@ export class Life implements Owned {
     let place = (this.#place = parent)
     const follow = ([ctx, cancel]: [ctx: Context, cancel: Cancel]) => {
       if (place === parent) this.#release = cancel
+      else keep(ctx, cancel)
       this.#place = place = ctx
     }
     // A life above follows the page already.

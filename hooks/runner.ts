@@ -14,7 +14,7 @@ import { reasonOf, Superseded } from './causes.ts'
 import { sameDeps, sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
-import { arm, own, ownerOf, whenFinal } from './life.ts'
+import { arm, keep, own, ownerOf, whenFinal } from './life.ts'
 import { countIn } from './pending.ts'
 import { ignore, kept, NOTHING, pending, Run } from './run.ts'
 import type { Host, Outcome, Work } from './run.ts'
@@ -220,6 +220,7 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
     const [base, leave] = placeOf(parent)
     const [ctx, cancel] = withTimeout(base, Infinity, { label })
+    if (leave) keep(ctx, cancel)
     return [ctx, leave ?? cancel]
   }
 

@@ -64,12 +64,12 @@ export interface ServeOptions<Result> extends PortOptions {
  * context that ends with `ctx`, as {@link toPort} describes. Several jobs may run on one worker at the same time.
  *
  * A worker that fires `error`, `messageerror` or `exit` fails its jobs with a {@link WorkerError}. Browsers fire
- * nothing after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context runs on after the job has
- * settled: terminate its worker.
+ * nothing after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context runs on after the
+ * job has settled: terminate its worker.
  *
  * @returns resolves to the result of the handler. Rejects with `ctx.err` when `ctx` ends first, with the handler's
- * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if what the worker sends cannot be
- * read, with a TypeError for a wrong argument, and with the platform's `DataCloneError` if `message` cannot be cloned
+ * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if what the worker sends
+ * cannot be read, with a TypeError for a wrong argument, and with `DataCloneError` if `message` cannot be cloned
  * @example
  * const { port1, port2 } = new MessageChannel() // or a Worker
  * const stop = serveJobs((_, numbers: number[]) => Math.max(...numbers), { port: port2 }) // in the worker

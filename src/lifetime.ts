@@ -135,8 +135,8 @@ export function disarm(ctx: Context): void {
 }
 
 /**
- * Tells an inspector that the work of `ctx` went well. `ctx` itself lives on, and whatever ends it later is no cancel of
- * that work. Does nothing else.
+ * Tells an inspector that the work of `ctx` went well. `ctx` itself lives on, and whatever ends it later is no cancel
+ * of that work. Does nothing else.
  *
  * @throws TypeError if `ctx` is not a context
  */

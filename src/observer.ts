@@ -1,7 +1,7 @@
 /**
  * The observer: the one place in the core at which an inspector looks on. There is none in production, and then all it
- * costs is to ask for it. What is observed goes in as objects, since this file is below contexts. An observer only takes
- * notes: it is called in the middle of an end, so it must not throw or call code of users.
+ * costs is to ask for it. What is observed goes in as objects, since this file is below contexts. An observer only
+ * takes notes: it is called in the middle of an end, so it must not throw or call code of users.
  */
 
 /** How a context ends for its own reasons, as far as its ending does not say it. */

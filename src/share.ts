@@ -1,8 +1,8 @@
 /**
  * One run for all callers that ask for the same thing at the same time. The invariant: a run stays in the tree of runs
  * until it has settled or was forgotten; its context ends when it has settled, when the last caller has left, or when
- * the parent ends; and a run whose context has ended is not joined. Only runs in flight are shared: neither a result nor
- * a failure is kept. Semantics: golang.org/x/sync/singleflight, with contexts.
+ * the parent ends; and a run whose context has ended is not joined. Only runs in flight are shared: neither a result
+ * nor a failure is kept. Semantics: golang.org/x/sync/singleflight, with contexts.
  */
 
 import { assertFunction, assertOptions } from './arguments.ts'

@@ -58,8 +58,8 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(inspector.rows.find(({ id }) => id === row)?.label).toBe('upload')
     expect(printed.mock.calls).toEqual([
       [
-        'rescind: RESCIND_DEAF_WORK: group(upload) has ended, and a function of a group under it still runs 1s later. ' +
-          'Pass on its signal, or look at its err. See docs/inspector.md#deaf-work',
+        'rescind: RESCIND_DEAF_WORK: group(upload) has ended, and a function of a group under it still runs 1s ' +
+          'later. Pass on its signal, or look at its err. See docs/inspector.md#deaf-work',
       ],
     ])
     finish()
@@ -130,7 +130,8 @@ describe('RESCIND_LATE_DERIVE', () => {
     withCancel(page, { label: 'late' })
     await microtasks()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_LATE_DERIVE' }])
-    expect(inspector.warnings[0]?.message).toBe('withCancel(late) was derived 1s after its parent had ended: it never lived')
+    const message = 'withCancel(late) was derived 1s after its parent had ended: it never lived'
+    expect(inspector.warnings[0]?.message).toBe(message)
   })
 })
 

@@ -130,7 +130,8 @@ describe('the rows of an inspector', () => {
     start({ size: 4 })
     withCancel(root, named('page'))
     for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))[1]()
-    expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'page', 'search 8', 'search 9'])
+    const names = inspector.rows.map(({ kind, label }) => label ?? kind)
+    expect(names).toEqual(['background', 'page', 'search 8', 'search 9'])
   })
 
   it('keep the root when more is alive than there is room for', () => {
@@ -207,7 +208,8 @@ describe('how a context ended', () => {
     const [page, cancel] = withCancel(root, named('page'))
     cancel('closed')
     withCancel(page, named('search'))
-    expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: row('page').id, born: 1_000, ended: 1_000 })
+    const { id } = row('page')
+    expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
   })
 
   it('is deadline when its own ran out, at that time', async () => {
@@ -317,7 +319,7 @@ describe('how a context ended', () => {
     expect(row('within')).toMatchObject({ how: 'parent', cause: 'stop', by: row('page').id, waits: ['within'] })
   })
 
-  it('is completed, at that time, for a context that was disarmed or whose work is said to have gone well', async () => {
+  it('is completed, from then on, for one that was disarmed or whose work went well by its own account', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [one] = withTimeout(page, 5_000, named('one'))
     const [other] = withTimeout(page, 5_000, named('other'))

@@ -622,6 +622,19 @@ describe('a silence', () => {
     port1.close()
   })
 
+  it('is none if a chunk has come before something asks for the time', async () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { source, give } = tap<string>()
+    const pending = outcome(stream(ctx, source, { idle: 20 }).next())
+    await task()
+    block(25)
+    give('in time')
+    ctx.throwIfDone()
+    await task()
+    expect(pending.value).toEqual({ done: false, value: 'in time' })
+    cancel()
+  })
+
   it('is one if nothing has come while the thread was busy', async () => {
     const pending = outcome(stream(background(), tap().source, { idle: 20 }).next())
     block(120)

@@ -82,7 +82,7 @@ export const scenario: SceneScenario<State> = {
   go: GO,
   compares: ['By hand', 'useAction'],
   sliders: [
-    { name: 'latency', label: 'A file takes about', min: 50, max: 5000, step: 50, initial: 300 },
+    { name: 'latency', label: 'A file takes about', min: 50, max: 4000, step: 50, initial: 300 },
     { name: 'cancel', label: 'Cancel the fifth after', min: 10, max: 1000, step: 10, initial: 150 },
   ],
   rows: FILES.length,

@@ -1,6 +1,7 @@
 /**
- * Entries: what a recorder notes while things happen. That must be quick and call no code of users, so causes, labels and
- * stacks stay as they are until the end of the turn. Then a row is made of it, and nothing that a context holds is kept.
+ * Entries: what a recorder notes while things happen. That must be quick and call no code of users, so causes, labels
+ * and stacks stay as they are until the end of the turn. Then a row is made of it, and nothing that a context holds is
+ * kept.
  */
 
 import type { ContextNode } from '../context.ts'

@@ -27,8 +27,8 @@ export type { Warning, WarningCode } from './warning.ts'
 /** What can be seen of contexts: of those that live, or of a recording. */
 export interface View {
   /**
-   * The contexts, in the order in which they were noticed. The same array until something has happened, and the same row
-   * until something has happened to its context.
+   * The contexts, in the order in which they were noticed. The same array until something has happened, and the same
+   * row until something has happened to its context.
    */
   readonly rows: readonly Row[]
   /** What was found in the use of contexts, oldest first; of many, the latest 100. */
@@ -89,9 +89,9 @@ export interface InspectOptions {
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
 /**
- * Notes what happens to all contexts of this page or process from now on: what is derived, how it ends, by what and why.
- * What was alive before appears when something is derived from it or waits for it, or when it ends. It keeps no context
- * alive.
+ * Notes what happens to all contexts of this page or process from now on: what is derived, how it ends, by what and
+ * why. What was alive before appears when something is derived from it or waits for it, or when it ends. It keeps no
+ * context alive.
  *
  * @throws TypeError if an option is of the wrong type
  * @example

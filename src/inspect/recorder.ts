@@ -175,7 +175,9 @@ export class Recorder implements Observer {
       ['ended', ended],
       ...[...new Set([...waits, ...this.#waitsBelow(entry)])].slice(0, MAX_WAITS).map((wait) => ['waiting', wait]),
     ]
-    return parts.map(([what, frames]) => (frames ? `\n  ${what}\n    ${frames.replaceAll('\n', '\n    ')}` : '')).join('')
+    return parts
+      .map(([what, frames]) => (frames ? `\n  ${what}\n    ${frames.replaceAll('\n', '\n    ')}` : ''))
+      .join('')
   }
 
   /** Makes rows of all that has happened, and lets go of contexts. */
@@ -223,7 +225,10 @@ export class Recorder implements Observer {
     }
     const unseen: ContextNode[] = []
     let above = node.parent?.node
-    for (; above && !this.#entries.has(above) && unseen.length < MAX_ABOVE; above = above.parent?.node) unseen.push(above)
+    while (above && !this.#entries.has(above) && unseen.length < MAX_ABOVE) {
+      unseen.push(above)
+      above = above.parent?.node
+    }
     // One that was pushed out by others comes back.
     if (above) this.#show(above)
     for (const one of unseen.toReversed()) this.#add(one, true)

@@ -1,4 +1,4 @@
-/** Recordings: what an inspector has seen, as JSON that shows the same elsewhere. Files of strangers are opened with care. */
+/** Recordings: what an inspector has seen, as JSON that shows the same elsewhere. A file may come from a stranger. */
 
 import { invalid, isObject } from '../arguments.ts'
 import type { How, NamedValue, Row, Stacks } from './rows.ts'
@@ -28,7 +28,7 @@ const HOWS: readonly How[] = ['canceled', 'collected', 'completed', 'deadline', 
  */
 export function readRecording(recording: unknown): Recording {
   const data = typeof recording === 'string' ? parse(recording) : recording
-  const { at, format, rows, version, warnings } = (isObject(data) ? data : {}) as Partial<Record<keyof Recording, unknown>>
+  const { at, format, rows, version, warnings } = (isObject(data) ? data : {}) as Data
   if (format !== 'rescind.recording' || version !== 1 || !Array.isArray(rows)) {
     throw invalid('recording', 'a recording of this version', recording)
   }
@@ -66,15 +66,20 @@ function readRow(data: Data): Row {
     ms: numberIn(data.ms),
     deadline: numberIn(data.deadline),
     deadlineOf: numberIn(data.deadlineOf),
-    values: objectsIn(data.values).map((one): NamedValue => ({ name: textIn(one.name) ?? '', value: textIn(one.value) })),
+    values: objectsIn(data.values).map(readValue),
     trace: textIn(data.trace),
     waits: textsIn(data.waits),
     stacks: isObject(data.stacks) ? readStacks(data.stacks as Data) : undefined,
   }
 }
 
+function readValue({ name, value }: Data): NamedValue {
+  return { name: textIn(name) ?? '', value: textIn(value) }
+}
+
 function readStacks({ ended, made, waits }: Data): Stacks {
-  return { made: linesIn(made), ended: linesIn(ended), waits: Array.isArray(waits) ? waits.map(linesIn).filter(Boolean) as string[] : [] }
+  const lists = Array.isArray(waits) ? waits.slice(0, MAX_ROWS).map(linesIn) : []
+  return { made: linesIn(made), ended: linesIn(ended), waits: lists.filter((lines) => lines !== undefined) }
 }
 
 function readWarning({ at, code, message, row, stack }: Data): Warning | undefined {

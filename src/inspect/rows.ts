@@ -58,8 +58,8 @@ export interface Row {
   /** The trace that its request is part of: the 32 hexadecimal digits of the `traceparent` in sight. */
   readonly trace: string | undefined
   /**
-   * The functions of rescind that wait under it, such as `until` or `queryContext`; after its end, those that it has cut
-   * off. `signal` is among them if its signal was read: whatever took it may wait, too.
+   * The functions of rescind that wait under it, such as `until` or `queryContext`; after its end, those that it has
+   * cut off. `signal` is among them if its signal was read: whatever took it may wait, too.
    */
   readonly waits: readonly string[]
   /** Undefined unless `inspect` was told to note stacks. */

@@ -46,7 +46,8 @@ export class Warnings {
     const { grace } = this.#options
     const since = above?.ended === undefined ? 0 : entry.born - above.ended
     if (entry.how === 'parent' && since > grace) {
-      this.#warn('RESCIND_LATE_DERIVE', entry, `was derived ${duration(since)} after its parent had ended: it never lived`)
+      const text = `was derived ${duration(since)} after its parent had ended: it never lived`
+      this.#warn('RESCIND_LATE_DERIVE', entry, text)
     }
     const { own } = node
     if (node.kind === 'sleep' || !(own instanceof Deadline) || own.ms === Infinity) return
@@ -61,7 +62,8 @@ export class Warnings {
 
   /** Looks, a grace time from now, at what still works under a context that has ended. */
   ended(entry: Entry): void {
-    if (this.#isSilent('RESCIND_DEAF_WORK') || !entry.works?.size || entry.how === 'completed' || this.#watched.has(entry)) return
+    if (!entry.works?.size || entry.how === 'completed') return
+    if (this.#isSilent('RESCIND_DEAF_WORK') || this.#watched.has(entry)) return
     this.#watched.add(entry)
     const { clock } = entry
     clock.start(new Grace(clock.now() + this.#options.grace, () => {
@@ -71,15 +73,15 @@ export class Warnings {
   }
 
   lost(entry: Entry): void {
-    const text = 'lives on, and its cancel was collected: nothing can release it before its parent ends. Call it when the work is over'
-    this.#warn('RESCIND_LOST_CANCEL', entry, text)
+    const text = 'lives on, and its cancel was collected: nothing can release it before its parent ends.'
+    this.#warn('RESCIND_LOST_CANCEL', entry, `${text} Call it when the work is over`)
   }
 
   #deaf(entry: Entry, work: Operation): void {
     const { grace } = this.#options
     const what = work.name === 'group' ? 'a function of a group' : `the work of ${work.name}`
-    const text = `has ended, and ${what} under it still runs ${duration(grace)} later. Pass on its signal, or look at its err`
-    this.#warn('RESCIND_DEAF_WORK', entry, text, beginningOf(work))
+    const text = `has ended, and ${what} under it still runs ${duration(grace)} later.`
+    this.#warn('RESCIND_DEAF_WORK', entry, `${text} Pass on its signal, or look at its err`, beginningOf(work))
   }
 
   #isSilent(code: WarningCode): boolean {

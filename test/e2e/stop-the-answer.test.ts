@@ -36,10 +36,10 @@ describe.concurrent('Stop the answer', () => {
   })
 
   it('gives up a server that falls silent, by its own deadline', async ({ expect }) => {
-    await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&idle=1000')
+    await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&idle=2500')
     const { page } = demo
     await outcome(page, /^context deadline exceeded, [1-9]\d* words kept/)
-    await page.locator('.answer', { hasText: 'context deadline exceeded (silence, 1s)' }).waitFor()
+    await page.locator('.answer', { hasText: 'context deadline exceeded (silence, 2.5s)' }).waitFor()
     await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
     expect(demo.complaints).toEqual([])
   })

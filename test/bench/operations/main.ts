@@ -37,6 +37,7 @@ class Server {
 
   readonly work: Work = (signal) => {
     this.requests++
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
     return new Promise((resolve, reject) => {
       const answer = () => (this.#isDown ? reject(new Error('down')) : resolve('an answer'))
       const timer = setTimeout(answer, this.#ms)
@@ -62,25 +63,26 @@ async function after(ms: number, promise: Promise<string>): Promise<'result' | '
 
 async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
   const [first, second] = [new AbortController(), new AbortController()]
-  const one = new Server(40)
+  const one = new Server(600)
   const ask = sharer(one.work)
   const left = ask(first.signal, 'first leaves')
   const stays = ask(second.signal, 'first leaves')
   // Looked at later, and not to count as unhandled until then.
   stays.catch(() => {})
+  await pass(50)
   first.abort()
-  const told = await after(10, left)
-  const got = await after(200, stays)
+  const told = await after(300, left)
+  const got = await after(2_000, stays)
 
   const [third, fourth] = [new AbortController(), new AbortController()]
-  const both = new Server(100)
+  const both = new Server(300)
   const askBoth = sharer(both.work)
   const results = [third, fourth].map(({ signal }) => askBoth(signal, 'both leave'))
   for (const result of results) result.catch(() => {})
-  await pass(5)
+  await pass(50)
   fourth.abort()
   third.abort()
-  await pass(150)
+  await pass(500)
 
   const failing = new Server(5).goDown()
   const askFailing = sharer(failing.work)
@@ -103,14 +105,14 @@ async function retryRow({ name, retrier }: Retrier): Promise<string[]> {
   await Promise.all(Array.from({ length: CALLERS }, () => call(signal, dead.work).catch(() => {})))
 
   const stop = new AbortController()
-  const waiting = retrier({ attempts: 2, delay: 300 })(stop.signal, new Server(1).goDown().work)
+  const waiting = retrier({ attempts: 2, delay: 1_500 })(stop.signal, new Server(1).goDown().work)
   waiting.catch(() => {})
-  await pass(20)
+  await pass(200)
   stop.abort()
-  const stopped = await after(50, waiting)
+  const stopped = await after(500, waiting)
 
-  const tight = retrier({ attempts: 2, delay: 300 })(signal, new Server(1).goDown().work, 200)
-  const late = await after(50, tight)
+  const tight = retrier({ attempts: 2, delay: 1_500 })(signal, new Server(1).goDown().work, 1_000)
+  const late = await after(500, tight)
 
   const asked = new Server(1)
   let attempts = 0
@@ -134,7 +136,7 @@ async function retryRow({ name, retrier }: Retrier): Promise<string[]> {
 }
 
 async function limitRow({ name, limiter, releaseTwice }: Limiter): Promise<string[]> {
-  const server = new Server(30)
+  const server = new Server(3_000)
   const run = limiter()
   const holder = run(new AbortController().signal, server.work)
   const { signal, abort } = controller()
@@ -145,9 +147,9 @@ async function limitRow({ name, limiter, releaseTwice }: Limiter): Promise<strin
       return 'too late'
     }),
   )
-  const all = Promise.allSettled(waiting).then(() => 'all')
+  const all = Promise.allSettled(waiting)
   abort()
-  const told = await after(15, all)
+  const told = await Promise.race([all.then(() => 'result'), holder])
   await holder
   await all
   return [

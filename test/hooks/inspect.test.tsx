@@ -1,0 +1,99 @@
+/** What an inspector says about the contexts of components. */
+
+import { act, render } from '@testing-library/react'
+import { StrictMode } from 'react'
+import type { ReactNode } from 'react'
+import { background, sleep } from 'rescind'
+import type { Context } from 'rescind'
+import { inspect } from 'rescind/inspect'
+import type { Inspector, Row } from 'rescind/inspect'
+import { Scope, useTask } from 'rescind/react'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Activity, failOnNoise, settle } from './support.tsx'
+
+failOnNoise()
+
+let inspector: Inspector
+
+beforeEach(() => {
+  inspector = inspect()
+})
+
+afterEach(() => {
+  inspector.detach()
+})
+
+function rows(label: string): readonly Row[] {
+  return inspector.rows.filter((row) => row.label === label)
+}
+
+function live(): readonly Row[] {
+  return inspector.rows.filter(({ how, kind }) => how === undefined && kind !== 'background')
+}
+
+const work = async (ctx: Context) => {
+  await sleep(ctx, 1)
+  return 'done'
+}
+
+function Search({ text }: { readonly text: string }) {
+  const { data } = useTask(
+    async (ctx) => {
+      const done = await work(ctx)
+      return `${text} ${done}`
+    },
+    [text],
+    { label: 'search' },
+  )
+  return <p>{data}</p>
+}
+
+describe.each<[name: string, wrap: (children: ReactNode) => ReactNode]>([
+  ['under a scope', (children) => <Scope label="page">{children}</Scope>],
+  ['without a scope', (children) => children],
+])('the rows of a search field %s', (_, wrap) => {
+  it('are, after 100 keystrokes, 99 superseded runs and one completed', async () => {
+    const view = render(wrap(<Search text="" />))
+    for (let count = 1; count < 100; count++) view.rerender(wrap(<Search text={'x'.repeat(count)} />))
+    await act(() => sleep(background(), 20))
+    await settle()
+    const hows = rows('search').map(({ cause, how }) => `${how} ${cause ?? ''}`)
+    expect(hows).toHaveLength(100)
+    expect(hows.filter((how) => /^(canceled|parent) Superseded/.test(how))).toHaveLength(99)
+    expect(hows.at(-1)).toBe('completed ')
+    view.unmount()
+    await settle()
+    expect(live()).toEqual([])
+    expect(inspector.warnings).toEqual([])
+  })
+})
+
+function tree(mode: 'visible' | 'hidden'): ReactNode {
+  if (!Activity) return null
+  return (
+    <StrictMode>
+      <Scope label="page">
+        <Activity mode={mode}>
+          <Search text="x" />
+        </Activity>
+      </Scope>
+    </StrictMode>
+  )
+}
+
+describe.runIf(Activity)('StrictMode and Activity', () => {
+  it('leave no rows of what was never shown', async () => {
+    const view = render(tree('visible'))
+    await act(() => sleep(background(), 20))
+    expect(rows('search')).toHaveLength(1)
+    expect(rows('page')).toHaveLength(1)
+    view.rerender(tree('hidden'))
+    await settle()
+    view.rerender(tree('visible'))
+    await act(() => sleep(background(), 20))
+    view.unmount()
+    await settle()
+    expect(rows('page')).toHaveLength(1)
+    expect(live()).toEqual([])
+  })
+})

@@ -1,0 +1,49 @@
+/** What an inspector says of statements that wait, and of those that an end has cut off. */
+
+import { background, withCancel } from 'rescind'
+import { inspect } from 'rescind/inspect'
+import { execContext, queryContext, queryStream, withTransaction } from 'rescind/sql'
+import { openSqlite } from 'rescind/sql/sqlite'
+import type { SqliteDatabase } from 'rescind/sql/sqlite'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { endless, endlessRows } from './sqlite.ts'
+
+let db: SqliteDatabase
+
+async function drain(rows: AsyncIterable<unknown>): Promise<number> {
+  let count = 0
+  for await (const _ of rows) count++
+  return count
+}
+
+beforeAll(async () => {
+  db = await openSqlite(background())
+})
+
+afterAll(() => db.close())
+
+describe('a statement that waits', () => {
+  it.each<[name: string, run: (ctx: Parameters<typeof queryContext>[0]) => Promise<unknown>]>([
+    ['queryContext', (ctx) => queryContext(ctx, db, endless)],
+    ['execContext', (ctx) => execContext(ctx, db, endless)],
+    ['queryStream', (ctx) => drain(queryStream(ctx, db, endlessRows))],
+    ['withTransaction', (ctx) => withTransaction(ctx, db, (tx) => queryContext(ctx, tx, endless))],
+  ])('is named %s in the row of its context, and stays there when it is cut off', async (name, run) => {
+    using inspector = inspect()
+    const [ctx, cancel] = withCancel(background(), { label: 'report' })
+    const waits = () => inspector.rows.find(({ label }) => label === 'report')?.waits
+    const work = run(ctx).catch(() => {})
+    await vi.waitFor(() => expect(waits()).toContain(name), { interval: 5 })
+    cancel()
+    await work
+    expect(waits()).toContain(name)
+  })
+
+  it('is no longer named when it has its rows', async () => {
+    using inspector = inspect()
+    const [ctx, cancel] = withCancel(background(), { label: 'report' })
+    await queryContext(ctx, db, 'SELECT 1')
+    expect(inspector.rows.find(({ label }) => label === 'report')?.waits).toEqual([])
+    cancel()
+  })
+})
