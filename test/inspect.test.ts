@@ -553,7 +553,7 @@ describe('a recording', () => {
     expect(view.rows).toEqual(rows)
     expect(view.warnings).toEqual(warnings)
     expect(view.at).toBe(at)
-    expect(view.text()).toBe(open(inspector.record()).text())
+    expect(view.text()).toBe(open({ ...inspector.record(), at }).text())
     expect(view.record()).toEqual(open(view.record()).record())
     expect(view.subscribe(() => {})()).toBeUndefined()
   })
