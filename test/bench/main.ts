@@ -19,6 +19,10 @@ import { cold, COLD, time } from './workloads.ts'
 
 const RESULTS = 'test/bench/RESULTS.md'
 
+const INTRODUCTION =
+  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half' +
+  ' of them covers. A target that lies within the spread is `open`.'
+
 const PARTS: Readonly<Record<string, (argument: string) => Promise<Metrics>>> = { time, weigh, cold }
 
 const [name = '', argument = ''] = process.argv.slice(2)
@@ -67,10 +71,6 @@ function machine(head: string): string {
   const hardware = `${availableParallelism()} processors (${cpu?.model ?? 'unknown'}), ${memory}`
   return `${day}: ${hardware}, ${process.platform} ${process.arch}. ${head}. rxjs ${versionOf('rxjs')}.`
 }
-
-const INTRODUCTION =
-  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half' +
-  ' of them covers. A target that lies within the spread is `open`.'
 
 function versionOf(name: string): string {
   return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string }).version

@@ -109,7 +109,7 @@ const ANY_DOES_LESS = 'It does less here: its timers stay until they fire or are
 const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
-  [metric(WIDE, subscription.name)]:
+  [WIDE]:
     'In Node each callback of ours runs in the AsyncLocalStorage context in which it was given. That takes a promise ' +
     'each, about half of the time.',
   [metric(PENDING_CANCEL, any.name)]: ANY_DOES_LESS,
