@@ -305,10 +305,10 @@ export class Recorder implements Observer {
     else {
       if (node && !entry.ref) {
         entry.ref = new WeakRef(node)
-        nodes.register(node, { entry, owner: this.#owner })
+        registries().nodes.register(node, { entry, owner: this.#owner })
       }
       // Most contexts end in the turn in which they were made: a registry would cost more than all else.
-      for (const cancel of handed ?? []) cancels.register(cancel, { entry, owner: this.#owner })
+      for (const cancel of handed ?? []) registries().cancels.register(cancel, { entry, owner: this.#owner })
       entry.cancels += handed?.length ?? 0
     }
     entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
@@ -357,9 +357,21 @@ interface Registered {
   readonly owner: Owner
 }
 
-/** One for all recorders: V8 may stop telling any, once one with news was collected itself. */
-const cancels = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry))
-const nodes = /* @__PURE__ */ new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry))
+interface Registries {
+  readonly cancels: FinalizationRegistry<Registered>
+  readonly nodes: FinalizationRegistry<Registered>
+}
+
+/** One of each for all recorders: V8 may stop telling any, once one with news was collected itself. */
+let shared: Registries | undefined
+
+/** Made on first use: importing uses no service of the platform. */
+function registries(): Registries {
+  return (shared ??= {
+    cancels: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry)),
+    nodes: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry)),
+  })
+}
 
 /** Made for a render that was thrown away: it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {

@@ -1,6 +1,6 @@
 /**
- * The hooks with Preact's `compat` in the place of React: a read is superseded and ends with what shows it, a write
- * goes on, and a scope ends what is below it.
+ * The hooks with Preact's `compat` in place of React: a read is superseded and ends with what shows it, a write goes
+ * on, and a scope ends what is below it.
  */
 
 import { createRef, StrictMode } from 'react'
