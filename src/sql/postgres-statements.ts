@@ -1,7 +1,8 @@
 /**
  * Which statements PostgreSQL is not sent, and which get no deadline ahead of them. Refused is what would silently do
  * something else than it says: on a pool a statement has some connection, and what it leaves there is for others.
- * Functions such as `set_config` or `pg_advisory_lock` cannot be told by words; see the README on pinned connections.
+ * Functions such as `set_config` or `pg_advisory_lock` cannot be told by words: they need a pinned connection, as
+ * docs/databases.md says.
  */
 
 import { refuseControl, refused, statementsOf } from './statements.ts'

@@ -1,6 +1,6 @@
 /**
- * The recipes of the README for Fastify, Express and Hono, each with the framework itself over real sockets. A recipe
- * gives a handler its context; the tests are the same for all.
+ * The recipes of docs/servers.md for Fastify, Express and Hono, each with the framework itself over real sockets. A
+ * recipe gives a handler its context; the tests are the same for all.
  */
 
 import { once } from 'node:events'

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -85,14 +85,18 @@ export function Page({ id, save }: Props) {
 }
 `
 
-/** What the linter finds in a file with this text. */
-function findings(text: string): readonly string[] {
+/** What the linter finds in files with these texts. */
+function findings(...texts: readonly string[]): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'rescind-lint-'))
   try {
     const config = join(folder, 'config.json')
     writeFileSync(config, JSON.stringify(CONFIG))
-    writeFileSync(join(folder, 'usage.tsx'), text)
-    const args = ['node_modules/oxlint/bin/oxlint', '-c', config, '-f', 'unix', join(folder, 'usage.tsx')]
+    const files = texts.map((text, index) => {
+      const file = join(folder, `usage-${index}.tsx`)
+      writeFileSync(file, text)
+      return file
+    })
+    const args = ['node_modules/oxlint/bin/oxlint', '-c', config, '-f', 'unix', ...files]
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (stderr.includes('Failed to parse')) throw new Error(stderr)
     return stdout.split('\n').filter((line) => /\[(Error|Warning)/.test(line))
@@ -107,10 +111,12 @@ describe('the linter', () => {
     expect(USAGE).not.toContain('lint-disable')
   })
 
-  it('finds nothing in the examples of the README', () => {
-    const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```tsx\n(.*?)```/gs)].map(([, code = '']) => code)
+  it('finds nothing in the examples of the README and of the pages', () => {
+    const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
+    const texts = ['README.md', ...pages.map((name) => `docs/${name}`)].map((path) => readFileSync(path, 'utf8'))
+    const blocks = texts.flatMap((text) => [...text.matchAll(/```tsx\n(.*?)```/gs)].map(([, code = '']) => code))
     expect(blocks.length).toBeGreaterThan(0)
-    expect(blocks.flatMap(findings)).toEqual([])
+    expect(findings(...blocks)).toEqual([])
   })
 
   it.each([

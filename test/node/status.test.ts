@@ -9,7 +9,7 @@ import { HeaderError } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 import { cleanUp, listen, open, Queue, readUntil } from './sockets.ts'
 
-/** The handler of the README, with `work` to do. The statuses are handed to the test, since a client may have left. */
+/** The handler of docs/servers.md, with `work` to do. The test gets the statuses, since a client may have left. */
 async function serve(work: (ctx: Context) => Promise<unknown>) {
   const statuses = new Queue<number>()
   const started = new Queue<Context>()

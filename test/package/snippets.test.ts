@@ -122,6 +122,11 @@ describe('an example', () => {
     )
   })
 
+  it('keeps a name of its own that is public, too', () => {
+    expect(moduleOf("let text = ''\ntext += 'Blue Train'")).not.toContain('import { text }')
+    expect(moduleOf("carry(key, 'x-name', text())")).toContain("import { carry, text } from 'rescind/wire'")
+  })
+
   it('gets the public names it uses and does not import itself', () => {
     const own = moduleOf("import { background } from 'rescind'\nwithCancel(background()) satisfies [Context, Cancel]")
     expect(own).toContain("import { type Cancel, type Context, withCancel } from 'rescind'")
@@ -170,7 +175,9 @@ function moduleOf(code: string): string {
   const taken = new Set<string>()
   const isUsed = (name: string): boolean => {
     const word = new RegExp(`\\b${name}\\b`)
-    return word.test(code) && !word.test(imported) && !taken.has(name) && Boolean(taken.add(name))
+    const own = new RegExp(`\\b(?:const|let|class|function\\*?) ${name}\\b`)
+    if (!word.test(code) || word.test(imported) || own.test(code) || taken.has(name)) return false
+    return Boolean(taken.add(name))
   }
   const imports = entries.map(({ specifier, values, types }) => {
     const names = [...types.filter(isUsed).map((name) => `type ${name}`), ...values.filter(isUsed)]

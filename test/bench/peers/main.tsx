@@ -1,7 +1,7 @@
 /**
  * What libraries do with reads that are no longer wanted, and with writes that still are, counted: `npm run
- * bench:peers`. The same components and the same work for each, in jsdom; the tables go into the README, between their
- * marks. Nothing is timed here.
+ * bench:peers`. The same components and the same work for each, in jsdom; the tables go into `docs/react.md`, between
+ * their marks. Nothing is timed here.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -248,10 +248,10 @@ const writes = [
   ),
 ].join('\n')
 
-const readme = readFileSync('README.md', 'utf8')
-const updated = readme
+const PAGE = 'docs/react.md'
+const updated = readFileSync(PAGE, 'utf8')
   .replace(/(<!-- peers -->\n)[^]*?(?=<!-- \/peers -->)/, `$1${table}\n`)
   .replace(/(<!-- writers -->\n)[^]*?(?=<!-- \/writers -->)/, `$1${writes}\n`)
-writeFileSync('README.md', updated)
+writeFileSync(PAGE, updated)
 console.log(`${table}\n\n${writes}`)
 process.exit()
