@@ -231,11 +231,7 @@ const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineP
         <span className="name" title={name}>
           {name}
         </span>
-        {isLeak && (
-          <span className="badge" aria-hidden="true">
-            leak
-          </span>
-        )}
+        {isLeak && <span className="badge" data-words="leak" />}
       </span>
       <span className="track" aria-hidden="true">
         <i className="bar" data-late={row.late} style={{ left: `${left}%`, width: `${right - left}%` }} />
@@ -258,8 +254,7 @@ function Why({ words, left, right }: WhyProps): ReactElement | null {
   const place = right < 55 ? 'after' : left > 45 ? 'before' : 'within'
   const style = place === 'before' ? { right: `${100 - left}%` } : { left: `${place === 'after' ? right : left}%` }
   return (
-    <span className="why" data-place={place} style={style}>
-      {words}
-    </span>
+    // The style shows the words: as text they would stand beside the name of the line, which says more.
+    <span className="why" data-words={words} data-place={place} style={style} />
   )
 }

@@ -89,6 +89,7 @@ button.plain { border-color: transparent; background: none; }
   position: absolute; max-width: 70%; padding: 0 6px; overflow: hidden; color: var(--ink); text-overflow: ellipsis
   ; white-space: nowrap
 }
+[data-words]::before { content: attr(data-words) }
 [data-place=within] {
   top: 4px; max-width: 55%; margin-left: 8px; padding: 0 5px; border-radius: 3px; background: var(--paper)
   ; line-height: 17px
