@@ -666,6 +666,17 @@ describe('await using', () => {
     await expect(block()).rejects.toBe(failure)
   })
 
+  it('throws the end of the parent, if that cut work off before the end of the block', async () => {
+    const [parent, cancel] = withCancel(background())
+    const block = async () => {
+      await using g = group(parent)
+      g.go((ctx) => sleep(ctx, 60_000))
+      cancel('left')
+      await task()
+    }
+    await expect(block()).rejects.toBe(parent.err)
+  })
+
   it('throws what goes wrong in a clean-up though the cancel is its cause', async () => {
     await expect(leavesWorkThatCannotRollBack()).rejects.toThrow('rollback failed')
   })
