@@ -102,11 +102,12 @@ export const scenario: SceneScenario = {
       await sleep(ctx, ms('pause'))
     }
   },
-  async verdict(ctx, { calls, notes, state, when }) {
-    await when(ctx, () => notes.get().length >= Number(state.get()))
+  async verdict(ctx, { calls, notes, when }) {
+    await when(ctx, () => notes.get().length >= begunOf(calls.get()))
     const answered = notes.get().filter(({ kind }) => kind === 'right').length
-    const text = `${answered} of ${state.get()} answered, ${calls.get().length} requests`
-    if (calls.get().length > STORM * Number(state.get())) return { kind: 'failed', text: `${text}, a storm` }
+    const begun = begunOf(calls.get())
+    const text = `${answered} of ${begun} answered, ${calls.get().length} requests`
+    if (calls.get().length > STORM * begun) return { kind: 'failed', text: `${text}, a storm` }
     return { kind: 'success', text }
   },
 }
@@ -141,7 +142,7 @@ function Scene({ play, onAct }: SceneProps) {
           Call
         </button>
         <p>
-          <b>{of('right')}</b> answered, <b>{of('wrong')}</b> failed, <b>{count - notes.length}</b> under way
+          <b>{of('right')}</b> answered, <b>{of('wrong')}</b> failed, <b>{begunOf(calls) - notes.length}</b> under way
         </p>
       </div>
       <Rates calls={calls} started={started} span={scenario.span(ms)} />
@@ -173,6 +174,11 @@ function Rates({ calls, started, span }: { calls: readonly Call[]; started: numb
       </div>
     </figure>
   )
+}
+
+/** How many calls there are, whatever their attempts. */
+function begunOf(calls: readonly Call[]): number {
+  return new Set(calls.map(({ name }) => name)).size
 }
 
 /** How many requests a second were sent at most. */
