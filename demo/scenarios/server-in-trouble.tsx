@@ -44,14 +44,14 @@ const CALLS = 20
 const HEALTHY_MS = 400
 
 /** So many requests for each call are a storm. */
-const STORM = 3
+const STORM = 2
 
 /** How many requests a second the server can take. */
-const CAPACITY = 24
+const CAPACITY = 16
 
 /** Rates are counted in windows of so many milliseconds, and drawn in steps. */
 const WINDOW_MS = 500
-const STEP_MS = 100
+const STEP_MS = 250
 
 const GO = `func load(ctx context.Context, budget *rate.Limiter, url string) (err error) {
     for attempt := 0; attempt < 10; attempt++ {
@@ -79,8 +79,8 @@ export const scenario: SceneScenario = {
   go: GO,
   compares: ['By hand', 'retry'],
   sliders: [
-    { name: 'trouble', label: 'In trouble for', min: 200, max: 3000, step: 100, initial: 800 },
-    { name: 'pause', label: 'A call every', min: 80, max: 300, step: 10, initial: 100 },
+    { name: 'trouble', label: 'In trouble for', min: 200, max: 3000, step: 100, initial: 1000 },
+    { name: 'pause', label: 'A call every', min: 80, max: 300, step: 10, initial: 150 },
     { name: 'latency', label: 'An answer takes', min: 10, max: 100, step: 10, initial: 40 },
   ],
   rows: CALLS,
@@ -150,7 +150,7 @@ function Scene({ play, onAct }: SceneProps) {
   )
 }
 
-/** The requests that were sent, in bars of a tenth of a second. */
+/** The requests that were sent, in bars of a quarter of a second. */
 function Rates({ calls, started, span }: { calls: readonly Call[]; started: number; span: number }) {
   const length = Math.max(span, ...calls.map(({ sent }) => sent - started + 1))
   const rates = Array.from({ length: Math.ceil(length / STEP_MS) }, () => 0)

@@ -29,9 +29,8 @@ describe.concurrent('A server in trouble', () => {
     const { page } = demo
     await outcome(page, /^\d+ of 20 answered, \d+ requests, a storm/)
     const entries = await demo.entries()
-    expect(entries.length).toBeGreaterThan(60)
-    const lost = entries.filter(({ name, outcome }) => name === 'call 8' && outcome === 'failed')
-    expect(lost).toHaveLength(10)
+    // All of them refused, but for the calls before the trouble and those that outlast it.
+    expect(entries.filter(({ outcome }) => outcome === 'failed').length).toBeGreaterThan(32)
     expect(demo.complaints).toEqual([])
   })
 })
