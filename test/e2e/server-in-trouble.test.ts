@@ -31,6 +31,8 @@ describe.concurrent('A server in trouble', () => {
     const entries = await demo.entries()
     // All of them refused, but for the calls before the trouble and those that outlast it.
     expect(entries.filter(({ outcome }) => outcome === 'failed').length).toBeGreaterThan(32)
+    await page.getByText(/^\d+ lines before these$/).waitFor()
+    expect(await page.getByRole('region', { name: 'Server log' }).getByRole('listitem').count()).toBe(80)
     expect(demo.complaints).toEqual([])
   })
 })
