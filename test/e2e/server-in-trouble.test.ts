@@ -1,13 +1,16 @@
 /** The scenario A server in trouble: how many requests the server gets, and whether it recovers. */
 
 import { describe, it } from 'vitest'
-import { outcome, visit } from './demo.ts'
+import { outcome, patiently, visit } from './demo.ts'
 
 describe.concurrent('A server in trouble', () => {
   it('gets no more retries than the budget has, and answers again when it has recovered', async ({ expect }) => {
     await using demo = await visit('#/server-in-trouble?trouble=1800&pause=120&latency=20')
     const { page } = demo
     await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
+    const result = page.getByRole('region', { name: 'retry', exact: true })
+    const sent = Number(await result.locator('[data-total=sent]').innerText())
+    await expect.poll(async () => (await demo.entries()).length, patiently).toBe(sent)
     const entries = await demo.entries()
     const failed = entries.filter(({ outcome }) => outcome === 'failed')
     expect(failed.length).toBeGreaterThan(0)
@@ -17,8 +20,6 @@ describe.concurrent('A server in trouble', () => {
     for (const name of ['call 1', 'call 20']) {
       expect(entries.findLast((entry) => entry.name === name)).toMatchObject({ outcome: 'finished' })
     }
-    const result = page.getByRole('region', { name: 'retry', exact: true })
-    await result.locator('[data-total=sent]', { hasText: new RegExp(`^${entries.length}$`) }).waitFor()
     // One line for each call, whatever its attempts.
     expect(await page.getByRole('region', { name: 'Server', exact: true }).getByRole('listitem').count()).toBe(20)
     expect(demo.complaints).toEqual([])
@@ -28,9 +29,8 @@ describe.concurrent('A server in trouble', () => {
     await using demo = await visit('#/server-in-trouble?trouble=3000&pause=80&latency=10&rescind=off')
     const { page } = demo
     await outcome(page, /^\d+ of 20 answered, \d+ requests, a storm/)
-    const entries = await demo.entries()
-    // All of them refused, but for the calls before the trouble and those that outlast it.
-    expect(entries.filter(({ outcome }) => outcome === 'failed').length).toBeGreaterThan(32)
+    const refused = async () => (await demo.entries()).filter(({ outcome }) => outcome === 'failed').length
+    await expect.poll(refused, patiently).toBeGreaterThan(32)
     await page.getByText(/^\d+ lines before these$/).waitFor()
     expect(await page.getByRole('region', { name: 'Server log' }).getByRole('listitem').count()).toBe(80)
     expect(demo.complaints).toEqual([])
