@@ -44,14 +44,14 @@ const CALLS = 20
 const HEALTHY_MS = 400
 
 /** So many requests for each call are a storm. */
-const STORM = 3
+const STORM = 2
 
 /** How many requests a second the server can take. */
-const CAPACITY = 24
+const CAPACITY = 16
 
 /** Rates are counted in windows of so many milliseconds, and drawn in steps. */
 const WINDOW_MS = 500
-const STEP_MS = 100
+const STEP_MS = 250
 
 const GO = `func load(ctx context.Context, budget *rate.Limiter, url string) (err error) {
     for attempt := 0; attempt < 10; attempt++ {
@@ -79,8 +79,8 @@ export const scenario: SceneScenario = {
   go: GO,
   compares: ['By hand', 'retry'],
   sliders: [
-    { name: 'trouble', label: 'In trouble for', min: 200, max: 3000, step: 100, initial: 800 },
-    { name: 'pause', label: 'A call every', min: 80, max: 300, step: 10, initial: 100 },
+    { name: 'trouble', label: 'In trouble for', min: 200, max: 3000, step: 100, initial: 1000 },
+    { name: 'pause', label: 'A call every', min: 80, max: 300, step: 10, initial: 150 },
     { name: 'latency', label: 'An answer takes', min: 10, max: 100, step: 10, initial: 40 },
   ],
   rows: CALLS,
@@ -102,11 +102,12 @@ export const scenario: SceneScenario = {
       await sleep(ctx, ms('pause'))
     }
   },
-  async verdict(ctx, { calls, notes, state, when }) {
-    await when(ctx, () => notes.get().length >= Number(state.get()))
+  async verdict(ctx, { calls, notes, when }) {
+    await when(ctx, () => notes.get().length >= begunOf(calls.get()))
     const answered = notes.get().filter(({ kind }) => kind === 'right').length
-    const text = `${answered} of ${state.get()} answered, ${calls.get().length} requests`
-    if (calls.get().length > STORM * Number(state.get())) return { kind: 'failed', text: `${text}, a storm` }
+    const begun = begunOf(calls.get())
+    const text = `${answered} of ${begun} answered, ${calls.get().length} requests`
+    if (calls.get().length > STORM * begun) return { kind: 'failed', text: `${text}, a storm` }
     return { kind: 'success', text }
   },
 }
@@ -141,7 +142,7 @@ function Scene({ play, onAct }: SceneProps) {
           Call
         </button>
         <p>
-          <b>{of('right')}</b> answered, <b>{of('wrong')}</b> failed, <b>{count - notes.length}</b> under way
+          <b>{of('right')}</b> answered, <b>{of('wrong')}</b> failed, <b>{begunOf(calls) - notes.length}</b> under way
         </p>
       </div>
       <Rates calls={calls} started={started} span={scenario.span(ms)} />
@@ -149,7 +150,7 @@ function Scene({ play, onAct }: SceneProps) {
   )
 }
 
-/** The requests that were sent, in bars of a tenth of a second. */
+/** The requests that were sent, in bars of a quarter of a second. */
 function Rates({ calls, started, span }: { calls: readonly Call[]; started: number; span: number }) {
   const length = Math.max(span, ...calls.map(({ sent }) => sent - started + 1))
   const rates = Array.from({ length: Math.ceil(length / STEP_MS) }, () => 0)
@@ -173,6 +174,11 @@ function Rates({ calls, started, span }: { calls: readonly Call[]; started: numb
       </div>
     </figure>
   )
+}
+
+/** How many calls there are, whatever their attempts. */
+function begunOf(calls: readonly Call[]): number {
+  return new Set(calls.map(({ name }) => name)).size
 }
 
 /** How many requests a second were sent at most. */

@@ -158,10 +158,7 @@ export async function fetch(url: string, init: RequestInit = {}): Promise<Respon
       if (failure === undefined) trace.end(id, 'answered', { bytes })
       else trace.end(id, 'failed', { why: failure })
     }
-    const leave = (reason: unknown) => {
-      trace.end(id, 'canceled', { why: reasonOf(init.signal?.aborted ? init.signal.reason : reason) })
-    }
-    return new Response(response.body && watched(response.body, end, fail, leave), response)
+    return new Response(response.body && watched(response.body, end, fail), response)
   } catch (error) {
     throw fail(error)
   }
@@ -175,7 +172,6 @@ function watched(
   body: ReadableStream<Uint8Array>,
   onEnd: (head: string, bytes: number) => void,
   onError: (error: unknown) => unknown,
-  onCancel: (reason: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let head = ''
@@ -196,11 +192,7 @@ function watched(
         throw onError(error)
       }
     },
-    cancel(reason) {
-      // First: a read that is pending resolves as if the body had ended.
-      onCancel(reason)
-      return reader.cancel(reason)
-    },
+    cancel: (reason) => reader.cancel(reason),
   })
 }
 

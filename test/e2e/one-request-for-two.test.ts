@@ -19,7 +19,7 @@ describe.concurrent('One request for two', () => {
     await page.getByRole('button', { name: 'Report 1' }).click()
     await page.getByRole('heading', { name: 'One request for two' }).hover()
     await page.getByRole('button', { name: 'Close the header' }).click()
-    await page.locator('.parts li', { hasText: 'card' }).filter({ hasText: 'report 1' }).waitFor()
+    await page.locator('.sharers li', { hasText: 'card' }).filter({ hasText: 'report 1' }).waitFor()
     expect(demo.requests).toHaveLength(3)
     expect(demo.complaints).toEqual([])
   })
