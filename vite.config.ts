@@ -10,6 +10,7 @@ import react from '@vitejs/plugin-react'
 import { playwright } from '@vitest/browser-playwright'
 import type { BuildOptions, Plugin } from 'vite'
 import type { TestProjectConfiguration, TestProjectInlineConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
+import { regions } from './demo/regions.ts'
 import { demoServer } from './demo/server/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
 import { engines } from './scripts/engines.mjs'
@@ -24,7 +25,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
   return {
     root: path(isDemo ? './demo' : '.'),
-    plugins: isDemo ? [react(), demoServer(), nodeWorkers()] : [nodeWorkers()],
+    plugins: isDemo ? [react(), regions(), demoServer(), nodeWorkers()] : [nodeWorkers()],
     resolve: {
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
@@ -78,9 +79,9 @@ const inBrowsers = [
   'test/sql/browser/*.test.ts',
 ]
 
-/** They count the timers, the listeners or the runs of their realm, so each needs one of its own. */
-const countingCore = 'test/{group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
-const countingHooks = 'test/hooks/{leaks,pending}.test.tsx'
+/** They count the timers, listeners or runs of their realm, or attach an inspector to it: each needs its own. */
+const countingCore = 'test/{group,inspect,inspect-warnings,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
+const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
 
 /** The tests of the core run everywhere; those that need the machine for themselves run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
@@ -119,11 +120,14 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [core, hooks, devtools], exclude: [countingCore, countingHooks], isolate: false }),
+    inJsdom('jsdom', { include: [core, hooks], exclude: [countingCore, countingHooks], isolate: false }),
     // Long, and nothing in those two asks for a window.
-    inJsdom('jsdom-isolated', { include: [countingCore, countingHooks], exclude: ['test/{properties,scale}.test.ts'] }),
-    inJsdom('react-18', { include: [hooks, devtools], exclude: [countingHooks], isolate: false }, 18),
-    inJsdom('react-18-isolated', { include: [countingHooks] }, 18),
+    inJsdom('jsdom-isolated', {
+      include: [countingCore, countingHooks, devtools],
+      exclude: ['test/{properties,scale}.test.ts'],
+    }),
+    inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
+    inJsdom('react-18-isolated', { include: [countingHooks, devtools] }, 18),
     withPreact(),
     inChromium('chromium', inBrowsers, executablePath),
     {
@@ -164,8 +168,10 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
         sequence: { groupOrder: 3 },
-        // What the browser has to do at once must not keep it from what is measured.
-        maxConcurrency: 3,
+        // Its files share the browser's tabs. What that has to do at once must not keep it from what is measured.
+        isolate: false,
+        maxWorkers: 1,
+        maxConcurrency: 4,
         // A page that stood still for a second has seen something else.
         retry: 1,
         testTimeout: 60_000,

@@ -17,27 +17,17 @@ export interface Listed {
 }
 
 const modules = import.meta.glob<Scenario>('../scenarios/*.tsx', { eager: true, import: 'scenario' })
-const sources = import.meta.glob<string>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
+const sources = import.meta.glob<Omit<Listed['code'], 'go'>>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
   eager: true,
   import: 'default',
-  query: '?raw',
+  query: '?shown',
 })
 
 export const catalog: readonly Listed[] = Object.entries(modules)
   .map(([path, scenario]) => {
-    const source = sources[scenario.source ?? path] ?? ''
+    const shown = sources[scenario.source ?? path]
+    if (!shown?.with || !shown.without) throw new Error(`The source of ${path} has no regions to show.`)
     const id = path.replace(/^.*\/(.*)\.tsx$/, '$1')
-    const imports = source.matchAll(/^import \{ (.*) \} from 'rescind(?:\/\w+)?'$/gm)
-    const names = [...imports].flatMap(([, list = '']) => list.split(', '))
-    const go = scenario.go.replaceAll('    ', '\t')
-    return { id, scenario, code: { with: region(source, 'with'), without: region(source, 'without'), go, names } }
+    return { id, scenario, code: { ...shown, go: scenario.go.replaceAll('    ', '\t') } }
   })
   .toSorted((left, right) => left.scenario.order - right.scenario.order)
-
-/** The lines between `// #region name` and `// #endregion`. */
-function region(source: string, name: string): string {
-  const lines = source.split('\n')
-  const start = lines.indexOf(`// #region ${name}`)
-  if (start < 0) throw new Error(`There is no region ${name} in:\n${source.slice(0, 200)}`)
-  return lines.slice(start + 1, lines.indexOf('// #endregion', start)).join('\n')
-}

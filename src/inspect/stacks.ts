@@ -32,7 +32,7 @@ export function framesOf(here: Error | undefined): string | undefined {
   const first = frames.findIndex((frame) => {
     const name = functionOf(frame)
     // Newer engines have a private method without its class: `#noteEnd`.
-    return !/^(?:noted$|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name.replace('#', ''))
+    return !/^(?:noted$|#|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name)
   })
   const found = frames.slice(Math.max(first, 0))
   const theirs = found.filter((frame) => !FRAMEWORK.test(frame))

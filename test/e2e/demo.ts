@@ -5,14 +5,14 @@
 
 import { chromium } from 'playwright'
 import type { Page } from 'playwright'
-import { afterAll, inject } from 'vitest'
+import { inject } from 'vitest'
 import type { Entry } from '../../demo/server/log.ts'
 
 /** Where the demo is served, with a slash at the end. */
 export const demoUrl: string = inject('demo')
 
+/** The test files share it, and the tabs that no test uses: the process that runs them ends it. */
 const browser = await chromium.connect(inject('browser'))
-afterAll(() => browser.close())
 
 /** A page of the demo, and what the server's log says of its requests. */
 export interface Visit extends AsyncDisposable {
@@ -48,6 +48,15 @@ const NOWHERE = '#/nowhere'
 /** @param hash the scenario and its settings: `#/http-timeout?latency=800` */
 export async function visit(hash: string, url: string = demoUrl): Promise<Visit> {
   const tab = idle.get(url)?.pop() ?? (await openTab())
+  return visitIn(tab, hash, url)
+}
+
+/** The same in a tab that has shown nothing before: for what a page loads, and what it keeps while it is open. */
+export async function visitAfresh(hash: string): Promise<Visit> {
+  return visitIn(await openTab(), hash, demoUrl)
+}
+
+async function visitIn(tab: Tab, hash: string, url: string): Promise<Visit> {
   const { page, scripts } = tab
   const requests: string[] = (tab.requests = [])
   const complaints: string[] = (tab.complaints = [])

@@ -2,7 +2,7 @@
 
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
-import { patiently, total, visit } from './demo.ts'
+import { patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const OVERTAKEN = ['p', 'pe', 'per']
@@ -45,7 +45,7 @@ describe.concurrent('the first screen', () => {
   })
 
   it('needs no scrolling, and no more than 150 kB of JavaScript', async ({ expect }) => {
-    await using demo = await visit('')
+    await using demo = await visitAfresh('')
     const { page } = demo
     await page.setViewportSize({ width: 1280, height: 800 })
     await ends(demo)

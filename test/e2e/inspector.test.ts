@@ -1,11 +1,11 @@
 /** The inspector in the demo: opened after everything has happened, it shows which search was stopped, and why. */
 
 import { describe, it } from 'vitest'
-import { outcome, patiently, visit } from './demo.ts'
+import { outcome, patiently, visitAfresh } from './demo.ts'
 
 describe('the inspector', () => {
   it('shows the searches that a keystroke has superseded, and the one that was completed', async ({ expect }) => {
-    await using demo = await visit('#/stale-search?latency=1500&pause=150')
+    await using demo = await visitAfresh('#/stale-search?latency=1500&pause=150')
     const { page } = demo
     await outcome(page, '“mexico” shows its results')
     const before = demo.scripts.length
