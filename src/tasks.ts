@@ -131,9 +131,14 @@ function follow<T>(value: T | PromiseLike<T>): [followed: Promise<T>, leave: () 
 function share<T>(promise: PromiseLike<T>): Set<Follower<T>> {
   const set = new Set<Follower<T>>()
   followers.set(promise, set)
+  const settle = (tell: (follower: Follower<T>) => void) => {
+    // What comes later would never be told; a promise that has settled keeps no handlers.
+    followers.delete(promise)
+    set.forEach(tell)
+  }
   void promise.then(
-    (value) => set.forEach(({ resolve }) => resolve(value)),
-    (error: unknown) => set.forEach(({ reject }) => reject(error)),
+    (value) => settle(({ resolve }) => resolve(value)),
+    (error: unknown) => settle(({ reject }) => reject(error)),
   )
   return set
 }

@@ -272,6 +272,17 @@ describe('sleep', () => {
 })
 
 describe('until', () => {
+  it('settles for any number of callers, before and after the promise has settled', async () => {
+    for (const settle of [() => Promise.resolve('done'), () => Promise.reject(new Error('failed'))]) {
+      const promise = task().then(settle)
+      const waits = () => Promise.allSettled([1, 2, 3].map(() => until(background(), promise)))
+      const early = await waits()
+      const late = await waits()
+      expect(late).toEqual(early)
+      expect(await waits()).toEqual(early)
+    }
+  })
+
   it('resolves as a promise does, or with what a function returns or promises', async () => {
     const ctx = background()
     await expect(until(ctx, Promise.resolve('promised'))).resolves.toBe('promised')
