@@ -131,7 +131,7 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
     const error = serializeError(passed.err)
     if (memory) raiseFlag(memory, error)
     send({ rescind: 'end', err: error })
-    // Else the other side answers and closes the port: closed here, it could not be transferred any more.
+    // Else the other side answers and closes the port: closed here, it could no longer be transferred.
     if (isBroken) port.close()
   })
   return cancel

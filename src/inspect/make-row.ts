@@ -56,7 +56,7 @@ function namesOf({ values }: ContextNode, shows: ReadonlySet<unknown>): readonly
   const seen = new Set<unknown>()
   for (let one = values; one && named.length < MAX_NAMES; one = one.outer) {
     const { held, key }: Values = one
-    // What a foreign context has, nobody can list; of two values of one key, the inner one is seen.
+    // The values of a foreign context cannot be listed. Of two values of one key, the inner one is seen.
     if (!key || seen.has(key)) continue
     seen.add(key)
     named.push({ name: textOf(key.name), value: shows.has(key) ? textOf(held) : undefined })

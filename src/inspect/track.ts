@@ -1,7 +1,7 @@
 /**
  * Contexts in the Performance panel of Chromium: each that has ended is an entry, in a track for those of its label or
  * kind. `console.timeStamp` with its further arguments costs a fraction of `performance.measure`, next to nothing while
- * nobody records, and leaves no entries behind in the page.
+ * no recording runs, and leaves no entries behind in the page.
  *
  * @see https://developer.chrome.com/docs/devtools/performance/extension
  */
