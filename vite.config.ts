@@ -33,12 +33,13 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
         { find: /^rescind\/devtools$/, replacement: path('./devtools/index.tsx') },
         { find: /^rescind\/devtools\/production$/, replacement: path('./devtools/production.tsx') },
         { find: /^rescind\/inspect$/, replacement: path('./src/inspect/index.ts') },
-        { find: /^rescind\/node$/, replacement: path('./src/node.ts') },
+        { find: /^rescind\/node$/, replacement: path('./src/node/index.ts') },
         { find: /^rescind\/react$/, replacement: path('./hooks/index.ts') },
         { find: /^rescind\/sql$/, replacement: path('./src/sql/index.ts') },
-        { find: /^rescind\/sql\/(\w+)$/, replacement: `${path('./src/sql/')}$1.ts` },
+        { find: /^rescind\/sql\/indexeddb$/, replacement: path('./src/sql/indexeddb.ts') },
+        { find: /^rescind\/sql\/(postgres|sqlite)$/, replacement: `${path('./src/sql/')}$1/index.ts` },
         { find: /^rescind\/testing$/, replacement: path('./src/testing.ts') },
-        { find: /^rescind\/wire$/, replacement: path('./src/wire.ts') },
+        { find: /^rescind\/wire$/, replacement: path('./src/wire/index.ts') },
       ],
     },
     // Lowers `using`, which Safari does not know.
@@ -67,20 +68,14 @@ const WORKER_BUILD: BuildOptions = {
 
 export default config
 
-const core = 'test/*.test.{ts,tsx}'
+const core = 'test/{,inspect/,wire/}*.test.{ts,tsx}'
 const hooks = 'test/hooks/**/*.test.{ts,tsx}'
 const devtools = 'test/devtools/*.test.{ts,tsx}'
 
-const inBrowsers = [
-  core,
-  hooks,
-  devtools,
-  'test/browser/**/*.test.{ts,tsx}',
-  'test/sql/browser/*.test.ts',
-]
+const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
 /** They count the timers, listeners or runs of their realm, or attach an inspector to it: each needs its own. */
-const countingCore = 'test/{group,inspect,inspect-warnings,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
+const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
 const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
 
 /** The tests of the core run everywhere; those that need the machine for themselves run last. */
@@ -114,7 +109,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       extends: true,
       test: {
         name: 'sql',
-        include: ['test/sql/*.test.ts', 'test/sql/recipes/*.test.ts'],
+        include: ['test/sql/{,postgres/,recipes/,sqlite/}*.test.ts'],
         globalSetup: 'test/sql/setup.ts',
         testTimeout: 30_000,
         execArgv,
@@ -131,7 +126,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     withPreact(),
     inChromium('chromium', inBrowsers, executablePath),
     {
-      ...inChromium('isolated', ['test/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
+      ...inChromium('isolated', ['test/wire/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
       // Without these there is no shared memory in a page.
       server: {
         headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },

@@ -88,14 +88,17 @@ export class Feed {
 
   #schedule(): void {
     if (this.#snapshot.mode !== 'live' || this.#timer !== undefined || this.#frame !== undefined) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      // A page that is hidden has no frames, and nothing to show.
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = undefined
-        this.#refresh()
-      })
-    }, Math.max(0, this.#next - performance.now()))
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        // A page that is hidden has no frames, and nothing to show.
+        this.#frame = requestAnimationFrame(() => {
+          this.#frame = undefined
+          this.#refresh()
+        })
+      },
+      Math.max(0, this.#next - performance.now()),
+    )
   }
 
   #refresh(): void {

@@ -149,9 +149,7 @@ export function Lines(props: LinesProps): ReactElement {
   return (
     <div className="lines">
       <div className="ruler" aria-hidden="true">
-        <span className="cell">
-          {countOf(lines)}
-        </span>
+        <span className="cell">{countOf(lines)}</span>
         <span className="track">
           {ticksOf(axis).map(({ at, ms }) => (
             <b key={ms} style={{ left: `${placeOf(axis, at)}%` }}>

@@ -74,7 +74,7 @@ export function outlineOf(
     }
   }
   add(undefined, 0)
-  for (let next; (next = open.pop()); ) {
+  for (let next; (next = open.pop());) {
     const { id } = next.row
     const isFolded = below.has(id) ? folded.has(id) : undefined
     lines.push({ ...next, isFolded, isMatch: kept?.get(id) ?? true })

@@ -10,7 +10,7 @@ import { tally } from './tally.mjs'
 let passed = 0
 let failed = 0
 
-for (const script of ['check', 'lint', 'knip']) {
+for (const script of ['check', 'format:check', 'lint', 'knip']) {
   console.log(`\n> npm run ${script}`)
   const { status } = spawnSync('npm', ['run', '--silent', script], {
     shell: process.platform === 'win32',

@@ -617,7 +617,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
   const { observer } = watch
   let tail: Child = head
   detach(head)
-  for (let node: Child | undefined = head; node; ) {
+  for (let node: Child | undefined = head; node;) {
     node.ended = ending
     if (observer) noteEnd(observer, node, head, ending)
     node.own?.release()

@@ -1,15 +1,7 @@
 /** The public list of `rescind`: everything that can be imported from the package's main entry, and nothing else. */
 
 export { afterFunc } from './callbacks.ts'
-export {
-  background,
-  cause,
-  createKey,
-  todo,
-  withCancel,
-  withoutCancel,
-  withValue,
-} from './context.ts'
+export { background, cause, createKey, todo, withCancel, withoutCancel, withValue } from './context.ts'
 export type { Cancel, Context, ContextLike, DeriveOptions, Key } from './context.ts'
 export { withDeadline, withTimeout } from './deadlines.ts'
 export type { DeadlineOptions } from './deadlines.ts'

@@ -41,7 +41,12 @@ export function withSignal(
   options?: DeriveOptions,
 ): [ctx: Context, cancel: Cancel] {
   const list: readonly MaybeSignal[] = isList(signals) ? signals : [signals]
-  return following(parent, 'withSignal', list.filter((signal) => signal !== null && signal !== undefined), options)
+  return following(
+    parent,
+    'withSignal',
+    list.filter((signal) => signal !== null && signal !== undefined),
+    options,
+  )
 }
 
 function isList(signals: unknown): signals is readonly MaybeSignal[] {

@@ -62,7 +62,7 @@ class ManualClock extends Clock {
     const target = this.#elapsed + ms
     let turns = 0
     await turn()
-    for (let due; (due = this.next()) <= target; ) {
+    for (let due; (due = this.next()) <= target;) {
       turns = due > this.#elapsed ? 0 : turns + 1
       if (turns > MAX_TURNS) throw new Error(`rescind: time stands still: more is due after ${MAX_TURNS} turns`)
       this.#elapsed = due

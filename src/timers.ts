@@ -222,7 +222,7 @@ export class Clock {
   /** Puts `timer` where it belongs, starting from the hole at `index`. */
   #place(timer: Timer, index: number): void {
     const heap = this.#heap
-    for (let above; (above = heap[index >> 1]) && isBefore(timer, above); ) index = this.#fill(index, above)
+    for (let above; (above = heap[index >> 1]) && isBefore(timer, above);) index = this.#fill(index, above)
     for (let below; (below = heap[2 * index]); index = this.#fill(index, below)) {
       const right = heap[2 * index + 1]
       if (right && isBefore(right, below)) below = right

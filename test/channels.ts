@@ -31,11 +31,7 @@ export function channel(): [port1: MessagePort, port2: MessagePort] {
 }
 
 /** Passes `ctx` through a channel. */
-export async function pass(
-  ctx: Context,
-  options?: PortOptions,
-  parent: Context = background(),
-): Promise<Passed> {
+export async function pass(ctx: Context, options?: PortOptions, parent: Context = background()): Promise<Passed> {
   const [port1, port2] = channel()
   const release = toPort(ctx, port1, options)
   const [received, cancel] = await fromPort(parent, port2, options)

@@ -151,34 +151,27 @@ describe('withCancel', () => {
     expect(siblings.map(([{ err }]) => err?.name)).toEqual(['AbortError', 'AbortError', 'AbortError'])
   })
 
-  it.each([
-    [[0]],
-    [[1]],
-    [[2]],
-    [[0, 1]],
-    [[1, 2]],
-    [[2, 0]],
-    [[0, 1, 2]],
-    [[2, 1, 0]],
-    [[1, 0, 2]],
-  ])('keeps the other children of its parent in order when %j of three end', async (ended) => {
-    const [parent, cancelParent] = withCancel(background())
-    const log: number[] = []
-    const children = [0, 1, 2].map((index) => {
-      const [ctx, cancel] = withCancel(parent)
-      afterFunc(ctx, () => log.push(index))
-      return cancel
-    })
-    for (const index of ended) children[index]?.()
-    afterFunc(parent, () => log.push(3))
-    await microtask()
-    expect(log).toEqual(ended)
-    log.length = 0
-    cancelParent()
-    await microtask()
-    // The callback is one level above those of the children.
-    expect(log).toEqual([3, ...[0, 1, 2].filter((index) => !ended.includes(index))])
-  })
+  it.each([[[0]], [[1]], [[2]], [[0, 1]], [[1, 2]], [[2, 0]], [[0, 1, 2]], [[2, 1, 0]], [[1, 0, 2]]])(
+    'keeps the other children of its parent in order when %j of three end',
+    async (ended) => {
+      const [parent, cancelParent] = withCancel(background())
+      const log: number[] = []
+      const children = [0, 1, 2].map((index) => {
+        const [ctx, cancel] = withCancel(parent)
+        afterFunc(ctx, () => log.push(index))
+        return cancel
+      })
+      for (const index of ended) children[index]?.()
+      afterFunc(parent, () => log.push(3))
+      await microtask()
+      expect(log).toEqual(ended)
+      log.length = 0
+      cancelParent()
+      await microtask()
+      // The callback is one level above those of the children.
+      expect(log).toEqual([3, ...[0, 1, 2].filter((index) => !ended.includes(index))])
+    },
+  )
 
   it('is over from the start under a parent that has ended', async () => {
     const [parent, cancelParent] = withCancel(background())
@@ -513,9 +506,7 @@ describe('toString', () => {
     const [ctx] = withSignal(background(), controller.signal, { label: 'upload' })
     const [foreign] = withCancel(controller)
     controller.abort(new Error('the tab was closed'))
-    expect(String(withCancel(ctx)[0])).toBe(
-      'background.withSignal(upload, canceled: the tab was closed).withCancel',
-    )
+    expect(String(withCancel(ctx)[0])).toBe('background.withSignal(upload, canceled: the tab was closed).withCancel')
     expect(String(foreign)).toBe('signal(canceled: the tab was closed).withCancel')
   })
 

@@ -1,16 +1,6 @@
 /** Ending is one step: all below is marked before anybody hears of it, and everybody hears of it once and in order. */
 
-import {
-  afterFunc,
-  background,
-  cause,
-  createKey,
-  sleep,
-  withCancel,
-  withSignal,
-  withTimeout,
-  withValue,
-} from 'rescind'
+import { afterFunc, background, cause, createKey, sleep, withCancel, withSignal, withTimeout, withValue } from 'rescind'
 import type { Context, ContextLike } from 'rescind'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { catchUncaught, derivations, logAbort, microtask, task } from './support.ts'

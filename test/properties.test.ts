@@ -68,14 +68,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       step: fc.constant('derive' as const),
-      kind: fc.constantFrom(
-        'withCancel',
-        'withTimeout',
-        'withDeadline',
-        'withSignal',
-        'withValue',
-        'withoutCancel',
-      ),
+      kind: fc.constantFrom('withCancel', 'withTimeout', 'withDeadline', 'withSignal', 'withValue', 'withoutCancel'),
       parent: anyone,
       ms: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constantFrom(-1, 0, Infinity)),
       why,

@@ -361,9 +361,7 @@ describe('a budget', () => {
   it('gets the token of a retry back that was not to come, as its context ended', async () => {
     const budget = retryBudget({ tokens: 1 })
     const [ctx, cancel] = withCancel(background())
-    const result = outcome(
-      retry(ctx, () => Promise.reject(new Error('down')), { delay: () => 60_000, budget }),
-    )
+    const result = outcome(retry(ctx, () => Promise.reject(new Error('down')), { delay: () => 60_000, budget }))
     await microtasks()
     expect(budget.tokens).toBe(0)
     cancel()

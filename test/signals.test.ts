@@ -60,11 +60,7 @@ describe('withSignal', () => {
   it('is over from the start if one of the signals has aborted, and the first of them is the cause', () => {
     const live = new AbortController()
     const listeners = countListeners(live.signal)
-    const [ctx] = withSignal(background(), [
-      live.signal,
-      AbortSignal.abort('first'),
-      AbortSignal.abort('second'),
-    ])
+    const [ctx] = withSignal(background(), [live.signal, AbortSignal.abort('first'), AbortSignal.abort('second')])
     expect(cause(ctx)).toBe('first')
     expect(listeners()).toBe(0)
   })

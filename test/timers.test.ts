@@ -386,7 +386,7 @@ function mockTimers() {
   vi.stubGlobal('setTimeout', set)
   vi.stubGlobal('clearTimeout', (handle: number) => pending.delete(handle))
   return function advance(ms: number): void {
-    for (const end = now + ms; ; ) {
+    for (const end = now + ms; ;) {
       const [next] = [...pending].filter(([, { due }]) => due <= end).toSorted(([, a], [, b]) => a.due - b.due)
       now = next?.[1].due ?? end
       if (!next) return

@@ -45,8 +45,8 @@ export const scenario: Scenario = {
   order: 10,
   about: (
     <>
-      Two requests, and both must succeed. When operation 1 fails, operation 2 is useless: the{' '}
-      <code>group</code> cancels it, and its handler on the server is halted.
+      Two requests, and both must succeed. When operation 1 fails, operation 2 is useless: the <code>group</code>{' '}
+      cancels it, and its handler on the server is halted.
     </>
   ),
   go: GO,

@@ -100,10 +100,7 @@ function Scene({ play, onAct }: SceneProps<Page>) {
   const { ctx, giveUp, ms, rescind, state, take, url } = play
   const page = useStore(state)
   const Layout = rescind === 'on' ? WithRoute : ByHand
-  const reportUrl = useCallback(
-    (page: Page) => url(nameOf(page), { latency: ms('latency'), streams: true }),
-    [url, ms],
-  )
+  const reportUrl = useCallback((page: Page) => url(nameOf(page), { latency: ms('latency'), streams: true }), [url, ms])
   useEffect(() => giveUp(({ name }) => name !== nameOf(page)), [giveUp, page])
 
   useEffect(() => {

@@ -129,7 +129,9 @@ interface PartProps {
 
 function Scene({ play, onAct }: SceneProps) {
   const { calls, ctx, ms, rescind, state, take, url: urlOf } = play
-  const parts = useStore(state).split(' ').filter((part) => part !== '')
+  const parts = useStore(state)
+    .split(' ')
+    .filter((part) => part !== '')
   const url = useMemo<Url>(
     () => (report) => urlOf(`report ${report} #${calls.get().length + 1}`, { latency: ms('latency') }),
     [calls, ms, urlOf],

@@ -74,9 +74,9 @@ export const scenario: SceneScenario<State> = {
   order: 112,
   about: (
     <>
-      A note saves itself while you type, and <em>Pin and close</em> pins it with the click that removes it from
-      the page. A read ends with what shows it; a write of <code>useAction</code> ends when it is done. The first save
-      takes longest: by hand it comes last, on top of a newer text.
+      A note saves itself while you type, and <em>Pin and close</em> pins it with the click that removes it from the
+      page. A read ends with what shows it; a write of <code>useAction</code> ends when it is done. The first save takes
+      longest: by hand it comes last, on top of a newer text.
     </>
   ),
   go: GO,

@@ -16,7 +16,11 @@ function Dashboard({ parent, budget, parts }: DashboardProps & { parent: Context
   return (
     <Scope parent={parent} timeout={budget}>
       <Countdown of={budget} />
-      <ul className="parts">{parts.map((part) => <Part key={part.name} {...part} />)}</ul>
+      <ul className="parts">
+        {parts.map((part) => (
+          <Part key={part.name} {...part} />
+        ))}
+      </ul>
     </Scope>
   )
 }

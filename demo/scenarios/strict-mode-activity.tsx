@@ -115,10 +115,7 @@ function Scene({ play, onAct }: SceneProps<Presence>) {
           {presence === 'absent' && <p>not there</p>}
         </div>
         <div className="acts">
-          <button
-            type="button"
-            onClick={() => onAct(isThere ? 'absent' : 'shown', isThere ? 'unmount' : 'mount')}
-          >
+          <button type="button" onClick={() => onAct(isThere ? 'absent' : 'shown', isThere ? 'unmount' : 'mount')}>
             {isThere ? 'Unmount' : 'Mount'}
           </button>
           <button
@@ -176,8 +173,18 @@ function Measured({ play: { calls, notes, started } }: { play: Play<Presence> })
         {STEPS.map(([step]) => (
           <tr key={step} data-step={step}>
             <th scope="row">{step}</th>
-            <td>{count(step, sent.map(({ sent }) => sent))}</td>
-            <td>{count(step, aborted.map(({ ended }) => ended))}</td>
+            <td>
+              {count(
+                step,
+                sent.map(({ sent }) => sent),
+              )}
+            </td>
+            <td>
+              {count(
+                step,
+                aborted.map(({ ended }) => ended),
+              )}
+            </td>
           </tr>
         ))}
       </tbody>

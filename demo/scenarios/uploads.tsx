@@ -73,10 +73,9 @@ export const scenario: SceneScenario<State> = {
   order: 114,
   about: (
     <>
-      Twenty files are sent, and the fifth is canceled on its way. <code>useAction</code> with{' '}
-      <code>mode: 'all'</code> and <code>limit: 3</code> sends three at a time, and every run has its own{' '}
-      <code>cancel</code>. By hand there is one controller for all of them, and they take all of the browser’s
-      connections.
+      Twenty files are sent, and the fifth is canceled on its way. <code>useAction</code> with <code>mode: 'all'</code>{' '}
+      and <code>limit: 3</code> sends three at a time, and every run has its own <code>cancel</code>. By hand there is
+      one controller for all of them, and they take all of the browser’s connections.
     </>
   ),
   go: GO,

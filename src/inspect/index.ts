@@ -119,16 +119,21 @@ export function inspect(options: InspectOptions = {}): Inspector {
     timeOf: (clock) => recorder.timeOf(clock),
     isMoved: (node) => recorder.moved.has(node),
   })
-  const recorder = new Recorder(size, stacks, { shows: new Set<unknown>(values) }, {
-    changed,
-    made: (...news) => warnings.made(...news),
-    ended(entry) {
-      warnings.ended(entry)
-      if (track && entry.row && entry.clock === systemClock) trackRow(entry.row, now() - performance.now())
+  const recorder = new Recorder(
+    size,
+    stacks,
+    { shows: new Set<unknown>(values) },
+    {
+      changed,
+      made: (...news) => warnings.made(...news),
+      ended(entry) {
+        warnings.ended(entry)
+        if (track && entry.row && entry.clock === systemClock) trackRow(entry.row, now() - performance.now())
+      },
+      worked: (entry) => warnings.ended(entry),
+      lost: (entry) => warnings.lost(entry),
     },
-    worked: (entry) => warnings.ended(entry),
-    lost: (entry) => warnings.lost(entry),
-  })
+  )
   const now = () => recorder.timeOf(systemClock)
   const leave = observe(recorder)
   const detach = () => {

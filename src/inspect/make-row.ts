@@ -72,10 +72,7 @@ function traceOf({ values }: ContextNode): string | undefined {
   return undefined
 }
 
-export function timeOf(
-  node: ContextNode,
-  idOf: RowSource['idOf'],
-): Pick<Row, 'ms' | 'deadline' | 'deadlineOf'> {
+export function timeOf(node: ContextNode, idOf: RowSource['idOf']): Pick<Row, 'ms' | 'deadline' | 'deadlineOf'> {
   let deadline = Infinity
   let first: Limit | undefined
   for (let limit = node.deadlines; limit; limit = limit.outer) {

@@ -6,7 +6,6 @@ import type { Row } from './rows.ts'
 /** How deep lines are indented at most: a chain of thousands stays readable. */
 const MAX_DEPTH = 40
 
-
 /**
  * The rows as lines, children below their parents, in the order of their birth:
  * `withTimeout(search, 5s) +12ms 85ms canceled: superseded`.
@@ -27,7 +26,7 @@ export function treeOf(rows: readonly Row[], at: number): string {
   const lines: string[] = []
   // A stack of its own: a chain may be longer than calls can be deep.
   const open = (below.get(undefined) ?? []).toReversed().map((row) => ({ row, depth: 0 }))
-  for (let next; (next = open.pop()); ) {
+  for (let next; (next = open.pop());) {
     const { row, depth } = next
     const above = row.parent === undefined ? undefined : byId.get(row.parent)
     lines.push('  '.repeat(Math.min(depth, MAX_DEPTH)) + lineOf(row, above, start, at))

@@ -1,11 +1,7 @@
 /** What the warnings are, and where each is explained. */
 
 /** What a warning is about; see `docs/inspector.md`. */
-export type WarningCode =
-  | 'RESCIND_DEAF_WORK'
-  | 'RESCIND_LATE_DERIVE'
-  | 'RESCIND_LOST_CANCEL'
-  | 'RESCIND_VAIN_TIMEOUT'
+export type WarningCode = 'RESCIND_DEAF_WORK' | 'RESCIND_LATE_DERIVE' | 'RESCIND_LOST_CANCEL' | 'RESCIND_VAIN_TIMEOUT'
 
 /** Something that an inspector has found in the use of contexts. */
 export interface Warning {

@@ -66,10 +66,12 @@ export class Warnings {
     if (this.#isSilent('RESCIND_DEAF_WORK') || this.#watched.has(entry)) return
     this.#watched.add(entry)
     const { clock } = entry
-    clock.start(new Grace(clock.now() + this.#options.grace, () => {
-      this.#watched.delete(entry)
-      for (const work of entry.works ?? []) this.#deaf(entry, work)
-    }))
+    clock.start(
+      new Grace(clock.now() + this.#options.grace, () => {
+        this.#watched.delete(entry)
+        for (const work of entry.works ?? []) this.#deaf(entry, work)
+      }),
+    )
   }
 
   lost(entry: Entry): void {

@@ -76,3 +76,11 @@ export interface Transaction extends Queryable {
   /** Takes the changes back, and resolves when the engine has done so. Does nothing if the transaction is over. */
   rollback(): Promise<void>
 }
+
+/** What `withTransaction` needs of a transaction. */
+export interface Committable {
+  /** Makes the changes last. */
+  commit(): Promise<void>
+  /** Takes the changes back, if there is something to take back. */
+  rollback(): Promise<void>
+}

@@ -9,7 +9,7 @@ import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 import { waiting } from '../observer.ts'
 import { wait } from '../tasks.ts'
-import type { Changes, Cursor, Params, Queryable, Row } from './database.ts'
+import type { Changes, Committable, Cursor, Params, Queryable, Row } from './database.ts'
 import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -57,12 +57,7 @@ export async function queryContext<R = Row>(
  * @returns the number of rows inserted, updated or deleted; rejects as {@link queryContext} does
  * @see Go's `DB.ExecContext`
  */
-export async function execContext(
-  ctx: ContextLike,
-  db: Queryable,
-  sql: string,
-  params?: Params,
-): Promise<Changes> {
+export async function execContext(ctx: ContextLike, db: Queryable, sql: string, params?: Params): Promise<Changes> {
   const context = checked(ctx, db, sql, params)
   const leave = waiting(context, 'execContext')
   try {
@@ -113,14 +108,6 @@ export async function* queryStream<R = Row>(
   }
 }
 
-/** What {@link withTransaction} needs of a transaction. */
-export interface Ends {
-  /** Makes the changes last. */
-  commit(): Promise<void>
-  /** Takes the changes back, if there is something to take back. */
-  rollback(): Promise<void>
-}
-
 /**
  * Runs `fn` in a transaction: commits when it returns, rolls back when it throws or when `ctx` ends, and settles when
  * the engine has done so; never half. Pass `tx` where a database is expected, and the same `ctx` or one derived from
@@ -149,7 +136,7 @@ export interface Ends {
  * await db.close()
  * @see Go's `DB.BeginTx`
  */
-export async function withTransaction<T, Tx extends Ends>(
+export async function withTransaction<T, Tx extends Committable>(
   ctx: ContextLike,
   db: { begin(ctx: Context, options?: TransactionOptions): Promise<Tx> },
   fn: (tx: Tx) => T | PromiseLike<T>,

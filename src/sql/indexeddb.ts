@@ -7,9 +7,8 @@
 import { invalid, isObject } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
-import type { Stops } from './database.ts'
+import type { Committable, Stops } from './database.ts'
 import { stopped, TransactionDoneError } from './errors.ts'
-import type { Ends } from './index.ts'
 import { assertTransactionOptions, refuseDeferrable } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -24,7 +23,7 @@ export interface Stores {
 }
 
 /** A transaction over object stores. Once it is over, every use of it rejects with a TransactionDoneError. */
-export interface StoreTransaction extends Ends {
+export interface StoreTransaction extends Committable {
   /** Asks one of the stores, and resolves to the result of the request that `ask` returns. */
   request<T>(store: string, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T>
   /** Reads the values under the cursor that `ask` opens, one by one. */

@@ -187,7 +187,10 @@ async function texts(): Promise<void> {
     await execContext(bg, db, text)
     note('rescind', start)
     await db.close()
-    for (const [name, run] of [['exec of its package', exec], ['bare C loop', loop]] as const) {
+    for (const [name, run] of [
+      ['exec of its package', exec],
+      ['bare C loop', loop],
+    ] as const) {
       const own = new sqlite3.oo1.DB(':memory:')
       own.exec('CREATE TABLE t (i, s)')
       const start = performance.now()

@@ -59,7 +59,7 @@ async function measure(cases: readonly Case[]): Promise<number[][]> {
 /** Warms the case up and finds how often its work has to be done for a sample. */
 async function calibrate({ run }: Case): Promise<number> {
   const start = performance.now()
-  for (let count = 1; ; ) {
+  for (let count = 1; ;) {
     const shortest = Math.min(...(await run(count)))
     if (shortest >= SAMPLE && performance.now() - start >= WARM_UP) return Math.ceil((count * SAMPLE) / shortest)
     if (shortest < SAMPLE) count *= 2

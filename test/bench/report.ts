@@ -130,7 +130,9 @@ export function tables(processes: readonly Metrics[], goVersion: string): string
         : [workload, against, `${digits(middle)} ${unit}`, `${digits(low)} to ${digits(high)}`, bound, mark]
     })
     return table([[heading, 'against', 'median', 'spread', 'target', ''], ...cells])
-  }).filter(Boolean).join('\n\n')
+  })
+    .filter(Boolean)
+    .join('\n\n')
 }
 
 /** Every target that was not reached, and why. */

@@ -4,7 +4,7 @@ import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout 
 import type { Context } from 'rescind'
 import { job, WorkerError } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Order } from '../job-handler.ts'
+import type { Order } from '../wire/job-handler.ts'
 import { outcome } from '../support.ts'
 
 const start = () => new Worker(new URL('./jobs-worker.ts', import.meta.url), { type: 'module' })

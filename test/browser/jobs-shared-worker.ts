@@ -1,7 +1,7 @@
 /** A shared worker of a page that takes jobs from each page that connects. */
 
-import { serveJobs } from '../../src/wire.ts'
-import { handle } from '../job-handler.ts'
+import { serveJobs } from '../../src/wire/index.ts'
+import { handle } from '../wire/job-handler.ts'
 
 addEventListener('connect', (event) => {
   const [port] = (event as MessageEvent).ports

@@ -1,6 +1,6 @@
 /** A worker of a page that takes jobs. */
 
-import { serveJobs } from '../../src/wire.ts'
-import { handle } from '../job-handler.ts'
+import { serveJobs } from '../../src/wire/index.ts'
+import { handle } from '../wire/job-handler.ts'
 
 serveJobs(handle)

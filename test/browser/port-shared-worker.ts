@@ -1,7 +1,7 @@
 /** A shared worker of a page that works on one job after the other. */
 
-import { work } from '../port-job.ts'
-import type { Job } from '../port-job.ts'
+import { work } from '../wire/port-job.ts'
+import type { Job } from '../wire/port-job.ts'
 
 addEventListener('connect', (event) => {
   const [port] = (event as MessageEvent).ports

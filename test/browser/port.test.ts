@@ -4,8 +4,8 @@ import { background, CanceledError, DeadlineExceededError, withCancel, withTimeo
 import type { Context } from 'rescind'
 import { deserializeError, toPort } from 'rescind/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { requestId } from '../port-job.ts'
-import type { Job, Report } from '../port-job.ts'
+import { requestId } from '../wire/port-job.ts'
+import type { Job, Report } from '../wire/port-job.ts'
 
 const workers: Worker[] = []
 

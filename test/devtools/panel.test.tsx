@@ -339,7 +339,10 @@ describe('<Devtools>', () => {
     await vi.waitFor(() => expect(settle).toHaveLength(100))
     settle.at(-1)?.()
     const panel = await openPanel()
-    for (const [words, count] of [['search superseded', 99], ['search completed', 1]] as const) {
+    for (const [words, count] of [
+      ['search superseded', 99],
+      ['search completed', 1],
+    ] as const) {
       type(await found(panel, 'input[type=search]'), words)
       await found(panel, '.ruler', count === 1 ? '1 match' : `${count} matches`)
     }

@@ -17,7 +17,10 @@ describe.concurrent('The client leaves', () => {
 
   it('stops it when the user closes the frame', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=5000&leave=3000')
-    await demo.page.frameLocator('iframe').getByText(/row \d+ of 500/).waitFor()
+    await demo.page
+      .frameLocator('iframe')
+      .getByText(/row \d+ of 500/)
+      .waitFor()
     await demo.page.getByRole('button', { name: 'Close the frame' }).click()
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
     expect(demo.complaints).toEqual([])

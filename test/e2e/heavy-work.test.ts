@@ -27,8 +27,14 @@ describe.concurrent('Heavy work in a worker', () => {
     await using demo = await visit('#/heavy-work?latency=1200&stop=300&timeout=8000&rescind=off')
     const { page } = demo
     await outcome(page, 'stopped, and the worker computed on')
-    await page.getByRole('region', { name: 'Worker', exact: true }).getByText(/finished for nothing: \d+ ms/).waitFor()
-    await page.getByRole('region', { name: 'Worker log' }).getByText(/^count finished: [\d,]+ primes up to/).waitFor()
+    await page
+      .getByRole('region', { name: 'Worker', exact: true })
+      .getByText(/finished for nothing: \d+ ms/)
+      .waitFor()
+    await page
+      .getByRole('region', { name: 'Worker log' })
+      .getByText(/^count finished: [\d,]+ primes up to/)
+      .waitFor()
     expect(demo.complaints).toEqual([])
   })
 })

@@ -61,7 +61,9 @@ describe.concurrent("A scope's budget", () => {
       expect(entry?.ended).toBeGreaterThanOrEqual((entry?.latency ?? NaN) - 1)
       expect(entry?.wasted.bytes).toBeGreaterThan(0)
     }
-    await row(demo.page, 'Server', 'finished for nothing').nth(PARTS.length - 1).waitFor()
+    await row(demo.page, 'Server', 'finished for nothing')
+      .nth(PARTS.length - 1)
+      .waitFor()
     expect(demo.complaints).toEqual([])
   })
 })

@@ -111,7 +111,10 @@ describe.concurrent('on a narrow screen', () => {
     await page.setViewportSize({ width: 390, height: 844 })
     for (const id of scenarios) {
       await page.goto(`${demoUrl}#/${id}`)
-      await page.locator('nav [aria-current]').and(page.locator(`[href="#/${id}"]`)).waitFor()
+      await page
+        .locator('nav [aria-current]')
+        .and(page.locator(`[href="#/${id}"]`))
+        .waitFor()
       await page.locator('.tick').first().waitFor()
       expect(await page.evaluate(() => document.documentElement.scrollWidth), id).toBeLessThanOrEqual(390)
     }
@@ -170,7 +173,10 @@ async function checkCode(expect: ExpectStatic, { page }: Visit, id: string): Pro
   const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
   const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
   await page.goto(`${demoUrl}#/${id}?query=1`)
-  await page.locator('nav [aria-current]').and(page.locator(`[href="#/${id}"]`)).waitFor()
+  await page
+    .locator('nav [aria-current]')
+    .and(page.locator(`[href="#/${id}"]`))
+    .waitFor()
   const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
   for (const region of ['with', 'without']) {
     if (region === 'without') await page.getByRole('switch').click()

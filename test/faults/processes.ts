@@ -100,7 +100,13 @@ function childrenOf(parent: number): number[] {
     .map(Number)
     .filter((pid) => {
       try {
-        return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) \w /, '').split(' ')[0]) === parent
+        return (
+          Number(
+            readFileSync(`/proc/${pid}/stat`, 'utf8')
+              .replace(/^.*\) \w /, '')
+              .split(' ')[0],
+          ) === parent
+        )
       } catch {
         return false
       }

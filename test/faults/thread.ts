@@ -22,7 +22,11 @@ const lost: Fault = {
       const endings = [
         tally.follow(bg, queryContext(bg, db, endless), 'query'),
         tally.follow(bg, execContext(bg, db, 'SELECT 1'), 'query that waits'),
-        tally.follow(bg, withTransaction(bg, db, () => sleep(bg, 60_000)), 'transaction that waits'),
+        tally.follow(
+          bg,
+          withTransaction(bg, db, () => sleep(bg, 60_000)),
+          'transaction that waits',
+        ),
       ]
       await sleep(bg, 20)
       await thread?.terminate()

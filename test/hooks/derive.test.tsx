@@ -102,9 +102,12 @@ describe.each(hooks)('%s', (_, useHook) => {
     const it = mount(({ parent }: Parent) => useHook({ parent: withValue(parent, key, 'value') }), { parent: root })
     it.render({ parent: root })
     expect(new Set(it.all).size).toBe(2)
-    const kept = mount(({ parent }: Parent) => {
-      return useHook({ parent: useMemo(() => withValue(parent, key, 'value'), [parent]) })
-    }, { parent: root })
+    const kept = mount(
+      ({ parent }: Parent) => {
+        return useHook({ parent: useMemo(() => withValue(parent, key, 'value'), [parent]) })
+      },
+      { parent: root },
+    )
     kept.render({ parent: root })
     expect(new Set(kept.all).size).toBe(1)
     await settle()

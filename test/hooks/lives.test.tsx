@@ -203,7 +203,6 @@ function mountRunners(work: ReturnType<typeof fakeWork<string, []>>) {
   return { Runners, outcomes }
 }
 
-
 describe.each(modes)('a scope that is over, %s', (_, wrapper) => {
   it.each<[what: string, over: (children: ReactNode) => ReactNode, why: unknown]>([
     [
@@ -361,7 +360,6 @@ async function turn(hidden: boolean) {
   Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
   await settle(() => document.dispatchEvent(new Event('visibilitychange')))
 }
-
 
 function mountVisible() {
   const work = fakeWork()

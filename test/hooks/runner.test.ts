@@ -115,8 +115,7 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
   const [parent, cancelParent] = withCancel(background())
   const model = new Model(mode, keepPrevious)
   const called: Called[] = []
-  const fn = (ctx: Context, _: string) =>
-    new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
+  const fn = (ctx: Context, _: string) => new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
   const job = jobOf<[name: string]>({ fn, parent, mode, keepPrevious })
   const runner = new Runner(job)
   const causes: unknown[] = []

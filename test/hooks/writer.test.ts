@@ -140,8 +140,7 @@ async function rest(): Promise<void> {
 async function expectSame(mode: ActionMode, steps: readonly Step[]): Promise<void> {
   const model = new Model(mode)
   const called: Called[] = []
-  const fn = (ctx: Context, _: string) =>
-    new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
+  const fn = (ctx: Context, _: string) => new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
   const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
   const refusals: unknown[] = []
   for (const step of steps) {

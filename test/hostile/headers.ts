@@ -70,10 +70,14 @@ export const traced: Fuzzer = {
     const tally = new Tally()
     for (let round = 0; round < rounds; round++) {
       const { traceparent: parent, tracestate: state, baggage: bags } = sent(random)
-      const [ctx] = fromHeaders(background(), { traceparent: parent, tracestate: state, baggage: bags }, {
-        values: traces,
-        maxSize: Infinity,
-      })
+      const [ctx] = fromHeaders(
+        background(),
+        { traceparent: parent, tracestate: state, baggage: bags },
+        {
+          values: traces,
+          maxSize: Infinity,
+        },
+      )
       const found = traces.filter(({ key }) => ctx.value(key as typeof baggage.key) !== undefined)
       tally.count(`${found.length} of 3 read`)
       for (const { value } of ctx.value(baggage.key)?.values() ?? []) {

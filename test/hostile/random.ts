@@ -116,7 +116,7 @@ function partsOf(data: object): Part[] {
   const parts: Part[] = []
   const seen = new Set<object>()
   const rest = [data]
-  for (let holder; (holder = rest.pop()); ) {
+  for (let holder; (holder = rest.pop());) {
     if (seen.has(holder)) continue
     seen.add(holder)
     for (const [name, value] of Object.entries(holder)) {

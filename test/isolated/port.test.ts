@@ -4,7 +4,7 @@ import { background, cause, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import { toPort } from 'rescind/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Job, Report } from '../port-job.ts'
+import type { Job, Report } from '../wire/port-job.ts'
 
 const workers: Worker[] = []
 

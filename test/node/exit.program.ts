@@ -49,8 +49,14 @@ const programs: Record<string, () => unknown> = {
     rearm(ctx, 50)
     return waiting
   },
-  'a read under a deadline': () => stream(withTimeout(background(), 50)[0], silent).next().catch(() => {}),
-  'a read with a limit to its silence': () => stream(background(), silent, { idle: 50 }).next().catch(() => {}),
+  'a read under a deadline': () =>
+    stream(withTimeout(background(), 50)[0], silent)
+      .next()
+      .catch(() => {}),
+  'a read with a limit to its silence': () =>
+    stream(background(), silent, { idle: 50 })
+      .next()
+      .catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
   'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
   'the wait of a retry': () => {

@@ -6,7 +6,7 @@ import { background, CanceledError, isDeadlineExceeded, sleep, withCancel, withT
 import type { Context } from 'rescind'
 import { job, PortClosed, serveJobs, WorkerError } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Order } from '../job-handler.ts'
+import type { Order } from '../wire/job-handler.ts'
 import { failOnUnhandled, outcome, task } from '../support.ts'
 import { cleanUp } from './sockets.ts'
 

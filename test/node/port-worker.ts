@@ -1,8 +1,8 @@
 /** A worker thread that works on one job, and then has nothing left that keeps it. */
 
 import { parentPort as port } from 'node:worker_threads'
-import { work } from '../port-job.ts'
-import type { Job, Report } from '../port-job.ts'
+import { work } from '../wire/port-job.ts'
+import type { Job, Report } from '../wire/port-job.ts'
 
 port?.on('message', async function listen(job: Job) {
   await work(job, (report: Report) => port?.postMessage(report))

@@ -17,8 +17,8 @@ import type { Context } from 'rescind'
 import { ClientGone } from 'rescind/node'
 import { deserializeError, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
-import { requestId } from '../port-job.ts'
-import type { Job, Report } from '../port-job.ts'
+import { requestId } from '../wire/port-job.ts'
+import type { Job, Report } from '../wire/port-job.ts'
 import { cleanUp, Queue } from './sockets.ts'
 
 const here = import.meta.url

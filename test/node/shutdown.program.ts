@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterFunc, background, cause } from '../../src/index.ts'
-import { withRequest, withShutdown } from '../../src/node.ts'
+import { withRequest, withShutdown } from '../../src/node/index.ts'
 
 function print(line: unknown): void {
   process.stdout.write(`${String(line)}\n`)

@@ -552,7 +552,13 @@ describe('withShutdown and a request of which only a part has come', () => {
   it('cuts a body that does not come after the time that the server has for requests', async () => {
     const contexts: Context[] = []
     const { clock, closed, port, responses, server } = await start({ grace: Infinity }, (req, res) => {
-      contexts.push(withRequest(background(), req.on('error', () => {}), res)[0])
+      contexts.push(
+        withRequest(
+          background(),
+          req.on('error', () => {}),
+          res,
+        )[0],
+      )
     })
     server.requestTimeout = 7_000
     await send(server, port, POST)
@@ -691,4 +697,3 @@ describe('a process', () => {
     expect(await exit).toEqual([0, null])
   })
 })
-

@@ -134,7 +134,11 @@ describe('the status of a handler that failed', () => {
   })
 
   it('knows the causes of another copy of the package by their names', () => {
-    for (const [name, status] of [['Shutdown', 503], ['ClientGone', 499], ['HeaderError', 400]] as const) {
+    for (const [name, status] of [
+      ['Shutdown', 503],
+      ['ClientGone', 499],
+      ['HeaderError', 400],
+    ] as const) {
       const [ctx, cancel] = withCancel(background())
       cancel(Object.assign(new Error('of another copy'), { name }))
       expect(statusOf(ctx, ctx.err)).toBe(status)

@@ -29,7 +29,12 @@ type Source = Parameters<typeof stream<Uint8Array>>[1]
 
 const sources: [what: string, open: (url: string) => Source | Promise<Source>][] = [
   ['a Response', (url) => fetch(url)],
-  ['a function that fetches', (url) => ({ signal }) => fetch(url, { signal })],
+  [
+    'a function that fetches',
+    (url) =>
+      ({ signal }) =>
+        fetch(url, { signal }),
+  ],
   ['a function that fetches without its signal', (url) => () => fetch(url)],
   ['the body as a stream of Node', async (url) => Readable.fromWeb((await fetch(url)).body as never)],
 ]

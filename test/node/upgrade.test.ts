@@ -41,7 +41,12 @@ function writeFrame(socket: Socket, opcode: number, payload: Buffer): void {
   if (length >= 126) head.push((length >> 8) & 255, length & 255)
   const frame = Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
   socket.setNoDelay(true)
-  for (const [from, to] of [[0, 1], [1, 3], [3, frame.length]]) socket.write(frame.subarray(from, to))
+  for (const [from, to] of [
+    [0, 1],
+    [1, 3],
+    [3, frame.length],
+  ])
+    socket.write(frame.subarray(from, to))
 }
 
 function countListeners(socket: Duplex): number[] {

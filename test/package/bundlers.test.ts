@@ -108,19 +108,23 @@ afterAll(async () => {
   server.close()
 })
 
-it.concurrent.each(Object.entries(BUNDLERS))('a page that %s has built opens a database', async (name, bundle) => {
-  const root = join(folder, name)
-  const script = name === 'Vite' ? './page.js' : './out/page.js'
-  mkdirSync(root)
-  const html = `<!doctype html><title>-</title><script type="module" src="${script}"></script>`
-  writeFileSync(join(root, 'index.html'), html)
-  writeFileSync(join(root, 'page.js'), PAGE)
-  writeFileSync(join(root, 'own.js'), OWN)
-  await bundle(root)
-  const { port } = server.address() as AddressInfo
-  const page = await browser.newPage()
-  await page.goto(`http://127.0.0.1:${port}/${name}/${name === 'Vite' ? 'out/' : ''}index.html`)
-  await page.waitForFunction("document.title !== '-'", undefined, { timeout: 60_000 })
-  const title = await page.title()
-  expect(title).toBe('default: 42, own: 42')
-}, 180_000)
+it.concurrent.each(Object.entries(BUNDLERS))(
+  'a page that %s has built opens a database',
+  async (name, bundle) => {
+    const root = join(folder, name)
+    const script = name === 'Vite' ? './page.js' : './out/page.js'
+    mkdirSync(root)
+    const html = `<!doctype html><title>-</title><script type="module" src="${script}"></script>`
+    writeFileSync(join(root, 'index.html'), html)
+    writeFileSync(join(root, 'page.js'), PAGE)
+    writeFileSync(join(root, 'own.js'), OWN)
+    await bundle(root)
+    const { port } = server.address() as AddressInfo
+    const page = await browser.newPage()
+    await page.goto(`http://127.0.0.1:${port}/${name}/${name === 'Vite' ? 'out/' : ''}index.html`)
+    await page.waitForFunction("document.title !== '-'", undefined, { timeout: 60_000 })
+    const title = await page.title()
+    expect(title).toBe('default: 42, own: 42')
+  },
+  180_000,
+)

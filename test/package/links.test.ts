@@ -9,7 +9,9 @@ import { describe, expect, it } from 'vitest'
 
 const documents = [
   ...readdirSync('.').filter((name) => name.endsWith('.md')),
-  ...readdirSync('docs', { encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+  ...readdirSync('docs', { encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ]
 
 describe.each(documents)('%s', (path) => {
@@ -42,7 +44,11 @@ describe('the README', () => {
 })
 
 function brokenLinks(path: string, text: string): string[] {
-  const links = [...prose(text).replaceAll(/`[^`\n]*`/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+  const links = [
+    ...prose(text)
+      .replaceAll(/`[^`\n]*`/g, '')
+      .matchAll(/\]\(([^)\s]+)\)/g),
+  ].map(([, link = '']) => link)
   return links.filter((link) => !/^https?:/.test(link) && !leadsSomewhere(path, text, link))
 }
 

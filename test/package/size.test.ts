@@ -54,7 +54,9 @@ describe('the size in a bundle', () => {
       code: "export * from 'rescind/react'",
     },
   ])('of $what is in the README as it is, give or take 150 bytes', async ({ what, code }) => {
-    const row = readFileSync('README.md', 'utf8').split('\n').find((line) => line.startsWith(`| ${what} | `))
+    const row = readFileSync('README.md', 'utf8')
+      .split('\n')
+      .find((line) => line.startsWith(`| ${what} | `))
     const quoted = Number(/ ([\d.]+) kB \|$/.exec(row ?? '')?.[1])
     expect(Math.abs(quoted * 1_000 - (await sizeOf(what, code)))).toBeLessThanOrEqual(150)
   })

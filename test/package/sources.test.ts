@@ -1,10 +1,10 @@
-/** The house: which source may import which, and the rules of style that the linter does not know. */
+/** The house: which source may import which, and how files are named. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-/** Imports go down only, from a row to those before it; what is not named here is above these, an operation. */
+/** The core. Imports go down only, from a row to those before it; what is not named here is above these. */
 const ROWS: readonly (readonly string[])[] = [
   ['src/shown.ts'],
   ['src/arguments.ts', 'src/listeners.ts', 'src/observer.ts'],
@@ -15,19 +15,33 @@ const ROWS: readonly (readonly string[])[] = [
 ]
 const OPERATIONS: number = ROWS.length
 const INDEX = 'src/index.ts'
+const DATABASES = ['sql/index', 'sql/indexeddb', 'sql/postgres/index', 'sql/sqlite/index', 'sql/sqlite/sqlite-worker']
+/** The entries of the package. Nothing in `src` imports one. */
+const ENTRIES = new Set(
+  ['bindings', 'index', 'testing', 'inspect/index', 'node/index', 'wire/index', ...DATABASES].map(inSource),
+)
+/** The folders of `src`, and those they may import beside the core. */
+const FOLDERS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['inspect', []],
+  ['node', ['wire']],
+  ['sql', []],
+  ['sql/postgres', ['sql']],
+  ['sql/sqlite', ['sql']],
+  ['wire', []],
+])
 /** What the hooks may import of the core. */
 const PUBLIC = new Set([INDEX, 'src/arguments.ts', 'src/bindings.ts'])
 
 /** All that the panel may import. */
 const INSPECT = 'src/inspect/index.ts'
 
-/** What is not of the package, and who may import it. */
+/** What is not of the package, and which files may import it. */
 const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
   ['react', /^(hooks|devtools)\//],
   ['react-dom/client', /^devtools\//],
-  ['node:net', /^src\/sql\/postgres-/],
-  ['node:tls', /^src\/sql\/postgres-/],
-  ['@sqlite.org/sqlite-wasm', /^src\/sql\/sqlite-/],
+  ['node:net', /^src\/sql\/postgres\//],
+  ['node:tls', /^src\/sql\/postgres\//],
+  ['@sqlite.org/sqlite-wasm', /^src\/sql\/sqlite\//],
 ])
 
 const files = ['src', 'hooks', 'devtools', 'demo', 'test', 'scripts'].flatMap(filesIn)
@@ -62,27 +76,20 @@ describe('the imports', () => {
     expect(allows('src/errors.ts', 'src/context.ts')).toBe(false)
     expect(allows('src/errors.ts', 'src/timers.ts')).toBe(false)
     expect(allows('src/tasks.ts', 'src/index.ts')).toBe(false)
+    expect(allows('src/tasks.ts', 'src/wire/port.ts')).toBe(false)
+    expect(allows('src/sql/indexeddb.ts', 'src/sql/index.ts')).toBe(false)
+    expect(allows('src/sql/lane.ts', 'src/sql/postgres/client.ts')).toBe(false)
+    expect(allows('src/sql/sqlite/line.ts', 'src/sql/postgres/client.ts')).toBe(false)
+    expect(allows('src/wire/headers.ts', 'src/node/request.ts')).toBe(false)
+    expect(allows('src/node/request.ts', 'src/wire/headers.ts')).toBe(true)
     expect(allows('hooks/task.ts', 'src/context.ts')).toBe(false)
     expect(allows('devtools/panel.tsx', 'src/inspect/rows.ts')).toBe(false)
     expect(allows('hooks/task.ts', 'devtools/index.tsx')).toBe(false)
   })
 })
 
-describe('the style', () => {
-  it.each(files)('of %s is that of the house', (path) => {
-    const isCode = /\.(m?[jt]s|tsx)$/.test(path)
-    const lines = read(path).split('\n')
-    const faults = lines.flatMap((line, index) => [
-      ...(line.length > 120 ? [`${index + 1}: longer than 120 columns`] : []),
-      ...(/\s$/.test(line) ? [`${index + 1}: white space at the end`] : []),
-      ...(/\t/.test(line) ? [`${index + 1}: a tab`] : []),
-      ...(isCode && /^(?! *(\*|\/\/)).*;$/.test(line) ? [`${index + 1}: a semicolon at the end`] : []),
-    ])
-    expect(faults).toEqual([])
-    expect(lines.at(-1)).toBe('')
-  })
-
-  it('knows no drawers for everything', () => {
+describe('the names of files', () => {
+  it('say what is in them: no utils, helpers, types or common', () => {
     expect(files.filter((path) => /(^|\/)(utils?|helpers?|types|common)\.[a-z]+$/.test(path))).toEqual([])
   })
 })
@@ -92,15 +99,28 @@ function allows(path: string, target: string): boolean {
   if (importers) return importers.test(path)
   if (path.startsWith('hooks/')) return target.startsWith('hooks/') || PUBLIC.has(target)
   if (path.startsWith('devtools/')) return target.startsWith('devtools/') || target === INSPECT
-  if (/^(hooks|devtools)\//.test(target) || target === INDEX) return false
+  if (/^(hooks|devtools)\//.test(target) || ENTRIES.has(target)) return false
+  const folder = folderOf(path)
+  const targetFolder = folderOf(target)
+  if (targetFolder !== '') return targetFolder === folder || (FOLDERS.get(folder)?.includes(targetFolder) ?? false)
+  if (folder !== '' || path === INDEX) return true
   const from = rowOf(path)
   const to = rowOf(target)
-  return path === INDEX || to < from || (to === from && from === OPERATIONS)
+  return to < from || (to === from && from === OPERATIONS)
+}
+
+/** The folder below `src`, `''` for the core. */
+function folderOf(path: string): string {
+  return posix.dirname(path).replace(/^src\/?/, '')
 }
 
 function rowOf(path: string): number {
   const row = ROWS.findIndex((paths) => paths.includes(path))
   return row < 0 ? OPERATIONS : row
+}
+
+function inSource(name: string): string {
+  return `src/${name}.ts`
 }
 
 /** What each of the files that `filter` matches imports. */

@@ -174,6 +174,12 @@ function observe(entry: string): string {
 function filesIn(folder: string, prefix: string = `${folder}/`): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((file) => file.isFile())
-    .map((file) => prefix + join(file.parentPath, file.name).slice(folder.length + 1).replaceAll('\\', '/'))
+    .map(
+      (file) =>
+        prefix +
+        join(file.parentPath, file.name)
+          .slice(folder.length + 1)
+          .replaceAll('\\', '/'),
+    )
     .toSorted()
 }

@@ -5,14 +5,7 @@
 
 import { background, cause, isCanceled, isDeadlineExceeded, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import {
-  engineError,
-  execContext,
-  queryContext,
-  queryStream,
-  TransactionDoneError,
-  withTransaction,
-} from 'rescind/sql'
+import { engineError, execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation, Queryable, Stops, Transaction } from 'rescind/sql'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { failOnUnhandled, outcome, task } from '../support.ts'

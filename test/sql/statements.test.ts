@@ -1,8 +1,8 @@
 /** How texts are split, and which statements of PostgreSQL are refused. No database is needed. */
 
 import { describe, expect, it } from 'vitest'
-import { refuse, takesLimit } from '../../src/sql/postgres-statements.ts'
-import type { Source } from '../../src/sql/postgres-statements.ts'
+import { refuse, takesLimit } from '../../src/sql/postgres/statements.ts'
+import type { Source } from '../../src/sql/postgres/statements.ts'
 import { statementsOf } from '../../src/sql/statements.ts'
 import type { Dialect, Place } from '../../src/sql/statements.ts'
 
@@ -82,7 +82,7 @@ describe('a statement of PostgreSQL', () => {
     ['copy (SELECT 1) to stdout WITH (FORMAT csv)', 'COPY TO STDOUT', 'pg-copy-streams'],
     ['COPY album (id, title) FROM STDIN', 'COPY FROM STDIN', 'pg-copy-streams'],
     ['SELECT 1; /* a */ COPY album FROM STDIN', 'COPY FROM STDIN', 'pg-copy-streams'],
-    ['PREPARE TRANSACTION \'one\'', 'PREPARE TRANSACTION', 'withTransaction'],
+    ["PREPARE TRANSACTION 'one'", 'PREPARE TRANSACTION', 'withTransaction'],
     ['START TRANSACTION READ ONLY', 'START TRANSACTION', 'withTransaction'],
     ['ABORT', 'ABORT', 'withTransaction'],
     ['COMMIT AND CHAIN', 'COMMIT', 'withTransaction'],
@@ -120,8 +120,8 @@ describe('a statement of PostgreSQL', () => {
   it.each([
     'SET LOCAL work_mem = 1; SELECT 1',
     "COPY album TO '/tmp/album'",
-    'COPY stdin FROM PROGRAM \'cat\'',
-    'COPY (SELECT stdout FROM album) TO PROGRAM \'cat\'',
+    "COPY stdin FROM PROGRAM 'cat'",
+    "COPY (SELECT stdout FROM album) TO PROGRAM 'cat'",
     'CREATE TEMP TABLE one ON COMMIT DROP AS SELECT 1',
     'CREATE TABLE temp (i int)',
     'DECLARE one CURSOR WITHOUT HOLD FOR SELECT 1',

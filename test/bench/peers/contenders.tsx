@@ -188,11 +188,7 @@ export const writers: readonly Writer[] = [
 ]
 
 /** The component that writes: hands out what it offers. */
-export function writerOf(
-  { useWrites }: Writer,
-  work: Work,
-  offer: (writes: Writes) => void,
-): FunctionComponent {
+export function writerOf({ useWrites }: Writer, work: Work, offer: (writes: Writes) => void): FunctionComponent {
   return function Editor() {
     const writes = useWrites(work)
     useEffect(() => offer(writes))

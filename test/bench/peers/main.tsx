@@ -88,7 +88,12 @@ async function mount(
 
 async function measure(contender: Contender): Promise<Row> {
   const before = unhandled
-  const strict = await mount(contender, () => 20, () => pass(60), { strict: true })
+  const strict = await mount(
+    contender,
+    () => 20,
+    () => pass(60),
+    { strict: true },
+  )
   const unmounted = await mount(
     contender,
     () => 40,
@@ -161,7 +166,10 @@ async function write(
   const root = createRoot(window.document.createElement('div'))
   flushSync(() => root.render(surround(<Editor />)))
   await pass(5)
-  await act(() => offered as Writes, () => flushSync(() => root.unmount()))
+  await act(
+    () => offered as Writes,
+    () => flushSync(() => root.unmount()),
+  )
   await pass(150)
   flushSync(() => root.unmount())
   return store

@@ -17,7 +17,7 @@ function startUnderPolicy(): Worker {
   policy.content = "connect-src 'self' ws:"
   document.head.append(policy)
   // With the query by which Vite tells a worker from a module of the page.
-  const { href } = new URL('../../../src/sql/sqlite-worker.ts?worker_file&type=module', here)
+  const { href } = new URL('../../../src/sql/sqlite/sqlite-worker.ts?worker_file&type=module', here)
   const code = `import ${JSON.stringify(href)}`
   return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
 }

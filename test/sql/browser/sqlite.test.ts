@@ -4,7 +4,7 @@ import { background, withCancel, withTimeout } from 'rescind'
 import { engineError, queryContext } from 'rescind/sql'
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
 import { describe, expect, it } from 'vitest'
-import { startWorker } from '../../../src/sql/sqlite-line.ts'
+import { startWorker } from '../../../src/sql/sqlite/line.ts'
 import { conforms } from '../conformance.ts'
 import { endless, keepsFiles, sqliteSubject } from '../sqlite.ts'
 

@@ -45,7 +45,10 @@ const albums = pgTable('drizzle_album', {
 })
 
 const numbers = sql`generate_series(1, 100000) a, generate_series(1, 100000) b, generate_series(1, 100000) c`
-const endless = (ctx: Context, db: Queryable) => under(ctx, db).select({ count: sql<string>`count(*)` }).from(numbers)
+const endless = (ctx: Context, db: Queryable) =>
+  under(ctx, db)
+    .select({ count: sql<string>`count(*)` })
+    .from(numbers)
 
 it('has every column of a join, and its own types', async () => {
   const db = postgres(new Pool({ ...inject('postgres'), Client: ListClient, max: 1 }))

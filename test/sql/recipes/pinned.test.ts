@@ -16,15 +16,14 @@ import { until } from '../conformance.ts'
 import { endless, observe } from '../postgres.ts'
 import type { Observer } from '../postgres.ts'
 
-async function pinned<T>(
-  ctx: Context,
-  pool: Pool,
-  work: (db: Database, client: PoolClient) => Promise<T>,
-): Promise<T> {
+async function pinned<T>(ctx: Context, pool: Pool, work: (db: Database, client: PoolClient) => Promise<T>): Promise<T> {
   const connecting = pool.connect()
   const client = await untilDone(ctx, connecting).catch((error: unknown) => {
     // It may still come.
-    connecting.then((client) => client.release(), () => {})
+    connecting.then(
+      (client) => client.release(),
+      () => {},
+    )
     throw error
   })
   try {

@@ -27,7 +27,10 @@ async function reserve(ctx: Context, sql: Sql): Promise<ReservedSql> {
   try {
     return await until(ctx, reserving)
   } catch (error) {
-    reserving.then((reserved) => reserved.release(), () => {})
+    reserving.then(
+      (reserved) => reserved.release(),
+      () => {},
+    )
     throw error
   }
 }

@@ -1,0 +1,710 @@
+/** What an inspector says about contexts: rows, how each ended, by what and why, as text and in recordings. */
+
+import {
+  afterFunc,
+  createKey,
+  disarm,
+  group,
+  Navigated,
+  rearm,
+  shield,
+  sleep,
+  until,
+  withCancel,
+  within,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from 'rescind'
+import type { Context } from 'rescind'
+import { completed, withLink } from 'rescind/bindings'
+import { inspect, open } from 'rescind/inspect'
+import type { Inspector, InspectOptions, Row } from 'rescind/inspect'
+import { fakeClock } from 'rescind/testing'
+import type { FakeClock } from 'rescind/testing'
+import { traceparent } from 'rescind/wire'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { microtasks } from '../support.ts'
+
+let clock: FakeClock
+let root: Context
+let inspector: Inspector
+
+beforeEach(() => {
+  clock = fakeClock(1_000)
+  root = clock.root
+  start({})
+})
+
+afterEach(() => {
+  inspector.detach()
+  vi.restoreAllMocks()
+})
+
+/** Looks with other options than those that all tests have. */
+function start(options: InspectOptions): void {
+  inspector?.detach()
+  inspector = inspect({ silence: 'all', ...options })
+}
+
+/** The row of the context with that label, or of that kind. */
+function row(name: string): Row {
+  const found = inspector.rows.find(({ kind, label }) => (label ?? kind) === name)
+  if (!found) throw new Error(`there is no row ${name} among\n${inspector.text()}`)
+  return found
+}
+
+function named(label: string): { label: string } {
+  return { label }
+}
+
+describe('the rows of an inspector', () => {
+  it('have each context after its parent, with the function that made it and its label', () => {
+    const [ctx] = withCancel(root, named('page'))
+    withTimeout(ctx, 5_000, named('search'))
+    expect(inspector.rows).toMatchObject([
+      { kind: 'background', parent: undefined, late: true, how: undefined },
+      { kind: 'withCancel', label: 'page', parent: row('background').id, born: 1_000, late: false },
+      { kind: 'withTimeout', label: 'search', parent: row('page').id, ms: 5_000, how: undefined },
+    ])
+  })
+
+  it('say by when a context ends, and whose deadline that is', () => {
+    const [page] = withTimeout(root, 5_000, named('page'))
+    withTimeout(page, 2_000, named('search'))
+    withTimeout(page, 9_000, named('rows'))
+    withCancel(root, named('free'))
+    expect(row('search')).toMatchObject({ deadline: 3_000, deadlineOf: row('search').id })
+    expect(row('rows')).toMatchObject({ deadline: 6_000, deadlineOf: row('page').id, ms: 9_000 })
+    expect(row('free').deadline).toBeUndefined()
+  })
+
+  it('follow a deadline that moves, in everything below it', async () => {
+    const [page] = withTimeout(root, 5_000, named('page'))
+    withCancel(page, named('search'))
+    expect(row('search').deadline).toBe(6_000)
+    rearm(page, 100)
+    expect(row('search')).toMatchObject({ deadline: 1_100, deadlineOf: row('page').id })
+  })
+
+  it('of one lifetime are one, however many values are added, and name them all', () => {
+    const user = createKey<string>('user')
+    const request = createKey<string>('request')
+    const ctx = withValue(withValue(root, user, 'ann'), request, 'r-17')
+    withCancel(withValue(ctx, user, 'bob'), named('search'))
+    expect(inspector.rows).toHaveLength(2)
+    expect(row('search').values).toEqual([{ name: 'user' }, { name: 'request' }])
+  })
+
+  it('show the contents of those values only whose keys may be shown', () => {
+    const secret = createKey<string>('secret')
+    const request = createKey<string>('request')
+    start({ values: [request] })
+    withCancel(withValue(withValue(root, secret, 'password'), request, 'r-17\n'), named('search'))
+    expect(row('search').values).toEqual([{ name: 'request', value: 'r-17\\u000a' }, { name: 'secret' }])
+    expect(JSON.stringify(inspector.record()) + inspector.text()).not.toContain('password')
+  })
+
+  it('have the trace of the request', () => {
+    const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    withCancel(withValue(root, traceparent.key, header), named('search'))
+    withCancel(withValue(root, traceparent.key, 'no trace'), named('other'))
+    withCancel(withValue(root, createKey<string>('traceparent'), header), named('namesake'))
+    expect(row('search').trace).toBe('0af7651916cd43dd8448eb211c80319c')
+    expect(row('other').trace).toBeUndefined()
+    expect(row('namesake').trace).toBeUndefined()
+  })
+
+  it('are the same until something happens, and then only those differ to which it happened', () => {
+    const [ctx] = withCancel(root, named('page'))
+    const [, cancel] = withCancel(ctx, named('search'))
+    const before = inspector.rows
+    expect(inspector.rows).toBe(before)
+    cancel()
+    expect(inspector.rows).not.toBe(before)
+    expect(inspector.rows.map((one, index) => one === before[index])).toEqual([true, true, false])
+  })
+
+  it('push out those that ended first, and never a live one for one that has ended', () => {
+    start({ size: 4 })
+    withCancel(root, named('page'))
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))[1]()
+    const names = inspector.rows.map(({ kind, label }) => label ?? kind)
+    expect(names).toEqual(['background', 'page', 'search 8', 'search 9'])
+  })
+
+  it('keep the root when more is alive than there is room for', () => {
+    start({ size: 3 })
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 8', 'search 9'])
+  })
+
+  it('have a context that was pushed out again, under the same number, when something is derived from it', () => {
+    start({ size: 3 })
+    const [page] = withCancel(root, named('page'))
+    const { id } = row('page')
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    withCancel(page, named('rows'))
+    expect(row('page').id).toBe(id)
+    expect(row('rows').parent).toBe(id)
+  })
+})
+
+describe('what was alive before an inspector was attached', () => {
+  it('appears with what is above it when something is derived from it', () => {
+    inspector.detach()
+    const [page] = withCancel(root, named('page'))
+    const [search] = withCancel(page, named('search'))
+    start({})
+    expect(inspector.rows).toEqual([])
+    withCancel(search, named('rows'))
+    expect(row('search')).toMatchObject({ parent: row('page').id, late: true })
+    expect(row('page').parent).toBe(row('background').id)
+    expect(row('rows').late).toBe(false)
+  })
+
+  it('appears when it ends, with what it takes along', () => {
+    inspector.detach()
+    const [page, cancel] = withCancel(root, named('page'))
+    withCancel(page, named('search'))
+    start({})
+    cancel('closed')
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'closed', late: true })
+    expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id, late: true })
+  })
+
+  it('appears when something waits for it', () => {
+    inspector.detach()
+    const [page] = withCancel(root, named('page'))
+    start({})
+    void until(page, new Promise(() => {})).catch(() => {})
+    expect(row('page').waits).toEqual(['until'])
+  })
+
+  it('is noticed for a hundred levels at most, however deep the chain is', () => {
+    inspector.detach()
+    let ctx = root
+    for (let depth = 0; depth < 100_000; depth++) ctx = withCancel(ctx)[0]
+    start({})
+    withCancel(ctx)
+    expect(inspector.rows).toHaveLength(101)
+  })
+})
+
+describe('how a context ended', () => {
+  it('is canceled for a cancel, with its cause, and parent for what it took along', () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [search] = withCancel(page, named('search'))
+    withCancel(search, named('rows'))
+    cancel(Navigated)
+    const cause = 'Navigated: the route changed'
+    expect(row('page')).toMatchObject({ how: 'canceled', cause, by: undefined, ended: 1_000 })
+    expect(row('search')).toMatchObject({ how: 'parent', cause, by: row('page').id })
+    expect(row('rows')).toMatchObject({ how: 'parent', cause, by: row('page').id })
+  })
+
+  it('is parent for a context that was derived after that end', () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel('closed')
+    withCancel(page, named('search'))
+    const { id } = row('page')
+    expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
+  })
+
+  it('is deadline when its own ran out, at that time', async () => {
+    const [page] = withTimeout(root, 5_000, { label: 'page', cause: 'too slow' })
+    withCancel(page, named('search'))
+    await clock.advance(7_000)
+    expect(row('page')).toMatchObject({ how: 'deadline', cause: 'too slow', ended: 6_000, deadline: 6_000, ms: 5_000 })
+    expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id, deadlineOf: row('page').id })
+  })
+
+  it('is deadline for a time that has passed when it is derived', () => {
+    withTimeout(root, 0, named('page'))
+    expect(row('page')).toMatchObject({ how: 'deadline', ms: 0 })
+  })
+
+  it('is disposed at the end of a block', () => {
+    {
+      const [, cancel] = withCancel(root, named('page'))
+      using _ = cancel
+    }
+    expect(row('page')).toMatchObject({ how: 'disposed', cause: undefined })
+  })
+
+  it('is canceled when the cancel came first, and the block ended after it', () => {
+    {
+      const [, cancel] = withCancel(root, named('page'))
+      using _ = cancel
+      cancel('stop')
+    }
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'stop' })
+    withCancel(root, named('other'))[1]()
+    expect(row('other').how).toBe('canceled')
+  })
+
+  it('is canceled for what a listener cancels while another is disposed', () => {
+    const [other, cancelOther] = withCancel(root, named('other'))
+    withCancel(other, named('below'))
+    {
+      const [page, cancel] = withCancel(root, named('page'))
+      using _ = cancel
+      page.signal.addEventListener('abort', () => cancelOther())
+    }
+    expect(row('page').how).toBe('disposed')
+    expect(row('other').how).toBe('canceled')
+  })
+
+  it('is by a signal what that said, and the signal has a row', () => {
+    const controller = new AbortController()
+    const [page] = withSignal(root, controller.signal, named('page'))
+    withCancel(page, named('search'))
+    controller.abort('stop')
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'stop', by: row('signal').id })
+    expect(row('search')).toMatchObject({ how: 'parent', by: row('signal').id })
+    expect(row('signal')).toMatchObject({ how: 'canceled', by: undefined })
+  })
+
+  it('is deadline by a signal that timed out, and canceled by one that had aborted before', () => {
+    const late = AbortSignal.abort(new DOMException('too slow', 'TimeoutError'))
+    withSignal(root, late, named('page'))
+    withSignal(root, AbortSignal.abort('stop'), named('search'))
+    expect(row('page')).toMatchObject({ how: 'deadline', cause: 'TimeoutError: too slow' })
+    expect(row('search')).toMatchObject({ how: 'canceled', cause: 'stop' })
+  })
+
+  it('is completed for work that settled well: within, shield, a group and sleep', async () => {
+    await within(root, named('within'), () => 'done')
+    const shielded = shield(root, 1_000, () => 'done')
+    const g = group(root, named('group'))
+    g.go(() => 'done')
+    await Promise.all([g.wait(), shielded])
+    const slept = sleep(root, 100)
+    await clock.advance(100)
+    await slept
+    for (const name of ['within', 'shield', 'group', 'sleep']) {
+      expect(row(name)).toMatchObject({ how: 'completed', cause: undefined, waits: [] })
+    }
+  })
+
+  it('is canceled with the error for work that failed', async () => {
+    await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
+    await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
+    const g = group(root, named('group'))
+    g.go(() => Promise.reject(new Error('broken')))
+    await g.wait().catch(() => {})
+    const supervised = group(root, { label: 'supervised', supervise: true })
+    supervised.go(() => Promise.reject(new Error('broken')))
+    await supervised.wait().catch(() => {})
+    for (const name of ['within', 'shield', 'group', 'supervised']) {
+      expect(row(name)).toMatchObject({ how: 'canceled', cause: 'broken' })
+    }
+  })
+
+  it('is disposed for a group whose block was left', async () => {
+    {
+      await using g = group(root, named('group'))
+      g.go((ctx) => sleep(ctx, 1_000))
+    }
+    expect(row('group').how).toBe('disposed')
+    expect(row('sleep')).toMatchObject({ how: 'parent', by: row('group').id, waits: ['sleep'] })
+  })
+
+  it('is parent for the work of a within whose parent ended', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const work = within(page, 1_000, (ctx) => sleep(ctx, 500)).catch(() => {})
+    cancel('stop')
+    await work
+    expect(row('within')).toMatchObject({ how: 'parent', cause: 'stop', by: row('page').id, waits: ['within'] })
+  })
+
+  it('is completed, from then on, for one that was disarmed or whose work went well by its own account', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [one] = withTimeout(page, 5_000, named('one'))
+    const [other] = withTimeout(page, 5_000, named('other'))
+    await clock.advance(10)
+    disarm(one)
+    completed(other)
+    await clock.advance(10)
+    cancel('closed')
+    expect(row('one')).toMatchObject({ how: 'completed', ended: 1_010, cause: undefined })
+    expect(row('other')).toMatchObject({ how: 'completed', ended: 1_010, cause: undefined })
+    expect(other.err).toBeDefined()
+  })
+})
+
+describe('a context that is linked late', () => {
+  it('has a row from then on', () => {
+    const [, , link] = withLink(root, { kind: 'useTask', label: 'rows' })
+    expect(inspector.rows).toEqual([])
+    link()
+    expect(row('rows')).toMatchObject({ kind: 'useTask', late: false, parent: row('background').id, how: undefined })
+  })
+
+  it('has none if it was canceled before: a render that was thrown away leaves no ghost', () => {
+    const [, cancel] = withLink(root, { kind: 'useTask', label: 'rows' })
+    cancel()
+    expect(inspector.rows).toEqual([])
+  })
+
+  it('is parent if it is linked to one that has ended', () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [, , link] = withLink(page, { kind: 'useTask', label: 'rows' })
+    cancel('closed')
+    link()
+    expect(row('rows')).toMatchObject({ how: 'parent', cause: 'closed', by: row('page').id })
+  })
+})
+
+describe('a context without an end of its own', () => {
+  it('has a row when something is derived from it, and below it an end is as anywhere', () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const free = withoutCancel(page)
+    expect(inspector.rows).toHaveLength(2)
+    withTimeout(free, 5_000, named('save'))
+    cancel()
+    expect(row('withoutCancel')).toMatchObject({ parent: row('page').id, how: undefined })
+    expect(row('save')).toMatchObject({ parent: row('withoutCancel').id, how: undefined })
+  })
+})
+
+describe('what waits under a context', () => {
+  it('is named by the function of rescind that it waits in', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const works = [
+      until(page, new Promise(() => {})),
+      within(page, named('within'), () => new Promise(() => {})),
+      group(page, named('group')).wait(),
+      sleep(page, 1_000),
+    ].map((work) => work.catch(() => {}))
+    await microtasks()
+    expect(row('page').waits).toEqual(['until'])
+    expect(row('within').waits).toEqual(['within'])
+    expect(row('sleep').waits).toEqual(['sleep'])
+    cancel()
+    await Promise.all(works)
+    expect(row('page').waits).toEqual(['until'])
+  })
+
+  it('is named as long as it waits', async () => {
+    const [page] = withCancel(root, named('page'))
+    let settle!: (value: string) => void
+    const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
+    expect(row('page').waits).toEqual(['until'])
+    settle('done')
+    await work
+    expect(row('page').waits).toEqual([])
+  })
+
+  it('is signal if its signal was read', () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    page.signal.addEventListener('abort', () => {})
+    cancel()
+    expect(row('page').waits).toEqual(['signal'])
+  })
+
+  it('is not what runs after the end', () => {
+    const [page] = withCancel(root, named('page'))
+    afterFunc(page, () => {})
+    expect(row('page').waits).toEqual([])
+  })
+})
+
+describe('subscribers', () => {
+  it('are told once, in a microtask, of all that happened in a turn', async () => {
+    const told = vi.fn<() => void>()
+    inspector.subscribe(told)
+    const [page, cancel] = withCancel(root, named('page'))
+    withCancel(page, named('search'))
+    cancel()
+    expect(inspector.rows).toHaveLength(3)
+    expect(told).not.toHaveBeenCalled()
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+  })
+
+  it('are not told after they left, or when nothing has happened', async () => {
+    const told = vi.fn<() => void>()
+    const leave = inspector.subscribe(told)
+    await microtasks()
+    expect(told).not.toHaveBeenCalled()
+    leave()
+    withCancel(root)
+    await microtasks()
+    expect(told).not.toHaveBeenCalled()
+  })
+
+  it('are told all, though one throws', async () => {
+    const reported = vi.fn<(error: unknown) => void>()
+    vi.stubGlobal('reportError', reported)
+    const told = vi.fn<() => void>()
+    inspector.subscribe(() => {
+      throw new Error('broken')
+    })
+    inspector.subscribe(told)
+    withCancel(root)
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+    expect(reported).toHaveBeenCalledTimes(1)
+    vi.unstubAllGlobals()
+  })
+})
+
+describe('an inspector', () => {
+  it('cancels the context of a row, as its own cancel does', () => {
+    const [page] = withCancel(root, named('page'))
+    expect(inspector.cancel(row('page').id, 'from the panel')).toBe(true)
+    expect(page.err?.cause).toBe('from the panel')
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'from the panel' })
+    expect(inspector.cancel(row('page').id)).toBe(false)
+    expect(inspector.cancel(row('background').id)).toBe(false)
+    expect(inspector.cancel(4_711)).toBe(false)
+  })
+
+  it('keeps what it has seen when it is detached, and sees no more', () => {
+    const [, cancel] = withCancel(root, named('page'))
+    inspector.detach()
+    cancel()
+    withCancel(root, named('search'))
+    expect(inspector.rows).toHaveLength(2)
+    expect(row('page').how).toBeUndefined()
+  })
+
+  it('is detached at the end of a block', () => {
+    let seen: Inspector
+    {
+      using inner = inspect()
+      seen = inner
+    }
+    withCancel(root)
+    expect(seen.rows).toEqual([])
+  })
+
+  it('sees the same as another one beside it, and goes on without it', () => {
+    const other = inspect({ silence: 'all' })
+    const [, cancel] = withCancel(root, named('page'))
+    cancel('stop')
+    expect(other.rows).toEqual(inspector.rows)
+    other.detach()
+    withCancel(root, named('search'))
+    expect(row('search')).toBeDefined()
+    expect(other.rows).toHaveLength(2)
+  })
+
+  it('forgets its rows on demand, and shows what lives again when something happens to it', () => {
+    const [page] = withCancel(root, named('page'))
+    inspector.clear()
+    expect(inspector.rows).toEqual([])
+    withCancel(page, named('search'))
+    expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['page', 'search'])
+  })
+
+  it.each<[what: string, options: unknown]>([
+    ['options that are no object', 1],
+    ['a size of 0', { size: 0 }],
+    ['a size that is no number', { size: '10' }],
+    ['values that are no list', { values: createKey('request') }],
+    ['a grace that is no number', { grace: 'long' }],
+  ])('refuses %s', (_, options) => {
+    expect(() => inspect(options as InspectOptions)).toThrow(TypeError)
+  })
+})
+
+describe('the text of an inspector', () => {
+  it('is a tree that can be pasted into a report', async () => {
+    const request = createKey<string>('request')
+    start({ values: [request] })
+    const [page, cancel] = withTimeout(withValue(root, request, 'r-17'), 5_000, named('page'))
+    await clock.advance(20)
+    const work = within(page, 1_000, (ctx) => sleep(ctx, 2_000)).catch(() => {})
+    await clock.advance(80)
+    cancel('the reader pressed Stop')
+    await work
+    withCancel(root, named('next'))
+    inspector.rows.forEach(({ id }, index) => expect(id).toBe(index + 1))
+    expect(inspector.text().replaceAll(/alive \d+\S+/g, 'alive')).toBe(
+      [
+        '#1 background before +0ms alive',
+        '  #2 withTimeout(page, 5s) +0ms 100ms canceled (the reader pressed Stop) values: request=r-17',
+        '    #3 within(1s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: within',
+        '      #4 sleep(2s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: sleep',
+        '  #5 withCancel(next) +100ms alive',
+      ].join('\n'),
+    )
+  })
+
+  it('of a chain of 10,000 is written without going deep', () => {
+    start({ size: 20_000 })
+    let ctx = root
+    for (let depth = 0; depth < 10_000; depth++) ctx = withCancel(ctx)[0]
+    expect(inspector.text().split('\n')).toHaveLength(10_001)
+  })
+})
+
+describe('a recording', () => {
+  it('shows the same elsewhere, by way of JSON', async () => {
+    const [page, cancel] = withTimeout(root, 5_000, named('page'))
+    const work = until(page, new Promise(() => {})).catch(() => {})
+    cancel(new RangeError('too far'))
+    await work
+    const { at, rows, warnings } = inspector.record()
+    const view = open(JSON.stringify({ ...inspector.record(), at }))
+    expect(view.rows).toEqual(rows)
+    expect(view.warnings).toEqual(warnings)
+    expect(view.at).toBe(at)
+    expect(view.text()).toBe(open({ ...inspector.record(), at }).text())
+    expect(view.record()).toEqual(open(view.record()).record())
+    expect(view.subscribe(() => {})()).toBeUndefined()
+  })
+
+  it.each<[what: string, recording: unknown]>([
+    ['text that is no JSON', '{'],
+    ['another format', { format: 'har', version: 1, rows: [] }],
+    ['another version', { format: 'rescind.recording', version: 2, rows: [] }],
+    ['no rows', { format: 'rescind.recording', version: 1 }],
+    ['null', null],
+  ])('is refused if it is %s', (_, recording) => {
+    expect(() => open(recording as never)).toThrow(TypeError)
+  })
+
+  it('of a stranger shows nonsense, and does nothing', () => {
+    const rows = [
+      null,
+      7,
+      { id: '1', kind: { toString: 'x' }, label: 'a\nb', values: [1, { name: {} }], waits: [{}], how: 'x', stacks: {} },
+      { id: 2, parent: 2, kind: 'loop' },
+      ...Array.from({ length: 100 }, (_, index) => ({ id: 10 + (index >> 1), parent: 9 + (index >> 1), kind: 'twin' })),
+      { id: 3, parent: 4, kind: '<img src=x onerror=alert(1)>' },
+      { id: 4, parent: 3, kind: 'x'.repeat(10_000_000) },
+    ]
+    const view = open({ format: 'rescind.recording', version: 1, rows, warnings: [{ code: '__proto__' }] } as never)
+    expect(view.rows[0]).toMatchObject({ id: 0, kind: '[object Object]', label: 'a\\u000ab', how: undefined })
+    expect(view.warnings).toEqual([])
+    expect(view.text().split('\n')).toHaveLength(54)
+    expect(view.text()).toContain('loop')
+  })
+})
+
+describe('hostile labels and causes', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const throwing = {
+    get message() {
+      throw new Error('message')
+    },
+    get name() {
+      throw new Error('name')
+    },
+    get [Symbol.toStringTag]() {
+      throw new Error('tag')
+    },
+  }
+  const huge = 'x'.repeat(10_000_000)
+
+  it.each<[what: string, value: unknown, shown: unknown]>([
+    ['text of 10 MB', huge, `${'x'.repeat(200)}…`],
+    ['an error with a message of 10 MB', new Error(huge), `${'x'.repeat(200)}…`],
+    ['getters that throw', throwing, 'a revoked proxy'],
+    ['a revoked proxy', proxy, 'a revoked proxy'],
+    ['HTML', '<img src=x onerror=alert(1)>', '<img src=x onerror=alert(1)>'],
+    ['several lines', 'one\n#2 two', 'one\\u000a#2 two'],
+    ['a symbol', Symbol('why'), 'Symbol(why)'],
+    ['null', null, 'null'],
+    ['an object without a prototype', Object.create(null), '[object Object]'],
+  ])('with %s break nothing', async (_, value, shown) => {
+    const [, cancel] = withCancel(root, { label: value as string })
+    cancel(value)
+    expect(inspector.rows.at(-1)).toMatchObject({ how: 'canceled', cause: shown })
+    await microtasks()
+    expect(inspector.text().length).toBeLessThan(2_000)
+    expect(open(JSON.stringify(inspector.record())).rows).toEqual(inspector.rows)
+  })
+
+  it('are read after the end, not in the middle of it, and may then derive and cancel', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [search] = withCancel(page, named('search'))
+    let seen: unknown
+    cancel({
+      get message() {
+        seen = search.err
+        withCancel(root, named('from a getter'))[1]()
+        return 'asked'
+      },
+    })
+    expect(seen).toBeUndefined()
+    expect(row('page').cause).toBe('asked')
+    expect(seen).toBe(search.err)
+    expect(row('from a getter').how).toBe('canceled')
+    await microtasks()
+  })
+
+  it('of a deadline that throws break nothing', () => {
+    const foreign = {
+      signal: new AbortController().signal,
+      get deadline(): number {
+        throw new Error('deadline')
+      },
+    }
+    inspector.detach()
+    start({})
+    expect(() => withCancel(foreign, named('page'))).not.toThrow()
+    expect(row('page').deadline).toBeUndefined()
+  })
+})
+
+function search(ctx: Context) {
+  return withTimeout(ctx, 5_000, named('search'))
+}
+
+describe('stacks', () => {
+  it('say where a context was made, who canceled it and where work waited, in its row and its error', async () => {
+    start({ stacks: true })
+    function onClick() {
+      cancel('the reader pressed Stop')
+    }
+    async function load() {
+      await until(ctx, new Promise(() => {}))
+    }
+    const [ctx, cancel] = search(root)
+    const error = load().catch((error: Error) => error)
+    onClick()
+    const { stack = '' } = (await error) as Error
+    const { made, ended, waits } = row('search').stacks ?? {}
+    expect(made).toMatch(/^at withTimeout|^withTimeout/)
+    expect(made).toContain('search')
+    expect(ended?.split('\n')[1]).toContain('onClick')
+    expect(waits).toHaveLength(1)
+    expect(waits?.[0]).toContain('load')
+    expect(stack).toMatch(/ made\n[^]*search[^]* ended\n[^]*onClick[^]* waiting\n[^]*load/)
+    expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
+  })
+
+  it('of what waited further down are in the error, too', async () => {
+    start({ stacks: true })
+    const [ctx, cancel] = withCancel(root, named('page'))
+    async function load() {
+      await sleep(ctx, 1_000)
+    }
+    const error = load().catch((error: Error) => error)
+    cancel()
+    expect(((await error) as Error).stack).toContain('load')
+  })
+
+  it('keep a function of the user that has a name of ours', () => {
+    start({ stacks: true })
+    const [, stop] = withCancel(root, named('page'))
+    function cancel() {
+      stop()
+    }
+    cancel()
+    expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
+  })
+
+  it('are not noted unless asked for', () => {
+    const [ctx, cancel] = withCancel(root, named('page'))
+    cancel()
+    expect(row('page').stacks).toBeUndefined()
+    expect(ctx.err?.stack).not.toContain('made')
+  })
+})

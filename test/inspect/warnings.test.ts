@@ -1,0 +1,238 @@
+/** What an inspector warns of, when, and how that is silenced. */
+
+import { group, rearm, sleep, until, withCancel, within, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
+import { inspect, open } from 'rescind/inspect'
+import type { Inspector, InspectOptions } from 'rescind/inspect'
+import { fakeClock } from 'rescind/testing'
+import type { FakeClock } from 'rescind/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { microtasks } from '../support.ts'
+
+let clock: FakeClock
+let root: Context
+let inspector: Inspector
+const printed = vi.fn<(text: string) => void>()
+
+beforeEach(() => {
+  clock = fakeClock(1_000)
+  root = clock.root
+  printed.mockClear()
+  vi.spyOn(console, 'warn').mockImplementation(printed)
+  start({})
+})
+
+afterEach(() => {
+  inspector.detach()
+  vi.restoreAllMocks()
+})
+
+function start(options: InspectOptions): void {
+  inspector?.detach()
+  inspector = inspect(options)
+}
+
+function codes(): string[] {
+  return inspector.warnings.map(({ code }) => code)
+}
+
+/** Work that does not look at its context. */
+function deaf(): [work: () => Promise<void>, finish: () => void] {
+  let finish!: () => void
+  const promise = new Promise<void>((resolve) => (finish = resolve))
+  return [() => promise, finish]
+}
+
+describe('RESCIND_DEAF_WORK', () => {
+  it('is for a function of a group that still runs a second after the end', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const g = group(page, { label: 'upload' })
+    g.go(work)
+    cancel()
+    await clock.advance(999)
+    expect(inspector.warnings).toEqual([])
+    await clock.advance(1)
+    expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_DEAF_WORK', at: 2_000, stack: undefined }])
+    const { row } = inspector.warnings[0] ?? {}
+    expect(inspector.rows.find(({ id }) => id === row)?.label).toBe('upload')
+    expect(printed.mock.calls).toEqual([
+      [
+        'rescind: RESCIND_DEAF_WORK: group(upload) has ended, and a function of a group under it still runs 1s ' +
+          'later. Pass on its signal, or look at its err. See docs/inspector.md#deaf-work',
+      ],
+    ])
+    finish()
+    await g.wait().catch(() => {})
+  })
+
+  it.each(['within', 'until'])('is for the work of %s that still runs', async (name) => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root, { label: 'page' })
+    const promise = name === 'within' ? within(page, 5_000, work) : until(page, work)
+    cancel()
+    await promise.catch(() => {})
+    await clock.advance(1_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK'])
+    expect(inspector.warnings[0]?.message).toContain(`the work of ${name} under it still runs`)
+    finish()
+  })
+
+  it('is not for work that stops within that time, or that went well before the end', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const g = group(page)
+    g.go((ctx) => sleep(ctx, 60_000))
+    g.go(work)
+    const all = Promise.allSettled([g.wait(), until(page, new Promise(() => {})), within(page, 100, () => 'done')])
+    cancel()
+    await clock.advance(500)
+    finish()
+    await all
+    await clock.advance(5_000)
+    expect(inspector.warnings).toEqual([])
+  })
+
+  it('comes after the grace time that was asked for', async () => {
+    start({ grace: 50 })
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    group(page).go(work)
+    cancel()
+    await clock.advance(50)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK'])
+    finish()
+  })
+
+  it('says where the work began, if stacks are noted', async () => {
+    start({ stacks: true })
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    function upload() {
+      group(page).go(work)
+    }
+    upload()
+    cancel()
+    await clock.advance(1_000)
+    expect(inspector.warnings[0]?.stack).toContain('upload')
+    expect(printed.mock.calls[0]?.[0]).toContain('upload')
+    finish()
+  })
+})
+
+describe('RESCIND_LATE_DERIVE', () => {
+  it('is for a context that is derived long after its parent had ended', async () => {
+    const [page, cancel] = withCancel(root, { label: 'page' })
+    cancel()
+    await clock.advance(1_000)
+    withCancel(page, { label: 'soon' })
+    await clock.advance(1)
+    withCancel(page, { label: 'late' })
+    await microtasks()
+    expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_LATE_DERIVE' }])
+    const message = 'withCancel(late) was derived 1s after its parent had ended: it never lived'
+    expect(inspector.warnings[0]?.message).toBe(message)
+  })
+})
+
+describe('RESCIND_VAIN_TIMEOUT', () => {
+  it('is for a timeout that a parent has less time for in all', async () => {
+    const [page] = withTimeout(root, 5_000, { label: 'page' })
+    const [inner] = withCancel(page)
+    withTimeout(inner, 10_000, { label: 'search' })
+    await microtasks()
+    expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_VAIN_TIMEOUT' }])
+    expect(inspector.warnings[0]?.message).toBe(
+      'withTimeout(search) is under withTimeout(page), which has 5s in all: its own time can never run out',
+    )
+  })
+
+  it('is not for one that may come first, though its parent has less time left now', async () => {
+    const [page] = withTimeout(root, 5_000)
+    await clock.advance(4_000)
+    withTimeout(page, 2_000)
+    await microtasks()
+    expect(inspector.warnings).toEqual([])
+  })
+
+  it('is not for none, for a sleep, or below one that moves on', async () => {
+    const [page] = withTimeout(root, 5_000)
+    withTimeout(page, Infinity)
+    void sleep(page, 60_000).catch(() => {})
+    await clock.advance(100)
+    rearm(page, 5_000)
+    withTimeout(page, 30_000)
+    await microtasks()
+    expect(inspector.warnings).toEqual([])
+  })
+})
+
+/** Makes a context of which there is a warning. */
+async function vain(label: string): Promise<void> {
+  const [page, cancel] = withTimeout(root, 100)
+  withTimeout(page, 200, { label })
+  cancel()
+  await microtasks()
+}
+
+describe('warnings', () => {
+  it('are printed once for each kind of context, and listed each time', async () => {
+    await vain('search')
+    await vain('search')
+    await vain('rows')
+    expect(codes()).toHaveLength(3)
+    expect(printed).toHaveBeenCalledTimes(2)
+  })
+
+  it('are a hundred at most', async () => {
+    for (let count = 0; count < 110; count++) await vain('search')
+    expect(codes()).toHaveLength(100)
+    expect(inspector.warnings.at(-1)?.row).toBe(inspector.rows.at(-1)?.id)
+  })
+
+  it.each<[what: string, silence: InspectOptions['silence'], count: number]>([
+    ['its code', ['RESCIND_VAIN_TIMEOUT'], 0],
+    ['all', 'all', 0],
+    ['another code', ['RESCIND_LOST_CANCEL'], 1],
+  ])('are silenced by %s', async (_, silence, count) => {
+    start({ silence })
+    await vain('search')
+    expect(inspector.warnings).toHaveLength(count)
+    expect(printed).toHaveBeenCalledTimes(count)
+  })
+
+  it('come no longer once it is detached', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    group(page).go(work)
+    cancel()
+    await microtasks()
+    inspector.detach()
+    await clock.advance(5_000)
+    expect(inspector.warnings).toEqual([])
+    finish()
+  })
+
+  it('are told to subscribers, recorded, and forgotten with the rows', async () => {
+    const told = vi.fn<() => void>()
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    group(page).go(work)
+    cancel()
+    await microtasks()
+    inspector.subscribe(told)
+    await clock.advance(1_000)
+    expect(told).toHaveBeenCalled()
+    expect(open(JSON.stringify(inspector.record())).warnings).toEqual(inspector.warnings)
+    inspector.clear()
+    expect(inspector.warnings).toEqual([])
+    finish()
+  })
+
+  it('show a hostile label in one line', async () => {
+    await vain(`${'x'.repeat(1_000_000)}\n`)
+    await vain('one\n#2 two')
+    expect(printed.mock.calls[0]?.[0]?.length).toBeLessThan(1_000)
+    expect(printed.mock.calls[1]?.[0]).not.toContain('\n')
+  })
+})

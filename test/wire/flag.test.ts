@@ -1,0 +1,196 @@
+/**
+ * Ends that are read from shared memory: before the message that tells of them could be read. In threads that are busy
+ * all the time: node/port.test.ts and isolated/port.test.ts.
+ */
+
+import {
+  background,
+  CanceledError,
+  cause,
+  DeadlineExceededError,
+  disarm,
+  isCanceled,
+  remaining,
+  withCancel,
+  withTimeout,
+} from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { fromPort, PortError, serializeError, toPort } from 'rescind/wire'
+import { describe, expect, it, vi } from 'vitest'
+import { channel, closePorts, ended, pass } from '../channels.ts'
+import { failOnUnhandled, microtask, task } from '../support.ts'
+
+failOnUnhandled()
+closePorts()
+
+/** A context to which memory may follow. */
+const begin = { rescind: 'begin', version: 1, values: [], isShared: true }
+const sharesMemory = typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated !== false
+
+/** What the receiver reads after `why` was given, before it reads a message. */
+async function polled(why: unknown) {
+  const [ctx, cancel] = withCancel(background())
+  const { received } = await pass(ctx)
+  cancel(why)
+  await microtask()
+  return { ctx, received }
+}
+
+/** The memory that a sender posts, and a port to begin a context with. */
+async function memory(): Promise<{ buffer: SharedArrayBuffer; received: ReturnType<typeof fromPort> }> {
+  const [port1, port2] = channel()
+  const post = vi.spyOn(port1, 'postMessage')
+  toPort(background(), port1)
+  const message = post.mock.calls.map(([data]) => data as { memory?: SharedArrayBuffer }).find((data) => data.memory)
+  return { buffer: message?.memory as SharedArrayBuffer, received: fromPort(background(), port2) }
+}
+
+describe.runIf(sharesMemory)('an end in shared memory', () => {
+  it('is seen by a read of err, with its cause, before any message is', async () => {
+    const { received } = await polled({ because: ['left', 7, null, true] })
+    expect(received.err).toBeInstanceOf(CanceledError)
+    expect(cause(received)).toEqual({ because: ['left', 7, null, true] })
+  })
+
+  it('ends what is derived, and tells listeners', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { received } = await pass(ctx)
+    const [child] = withCancel(received)
+    const [grandchild] = withTimeout(child, 60_000)
+    const listener = vi.fn<() => void>()
+    received.signal.addEventListener('abort', listener)
+    cancel('why')
+    await microtask()
+    expect(remaining(grandchild)).toBe(0)
+    expect(cause(grandchild)).toBe('why')
+    expect(listener).toHaveBeenCalledTimes(1)
+    await task()
+    await task()
+    expect(listener).toHaveBeenCalledTimes(1)
+    expect(cause(received)).toBe('why')
+  })
+
+  it('is seen by who derives', async () => {
+    const { received } = await polled('why')
+    expect(cause(withCancel(received)[0])).toBe('why')
+  })
+
+  it('keeps no cause where there is none', async () => {
+    const { received } = await polled(undefined)
+    expect(isCanceled(received.err)).toBe(true)
+    expect(received.err?.cause).toBeUndefined()
+  })
+
+  it('says whose deadline it was, if that passed on the other side first', async () => {
+    const here = fakeClock(0)
+    const [ctx] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
+    const { received } = await pass(ctx, {}, fakeClock(0).root)
+    await here.advance(5_000)
+    expect(received.err).toBeInstanceOf(DeadlineExceededError)
+    expect(received.err).toMatchObject({ label: 'search', ms: 5_000, cause: { name: 'RangeError', message: 'slow' } })
+  })
+
+  it.each<[what: string, why: unknown, text: string]>([
+    ['a Map', new Map([['a', 1]]), '[object Map]'],
+    ['a bigint', 12n, '12'],
+    ['NaN', NaN, 'NaN'],
+    ['a Date', new Date(NaN), 'Invalid Date'],
+    ['undefined in a list', [undefined, 1], ',1'],
+  ])('has as text what JSON has not: %s', async (_, why, text) => {
+    expect(cause((await polled(why)).received)).toBe(text)
+  })
+
+  it('has an error that is a cause, without its stack if that is too long', async () => {
+    const small = Object.assign(new RangeError('small'), { stack: 'at home' })
+    expect(cause((await polled(small)).received)).toMatchObject({ name: 'RangeError', stack: 'at home' })
+    const large = Object.assign(new RangeError('large'), { stack: 'x'.repeat(16_384), cause: small })
+    const received = cause((await polled(large)).received)
+    expect(received).toMatchObject({ name: 'RangeError', message: 'large', stack: 'RangeError: large' })
+    expect((received as Error).cause).toMatchObject({ name: 'RangeError', message: 'small' })
+  })
+
+  it('has a cause that is too long as a short text', async () => {
+    const long = { text: 'é'.repeat(10_000) }
+    expect(cause((await polled(long)).received)).toBe('[object Object]')
+    const errors = Array.from({ length: 50 }, (_, index) => new Error(`${index}`.repeat(1_000)))
+    expect(cause((await polled(new AggregateError(errors, 'many'))).received)).toBe('AggregateError: many')
+  })
+
+  it('is not seen by a context that was disarmed', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { received } = await pass(ctx)
+    disarm(received)
+    cancel('why')
+    await microtask()
+    expect(received.err).toBeUndefined()
+  })
+
+  it('that somebody else has written is a PortError', async () => {
+    for (const length of [-5, 1, 100, 2 ** 31 - 1]) {
+      const { buffer, received } = await memory()
+      const [ctx] = await received
+      expect(ctx.err).toBeUndefined()
+      Atomics.store(new Int32Array(buffer), 0, length)
+      expect(ctx.err).toBeInstanceOf(CanceledError)
+      expect(cause(ctx)).toBeInstanceOf(PortError)
+    }
+  })
+
+  it('that is no end of a context is a PortError', async () => {
+    const { buffer, received } = await memory()
+    const [ctx] = await received
+    const text = new TextEncoder().encode(JSON.stringify(serializeError(new DOMException('late', 'TimeoutError'))))
+    new Uint8Array(buffer, 4).set(text)
+    Atomics.store(new Int32Array(buffer), 0, text.length)
+    expect(cause(ctx)).toBeInstanceOf(PortError)
+  })
+
+  it.each<[what: string, make: () => unknown]>([
+    ['memory that is not shared', () => new ArrayBuffer(16_384)],
+    ['memory of another size', () => new SharedArrayBuffer(4)],
+    ['text', () => 'memory'],
+    ['nothing', () => undefined],
+  ])('in %s is refused with a PortError', async (_, make) => {
+    const [port1, port2] = channel()
+    port1.postMessage(begin)
+    port1.postMessage({ rescind: 'memory', memory: make() })
+    await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
+  })
+
+  it('waits for memory no longer than until the sender is ready', async () => {
+    const [port1, port2] = channel()
+    port1.postMessage(begin)
+    port1.postMessage({ rescind: 'ready' })
+    const [ctx] = await fromPort(background(), port2)
+    expect(ctx.err).toBeUndefined()
+  })
+
+  it('that cannot cross is done without', async () => {
+    const [port1, port2] = channel()
+    const { postMessage } = port1
+    vi.spyOn(port1, 'postMessage').mockImplementation((data: { rescind: string }) => {
+      if (data.rescind === 'memory') throw new DOMException('not here', 'DataCloneError')
+      postMessage.call(port1, data)
+    })
+    const [ctx, cancel] = withCancel(background())
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    cancel('why')
+    await ended(received)
+    expect(cause(received)).toBe('why')
+  })
+
+  it('that cannot be read in another agent cluster is done without', async () => {
+    const [port1, port2] = channel()
+    const listening = vi.spyOn(port2, 'addEventListener')
+    port1.postMessage(begin)
+    const arrived = fromPort(background(), port2)
+    await task()
+    const listener = listening.mock.calls.find(([type]) => type === 'messageerror')?.[1] as (event: object) => void
+    listener({ type: 'messageerror' })
+    const [ctx] = await arrived
+    expect(ctx.err).toBeUndefined()
+    listener({ type: 'messageerror' })
+    expect(cause(ctx)).toBeInstanceOf(PortError)
+  })
+})

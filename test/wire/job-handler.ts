@@ -1,0 +1,59 @@
+/** What the workers of the tests do with a job; see node/job.test.ts and browser/job.test.ts. */
+
+import { pause, sleep } from '../../src/index.ts'
+import type { Context } from '../../src/index.ts'
+
+/**
+ * What a worker is asked for: to answer; to fail; to wait for the end; to compute until then, with a pause now and then
+ * or without one; how such a computation has ended; to stop; or to die.
+ */
+export type Order =
+  | { readonly does: 'answer'; readonly with: unknown }
+  | { readonly does: 'fail' | 'wait' | 'compute' | 'compute and pause' | 'how it ended' }
+  | { readonly does: 'throw outside' | 'exit' | 'stop' }
+
+/** Of the last computation without a pause. */
+let ended: string | undefined
+
+/** Reports that it has begun, and does what it is told. */
+export async function handle(
+  ctx: Context,
+  order: Order,
+  progress: (event: string) => void,
+  stop?: () => void,
+): Promise<unknown> {
+  progress('began')
+  switch (order.does) {
+    case 'answer':
+      return order.with
+    case 'fail':
+      throw new RangeError('no such part', { cause: { part: 7 } })
+    case 'wait':
+      return sleep(ctx, Infinity)
+    case 'compute':
+      return compute(ctx)
+    case 'how it ended':
+      return ended
+    case 'compute and pause':
+      for (;;) await pause(ctx)
+    case 'stop':
+      if (stop) setTimeout(stop)
+      return 'stopping'
+    case 'exit':
+      process.exit(3)
+    case 'throw outside':
+      setTimeout(() => {
+        throw new RangeError('thrown outside')
+      })
+      return sleep(ctx, Infinity)
+  }
+}
+
+/** Polls for the end, and reads not one message meanwhile. */
+function compute(ctx: Context): void {
+  const last = performance.now() + 15_000
+  while (ctx.err === undefined && performance.now() < last) {
+    // Busy.
+  }
+  ended = ctx.err?.name
+}

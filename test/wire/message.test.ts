@@ -1,0 +1,212 @@
+/** What becomes of messages that no sender of ours would post. */
+
+import { background, CanceledError, cause, DeadlineExceededError, remaining, withCancel, withTimeout } from 'rescind'
+import { fakeClock } from 'rescind/testing'
+import { fromPort, PortError, serializeError, toPort } from 'rescind/wire'
+import { describe, expect, it, vi } from 'vitest'
+import { channel, closePorts, ended, holes, pass } from '../channels.ts'
+import { failOnUnhandled, outcome, task } from '../support.ts'
+
+failOnUnhandled()
+closePorts()
+
+const canceled = serializeError(new CanceledError('why'))
+const time = { left: 5_000, at: undefined, label: 'search', ms: 5_000, cause: { kind: 'value', value: undefined } }
+const begin = { rescind: 'begin', version: 1, values: [], time: undefined, err: undefined, isShared: false }
+
+function looped() {
+  const error: Record<string, unknown> = { ...canceled }
+  error.cause = error
+  return error
+}
+
+/** An error of so many errors, of which each has as many. */
+function wide(count: number): object {
+  const inner = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => ({ ...canceled })) }
+  const outer = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => inner) }
+  return { ...canceled, cause: outer }
+}
+
+function chain(length: number): object {
+  let error: object = { kind: 'value', value: 'deepest' }
+  for (let depth = 0; depth < length; depth++) error = { ...canceled, cause: error }
+  return error
+}
+
+/** Errors that cannot be read as the end of a context. */
+const badEnds: [what: string, err: unknown][] = [
+  ['nothing', undefined],
+  ['null', null],
+  ['a falsy value', 0],
+  ['text', 'gone'],
+  ['a list', []],
+  ['data', { kind: 'value', value: 1 }],
+  ['falsy data', { kind: 'value', value: undefined }],
+  ['an error that is no context error', serializeError(new RangeError('why'))],
+  ['an error of an unknown kind', { ...canceled, kind: 'paused' }],
+  ['an error without a name', { ...canceled, name: undefined }],
+  ['an error whose message is no text', { ...canceled, message: 7 }],
+  ['an error whose stack is no text', { ...canceled, stack: {} }],
+  ['an error without a cause', { ...canceled, cause: undefined }],
+  ['an error whose cause is text', { ...canceled, cause: 'why' }],
+  ['an error that is its own cause', looped()],
+  ['an error of more causes than there may be', chain(21)],
+  ['an error with a message that is too long', { ...canceled, message: 'x'.repeat(8_193) }],
+  ['an error with a name that is too long', { ...canceled, name: 'x'.repeat(201) }],
+  ['an error with a stack that is too long', { ...canceled, stack: 'x'.repeat(16_385) }],
+  ['an error with a large cause', { ...canceled, cause: { kind: 'value', value: 'x'.repeat(40_000) } }],
+  ['a deadline with a label that is no text', { ...canceled, kind: 'exceeded', label: 7 }],
+  ['a deadline with a label that is too long', { ...canceled, kind: 'exceeded', label: 'x'.repeat(201) }],
+  ['a deadline after no number of milliseconds', { ...canceled, kind: 'exceeded', ms: NaN }],
+  ['a deadline after endless milliseconds', { ...canceled, kind: 'exceeded', ms: Infinity }],
+  ['errors that are no list', { ...canceled, cause: { ...canceled, kind: 'error', errors: {} } }],
+  ['an error of more errors than there may be', wide(12)],
+  ['an endless list of errors', { ...canceled, cause: { ...canceled, kind: 'error', errors: holes(4_000_000_000) } }],
+]
+
+const badTimes: [what: string, time: unknown][] = [
+  ['null', null],
+  ['a number', 5_000],
+  ['nothing left that is a number', { ...time, left: undefined }],
+  ['NaN left', { ...time, left: NaN }],
+  ['Infinity left', { ...time, left: Infinity }],
+  ['text left', { ...time, left: '5000' }],
+  ['a time of sending that is no number', { ...time, at: NaN }],
+  ['milliseconds that are none', { ...time, ms: -Infinity }],
+  ['a label that is no text', { ...time, label: ['search'] }],
+  ['no cause', { ...time, cause: undefined }],
+  ['a cause that cannot be read', { ...time, cause: looped() }],
+]
+
+const badValues: [what: string, values: unknown][] = [
+  ['nothing', undefined],
+  ['text', 'values'],
+  ['a list of text', ['requestId']],
+  ['a name that is no text', [[7, 'value']]],
+  ['a pair of three', [['requestId', 1, 2]]],
+  ['holes', holes(5)],
+  ['4,000,000,000 holes', holes(4_000_000_000)],
+  ['more than there may be', Array.from({ length: 1_001 }, (_, index) => [`key${index}`, index])],
+  ['more than the limit', [['requestId', 'x'.repeat(600_000)]]],
+]
+
+const badBegins: [what: string, message: unknown][] = [
+  ['nothing else', { rescind: 'begin' }],
+  ['no version, as 0.1.0 does', { ...begin, version: undefined }],
+  ['another version', { ...begin, version: 2 }],
+  ['a version that is text', { ...begin, version: '1' }],
+  ...badValues.map(([what, values]) => [`values: ${what}`, { ...begin, values }] as [string, unknown]),
+  ...badTimes.map(([what, time]) => [`a time: ${what}`, { ...begin, time }] as [string, unknown]),
+  ...badEnds.slice(1).map(([what, err]) => [`an end: ${what}`, { ...begin, err }] as [string, unknown]),
+]
+
+const badLater: [what: string, message: unknown][] = [
+  ['an end without an error', { rescind: 'end' }],
+  ...badEnds.map(([what, err]) => [`an end: ${what}`, { rescind: 'end', err }] as [string, unknown]),
+  ...badTimes.map(([what, time]) => [`a move: ${what}`, { rescind: 'move', time }] as [string, unknown]),
+  ['a second context', begin],
+  ['a kind that is unknown', { rescind: 'pause' }],
+  ['a kind that is no text', { rescind: 7 }],
+  ['the answer of a receiver', { rescind: 'over' }],
+  ['memory that was not announced', { rescind: 'memory', memory: new ArrayBuffer(16_384) }],
+]
+
+describe('a context that does not arrive', () => {
+  it.each(badBegins)('since it begins with %s is a PortError', async (_, message) => {
+    const [parent, cancel] = withCancel(background())
+    const [port1, port2] = channel()
+    const closed = vi.spyOn(port2, 'close')
+    port1.postMessage(message)
+    const error = await fromPort(parent, port2).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toBeInstanceOf(CanceledError)
+    expect((error as CanceledError).cause).toBeInstanceOf(PortError)
+    expect(closed).toHaveBeenCalledTimes(1)
+    cancel()
+  })
+
+  it.each([{ rescind: 'move', time }, { rescind: 'end', err: canceled }, { rescind: 'ready' }, { rescind: 7 }])(
+    'since something else comes first is a PortError: %o',
+    async (message) => {
+      const [port1, port2] = channel()
+      port1.postMessage(message)
+      await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
+    },
+  )
+
+  it('says so if the two sides have different versions', async () => {
+    const [port1, port2] = channel()
+    port1.postMessage({ ...begin, version: 2 })
+    await expect(fromPort(background(), port2)).rejects.toMatchObject({
+      cause: { message: 'the two sides have different versions of rescind: messages of version 2, not 1' },
+    })
+  })
+
+  it('leaves nothing pending when the parent ends after it', async () => {
+    const [parent, cancel] = withCancel(background())
+    const [port1, port2] = channel()
+    const waiting = outcome(fromPort(parent, port2))
+    port1.postMessage({ rescind: 'begin' })
+    cancel()
+    await task()
+    await task()
+    expect(waiting.settled).toBe(true)
+  })
+})
+
+describe('a context that has arrived', () => {
+  it.each(badLater)('ends with a PortError at %s', async (_, message) => {
+    const { port1, received } = await pass(withTimeout(background(), 60_000)[0])
+    port1.postMessage(message)
+    await ended(received)
+    expect(received.err).toBeInstanceOf(CanceledError)
+    expect(cause(received)).toBeInstanceOf(PortError)
+    expect(() => received.throwIfDone()).toThrow(CanceledError)
+  })
+
+  it('keeps its limit at a time that cannot be read', async () => {
+    const clock = fakeClock(0)
+    const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
+    port1.postMessage({ rescind: 'move', time: { ...time, left: Infinity } })
+    await ended(received)
+    expect(remaining(received)).toBe(0)
+  })
+
+  it.each(['text', null, 7, [], {}, { type: 'end' }])('ignores %j, which is not ours', async (noise) => {
+    const { port1, received } = await pass(background())
+    port1.postMessage(noise)
+    await task()
+    await task()
+    expect(received.err).toBeUndefined()
+  })
+
+  it('ends once its time is over, however often that is moved', async () => {
+    const clock = fakeClock(0)
+    const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
+    for (const left of [1e308, 100, -5, 2]) port1.postMessage({ rescind: 'move', time: { ...time, left } })
+    await vi.waitFor(() => expect(remaining(received)).toBe(2))
+    await clock.advance(2)
+    expect(received.err).toBeInstanceOf(DeadlineExceededError)
+  })
+})
+
+describe('a sender', () => {
+  it.each<unknown>([{ rescind: 'begin' }, { rescind: 'end', err: canceled }, { rescind: 'pause' }, { rescind: {} }])(
+    'that is answered %o gives the other side up, and ends no context of its own',
+    async (answer) => {
+      const [port1, port2] = channel()
+      const closed = vi.spyOn(port1, 'close')
+      const [ctx, cancel] = withCancel(background())
+      toPort(ctx, port1)
+      const [received] = await fromPort(background(), port2)
+      port2.postMessage(answer)
+      await ended(received)
+      expect(cause(received)).toMatchObject({ name: 'PortError' })
+      expect(closed).toHaveBeenCalledTimes(1)
+      expect(ctx.err).toBeUndefined()
+      cancel()
+    },
+  )
+})
