@@ -244,6 +244,23 @@ describe('debounce', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
+  it('that waits for a parent that was canceled waits again under another one, and starts', async () => {
+    const clock = fakeClock(0)
+    const [parent, cancel] = withCancel(clock.root)
+    const work = fakeWork()
+    const { task, render } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent } })
+    await settle(() => clock.advance(100))
+    await settle(() => {
+      cancel('why')
+      render({ options: { debounce: 200, parent: clock.root } })
+    })
+    expect(task.last.status).toBe('pending')
+    await settle(() => clock.advance(199))
+    expect(work.calls).toEqual([])
+    await settle(() => clock.advance(1))
+    expect(work.causes).toEqual([undefined])
+  })
+
   it('leaves no timer when the component goes', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
