@@ -6,6 +6,7 @@ import type { FunctionComponent, ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { createMemoryRouter, RouterProvider, useNavigate } from 'react-router'
 import { background, cause, createKey, withCancel } from 'rescind'
+import type { Context } from 'rescind'
 import { Busy, provide, reactRouterSource, Scope, Superseded, Unmounted, useAction } from 'rescind/react'
 import type { Action, ActionOptions, ScopeHandle } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
@@ -680,6 +681,24 @@ describe('an action that many components have', () => {
     }
     expect(renderToString(<Saver />)).toBe('idle undefined')
     expect(work.calls).toEqual([])
+  })
+
+  it('has, before any run, the context that runs are derived from: its parent, or else the scope', () => {
+    const work: SaveWork = fakeWork()
+    const [parent] = withCancel(background())
+    const scope = createRef<ScopeHandle>()
+    const contexts = watch<readonly Context[]>()
+    function Saver() {
+      contexts.see([useAction(work.fn).context, useAction(work.fn, { parent }).context])
+      return null
+    }
+    render(
+      <Scope ref={scope}>
+        <Saver />
+      </Scope>,
+    )
+    expect(contexts.last[0]).toBe(scope.current?.context)
+    expect(contexts.last[1]).toBe(parent)
   })
 
   it('is told of each change, and its state is one of the last', async () => {
