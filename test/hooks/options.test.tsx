@@ -260,18 +260,6 @@ describe('debounce', () => {
     await settle(() => clock.advance(1))
     expect(work.causes).toEqual([undefined])
   })
-
-  it('leaves no timer when the component goes', async () => {
-    const clock = fakeClock(0)
-    const [parent, cancel] = withCancel(clock.root)
-    const work = fakeWork()
-    const { unmount } = mount({ fn: work.fn, deps: [0], options: { debounce: { ms: 200, maxWait: 500 }, parent } })
-    await settle()
-    unmount()
-    cancel()
-    await settle(() => clock.advance(1_000))
-    expect(work.calls).toEqual([])
-  })
 })
 
 describe('slowAfter', () => {
