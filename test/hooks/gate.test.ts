@@ -18,7 +18,7 @@ function counted() {
 describe('a gate', () => {
   it('opens once, when it has been quiet for the time of the latest close', async () => {
     const { clock, gate, opened } = counted()
-    gate.close(clock.root, { ms: 100 })
+    expect(gate.close(clock.root, { ms: 100 })).toBe(true)
     await clock.advance(60)
     gate.close(clock.root, { ms: 100 })
     await clock.advance(1_000)
