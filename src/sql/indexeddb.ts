@@ -69,7 +69,7 @@ export function stores(
   }
 }
 
-interface Waiting {
+interface PendingRequest {
   readonly ask: () => void
   readonly reject: (error: unknown) => void
 }
@@ -81,7 +81,7 @@ class OpenStores implements StoreTransaction {
   readonly #store: IDBObjectStore
   readonly #stop: () => boolean
   /** What waits for the next moment in which the transaction takes requests. */
-  #waiting: Waiting[] = []
+  #waiting: PendingRequest[] = []
   /** `done` once the end has begun: nothing new is taken then. */
   #state: 'open' | 'done' = 'open'
   #why: unknown

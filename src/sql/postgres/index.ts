@@ -15,7 +15,7 @@ import type { PostgresClient, PostgresPool, PostgresResult } from './client.ts'
 import { Connection } from './connection.ts'
 import { refuse } from './statements.ts'
 import type { Source } from './statements.ts'
-import { Port } from './transaction.ts'
+import { PostgresTransactionPort } from './transaction.ts'
 import { assertTransactionOptions } from '../transaction-options.ts'
 import type { TransactionOptions } from '../transaction-options.ts'
 import { OpenTransaction } from '../transaction.ts'
@@ -168,7 +168,7 @@ class Server implements Database {
   async begin(ctx: Context, options: TransactionOptions = {}): Promise<Transaction> {
     assertTransactionOptions(options)
     const connection = await this.#acquire(ctx)
-    const port = new Port(connection, this.#source)
+    const port = new PostgresTransactionPort(connection, this.#source)
     try {
       await connection.begin(ctx, options)
     } catch (error) {
