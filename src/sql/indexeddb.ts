@@ -2,6 +2,8 @@
  * IndexedDB under a context: a transaction over object stores that is aborted when its context ends. IndexedDB by
  * itself commits a transaction the moment it has no request; here it stays open until its function returns, so
  * that what was written before an `await` on something else is not committed behind the caller's back.
+ *
+ * @module rescind/sql/indexeddb
  */
 
 import { invalid, isObject } from '../arguments.ts'
@@ -14,6 +16,7 @@ import type { TransactionOptions } from './transaction-options.ts'
 
 /** Object stores to work on; see {@link stores}. */
 export interface Stores {
+  /** How the engine stops a request. */
   readonly stops: Stops
   /**
    * Begins a transaction that is aborted when `ctx` ends. IndexedDB's are serializable, so that every isolation is met.

@@ -132,6 +132,14 @@ describe('importing', () => {
     expect(await run('node', ['core.mjs'], consumer)).toBe('TimeoutError\n')
   })
 
+  it.each(['hooks', 'devtools'])(
+    'the entry of %s is a client module to a framework with server components',
+    (folder) => {
+      const code = readFileSync(join(installed, 'dist', folder, 'index.js'), 'utf8')
+      expect(code.replaceAll(/\/\*.*?\*\/|^\/\/.*$/gms, '').trimStart()).toMatch(/^'use client';?\n/)
+    },
+  )
+
   it('works from CommonJS', async () => {
     writeFileSync(join(consumer, 'require.cjs'), "console.log(typeof require('rescind').withCancel)")
     expect(await run('node', ['--no-warnings', 'require.cjs'], consumer)).toBe('function\n')

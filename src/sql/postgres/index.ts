@@ -2,6 +2,8 @@
  * PostgreSQL over node-postgres: a Pool, from which every statement and every transaction takes a connection, or a
  * single Client, for which they queue. When a context ends, the statement is canceled in the server, and its connection
  * is not used again before the cancel is through.
+ *
+ * @module rescind/sql/postgres
  */
 
 import { assertOptions, invalid, isObject } from '../../arguments.ts'

@@ -1,6 +1,8 @@
 /**
  * SQLite in a worker: a browser's, or a thread of Node, so that a long statement blocks nobody and can be stopped from
  * outside. One connection: statements run one after the other, a transaction has the connection for itself.
+ *
+ * @module rescind/sql/sqlite
  */
 
 import { assertFunction, assertOptions, invalid } from '../../arguments.ts'
