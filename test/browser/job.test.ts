@@ -3,7 +3,7 @@
 import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import { job, WorkerError } from 'rescind/wire'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Order } from '../wire/job-handler.ts'
 import { outcome } from '../support.ts'
 
@@ -35,6 +35,15 @@ describe('a worker', () => {
       message: 'no such part',
       cause: { part: 7 },
     })
+  })
+
+  it('sees that its job was canceled', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { result, began } = run(ctx, worker, { does: 'wait' })
+    await began
+    cancel('Stop')
+    await vi.waitUntil(async () => (await job(background(), worker, { does: 'how it ended' })) === 'AbortError')
+    expect(result.error).toBe(ctx.err)
   })
 
   it('stops at once, beside another job that goes on', async () => {

@@ -5,14 +5,14 @@ import type { Context } from '../../src/index.ts'
 
 /**
  * What a worker is asked for: to answer; to fail; to wait for the end; to compute until then, with a pause now and then
- * or without one; how such a computation has ended; to stop; or to die.
+ * or without one; how that has ended; to stop; or to die.
  */
 export type Order =
   | { readonly does: 'answer'; readonly with: unknown }
   | { readonly does: 'fail' | 'wait' | 'compute' | 'compute and pause' | 'how it ended' }
   | { readonly does: 'throw outside' | 'exit' | 'stop' }
 
-/** Of the last computation without a pause. */
+/** Of the last order to wait, or to compute without a pause. */
 let ended: string | undefined
 
 /** Reports that it has begun, and does what it is told. */
@@ -29,7 +29,7 @@ export async function handle(
     case 'fail':
       throw new RangeError('no such part', { cause: { part: 7 } })
     case 'wait':
-      return sleep(ctx, Infinity)
+      return sleep(ctx, Infinity).finally(() => (ended = ctx.err?.name))
     case 'compute':
       return compute(ctx)
     case 'how it ended':
