@@ -1,5 +1,7 @@
 /** The scenario A save that survives: what the server has in the end, and in which order it came. */
 
+import { setTimeout as pass } from 'node:timers/promises'
+import type { Page } from 'playwright'
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
 
@@ -54,4 +56,42 @@ describe.concurrent('A save that survives', () => {
     await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
     expect(demo.complaints).toEqual([])
   })
+
+  it('saves what the user has typed when the tab is hidden and frozen before it is sent', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=100&pause=300&debounce=1000')
+    const { page } = demo
+    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
+    const show = await freeze(page)
+    // The server's word: no timer of the page fires from here on.
+    await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
+    await show()
+    await page.getByText('tab hidden').first().waitFor()
+    await outcome(page, 'the server has “So What”')
+    expect((await demo.entries()).filter(({ name }) => name === 'So What')).toHaveLength(1)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('keeps it from the server by hand until the tab is shown again', async ({ expect }) => {
+    await using demo = await visit('#/save-survives?latency=100&pause=300&debounce=1000&rescind=off')
+    const { page } = demo
+    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
+    const show = await freeze(page)
+    // Longer than the debounce.
+    await pass(1_500)
+    expect(await demo.entry('So What')).toBeUndefined()
+    await show()
+    await page.getByText('tab hidden').first().waitFor()
+    await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
+    expect(demo.complaints).toEqual([])
+  })
 })
+
+/** Hides the tab and freezes it, as a browser does with tabs that have been hidden for a while. */
+async function freeze(page: Page): Promise<() => Promise<void>> {
+  const tab = await page.context().newCDPSession(page)
+  await tab.send('Page.setWebLifecycleState', { state: 'frozen' })
+  return async () => {
+    await tab.send('Page.setWebLifecycleState', { state: 'active' })
+    await tab.detach()
+  }
+}
