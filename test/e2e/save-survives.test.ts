@@ -1,14 +1,7 @@
 /** The scenario A save that survives: what the server has in the end, and in which order it came. */
 
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { setTimeout as pass } from 'node:timers/promises'
-import { chromium } from 'playwright'
 import { describe, it } from 'vitest'
-import type { Entry } from '../../demo/server/log.ts'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
-import { demoUrl, outcome, patiently, row, visit } from './demo.ts'
+import { outcome, patiently, row, visit } from './demo.ts'
 
 describe.concurrent('A save that survives', () => {
   it('saves the last text, in order, and pins the note that the same click has closed', async ({ expect }) => {
@@ -61,73 +54,4 @@ describe.concurrent('A save that survives', () => {
     await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
     expect(demo.complaints).toEqual([])
   })
-
-  it('saves what the user has typed when the tab is hidden and frozen before it is sent', async ({ expect }) => {
-    await using tab = await openTab()
-    const { page, saves } = await tab.visit('#/save-survives?latency=100&pause=300&debounce=1000')
-    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
-    await tab.freeze()
-    // No timer of the page fires from here on.
-    await expect.poll(saves, patiently).toMatchObject([{ outcome: 'finished' }])
-    await tab.show()
-    await page.getByText('tab hidden').first().waitFor()
-    await outcome(page, 'the server has “So What”')
-    expect(await saves()).toHaveLength(1)
-  })
-
-  it('keeps it from the server by hand until the tab is shown again', async ({ expect }) => {
-    await using tab = await openTab()
-    const { page, saves } = await tab.visit('#/save-survives?latency=100&pause=300&debounce=1000&rescind=off')
-    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
-    await tab.freeze()
-    // Longer than the debounce.
-    await pass(1_500)
-    expect(await saves()).toEqual([])
-    await tab.show()
-    await page.getByText('tab hidden').first().waitFor()
-    await expect.poll(saves, patiently).toMatchObject([{ outcome: 'finished' }])
-  })
 })
-
-/** A tab that can be hidden: Playwright tells the pages that it opens itself that they are always in front. */
-async function openTab() {
-  const executablePath = await findBrowser()
-  const port = await freePort()
-  const args = [...browserArgs, `--remote-debugging-port=${port}`]
-  const owner = await chromium.launch({ args, ...(executablePath && { executablePath }) })
-  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true })
-  const [context] = browser.contexts()
-  if (!context) throw new Error('The browser has no window.')
-  const page = await context.newPage()
-  const devtools = await context.newCDPSession(page)
-  const turn = (state: 'frozen' | 'active') => devtools.send('Page.setWebLifecycleState', { state })
-  return {
-    /** Opens the demo; `saves` is what the server's log says of the text that the tests type. */
-    async visit(hash: string) {
-      const events = page.waitForRequest(/api\/events/)
-      await page.goto(`${demoUrl}${hash}`)
-      const id = new URL((await events).url()).searchParams.get('page') ?? ''
-      const saves = async () => {
-        const response = await fetch(`${demoUrl}api/log?page=${id}`)
-        return ((await response.json()) as Entry[]).filter(({ name }) => name === 'So What')
-      }
-      return { page, saves }
-    },
-    /** Hides it and freezes it, as browsers do with tabs that have been hidden for a while. */
-    freeze: () => turn('frozen'),
-    show: () => turn('active'),
-    [Symbol.asyncDispose]: async () => {
-      await browser.close()
-      await owner.close()
-    },
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
