@@ -36,6 +36,17 @@ const kept = (mode: 'visible' | 'hidden', children: ReactNode) =>
 
 const names = (work: SaveWork) => work.calls.map(({ args: [name] }) => name)
 
+/** Says that the tab is hidden, or shown again; in test/e2e a real one is. */
+function fakeTab() {
+  return {
+    turn(hidden: boolean) {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+    },
+    [Symbol.dispose]: () => void Reflect.deleteProperty(document, 'hidden'),
+  }
+}
+
 let home: string
 
 beforeEach(() => {
@@ -333,6 +344,55 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       await settle(() => it.work.last.resolve('saved'))
       await settle(() => clock.advance(1_000))
       expect(names(it.work)).toEqual(['v2'])
+    })
+
+    it('starts in the event in which the tab is hidden, since the browser may discard it, and only once', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual(['v1'])
+      tab.turn(false)
+      await settle(() => work.last.resolve('saved'))
+      await settle(() => clock.advance(1_000))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('waits for its debounce when the tab is shown again', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(false)
+      expect(names(work)).toEqual([])
+      await settle(() => clock.advance(50))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('keeps its turn and its debounce in a hidden tab if that is not to start it', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, onLeave: 'cancel', parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual([])
+      await settle(() => clock.advance(50))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('does not overtake the save under way when the tab is hidden: the page lives on', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      await settle(() => clock.advance(50))
+      await run('v2')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual(['v1'])
+      await settle(() => work.last.resolve('saved'))
+      expect(names(work)).toEqual(['v1', 'v2'])
+      await settle(() => work.last.resolve('saved'))
     })
 
     it('starts in the event in which the page is left, though another save is under way', async () => {
