@@ -1,21 +1,21 @@
-/** What the workers of the tests do with a job; see node/job.test.ts and browser/job.test.ts. */
+/** How the workers of the tests handle a job; see node/job.test.ts and browser/job.test.ts. */
 
 import { pause, sleep } from '../../src/index.ts'
 import type { Context } from '../../src/index.ts'
 
 /**
- * What a worker is asked for: to answer; to fail; to wait for the end; to compute until then, with a pause now and then
- * or without one; how such a computation has ended; to stop; or to die.
+ * Requests to a worker: to answer; to fail; to wait for the end; to compute until then, with or without pauses; how the
+ * last computation without pauses ended; to stop; or to die.
  */
 export type Order =
   | { readonly does: 'answer'; readonly with: unknown }
   | { readonly does: 'fail' | 'wait' | 'compute' | 'compute and pause' | 'how it ended' }
   | { readonly does: 'throw outside' | 'exit' | 'stop' }
 
-/** Of the last computation without a pause. */
+/** How the last computation without pauses ended. */
 let ended: string | undefined
 
-/** Reports that it has begun, and does what it is told. */
+/** Reports that it has begun, and executes `order`. */
 export async function handle(
   ctx: Context,
   order: Order,
@@ -49,7 +49,7 @@ export async function handle(
   }
 }
 
-/** Polls for the end, and reads not one message meanwhile. */
+/** Polls for the end, without reading any message. */
 function compute(ctx: Context): void {
   const last = performance.now() + 15_000
   while (ctx.err === undefined && performance.now() < last) {

@@ -31,7 +31,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
-/** What runs jobs with `handler`, in this thread. */
+/** A port to a server of jobs with `handler`, in this thread. */
 function workerOf<Message, Result, Progress>(
   handler: JobHandler<Message, Result, Progress>,
   options?: ServeOptions<Result>,
@@ -54,7 +54,7 @@ const fail = (): never => {
   throw new RangeError('thrown')
 }
 
-/** The channels that `fn` makes, with what is called on their ports. */
+/** The channels that `fn` makes, with spies on their ports. */
 function channelsOf(fn: () => void): MessageChannel[] {
   const channels: MessageChannel[] = []
   const Native = MessageChannel
@@ -71,12 +71,12 @@ function channelsOf(fn: () => void): MessageChannel[] {
 }
 
 describe('job', () => {
-  it('resolves to what the handler returns, for the message that it was given', async () => {
+  it('resolves to what the handler returns for its message', async () => {
     expect(await job(background(), echo(), { title: 'Blue Train' })).toEqual({ title: 'Blue Train' })
     expect(await job(background(), echo(), undefined)).toBeUndefined()
   })
 
-  it('tells several jobs on one worker apart', async () => {
+  it('keeps several jobs on one worker apart', async () => {
     const worker = workerOf(async (ctx, ms: number, progress: (ms: number) => void) => {
       progress(ms)
       await sleep(ctx, ms)
@@ -108,7 +108,7 @@ describe('job', () => {
     expect(log).toEqual([1, 2, 3, 'done'])
   })
 
-  it('reports what onProgress throws as uncaught, and goes on', async () => {
+  it('reports an error of onProgress as uncaught, and continues', async () => {
     const worker = workerOf((_, message: string, progress: (text: string) => void) => {
       progress(message)
       return 'done'
@@ -190,7 +190,7 @@ describe('job', () => {
     expect(worker.postMessage).not.toHaveBeenCalled()
   })
 
-  it('transfers what it is told to, both ways', async () => {
+  it('transfers the given objects, both ways', async () => {
     const worker = workerOf(
       (_, bytes: Uint8Array<ArrayBuffer>, progress: (bytes: ArrayBuffer, transfer: ArrayBuffer[]) => void) => {
         const part = new ArrayBuffer(3)
@@ -211,7 +211,7 @@ describe('job', () => {
     expect(parts).toEqual([3])
   })
 
-  it('rejects if the message cannot be cloned, and leaves nothing behind', async () => {
+  it('rejects if the message cannot be cloned, and leaves no listener', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const handler = vi.fn<() => void>()
@@ -233,7 +233,7 @@ describe('job', () => {
     await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'DataCloneError' })
   })
 
-  it('leaves no listener behind, however it settles', async () => {
+  it('leaves no listener, however it settles', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const worker = workerOf((_, fails: boolean) => {
@@ -258,13 +258,13 @@ describe('job', () => {
       'rescind: onProgress must be a function, got 5',
     ],
     ['transfer', [background(), { postMessage() {} }, 1, { transfer: 5 }], 'rescind: transfer must be a list, got 5'],
-  ])('rejects with a TypeError for a wrong %s', async (_, args, message) => {
+  ])('rejects with a TypeError for an invalid %s', async (_, args, message) => {
     await expect(Reflect.apply(job, undefined, args)).rejects.toThrow(new TypeError(message))
   })
 })
 
 describe('serveJobs', () => {
-  it('takes no more and ends the jobs under way when it is stopped', async () => {
+  it('takes no more jobs once it is stopped, and ends those in flight', async () => {
     const [port1, port2] = channel()
     let given: Context | undefined
     const stop = serveJobs(
@@ -294,7 +294,7 @@ describe('serveJobs', () => {
     expect(await job(background(), worker, 1)).toBe('Ada')
   })
 
-  it('throws a TypeError for a wrong argument, and outside of a worker without a port', () => {
+  it('throws a TypeError for an invalid argument, and outside a worker without a port', () => {
     expect(() => serveJobs(wrong<() => void>(5))).toThrow('rescind: handler must be a function, got 5')
     expect(() => serveJobs(fail, wrong<object>(5))).toThrow('rescind: options must be an object, got 5')
     expect(() => serveJobs(fail, { port: wrong({}) })).toThrow('rescind: port must be a MessagePort')
@@ -303,7 +303,7 @@ describe('serveJobs', () => {
   })
 })
 
-describe('a message that is wrong', () => {
+describe('an invalid message', () => {
   it.each<[what: string, message: unknown]>([
     ['no object', 5],
     ['without our tag', { port: 1 }],
@@ -374,7 +374,7 @@ describe('a message that is wrong', () => {
     const [ours] = channelsOf(() => {
       pending = outcome(job(background(), worker, 1))
     })
-    // Nothing that one thread can send is unreadable for it.
+    // A real messageerror needs a second thread.
     const { calls } = vi.mocked((ours as MessageChannel).port1.addEventListener).mock
     for (const [type, listener] of calls) {
       if (type === 'messageerror') (listener as (event: object) => void)({ type })
