@@ -9,7 +9,7 @@ import { outcome } from '../support.ts'
 
 const start = () => new Worker(new URL('./jobs-worker.ts', import.meta.url), { type: 'module' })
 
-/** A job, and what resolves when it has begun. */
+/** A job, and a promise that resolves when it has begun. */
 function run(ctx: Context, worker: Worker, order: Order) {
   let begin!: () => void
   const began = new Promise<void>((resolve) => {
@@ -27,7 +27,7 @@ describe('a worker', () => {
 
   afterAll(() => worker.terminate())
 
-  it('gives its result, or its error', async () => {
+  it('returns the result of a job, or its error', async () => {
     const order: Order = { does: 'answer', with: new Map([['title', 'Blue Train']]) }
     expect(await job(background(), worker, order)).toEqual(new Map([['title', 'Blue Train']]))
     await expect(job(background(), worker, { does: 'fail' })).rejects.toMatchObject({
@@ -37,7 +37,7 @@ describe('a worker', () => {
     })
   })
 
-  it('stops at once, beside another job that goes on', async () => {
+  it('stops one job at once while another continues', async () => {
     const [ctx, cancel] = withCancel(background())
     const [other, stop] = withCancel(background())
     const one = run(ctx, worker, { does: 'compute and pause' })
@@ -51,7 +51,7 @@ describe('a worker', () => {
     stop()
   })
 
-  it('stops a computation that reads no messages at the deadline, and takes the next job', async () => {
+  it('stops a computation that reads no messages at the deadline, and accepts the next job', async () => {
     const [ctx] = withTimeout(background(), 20, { label: 'resize' })
     const error = await job(ctx, worker, { does: 'compute' }).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
@@ -61,7 +61,7 @@ describe('a worker', () => {
 })
 
 describe('a worker that fails', () => {
-  it('outside of its jobs fails them at once', async () => {
+  it('outside its jobs fails all of them at once', async () => {
     const worker = start()
     const [ctx, cancel] = withCancel(background())
     const { result, began } = run(ctx, worker, { does: 'wait' })
@@ -83,7 +83,7 @@ describe('a worker that fails', () => {
 })
 
 describe('a shared worker', () => {
-  it('takes the jobs of the page through its port', async () => {
+  it('runs jobs of the page through its port', async () => {
     const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
     expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
     port.close()
