@@ -1,5 +1,5 @@
 /**
- * A server for the tests in the browser, in the process that started them: answers slowly, and notices clients that leave.
+ * A server for the tests in the browser, in the process that started them: answers slowly, and notices lost clients.
  * `/slow?id=` answers after `ms`, in `chunks` parts; `/log` has the fate of each id.
  */
 

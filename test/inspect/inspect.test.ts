@@ -658,7 +658,7 @@ function search(ctx: Context) {
 }
 
 describe('stacks', () => {
-  it('show where a context was made, where it was canceled and where work waited, in its row and its error', async () => {
+  it('show where a context was made and canceled and where work waited, in its row and its error', async () => {
     start({ stacks: true })
     function onClick() {
       cancel('the reader pressed Stop')
