@@ -1,4 +1,4 @@
-/** Routes: work that belongs to one ends when another is shown, with the real React Router and with the bare history. */
+/** Routes: work that belongs to one ends when another is shown, with the real React Router and the bare history. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useLayoutEffect } from 'react'
