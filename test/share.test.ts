@@ -1,6 +1,6 @@
 /**
- * One run for all callers with the same arguments. Each known fault of other implementations of this idea is a
- * test with a name of its own. Random calls, cancels and results are compared with a model.
+ * One run for all callers with the same arguments. Each known fault of other implementations of this idea is a test
+ * with a name of its own. Random calls, cancels and results are compared with a model.
  */
 
 import {

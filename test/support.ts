@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the tests: what several of them need to observe the surroundings of a context. Runs where the
- * tests run, in Node, jsdom and browsers.
+ * The vocabulary of the tests: what several of them need to observe the surroundings of a context. Runs where the tests
+ * run, in Node, jsdom and browsers.
  */
 
 import { withCancel, withDeadline, withSignal, withTimeout } from 'rescind'

@@ -1,6 +1,6 @@
 /**
- * The demo as its users see it, with its server in a separate process, and Chromium. Facts about the server
- * come from the server's log, never from the page.
+ * The demo as its users see it, with its server in a separate process, and Chromium. Facts about the server come from
+ * the server's log, never from the page.
  */
 
 import { chromium } from 'playwright'

@@ -1,7 +1,7 @@
 /**
  * Starts a browser of each engine for Vitest. Playwright drives Chromium, and its own builds of the others. It cannot
- * drive the distribution's Firefox or WebKit, which is not needed: the tests run by themselves in a page that a
- * program opens, each time in a new profile.
+ * drive the distribution's Firefox or WebKit, which is not needed: the tests run by themselves in a page that a program
+ * opens, each time in a new profile.
  */
 
 import { spawn } from 'node:child_process'

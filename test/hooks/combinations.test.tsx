@@ -1,6 +1,6 @@
 /**
- * Random sequences of all events in the life of a component. Work that is shown runs exactly
- * once at a time, hidden work does not run, and nothing is left at the end.
+ * Random sequences of all events in the life of a component. Work that is shown runs exactly once at a time, hidden
+ * work does not run, and nothing is left at the end.
  */
 
 import { act } from '@testing-library/react'

@@ -1,6 +1,6 @@
 /**
- * Work that the test settles, and a check that nothing is printed, for the tests of the hooks. A test in a
- * file that calls `failOnNoise` fails on every complaint of React, the browser or a promise.
+ * Work that the test settles, and a check that nothing is printed, for the tests of the hooks. A test in a file that
+ * calls `failOnNoise` fails on every complaint of React, the browser or a promise.
  */
 
 import { act, cleanup } from '@testing-library/react'

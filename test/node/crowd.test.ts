@@ -1,6 +1,6 @@
 /**
- * Many clients that leave at random times: before, during and after the response, over HTTP/1.1 and
- * HTTP/2, with a FIN, a reset or silently. Every context has to end, and nothing may be left behind.
+ * Many clients that leave at random times: before, during and after the response, over HTTP/1.1 and HTTP/2, with a FIN,
+ * a reset or silently. Every context has to end, and nothing may be left behind.
  */
 
 import { createServer } from 'node:http'

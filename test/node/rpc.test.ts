@@ -1,6 +1,6 @@
 /**
- * Contexts in existing systems: Connect and gRPC calls through several servers, servers made of `Request`
- * and `Response`, and the spans of OpenTelemetry. The recipes are the first functions; the tests run them for real.
+ * Contexts in existing systems: Connect and gRPC calls through several servers, servers made of `Request` and
+ * `Response`, and the spans of OpenTelemetry. The recipes are the first functions; the tests run them for real.
  */
 
 import { createServer } from 'node:http'

@@ -1,6 +1,6 @@
 /**
- * Requests that become raw connections: WebSockets of the `ws` package and of a proxy, tunnels, and sockets
- * with other protocols. Libraries end such a socket themselves after the client has left.
+ * Requests that become raw connections: WebSockets of the `ws` package and of a proxy, tunnels, and sockets with other
+ * protocols. Libraries end such a socket themselves after the client has left.
  */
 
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * The links of the README and of the pages: those into the repository lead to existing files, and
- * anchors to headings, as a code host makes them. Links to other sites are not followed.
+ * The links of the README and of the pages: those into the repository lead to existing files, and anchors to headings,
+ * as a code host makes them. Links to other sites are not followed.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

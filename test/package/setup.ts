@@ -1,6 +1,6 @@
 /**
- * Packs the package once, from a copy of its files, so that no old build is tested. The tests
- * get the tarball, and its files unpacked as `node_modules/rescind`.
+ * Packs the package once, from a copy of its files, so that no old build is tested. The tests get the tarball, and its
+ * files unpacked as `node_modules/rescind`.
  */
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * The worker of `rescind/sql/sqlite`, loaded from the package: in Node, in a page that Vite has built, and in
- * one from Vite's dev server.
+ * The worker of `rescind/sql/sqlite`, loaded from the package: in Node, in a page that Vite has built, and in one from
+ * Vite's dev server.
  */
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * A small site for a test: files in a folder that can be edited while Vite's dev server serves them, or
- * built and served as in production, and a browser with the back/forward cache that users have.
+ * A small site for a test: files in a folder that can be edited while Vite's dev server serves them, or built and
+ * served as in production, and a browser with the back/forward cache that users have.
  */
 
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
- * The worker of `rescind/sql/sqlite` from every bundler, started in every documented way: the built page
- * opens a database with each of them, and reads a row.
+ * The worker of `rescind/sql/sqlite` from every bundler, started in every documented way: the built page opens a
+ * database with each of them, and reads a row.
  */
 
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'

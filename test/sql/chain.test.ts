@@ -1,7 +1,7 @@
 /**
  * From end to end: a client that leaves ends the request's context, which stops the query in PostgreSQL. Over HTTP/1.1,
- * HTTP/2 and calls of Connect through a second server, from Node and from a real browser. The database server
- * reports which queries run; no timing decides.
+ * HTTP/2 and calls of Connect through a second server, from Node and from a real browser. The database server reports
+ * which queries run; no timing decides.
  */
 
 import { createServer } from 'node:http'

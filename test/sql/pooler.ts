@@ -1,7 +1,7 @@
 /**
  * A deliberately bad pooler: it gives its clients process numbers of its own, and closes the connection of a cancel
- * before it passes the cancel on, which then arrives late. Answers arrive in pieces: first the result or the error, then
- * ReadyForQuery. Each client has its own connection to the server.
+ * before it passes the cancel on, which then arrives late. Answers arrive in pieces: first the result or the error,
+ * then ReadyForQuery. Each client has its own connection to the server.
  */
 
 import { connect, createServer } from 'node:net'

@@ -1,7 +1,7 @@
 /**
- * What libraries do where several callers want the same, where a server is in trouble and where there is a limit,
- * counted: `npm run bench:operations`. The same scenario for each; the tables go into `docs/operations.md`, between
- * their marks. What is timed is only whether something happens at once or much later.
+ * Counts what libraries do when several callers need the same data, when a server is in trouble, and under a limit:
+ * `npm run bench:operations`. The scenario is the same for each; the tables go into `docs/operations.md`, between their
+ * marks. Time only decides whether something happens at once or much later.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ function pass(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms))
 }
 
-/** Requests that take `ms`, stop when they are told to, and are counted. */
+/** Requests that take `ms`, stop with their signal, and are counted. */
 class Server {
   requests = 0
   aborted = 0
@@ -50,7 +50,7 @@ class Server {
   }
 }
 
-/** What `promise` has come to after `ms`. */
+/** How `promise` has settled after `ms`. */
 async function after(ms: number, promise: Promise<string>): Promise<'result' | 'error' | 'pending'> {
   return Promise.race([
     promise.then(
@@ -67,7 +67,7 @@ async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
   const ask = sharer(one.work)
   const left = ask(first.signal, 'first leaves')
   const stays = ask(second.signal, 'first leaves')
-  // Looked at later, and not to count as unhandled until then.
+  // It is observed later, and must not count as unhandled until then.
   stays.catch(() => {})
   await pass(50)
   first.abort()

@@ -1,7 +1,7 @@
 /**
- * Drizzle under a context: rescind runs the statements of its proxy driver. The proxy expects rows as
- * lists and dates as text, so its pool has special clients. Drizzle wraps every error in a DrizzleQueryError, in which
- * `isCanceled` and `isDeadlineExceeded` look.
+ * Drizzle under a context: rescind runs the statements of its proxy driver. The proxy expects rows as lists and dates
+ * as text, so its pool has special clients. Drizzle wraps every error in a DrizzleQueryError, in which `isCanceled` and
+ * `isDeadlineExceeded` look.
  */
 
 import { DrizzleQueryError, sql } from 'drizzle-orm'

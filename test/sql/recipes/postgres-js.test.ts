@@ -1,7 +1,7 @@
 /**
- * Postgres.js under a context. Its `cancel()` does not report when the cancel is done, so a late one
- * hits the next statement of the connection. Therefore every statement has its own connection, and waits for the
- * function that `cancel()` calls.
+ * Postgres.js under a context. Its `cancel()` does not report when the cancel is done, so a late one hits the next
+ * statement of the connection. Therefore every statement has its own connection, and waits for the function that
+ * `cancel()` calls.
  */
 
 import postgres from 'postgres'

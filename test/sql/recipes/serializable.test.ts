@@ -1,6 +1,6 @@
 /**
- * A transaction that is retried if PostgreSQL could not serialize it: with a serialization failure
- * (40001) or a deadlock (40P01) it is rolled back, and only as a whole can it run again.
+ * A transaction that is retried if PostgreSQL could not serialize it: with a serialization failure (40001) or a
+ * deadlock (40P01) it is rolled back, and only as a whole can it run again.
  */
 
 import { Pool } from 'pg'
