@@ -581,7 +581,7 @@ describe('a group', () => {
     ],
   ]
 
-  it.each(ways)('that has ended %s starts nothing more', async (_, end) => {
+  it.each(ways)('starts nothing more after it has ended %s', async (_, end) => {
     const g = await end()
     const fn = vi.fn<() => void>()
     expect(g.tryGo(fn)).toBe(false)
@@ -827,7 +827,7 @@ describe('a wrong argument', () => {
     ['-Infinity', -Infinity],
     ['"2"', '2'],
     ['null', null],
-  ])('for the limit is a TypeError that names it: %s', (shown, limit) => {
+  ])('a wrong limit is a TypeError that names it: %s', (shown, limit) => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const message = `rescind: limit must be a positive whole number or Infinity, got ${shown}`
@@ -835,7 +835,7 @@ describe('a wrong argument', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('is not a limit that is left out or undefined', async () => {
+  it('an undefined limit means none', async () => {
     for (const limit of [undefined, Infinity, 1]) {
       const g = group(background(), { limit, supervise: undefined })
       await expect(g.go(() => {})).resolves.toBe(true)
@@ -848,7 +848,7 @@ describe('a wrong argument', () => {
     ['null', null],
     ['5', 5],
     ['[object Promise]', Promise.resolve()],
-  ])('for a function is a TypeError that names it, also after the end: %s', async (shown, value) => {
+  ])('a wrong function is a TypeError that names it, also after the end: %s', async (shown, value) => {
     const message = `rescind: fn must be a function, got ${shown}`
     const g = group(background())
     for (let round = 0; round < 2; round++) {
@@ -858,7 +858,7 @@ describe('a wrong argument', () => {
     }
   })
 
-  it('for the parent or the options is a TypeError that names it', () => {
+  it('a wrong parent and wrong options are TypeErrors that name them', () => {
     const message = 'rescind: options must be an object, got'
     expect(() => group(wrong(undefined))).toThrow(new TypeError('rescind: parent must be a context, got undefined'))
     expect(() => group(background(), wrong(null))).toThrow(new TypeError(`${message} null`))

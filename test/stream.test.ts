@@ -642,7 +642,7 @@ describe('a silence', () => {
     expect(pending.error).toMatchObject({ label: 'idle' })
   })
 
-  it.each([0, -1, -Infinity])('of %s ms allows only chunks that are there already', async (idle) => {
+  it.each([0, -1, -Infinity])('allows only chunks that are already there if its limit is %s ms', async (idle) => {
     const { source, give } = tap<string>()
     give('one')
     const chunks = stream(background(), source, { idle })
@@ -694,7 +694,7 @@ describe('a wrong argument', () => {
     ['[object Object]', {}],
     ['[object Object]', { body: closed() }],
     ['[object Object]', { bodyUsed: false }],
-  ])('for the source is a TypeError at once: %s', async (shown, source) => {
+  ])('a wrong source is a TypeError at once: %s', async (shown, source) => {
     const message = `rescind: source must be ${any}, got ${shown}`
     expect(() => stream(background(), wrong<string[]>(source))).toThrow(new TypeError(message))
     const chunks = stream(background(), async () => wrong<string[]>(source))
@@ -702,7 +702,7 @@ describe('a wrong argument', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('is a locked stream or a used response', async () => {
+  it('a locked stream and a used response are wrong sources', async () => {
     const locked = closed('one')
     locked.getReader()
     const used = new Response('one')
@@ -714,7 +714,7 @@ describe('a wrong argument', () => {
     expect(() => stream(background(), half)).toThrow('source must be a stream that is not locked')
   })
 
-  it('leaves the source unlocked and the context without listeners', () => {
+  it('a wrong argument leaves the source unlocked and the context without listeners', () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const source = closed('one')
@@ -728,7 +728,7 @@ describe('a wrong argument', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('is an iterator result that is not an object', async () => {
+  it('an iterator result must be an object', async () => {
     const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(wrong<IteratorResult<string>>(5)) }) }
     await expect(stream(background(), source).next()).rejects.toThrow('a result of the source must be an object, got 5')
   })

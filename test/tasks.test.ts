@@ -117,7 +117,7 @@ describe('sleep', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(5)
   })
 
-  it.each([0, -0, -1, -Infinity])('of %s ms waits for a later turn of the event loop', async (ms) => {
+  it.each([0, -0, -1, -Infinity])('waits for a later turn of the event loop if the time is %s ms', async (ms) => {
     const log: string[] = []
     const sleeping = sleep(background(), ms).then(() => log.push('slept'))
     for (let round = 0; round < 20; round++) await microtask()
@@ -149,7 +149,7 @@ describe('sleep', () => {
     expect(sleeping.settled).toBe(true)
   })
 
-  it('in two concurrent loops lets the event loop turn', async () => {
+  it('lets the event loop turn between two concurrent loops', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let steps = 0
     const loop = async () => {
@@ -166,7 +166,7 @@ describe('sleep', () => {
     cancel()
   })
 
-  it('that is due rejects if its context ends before it wakes', async () => {
+  it('rejects if its context ends when it is due but has not woken', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const sleeping = outcome(sleep(ctx, 1))
     block(3)
@@ -179,7 +179,7 @@ describe('sleep', () => {
     await expect(sleep(background(), 0)).resolves.toBeUndefined()
   })
 
-  it('of Infinity never resolves, and starts no timer', async () => {
+  it('never resolves for Infinity, and starts no timer', async () => {
     vi.useFakeTimers()
     const [ctx, cancel] = withCancel(background())
     const sleeping = outcome(sleep(ctx, Infinity))

@@ -259,7 +259,7 @@ describe('a deadline', () => {
     expect(later.err?.name).toBe('TimeoutError')
   })
 
-  it('on a fake clock starts no platform timer', () => {
+  it('starts no platform timer on a fake clock', () => {
     withTimeout(fakeClock(0).root, 5_000)
     expect(vi.getTimerCount()).toBe(0)
   })

@@ -61,7 +61,7 @@ describe('a worker', () => {
 })
 
 describe('a worker that fails', () => {
-  it('outside its jobs fails all of them at once', async () => {
+  it('an error outside a job fails all jobs of the worker at once', async () => {
     const worker = start()
     const [ctx, cancel] = withCancel(background())
     const { result, began } = run(ctx, worker, { does: 'wait' })
@@ -75,7 +75,7 @@ describe('a worker that fails', () => {
     worker.terminate()
   })
 
-  it('to load fails its jobs', async () => {
+  it('a worker that cannot be loaded fails its jobs', async () => {
     const worker = new Worker(new URL('/no-such-worker.js', location.href), { type: 'module' })
     worker.addEventListener('error', (event) => event.preventDefault())
     await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'WorkerError' })

@@ -82,7 +82,7 @@ describe('a worker', () => {
     expect(failureOf(failed)).toMatchObject({ name: 'RangeError', message: 'no such part', cause: { part: 7 } })
   })
 
-  it('that was terminated sends nothing, and its sender can release it', async () => {
+  it('a terminated worker sends nothing, and its sender can release it', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, next, release, worker } = start(ctx, 'wait')
     await next(1)
@@ -93,7 +93,7 @@ describe('a worker', () => {
     cancel()
   })
 
-  it('that is done closes the connection, and the context on this side stays alive', async () => {
+  it('closes the connection when its work is done, and the context on this side stays alive', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, next } = start(ctx, 'be done')
     await next(2)

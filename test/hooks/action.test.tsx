@@ -537,7 +537,7 @@ describe('a transition', () => {
     expect(transition.last).toBe(false)
   })
 
-  it.skipIf(!use)('that waits for a write is pending until the write succeeds, fails or is canceled', async () => {
+  it.skipIf(!use)('is pending until the write that it waits for succeeds, fails or is canceled', async () => {
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
     const transition = watch<boolean>()

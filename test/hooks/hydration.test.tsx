@@ -77,7 +77,7 @@ describe('hydration', () => {
     expect(work.causes).toEqual([Unmounted])
   })
 
-  it('of a page whose context has ended meanwhile shows the end afterwards', async () => {
+  it('shows the end of a context that has ended before the hydration', async () => {
     const work = fakeWork()
     const [parent, cancel] = withTimeout(background(), 60_000)
     const html = renderToString(app(work.fn, parent))

@@ -79,7 +79,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
     })
   })
 
-  it('that does not follow the route stays canceled on the next one', async () => {
+  it('stays canceled on the next route if it does not follow the route', async () => {
     const { handle, work } = mount({})
     await settle(() => handle().cancel('by hand'))
     await go('/b')
@@ -311,7 +311,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
 describe('useRoute', () => {
   it.each<[how: string, end: (cancel: Cancel) => void, why: unknown]>([
     ['was canceled by hand', (cancel) => cancel('by hand'), 'by hand'],
-  ])('that %s has a new context on the next route', async (_, end, why) => {
+  ])('returns a new context on the next route for one that %s', async (_, end, why) => {
     const derived = watch<Derived>()
     function Component() {
       derived.see(useRoute(background()))
@@ -400,7 +400,7 @@ describe('a scope with `visible`', () => {
     expect(work.causes).toEqual([undefined])
   })
 
-  it('that was canceled while the tab was hidden stays canceled', async () => {
+  it('stays canceled if it was canceled while the tab was hidden', async () => {
     const { scope, task, work } = mountVisible()
     await turn(true)
     await settle(() => scope.current?.cancel('by hand'))

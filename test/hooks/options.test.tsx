@@ -200,7 +200,7 @@ describe('debounce', () => {
     expect(work.causes).toEqual([Superseded, undefined])
   })
 
-  it('with leading calls the first run at once, and the last of the following ones when it is over', async () => {
+  it('calls the first run at once if it is leading, and the last of the following ones when it is over', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })
@@ -216,7 +216,7 @@ describe('debounce', () => {
     expect(work.last.args).toEqual(['four'])
   })
 
-  it('with leading calls the next run at once after a pause', async () => {
+  it('calls the next run after a pause at once if it is leading', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })

@@ -43,7 +43,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden])
   })
 
-  it('and comes back restarts automatic work once, and shows no cancel', async () => {
+  it('restarts automatic work once when it comes back, and shows no cancel', async () => {
     const { work, task } = mount()
     await settle(leave)
     await settle(comeBack)
@@ -57,7 +57,7 @@ describe('a page that is left', () => {
     expect(work.calls).toHaveLength(3)
   })
 
-  it('and comes back has a new context for each that has ended', async () => {
+  it('has a new context for each ended one when it comes back', async () => {
     const contexts = watch<Context[]>()
     const [parent] = withCancel(background())
     function Component() {
@@ -94,7 +94,7 @@ describe('a page that is left', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
   })
 
-  it('and comes back starts nothing after the unmount', async () => {
+  it('starts nothing for an unmounted component when it comes back', async () => {
     const { work, unmount } = mount()
     await settle(leave)
     unmount()
@@ -102,7 +102,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden])
   })
 
-  it('and comes back restarts work once if its scope restarts in the same turn', async () => {
+  it('restarts work once if its scope restarts in the turn in which the page is left', async () => {
     const work = fakeWork()
     const app = (id: number) => (
       <Scope resetKeys={[id]}>
@@ -118,7 +118,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden, undefined])
   })
 
-  it('and comes back does not restart canceled work', async () => {
+  it('does not restart canceled work when it comes back', async () => {
     const [parent, cancel] = withCancel(background())
     const { work, task } = mount(parent)
     await settle(() => cancel('before'))
@@ -128,7 +128,7 @@ describe('a page that is left', () => {
     expect(task.last).toMatchObject({ status: 'canceled', cause: 'before' })
   })
 
-  it('and comes back ends components at their unmount with Unmounted as the cause', async () => {
+  it('ends a component with Unmounted if that unmounts after the page came back', async () => {
     const { work, unmount } = mount()
     await settle(leave)
     await settle(comeBack)
@@ -136,22 +136,25 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden, Unmounted])
   })
 
-  it.skipIf(!Activity)('and comes back during a hidden Activity restarts work when the Activity is shown', async () => {
-    const work = fakeWork()
-    const app = (mode: 'visible' | 'hidden') =>
-      Activity && (
-        <Activity mode={mode}>
-          <Worker load={work.fn} see={() => {}} />
-        </Activity>
-      )
-    const view = render(app('visible'))
-    await settle(leave)
-    await settle(() => view.rerender(app('hidden')))
-    await settle(comeBack)
-    expect(work.causes).toEqual([PageHidden])
-    await settle(() => view.rerender(app('visible')))
-    expect(work.causes).toEqual([PageHidden, undefined])
-  })
+  it.skipIf(!Activity)(
+    'restarts work in an Activity only when that is shown, if it was hidden when the page came back',
+    async () => {
+      const work = fakeWork()
+      const app = (mode: 'visible' | 'hidden') =>
+        Activity && (
+          <Activity mode={mode}>
+            <Worker load={work.fn} see={() => {}} />
+          </Activity>
+        )
+      const view = render(app('visible'))
+      await settle(leave)
+      await settle(() => view.rerender(app('hidden')))
+      await settle(comeBack)
+      expect(work.causes).toEqual([PageHidden])
+      await settle(() => view.rerender(app('visible')))
+      expect(work.causes).toEqual([PageHidden, undefined])
+    },
+  )
 })
 
 /** A context with the values of the scope but not its end; the same one for the same scope. */

@@ -177,7 +177,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
 })
 
 describe('a navigation', () => {
-  it('that is blocked ends nothing until it proceeds', async () => {
+  it('ends nothing while it is blocked, and the old page when it proceeds', async () => {
     const work = fakeWork()
     const blockers = watch<ReturnType<typeof useBlocker>>()
     function Form() {
@@ -209,7 +209,7 @@ describe('a navigation', () => {
     expect(work.causes).toEqual([Navigated])
   })
 
-  it('with a loader ends the old page when the next one is shown, and does not restart it', async () => {
+  it('ends the old page only after its loader, and does not restart it', async () => {
     const work = fakeWork()
     const loads: (() => void)[] = []
     function Home() {

@@ -163,7 +163,7 @@ describe('the timeout of a scope', () => {
     expect(statuses.last).toBe('error')
   })
 
-  it('that changes counts from the same start, and restarts nothing', async () => {
+  it('counts from the same start when it changes, and restarts nothing', async () => {
     const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(50))
@@ -179,7 +179,7 @@ describe('the timeout of a scope', () => {
     expect(new Set(scope.all).size).toBe(1)
   })
 
-  it('that changes after the end restarts nothing', async () => {
+  it('restarts nothing when it changes after the end', async () => {
     const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(100))
@@ -188,7 +188,7 @@ describe('the timeout of a scope', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('of 0 or less ends the scope at once, and no work below is called', async () => {
+  it('ends the scope at once if it is 0 or less, and no work below is called', async () => {
     for (const timeout of [0, -1, -Infinity]) {
       const { work, scope } = mount({ timeout })
       await settle()
@@ -270,7 +270,7 @@ describe('the values of a scope', () => {
     ])
   })
 
-  it('that are equal by Object.is restart nothing', async () => {
+  it('restart nothing if they are equal by Object.is', async () => {
     const { work, scope, render } = mount({ values: [provide(user, 'Ada'), provide(page, NaN)] })
     render({ values: [provide(user, 'Ada'), provide(page, NaN)] })
     await settle()
@@ -278,7 +278,7 @@ describe('the values of a scope', () => {
     expect(work.causes).toEqual([undefined])
   })
 
-  it('that change end nothing, and later runs see them', async () => {
+  it('end nothing when they change, and later runs see them', async () => {
     const { work, scope, handle, render } = mount({ values: [provide(user, 'Ada')] })
     render({ values: [provide(user, 'Grace')] })
     await settle()

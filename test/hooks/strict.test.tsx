@@ -152,7 +152,7 @@ describe('a real unmount', () => {
     expect(seen).toEqual([Unmounted])
   })
 
-  it('of one child does not affect its siblings and the scope', async () => {
+  it('does not affect siblings and the scope', async () => {
     const [one, other] = [fakeWork(), fakeWork()]
     const scopes = watch<Context>()
     function Both({ isBoth }: { readonly isBoth: boolean }) {
@@ -172,14 +172,14 @@ describe('a real unmount', () => {
     expect(cause(scopes.last)).toBeUndefined()
   })
 
-  it('by another key restarts work', () => {
+  it('a new key restarts work', () => {
     const work = fakeWork()
     const view = render(<Loader key="one" work={work.fn} />)
     view.rerender(<Loader key="other" work={work.fn} />)
     expect(work.causes).toEqual([Unmounted, undefined])
   })
 
-  it('in the same turn as the first render leaves nothing', async () => {
+  it('leaves nothing if it happens in the turn of the first render', async () => {
     const [parent, cancel] = withCancel(background())
     const work = fakeWork()
     const container = document.createElement('div')

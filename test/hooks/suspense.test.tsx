@@ -50,7 +50,7 @@ describe.each([
   ['without StrictMode', ({ children }: { readonly children?: ReactNode }) => children],
   ['in StrictMode', StrictMode],
 ])('a component that suspends, %s', (_, wrapper) => {
-  it('at first runs no work until it is shown, and then once', async () => {
+  it('runs no work until it is first shown, and then once', async () => {
     const work = fakeWork()
     const door = gate()
     door.close()
@@ -64,7 +64,7 @@ describe.each([
     expect(view.container.textContent).toBe('success albums')
   })
 
-  it('later does not cancel its work, and shows the result afterwards', async () => {
+  it('does not cancel its work when it suspends later, and shows the result afterwards', async () => {
     const work = fakeWork()
     const door = gate()
     const app = (name: string) =>
@@ -86,7 +86,7 @@ describe.each([
     expect(work.calls).toHaveLength(1)
   })
 
-  it('and is removed meanwhile aborts its work', async () => {
+  it('aborts its work if it is removed while it suspends', async () => {
     const work = fakeWork()
     const door = gate()
     const view = render(boundary(<Worker work={work.fn} gate={door} />), { wrapper })
@@ -105,7 +105,7 @@ describe.each([
     expect(work.calls).toHaveLength(1)
   })
 
-  it('at first and is removed before it was shown leaves nothing', async () => {
+  it('leaves nothing if it is removed before it was ever shown', async () => {
     const work = fakeWork()
     const door = gate()
     door.close()
@@ -115,7 +115,7 @@ describe.each([
     expect(work.calls).toEqual([])
   })
 
-  it('in a transition keeps its running work', async () => {
+  it('keeps its running work when it suspends in a transition', async () => {
     const work = fakeWork()
     const door = gate()
     const closing = watch<() => void>()

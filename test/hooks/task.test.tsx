@@ -334,7 +334,7 @@ describe('cancel', () => {
     expect(work.last.ctx.err?.cause).toBeUndefined()
   })
 
-  it('of an automatic task lasts until the deps change', async () => {
+  it('lasts until the deps of an automatic task change', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
     await settle(() => task.last.cancel())
@@ -412,7 +412,7 @@ describe('reset', () => {
     expect(task.last).toMatchObject(NOTHING)
   })
 
-  it('of an automatic task lasts until the deps change', async () => {
+  it('lasts until the deps of an automatic task change', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
     await settle(() => task.last.reset())
@@ -534,7 +534,7 @@ describe('a timeout', () => {
     expect(task.last).toMatchObject({ status: 'error', error: err, cause: err })
   })
 
-  it('of a scope above is an error too', async () => {
+  it('is an error too if it belongs to a scope above', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 50, { label: 'page', cause: 'slow page' })
     const { task } = mountAuto(fakeWork().fn, [], { parent, timeout: 100 })
@@ -542,7 +542,7 @@ describe('a timeout', () => {
     expect(task.last).toMatchObject({ status: 'error', error: { label: 'page' }, cause: 'slow page' })
   })
 
-  it('of 0 fails at once, without calling the work', async () => {
+  it('fails at once if it is 0, without calling the work', async () => {
     const work = fakeWork()
     const { task } = mountAuto(work.fn, [], { timeout: 0 })
     await settle()
@@ -550,7 +550,7 @@ describe('a timeout', () => {
     expect(isDeadlineExceeded(task.last.error)).toBe(true)
   })
 
-  it('that changes counts from the start of the run, and does not restart it', async () => {
+  it('counts from the start of the run when it changes, and does not restart the run', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
@@ -569,7 +569,7 @@ describe('a timeout', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('that becomes shorter than the time that has passed ends the run at once', async () => {
+  it('ends the run at once when it becomes shorter than the time that has passed', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
@@ -578,7 +578,7 @@ describe('a timeout', () => {
     expect(isDeadlineExceeded(task.last.error)).toBe(true)
   })
 
-  it('that changes after success has no effect', async () => {
+  it('has no effect when it changes after success', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })

@@ -568,7 +568,7 @@ describe('a recording', () => {
     expect(() => open(recording as never)).toThrow(TypeError)
   })
 
-  it('with hostile content shows nonsense, and does no harm', () => {
+  it('shows nonsense for hostile content, and does no harm', () => {
     const rows = [
       null,
       7,
@@ -612,7 +612,7 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
-  ])('with %s do no harm', async (_, value, shown) => {
+  ])('do no harm: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
     expect(inspector.rows.at(-1)).toMatchObject({ how: 'canceled', cause: shown })
@@ -680,7 +680,7 @@ describe('stacks', () => {
     expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
   })
 
-  it('of work that waited in a descendant are in the error too', async () => {
+  it('are in the error too for work that waited in a descendant', async () => {
     start({ stacks: true })
     const [ctx, cancel] = withCancel(root, named('page'))
     async function load() {

@@ -101,7 +101,7 @@ describe('a thread that dies', () => {
     ],
     ['by its exit', (worker) => job(background(), worker, { does: 'exit' }).catch(() => {}), { name: 'WorkerError' }],
     ['by terminate', (worker) => worker.terminate(), { name: 'WorkerError' }],
-  ])('%s fails all its jobs at once', async (_, act, error) => {
+  ])('fails all its jobs at once when it dies %s', async (_, act, error) => {
     const worker = start()
     const [ctx, cancel] = withCancel(background())
     const jobs = [run(ctx, worker, { does: 'wait' }), run(ctx, worker, { does: 'compute and pause' })]
@@ -118,7 +118,7 @@ describe('a thread that dies', () => {
     cancel()
   })
 
-  it('before the job fails that at once', async () => {
+  it('fails a job at once that is sent after its death', async () => {
     const worker = start()
     cleanUp(() => worker.terminate())
     await worker.terminate()
@@ -126,13 +126,13 @@ describe('a thread that dies', () => {
     await expect(failed).rejects.toMatchObject({ name: 'WorkerError', message: 'the worker has ended' })
   })
 
-  it('because its script throws fails its jobs with the error', async () => {
+  it('fails its jobs with the error that its script throws', async () => {
     const worker = new Worker('throw new RangeError("no such file")', { eval: true })
     const failed = job(background(), worker, { does: 'wait' })
     await expect(failed).rejects.toMatchObject({ name: 'WorkerError', cause: { message: 'no such file' } })
   })
 
-  it('silently fails its jobs when the port closes', async () => {
+  it('fails its jobs when the port closes silently', async () => {
     const { port1, port2 } = new MessageChannel()
     port2.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.close()
     await expect(job(background(), port1, 1)).rejects.toMatchObject({ name: 'WorkerError', cause: PortClosed })

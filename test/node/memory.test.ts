@@ -74,7 +74,7 @@ describe('1,000,000 short-lived children of one parent leave the heap flat', { t
     cancel()
   })
 
-  it('and leave no listener on signals', () => {
+  it('signals keep no listeners of short-lived children', () => {
     const listeners = countListeners(signal)
     withSignal(parent, signal)[1]()
     withCancel({ signal })[1]()
@@ -118,7 +118,7 @@ describe('100,000 waits for one pending promise', { timeout: 60_000 }, () => {
   })
 })
 
-describe('100,000 calls leave the heap flat', { timeout: 60_000 }, () => {
+describe('the heap after 100,000 calls', { timeout: 60_000 }, () => {
   const [parent] = withCancel(background())
   const load = share(parent, async (_, id: number, options: object) => [id, options])
   const never = share(parent, (_, id: number) => new Promise<number>(() => id))
@@ -140,7 +140,7 @@ describe('100,000 calls leave the heap flat', { timeout: 60_000 }, () => {
       (ctx) => retry(ctx, refuse, { delay: () => 60_000 }),
     ],
     ['semaphore', (ctx) => two.run(ctx, () => {}), (ctx) => full.acquire(ctx)],
-  ])('of %s', async (_, ...kinds) => {
+  ])('is flat for %s', async (_, ...kinds) => {
     const use = (ctx: Context, index: number) => kinds[index % kinds.length]?.(ctx, index)
     void never(background(), -1)
     const uses = 100_000

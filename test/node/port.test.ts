@@ -116,7 +116,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('that is done closes the connection, and the context on this side stays alive', async () => {
+  it('closes the connection when its work is done, and the context on this side stays alive', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { exit, closed, reports } = start(ctx, 'be done')
     await reports.take(2)
@@ -148,7 +148,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('that is terminated ends the context of its job, if the exit event cancels that', async () => {
+  it('ends the context of its job when it is terminated, if the exit event cancels that', async () => {
     const [ctx, cancel] = withCancel(background())
     const { exit, reports, worker } = start(ctx, 'wait')
     await reports.next()
@@ -158,7 +158,7 @@ describe('a thread', () => {
     expect(cause(ctx)).toBe(PortClosed)
   })
 
-  it('that is terminated closes its port', async () => {
+  it('closes its port when it is terminated', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, reports, worker } = start(ctx, 'wait')
     await reports.next()

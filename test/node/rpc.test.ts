@@ -244,7 +244,7 @@ describe('a span', () => {
     expect(spans.map(({ status, events }) => [status.code, events.length])).toEqual([[SpanStatusCode.UNSET, 0]])
   })
 
-  it('on a server belongs to the trace of the client, and both end when the client cancels', async () => {
+  it('of a server belongs to the trace of the client, and both end when the client cancels', async () => {
     const { exporter, tracer } = tracing()
     const contexts = new Queue<Context>()
     const server = createServer((req, res) => {

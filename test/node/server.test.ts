@@ -78,13 +78,13 @@ afterEach(() => {
 })
 
 describe('rendering on a server', () => {
-  it('to a string calls no work and starts no timer', () => {
+  it('renderToString calls no work and starts no timer', () => {
     expect(globalThis).not.toHaveProperty('window')
     for (let round = 0; round < 100; round++) expect(renderToString(app())).toContain(OUTPUT)
     expect(traces()).toEqual(before)
   })
 
-  it('to a Node stream does neither, though some parts come later', async () => {
+  it('renderToPipeableStream does neither, though some parts come later', async () => {
     const component = late()
     let html = ''
     const sink = new Writable({
@@ -101,13 +101,13 @@ describe('rendering on a server', () => {
     expect(traces()).toEqual(before)
   })
 
-  it('to a web stream does neither', async () => {
+  it('renderToReadableStream does neither', async () => {
     const stream = await renderToReadableStream(app(late()))
     expect(await new Response(stream).text()).toContain(OUTPUT)
     expect(traces()).toEqual(before)
   })
 
-  it('that is aborted does neither', async () => {
+  it('an aborted render does neither', async () => {
     const request = new AbortController()
     const component = late()
     const stream = await renderToReadableStream(app(component), { signal: request.signal, onError: () => {} })

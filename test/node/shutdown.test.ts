@@ -246,7 +246,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('also answers requests that arrive while the server closes', async () => {
+    it('answers requests of a pipeline that arrive while the server closes', async () => {
       const { closed, port, responses } = await start({ drain: Infinity })
       const client = await open(port, GET)
       const first = await responses.next()

@@ -38,7 +38,7 @@ describe('the size in a bundle', () => {
     // Only components that render nothing.
     { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 200 },
     { what: 'rescind/devtools/production', code: "export * from 'rescind/devtools/production'", limit: 19_800 },
-  ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
+  ])('the size of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
 
@@ -53,7 +53,7 @@ describe('the size in a bundle', () => {
       what: 'all of `rescind/react`, with what it needs of `rescind`',
       code: "export * from 'rescind/react'",
     },
-  ])('of $what is in the README, within 150 bytes', async ({ what, code }) => {
+  ])('the size of $what is in the README, within 150 bytes', async ({ what, code }) => {
     const row = readFileSync('README.md', 'utf8')
       .split('\n')
       .find((line) => line.startsWith(`| ${what} | `))

@@ -80,18 +80,18 @@ const shipped = graphOf(/^(src|hooks|devtools)\//)
 const demo = graphOf(/^demo\//)
 
 describe('the imports', () => {
-  it.each([...shipped])('of %s are files of the package', (_, imports) => {
+  it.each([...shipped])('%s imports only files of the package', (_, imports) => {
     for (const target of imports) expect([...shipped.keys(), ...OUTSIDE.keys()]).toContain(target)
   })
 
-  it.each([...shipped])('of %s go down only', (path, imports) => {
+  it.each([...shipped])('%s imports downwards only', (path, imports) => {
     for (const target of imports) expect(allows(path, target), `${path} imports ${target}`).toBe(true)
   })
 
   it.each([
     ['the package', shipped],
     ['the demo', demo],
-  ])('of %s are not circular', (_, graph) => {
+  ])('the imports of %s are not circular', (_, graph) => {
     expect(cycleIn(graph)).toEqual([])
   })
 

@@ -97,7 +97,7 @@ describe('importing', () => {
     expect(output).toEqual({ touched: [], changed: [] })
   })
 
-  it('with side effects is detected', async () => {
+  it('a module with side effects is detected', async () => {
     const impure = 'data:text/javascript,setTimeout(() => {}); Promise.prototype.then = 1; document.title'
     writeFileSync(join(consumer, 'import.mjs'), observe(impure))
     const output = JSON.parse(await run('node', ['import.mjs'], consumer)) as unknown

@@ -110,7 +110,7 @@ describe('a client that leaves while its query runs', () => {
     ],
   ]
 
-  it.each(leaving)('and %s, stops that query', async (_, ask) => {
+  it.each(leaving)('stops that query when it %s', async (_, ask) => {
     const { handle, handled } = handler()
     const leave = await ask(await listen(createServer((req, res) => void handle(req, res))))
     await running(1)
@@ -122,7 +122,7 @@ describe('a client that leaves while its query runs', () => {
     await isUnharmed()
   })
 
-  it('and cancels one HTTP/2 stream, stops only the query of that one', async () => {
+  it('stops only one query when it cancels one of two HTTP/2 streams', async () => {
     const { handle, handled } = handler()
     const port = await listen(http2.createServer((req, res) => void handle(req, res)))
     const session = http2.connect(`http://localhost:${port}`)
@@ -140,7 +140,7 @@ describe('a client that leaves while its query runs', () => {
     await isUnharmed()
   })
 
-  it('before the query has a connection, leaves the database alone', async () => {
+  it('leaves the database alone if the query has no connection yet', async () => {
     const [busy, free] = withCancel(background())
     const taken = [outcome(queryContext(busy, db, endless)), outcome(queryContext(busy, db, endless))]
     await running(2)
@@ -242,7 +242,7 @@ describe('a page in a browser that makes the Connect call', () => {
     ['is closed', (page) => page.close()],
   ]
 
-  it.each(leaving)('and %s, stops the query', async (_, leave) => {
+  it.each(leaving)('stops the query when it %s', async (_, leave) => {
     const { contexts, url } = await chain(count, background(), blank)
     const page = await browser.newPage()
     await page.goto(url)

@@ -28,7 +28,7 @@ describe('a statement', () => {
     ['execContext', (ctx) => execContext(ctx, db, endless)],
     ['queryStream', (ctx) => drain(queryStream(ctx, db, endlessRows))],
     ['withTransaction', (ctx) => withTransaction(ctx, db, (tx) => queryContext(ctx, tx, endless))],
-  ])('that waits is shown as %s in the row of its context, also after it is stopped', async (name, run) => {
+  ])('is shown as %s in the row of its context while it waits, and after it is stopped', async (name, run) => {
     using inspector = inspect()
     const [ctx, cancel] = withCancel(background(), { label: 'report' })
     const waits = () => inspector.rows.find(({ label }) => label === 'report')?.waits

@@ -305,12 +305,12 @@ describe('serveJobs', () => {
 
 describe('an invalid message', () => {
   it.each<[what: string, message: unknown]>([
-    ['no object', 5],
+    ['not an object', 5],
     ['without our tag', { port: 1 }],
     ['of another kind', { rescind: 'begin' }],
     ['without a port', { rescind: 'job', version: 1 }],
-    ['with a port that is none', { rescind: 'job', version: 1, port: {} }],
-  ])('to the worker is ignored: %s', async (_, message) => {
+    ['with an invalid port', { rescind: 'job', version: 1, port: {} }],
+  ])('the worker ignores an invalid message: %s', async (_, message) => {
     const worker = echo()
     worker.postMessage(message, [])
     expect(await job(background(), worker, 1)).toBe(1)
@@ -318,25 +318,28 @@ describe('an invalid message', () => {
 
   it.each<[what: string, version: number, message: (context: MessagePort) => unknown, error: string]>([
     ['another version', 2, () => undefined, 'the two sides have different versions of rescind'],
-    ['no object', 1, () => 5, 'the job cannot be read'],
+    ['not an object', 1, () => 5, 'the job cannot be read'],
     ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job cannot be read'],
     ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job cannot be read'],
-  ])('instead of a job is answered with a PortError: %s', async (_, version, message, error) => {
-    const worker = echo()
-    const [ours, theirs] = channel()
-    const [context] = channel()
-    const answer = new Promise<unknown>((resolve) => {
-      ours.onmessage = ({ data }) => resolve(data)
-    })
-    const wrongMessage = message(context)
-    if (wrongMessage !== undefined) {
-      ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
-    }
-    worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
-    expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
-  })
+  ])(
+    'the worker answers with a PortError to an invalid message instead of a job: %s',
+    async (_, version, message, error) => {
+      const worker = echo()
+      const [ours, theirs] = channel()
+      const [context] = channel()
+      const answer = new Promise<unknown>((resolve) => {
+        ours.onmessage = ({ data }) => resolve(data)
+      })
+      const wrongMessage = message(context)
+      if (wrongMessage !== undefined) {
+        ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
+      }
+      worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
+      expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
+    },
+  )
 
-  it('in the context of a job fails that job with a PortError', async () => {
+  it('an invalid message in the context of a job fails that job with a PortError', async () => {
     const worker = echo()
     const [ours, theirs] = channel()
     const [sender, context] = channel()
@@ -350,16 +353,16 @@ describe('an invalid message', () => {
   })
 
   it.each<[what: string, answer: unknown, error: object]>([
-    ['of no kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
+    ['of an unknown kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
     ['without an error', { rescind: 'error' }, { name: 'PortError' }],
-    ['with an error that is none', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
-  ])('from the worker fails the job: %s', async (_, answer, error) => {
+    ['with an invalid error', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
+  ])('an invalid message from the worker fails the job: %s', async (_, answer, error) => {
     const [worker, there] = channel()
     there.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.postMessage(answer, [])
     await expect(job(background(), worker, 1)).rejects.toMatchObject(error)
   })
 
-  it('without our tag from the worker is ignored', async () => {
+  it('a message from the worker that is not from rescind is ignored', async () => {
     const [worker, there] = channel()
     there.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => {
       data.port.postMessage('other', [])
@@ -368,7 +371,7 @@ describe('an invalid message', () => {
     expect(await job(background(), worker, 1)).toBe('result')
   })
 
-  it('that cannot be read fails the job with a PortError', async () => {
+  it('a message that cannot be read fails the job with a PortError', async () => {
     const [worker, there] = channel()
     let pending: Outcome<unknown> | undefined
     const [ours] = channelsOf(() => {

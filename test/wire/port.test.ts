@@ -220,13 +220,13 @@ describe('toPort and fromPort', () => {
 
   describe('a cause', () => {
     it.each([['text'], [0], [null], [false], [12n], [[1, { two: 2 }]], [new Map([['a', 1]])], [new Date(7)]])(
-      'that is data arrives unchanged: %s',
+      'arrives unchanged if it is data: %s',
       async (why) => {
         expect(await sent(why)).toEqual(why)
       },
     )
 
-    it('that is an Error keeps its name, message, stack and cause', async () => {
+    it('keeps its name, message, stack and cause if it is an Error', async () => {
       class QueryError extends TypeError {
         override name = 'QueryError'
       }
@@ -237,7 +237,7 @@ describe('toPort and fromPort', () => {
       expect(received.cause).toMatchObject({ name: 'PortClosed', message: PortClosed.message })
     })
 
-    it('that is an error of a context keeps its kind', async () => {
+    it('keeps its kind if it is an error of a context', async () => {
       const inner = new DeadlineExceededError({ label: 'inner', ms: 5, cause: new CanceledError('deep') })
       const received = (await sent(inner)) as DeadlineExceededError
       expect(received).toBeInstanceOf(DeadlineExceededError)
@@ -246,14 +246,14 @@ describe('toPort and fromPort', () => {
       expect((received.cause as CanceledError).cause).toBe('deep')
     })
 
-    it('that is an error of the platform keeps its name', async () => {
+    it('keeps its name if it is an error of the platform', async () => {
       const [ctx] = withSignal(background(), AbortSignal.abort(new DOMException('too slow', 'TimeoutError')))
       const { received } = await pass(ctx)
       expect(isDeadlineExceeded(received.err)).toBe(true)
       expect(cause(received)).toMatchObject({ name: 'TimeoutError', message: 'too slow' })
     })
 
-    it('that cannot be cloned arrives as text', async () => {
+    it('arrives as text if it cannot be cloned', async () => {
       expect(await sent(Symbol('why'))).toBe('Symbol(why)')
       expect(await sent({ fn() {} })).toBe('[object Object]')
       expect(await sent({ fn() {}, toString: () => 'a job' })).toBe('a job')
@@ -263,7 +263,7 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toMatchObject({ cause: 'Symbol(deep)' })
     })
 
-    it('that is a revoked proxy, or throws from every trap, arrives as some text', async () => {
+    it('arrives as some text if it is a revoked proxy or throws from every trap', async () => {
       const { proxy, revoke } = Proxy.revocable({}, {})
       revoke()
       expect(await sent(proxy)).toBeTypeOf('string')
@@ -276,7 +276,7 @@ describe('toPort and fromPort', () => {
       ['a context', (ctx: Context) => ctx],
       ['an object with one', (ctx: Context) => ({ deep: [new Map([['ctx', ctx]])] })],
       ['an error with one as its cause', (ctx: Context) => new Error('why', { cause: { ctx } })],
-    ])('that is %s arrives with none of its values', async (_, make) => {
+    ])('arrives with none of the values of %s', async (_, make) => {
       const ctx = withValue(background(), requestId, 'secret')
       const received = await sent(make(ctx))
       expect(received).toBeDefined()
@@ -285,7 +285,7 @@ describe('toPort and fromPort', () => {
       expect(cause).not.toContain('secret')
     })
 
-    it('that is very large or deeply nested arrives as text', async () => {
+    it('arrives as text if it is very large or deeply nested', async () => {
       expect(await sent({ text: 'x'.repeat(30_000) })).toEqual({ text: 'x'.repeat(30_000) })
       expect(await sent({ text: 'x'.repeat(40_000) })).toBe('[object Object]')
       expect(await sent('x'.repeat(40_000))).toHaveLength(8_192)
@@ -296,13 +296,13 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toBeTypeOf('string')
     })
 
-    it('that is an error with long texts arrives with shorter ones', async () => {
+    it('arrives with shorter texts if it is an error with long ones', async () => {
       const why = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(300), stack: 's'.repeat(20_000) })
       const { message, name, stack } = (await sent(why)) as Error
       expect([name.length, message.length, stack?.length]).toEqual([200, 8_192, 16_384])
     })
 
-    it('that is an AggregateError keeps its errors', async () => {
+    it('keeps the errors of an AggregateError', async () => {
       const why = new AggregateError([new RangeError('one'), new CanceledError('two'), 'three'], 'all failed')
       const received = (await sent(why)) as AggregateError
       expect(received).toMatchObject({ name: 'AggregateError', message: 'all failed' })
@@ -311,7 +311,7 @@ describe('toPort and fromPort', () => {
       expect(received.errors[2]).toBe('three')
     })
 
-    it('that contains itself in an AggregateError arrives with a limited depth', async () => {
+    it('arrives with a limited depth if it is an AggregateError that contains itself', async () => {
       const why = new AggregateError([], 'round')
       why.errors.push(why, why, why)
       const count = (error: unknown): number =>
@@ -319,7 +319,7 @@ describe('toPort and fromPort', () => {
       expect(count(await sent(why))).toBe(100 - 1)
     })
 
-    it('that is its own cause arrives with a limited depth', async () => {
+    it('arrives with a limited depth if it is its own cause', async () => {
       const why = new Error('round')
       why.cause = why
       let depth = 0
@@ -327,7 +327,7 @@ describe('toPort and fromPort', () => {
       expect(depth).toBe(20 - 1)
     })
 
-    it('that is an error which throws when it is read arrives as text', async () => {
+    it('arrives as text if it is an error that throws when it is read', async () => {
       const why = new Error('why')
       Object.defineProperty(why, 'message', { get: () => expect.unreachable() as never })
       Object.defineProperty(why, 'toString', { value: () => 'strange' })

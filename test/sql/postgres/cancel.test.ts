@@ -203,7 +203,7 @@ describe('a pool', () => {
 })
 
 describe('a grace time', () => {
-  it.each([Infinity, 2 ** 40])('of %d ms is not shortened', async (grace) => {
+  it.each([Infinity, 2 ** 40])('is not shortened: %d ms', async (grace) => {
     const patient = postgres(new Pool({ ...access, application_name: NAME, max: 1 }), { grace })
     const [limited, cancelLimited] = withTimeout(bg, 60_000)
     await queryContext(limited, patient, 'SELECT 1')
@@ -273,7 +273,7 @@ describe('a deadline', () => {
 })
 
 describe('a deadline', () => {
-  it("of more than the server can count sets the server's maximum", async () => {
+  it("sets the server's maximum if it has more time than the server can count", async () => {
     const [ctx, cancel] = withTimeout(bg, 30 * 86_400_000)
     using _ = cancel
     expect(await queryContext(ctx, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
