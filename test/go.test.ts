@@ -224,7 +224,7 @@ it('CancelRemoves: a child that ends is removed from its parent', () => {
   expect(listeners()).toBe(0)
 })
 
-it('WithCancelCanceledParent: what is derived from an ended context has ended for the same cause', () => {
+it('WithCancelCanceledParent: a context derived from an ended one has ended with the same cause', () => {
   const [parent, cancelParent] = withCancel(background())
   cancelParent('because')
   const [ctx] = withCancel(parent)
@@ -542,14 +542,14 @@ describe('AfterFunc', () => {
 })
 
 describe('CustomContextAfterFunc', () => {
-  it('Cancel: a foreign context ends what withCancel derives from it', () => {
+  it('Cancel: a foreign context ends contexts that withCancel derives', () => {
     const controller = new AbortController()
     const [ctx] = withCancel(controller)
     controller.abort()
     expect(state(ctx)).toBe('canceled')
   })
 
-  it('Timeout: a foreign context ends what withTimeout derives from it', () => {
+  it('Timeout: a foreign context ends contexts that withTimeout derives', () => {
     const controller = new AbortController()
     const [ctx] = withTimeout(controller, 3_600_000)
     controller.abort()
@@ -569,7 +569,7 @@ describe('CustomContextAfterFunc', () => {
     ['UnregisterCancel', (ctx) => [withCancel(ctx)[1], withCancel(ctx)[1]]],
     ['UnregisterTimeout', (ctx) => [withTimeout(ctx, 3_600_000)[1]]],
     ['UnregisterAfterFunc', (ctx) => [afterFunc(ctx, () => {})]],
-  ])('%s: what is over is taken off a foreign context', (_, use) => {
+  ])('%s: an ended context is removed from a foreign one', (_, use) => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const stops = use(controller)

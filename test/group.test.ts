@@ -115,7 +115,7 @@ describe('group', () => {
     expect(started).toEqual([g.ctx, g.ctx])
   })
 
-  it('takes functions that return no promise', async () => {
+  it('accepts functions that return no promise', async () => {
     const g = group(background())
     const log: string[] = []
     void g.go(() => log.push('ran'))
@@ -139,7 +139,7 @@ describe('group', () => {
     expect(String(group(background(), { label: 'page' }).ctx)).toBe('background.group(page)')
   })
 
-  it('takes a foreign context', async () => {
+  it('accepts a foreign context', async () => {
     const controller = new AbortController()
     const g = group(controller)
     void g.go((ctx) => sleep(ctx, 60_000))
@@ -534,7 +534,7 @@ describe('limit', () => {
     expect(over.error).toBe(parent.err)
   })
 
-  it('takes 100,000 functions that wait for a slot in linear time', { timeout: 20_000 }, async () => {
+  it('handles 100,000 waiting functions in linear time', { timeout: 20_000 }, async () => {
     const g = group(background(), { limit: 1 })
     let ran = 0
     for (let item = 0; item < 100_000; item++) void g.go(() => ran++)
@@ -627,7 +627,7 @@ describe('nested groups', () => {
     expect(log).toEqual(['inner work is clean', 'inner group is over'])
   })
 
-  it('pass an error on from the inside out', async () => {
+  it('pass an error from the inner group to the outer one', async () => {
     const outer = group(background())
     const failure = new Error('inner work failed')
     const causes: unknown[] = []

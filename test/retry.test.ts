@@ -56,7 +56,7 @@ async function timesAfter(error: unknown, options: RetryOptions & { at?: number;
 }
 
 describe('retry', () => {
-  it('resolves to what the first attempt that succeeds returns', async () => {
+  it('resolves to the result of the first successful attempt', async () => {
     const clock = fakeClock(0)
     const seen: [Context, number][] = []
     const result = outcome(
@@ -98,7 +98,7 @@ describe('retry', () => {
     ['nothing', undefined],
     ['a proxy that refuses', new Proxy(new Error('down'), { defineProperty: () => raise() })],
     ['a revoked proxy', revoked()],
-  ])('rejects with %s as it is', async (_, error) => {
+  ])('rejects with %s unchanged', async (_, error) => {
     const result = outcome(retry(background(), () => Promise.reject(error), { attempts: 1 }))
     await microtasks()
     expect(result.settled).toBe(true)
@@ -232,7 +232,7 @@ describe('retry', () => {
     expect(result.error).not.toHaveProperty('attempts')
   })
 
-  it('takes a foreign context', async () => {
+  it('accepts a foreign context', async () => {
     const controller = new AbortController()
     const result = outcome(retry(controller, () => Promise.reject(new Error('down')), { delay: () => 60_000 }))
     await microtasks()
@@ -242,7 +242,7 @@ describe('retry', () => {
   })
 })
 
-describe('an error that says when to come back', () => {
+describe('the time in an error after which to retry', () => {
   const at = Date.UTC(2030, 0, 1, 12)
   const date = (seconds: number) => new Date(at + 1_000 * seconds).toUTCString()
 
@@ -416,8 +416,8 @@ describe('misuse of retry', () => {
   })
 })
 
-describe('what a retry leaves behind', () => {
-  it('is nothing: no listener and no context', async () => {
+describe('a retry that is over', () => {
+  it('leaves no listener and no context', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     await expect(retry({ signal }, failing({ at: 0 }).work, { delay: 0 })).rejects.toThrow('down')

@@ -236,7 +236,7 @@ describe('run', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('leaves a late error of the work unreported, as `until` does', async () => {
+  it('ignores a late error of the work, like `until`', async () => {
     const [ctx, cancel] = withCancel(background())
     const late = outcome(semaphore(1).run(ctx, () => task().then(() => Promise.reject(new Error('late')))))
     await microtasks()

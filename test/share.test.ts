@@ -53,7 +53,7 @@ describe('share', () => {
     expect(await both).toEqual(['Ann', 'Ann'])
   })
 
-  it('calls the work at once', () => {
+  it('calls the work synchronously', () => {
     const { calls, work } = stub()
     void share(background(), work)(background(), 1)
     expect(calls).toHaveLength(1)
@@ -312,7 +312,7 @@ describe('share', () => {
     await expect(foreign(background())).rejects.toThrow('asked for itself')
   })
 
-  it('takes a foreign parent and foreign callers', async () => {
+  it('accepts a foreign parent and foreign callers', async () => {
     const { work, call } = stub()
     const parent = new AbortController()
     const caller = new AbortController()

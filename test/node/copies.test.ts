@@ -132,13 +132,13 @@ describe.each([
       },
     ],
     [
-      'a signal that somebody follows',
+      'a signal that a context follows',
       (ours, parent) => {
         const [ctx] = ours.withSignal(parent, parent.signal)
         return () => ctx.err?.name
       },
     ],
-  ])('are honest about each other’s deadlines in %s', (_, make) => {
+  ])('see each other’s deadlines as soon as they pass, by %s', (_, make) => {
     const [ours, theirs] = copies()
     const [parent] = theirs.withTimeout(theirs.background(), 2)
     const read = make(ours, parent)

@@ -715,7 +715,7 @@ export function conforms(name: string, subject: Subject): void {
 
     describe('the options of a transaction', () => {
       it.each<Isolation>(['read uncommitted', 'read committed', 'repeatable read', 'serializable'])(
-        'take isolation %s',
+        'accept the isolation %s',
         async (isolation) => {
           const [ctx, cancel] = withTimeout(bg, 60_000)
           using _ = cancel

@@ -269,7 +269,7 @@ describe('a transaction of SQLite', () => {
     await db.close()
   })
 
-  it('refuses to be deferrable', async () => {
+  it('refuses the option deferrable', async () => {
     const db = await openSqlite(bg)
     const deferred = withTransaction(bg, db, () => {}, { deferrable: true })
     await expect(deferred).rejects.toThrow('rescind: deferrable is refused: SQLite has no deferrable transactions')
