@@ -25,7 +25,7 @@ describe('afterFunc', () => {
     expect(fn).toHaveBeenCalledTimes(1)
   })
 
-  it('runs after all listeners, and before what was put into a microtask later', async () => {
+  it('runs after all listeners, and before microtasks that were queued later', async () => {
     const [ctx, cancel] = withCancel(background())
     const log: string[] = []
     afterFunc(ctx, () => log.push('callback'))
@@ -48,7 +48,7 @@ describe('afterFunc', () => {
     expect(stop()).toBe(false)
   })
 
-  it('can be stopped, and says whether that kept the function from running', async () => {
+  it('can be stopped, and returns whether that kept the function from running', async () => {
     const [ctx, cancel] = withCancel(background())
     const fn = vi.fn<() => void>()
     const stop = afterFunc(ctx, fn)
@@ -80,7 +80,7 @@ describe('afterFunc', () => {
     expect(fn).toHaveBeenCalledTimes(1)
   })
 
-  it('stops one of several, whichever it is', async () => {
+  it('stops only the callback that its stop function belongs to', async () => {
     for (const index of [0, 1, 2]) {
       const [ctx, cancel] = withCancel(background())
       const log: number[] = []
@@ -92,7 +92,7 @@ describe('afterFunc', () => {
     }
   })
 
-  it('runs one function as often as it was registered', async () => {
+  it('runs a function as often as it was registered', async () => {
     const [ctx, cancel] = withCancel(background())
     const fn = vi.fn<() => void>()
     const stops = [afterFunc(ctx, fn), afterFunc(ctx, fn), afterFunc(ctx, fn)]
@@ -102,7 +102,7 @@ describe('afterFunc', () => {
     expect(fn).toHaveBeenCalledTimes(2)
   })
 
-  it('reports what a function throws, and runs the others', async () => {
+  it('reports an error that a function throws, and runs the others', async () => {
     const [ctx, cancel] = withCancel(background())
     const log: string[] = []
     const errors = [new Error('first'), 'second']
@@ -156,7 +156,7 @@ describe('afterFunc', () => {
     ])
   })
 
-  it('of one function may stop another only before the end', async () => {
+  it('cannot stop another callback of the same context once that has ended', async () => {
     const [ctx, cancel] = withCancel(background())
     const log: unknown[] = []
     afterFunc(ctx, () => log.push(stop()))
@@ -172,7 +172,7 @@ describe('afterFunc', () => {
     expect(stop()).toBe(false)
   })
 
-  it('takes a listener of its own off a foreign signal when it is stopped', () => {
+  it('removes its own listener from a foreign signal when it is stopped', () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const stop = afterFunc(controller, () => {})

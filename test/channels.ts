@@ -17,7 +17,7 @@ export interface Passed {
 
 const ports: MessagePort[] = []
 
-/** To be called once in a file that uses {@link channel}. */
+/** A file that uses {@link channel} calls this once. */
 export function closePorts(): void {
   afterEach(() => {
     for (const port of ports.splice(0)) port.close()
@@ -46,7 +46,7 @@ export function ended(ctx: Context): Promise<unknown> {
   })
 }
 
-/** What becomes of a cause on its way. */
+/** The cause of `ctx` on the other side of a channel. */
 export async function sent(why: unknown): Promise<unknown> {
   const [ctx, cancel] = withCancel(background())
   const { received } = await pass(ctx)

@@ -1,4 +1,4 @@
-/** What every context promises: when it lives, what it says of its end, its signal and its values. */
+/** What every context promises: its life, its end, its signal and its values. */
 
 import {
   afterFunc,
@@ -28,7 +28,7 @@ describe.each([
   ['background', background],
   ['todo', todo],
 ])('%s', (name, root) => {
-  it('is one context that lives for ever, without deadline and values', () => {
+  it('is one context that never ends, without a deadline or values', () => {
     const ctx = root()
     expect(root()).toBe(ctx)
     expect(ctx.err).toBeUndefined()
@@ -39,12 +39,12 @@ describe.each([
     expect(() => ctx.throwIfDone()).not.toThrow()
   })
 
-  it('says its name', () => {
+  it('shows its name', () => {
     expect(String(root())).toBe(name)
   })
 })
 
-it('background and todo are two roots', () => {
+it('background and todo are two different roots', () => {
   expect(background()).not.toBe(todo())
 })
 
@@ -60,7 +60,7 @@ describe('withCancel', () => {
     expect(ctx.deadline).toBeUndefined()
   })
 
-  it('throws its err, and exactly that, once it has ended', () => {
+  it('makes throwIfDone throw exactly its err once it has ended', () => {
     const [ctx, cancel] = withCancel(background())
     cancel('why')
     let thrown: unknown
@@ -89,14 +89,14 @@ describe('withCancel', () => {
     expect(ctx.err).toHaveProperty('cause', why)
   })
 
-  it('takes undefined for no cause', () => {
+  it('has no cause if cancel is called with undefined', () => {
     const [ctx, cancel] = withCancel(background())
     cancel(undefined)
     expect(cause(ctx)).toBe(ctx.err)
     expect(ctx.err).not.toHaveProperty('cause')
   })
 
-  it('keeps the first cause for ever', () => {
+  it('keeps the first cause permanently', () => {
     const [parent, cancelParent] = withCancel(background())
     const [ctx, cancel] = withCancel(parent)
     cancel('first')
@@ -109,7 +109,7 @@ describe('withCancel', () => {
     expect(cause(parent)).toBe('third')
   })
 
-  it('keeps having had no cause for ever', () => {
+  it('keeps having no cause if it was first canceled without one', () => {
     const [ctx, cancel] = withCancel(background())
     cancel()
     cancel('too late')
@@ -124,7 +124,7 @@ describe('withCancel', () => {
     expect(cause(ctx)).toBe('parent')
   })
 
-  it('ends everything below it before cancel returns, all with one error', () => {
+  it('ends all descendants before cancel returns, all with one error', () => {
     const [top, cancel] = withCancel(background())
     const below: Context[] = []
     for (const [, derive] of derivations) {
@@ -141,7 +141,7 @@ describe('withCancel', () => {
     }
   })
 
-  it('leaves its parent and its siblings alone', () => {
+  it('does not end its parent and its siblings', () => {
     const [parent, cancelParent] = withCancel(background())
     const siblings = [withCancel(parent), withCancel(parent), withCancel(parent)]
     siblings[1]?.[1]()
@@ -152,7 +152,7 @@ describe('withCancel', () => {
   })
 
   it.each([[[0]], [[1]], [[2]], [[0, 1]], [[1, 2]], [[2, 0]], [[0, 1, 2]], [[2, 1, 0]], [[1, 0, 2]]])(
-    'keeps the other children of its parent in order when %j of three end',
+    'keeps the order of the remaining children when %j of three end',
     async (ended) => {
       const [parent, cancelParent] = withCancel(background())
       const log: number[] = []
@@ -173,7 +173,7 @@ describe('withCancel', () => {
     },
   )
 
-  it('is over from the start under a parent that has ended', async () => {
+  it('has ended from the start under a parent that has ended', async () => {
     const [parent, cancelParent] = withCancel(background())
     cancelParent('before')
     for (const [, derive] of derivations) {
@@ -185,7 +185,7 @@ describe('withCancel', () => {
     }
   })
 
-  it('ends at the end of a block with `using`', () => {
+  it('ends at the end of a block that holds its cancel with `using`', () => {
     let inside: Context
     {
       const [ctx, cancel] = withCancel(background())
@@ -197,7 +197,7 @@ describe('withCancel', () => {
     expect(cause(inside)).toBe(inside.err)
   })
 
-  it('ends at the end of a block that throws', () => {
+  it('ends when such a block throws', () => {
     const [ctx, cancel] = withCancel(background())
     expect(() => {
       using _ = cancel
@@ -206,7 +206,7 @@ describe('withCancel', () => {
     expect(ctx.err).toBeInstanceOf(CanceledError)
   })
 
-  it('builds no error until it is read', () => {
+  it('builds no error until one is read', () => {
     const built: unknown[] = []
     const why = {
       get message() {
@@ -221,7 +221,7 @@ describe('withCancel', () => {
     expect([ctx.err, built.length]).toEqual([ctx.err, 1])
   })
 
-  it('builds one error for a whole subtree, whichever context is asked first', () => {
+  it('builds one error for a whole subtree, whichever context is read first', () => {
     for (const why of [undefined, 'why']) {
       for (const first of [0, 1, 2]) {
         const [top, cancel] = withCancel(background())
@@ -238,7 +238,7 @@ describe('withCancel', () => {
     }
   })
 
-  it('builds an error of its own for each cancel', () => {
+  it('builds a separate error for each cancel', () => {
     const [one, cancelOne] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     cancelOne('why')
@@ -257,7 +257,7 @@ describe('cause', () => {
     expect(cause(withTimeout(background(), 60_000, { cause: 'slow' })[0])).toBeUndefined()
   })
 
-  it('reads a foreign context', () => {
+  it('accepts a foreign context', () => {
     const controller = new AbortController()
     expect(cause(controller)).toBeUndefined()
     controller.abort('why')
@@ -266,7 +266,7 @@ describe('cause', () => {
 })
 
 describe('signal', () => {
-  it('is a genuine one, and always the same', () => {
+  it('is an AbortSignal, and the same one at every read', () => {
     const [ctx, cancel] = withCancel(background())
     const { signal } = ctx
     expect(signal).toBeInstanceOf(AbortSignal)
@@ -279,7 +279,7 @@ describe('signal', () => {
     expect(merged.reason).toBe(ctx.err)
   })
 
-  it('is understood by the platform', async () => {
+  it('is accepted by the platform', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel('why')
     await expect(fetch('data:,text', { signal: ctx.signal })).rejects.toBe(ctx.err)
@@ -293,7 +293,7 @@ describe('signal', () => {
     expect(() => ctx.signal.throwIfAborted()).toThrow(ctx.err)
   })
 
-  it('fires once', () => {
+  it('fires its event once', () => {
     const [ctx, cancel] = withCancel(background())
     const listener = vi.fn<() => void>()
     ctx.signal.addEventListener('abort', listener)
@@ -303,7 +303,7 @@ describe('signal', () => {
     expect(listener).toHaveBeenCalledTimes(1)
   })
 
-  it('is made when it is first read, and aborted with a reason', () => {
+  it('is made at the first read, with the error as its reason', () => {
     const aborts: unknown[][] = []
     let made = 0
     vi.stubGlobal(
@@ -333,7 +333,7 @@ describe('signal', () => {
     expect(aborts).toEqual([[ctx.err]])
   })
 
-  it('is shared with those who differ in values only', () => {
+  it('is shared by contexts that differ only in a value', () => {
     const [ctx] = withCancel(background())
     expect(withValue(ctx, createKey('key'), 1).signal).toBe(ctx.signal)
   })
@@ -343,7 +343,7 @@ describe('withValue', () => {
   const name = createKey<string>('name')
   const count = createKey('count', 7)
 
-  it('answers with the nearest value, and with the fallback where there is none', () => {
+  it('returns the nearest value, or the fallback if there is none', () => {
     const one = withValue(background(), name, 'one')
     const two = withValue(withCancel(one)[0], name, 'two')
     expect(background().value(name)).toBeUndefined()
@@ -353,14 +353,14 @@ describe('withValue', () => {
     expect(withValue(two, count, 8).value(count)).toBe(8)
   })
 
-  it('knows keys by identity, not by name', () => {
+  it('compares keys by identity, not by name', () => {
     const other = createKey<string>('name')
     const ctx = withValue(background(), name, 'value')
     expect(ctx.value(other)).toBeUndefined()
     expect(withValue(ctx, other, 'other').value(name)).toBe('value')
   })
 
-  it.each([undefined, null, 0, '', false])('holds %s', (value) => {
+  it.each([undefined, null, 0, '', false])('holds the value %s', (value) => {
     const key = createKey<unknown>('key', 'fallback')
     expect(withValue(background(), key, value).value(key)).toBe(value)
   })
@@ -377,7 +377,7 @@ describe('withValue', () => {
     expect(() => ctx.throwIfDone()).toThrow(parent.err)
   })
 
-  it('is passed on by everything that derives, and outlives the end', () => {
+  it('passes values to all that derive, also after the end', () => {
     const ctx = withValue(background(), name, 'value')
     for (const [, derive] of derivations) {
       const [child, cancel] = derive(ctx)
@@ -388,7 +388,7 @@ describe('withValue', () => {
     expect(withoutCancel(ctx).value(name)).toBe('value')
   })
 
-  it('does not reach up or across', () => {
+  it('hides its value from parents and siblings', () => {
     const [parent] = withCancel(background())
     const [sibling] = withCancel(parent)
     withValue(parent, name, 'value')
@@ -398,7 +398,7 @@ describe('withValue', () => {
 })
 
 describe('withoutCancel', () => {
-  it('keeps the values and drops the rest', async () => {
+  it('keeps the values and drops the deadline and the end of its parent', async () => {
     const clock = fakeClock(1_000)
     const key = createKey<string>('key')
     const controller = new AbortController()
@@ -447,7 +447,7 @@ describe('withoutCancel', () => {
 })
 
 describe('a structured clone', () => {
-  it('of a context throws, rather than copy its values', () => {
+  it('throws instead of copying the values of a context', () => {
     const secret = createKey<string>('secret')
     const [ctx] = withTimeout(withValue(background(), secret, 'password'), 60_000)
     for (const one of [background(), withValue(background(), secret, 'password'), ctx, withCancel(ctx)[0]]) {
@@ -457,7 +457,7 @@ describe('a structured clone', () => {
 })
 
 describe('toString', () => {
-  it('says how the context was derived, and how much time is left', async () => {
+  it('shows how the context was derived, and how much time is left', async () => {
     const clock = fakeClock(0)
     const [search] = withCancel(clock.root, { label: 'search' })
     const [ctx, cancel] = withTimeout(search, 5_000)
@@ -468,7 +468,7 @@ describe('toString', () => {
     expect(String(ctx)).toBe('background.withCancel(search).withTimeout(5s, canceled)')
   })
 
-  it('says where it ended and why, once it has', async () => {
+  it('shows where and why the context ended', async () => {
     const clock = fakeClock(0)
     const [page, leave] = withCancel(clock.root, { label: 'page' })
     const [ctx] = withTimeout(page, 5_000, { label: 'search' })
@@ -491,7 +491,7 @@ describe('toString', () => {
     expect(String(withoutCancel(page))).toBe('background.withCancel(page).withoutCancel')
   })
 
-  it('says the same whether the error was read before or not', () => {
+  it('is the same whether the error was read before or not', () => {
     const [page, leave] = withCancel(background(), { label: 'page' })
     const [ctx] = withCancel(page)
     leave()
@@ -501,7 +501,7 @@ describe('toString', () => {
     expect(String(ctx)).toBe(before)
   })
 
-  it('shows what a foreign signal gave as its reason where the context follows it', () => {
+  it('shows the reason of a foreign signal at the context that follows it', () => {
     const controller = new AbortController()
     const [ctx] = withSignal(background(), controller.signal, { label: 'upload' })
     const [foreign] = withCancel(controller)
@@ -510,7 +510,7 @@ describe('toString', () => {
     expect(String(foreign)).toBe('signal(canceled: the tab was closed).withCancel')
   })
 
-  it('shows the innermost contexts of a long chain, the root, and where it ended', () => {
+  it('shows the innermost contexts of a long chain, its root, and where it ended', () => {
     const [top, cancel] = withCancel(background(), { label: 'top' })
     let ctx = top
     for (let depth = 0; depth < 100; depth++) [ctx] = withCancel(ctx)
@@ -521,7 +521,7 @@ describe('toString', () => {
     expect(ctx.err?.stack).toBe('AbortError: context canceled (top): why\n    in background.withCancel(top)')
   })
 
-  it('knows all kinds', () => {
+  it('shows all kinds of contexts', () => {
     const clock = fakeClock(0)
     const key = createKey<string>('user')
     const { signal } = new AbortController()
@@ -536,7 +536,7 @@ describe('toString', () => {
     expect(String(withCancel({ signal, deadline: 5 })[0])).toBe('foreign.withCancel')
   })
 
-  it('shows a time that is over, or was none, as none', async () => {
+  it('shows 0 ms for a limit that was not positive, and nothing for Infinity', async () => {
     const clock = fakeClock(1_000)
     for (const ms of [0, -0, -5, -5_000, -Infinity]) {
       expect(String(withTimeout(clock.root, ms)[0])).toBe('background.withTimeout(0ms, deadline exceeded)')
@@ -548,7 +548,7 @@ describe('toString', () => {
     expect(String(withTimeout(clock.root, Infinity, { label: 'long' })[0])).toBe('background.withTimeout(long)')
   })
 
-  it('is what JSON has of a context, however large the tree is and whatever the values are', () => {
+  it('is the JSON of a context, however large the tree is and whatever the values are', () => {
     const [parent] = withCancel(background(), { label: 'search' })
     const ctx = withValue(parent, createKey<unknown>('user'), { password: 'secret', big: 1n })
     for (let count = 0; count < 10; count++) withCancel(ctx)

@@ -1,4 +1,4 @@
-/** Contexts that end by themselves. Time stands still: `fakeClock` moves it; the platform's is in `timers`. */
+/** Contexts that end by themselves. Time moves by `fakeClock` only; the platform's time is in `timers`. */
 
 import {
   afterFunc,
@@ -28,7 +28,7 @@ describe('withTimeout', () => {
     expect(cause(ctx)).toBe(ctx.err)
   })
 
-  it('says which deadline it was', async () => {
+  it('names its deadline in the error', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000, { label: 'search' })
     const [child] = withTimeout(ctx, 6_000, { label: 'query' })
@@ -42,7 +42,7 @@ describe('withTimeout', () => {
     expect(child.err).toBe(ctx.err)
   })
 
-  it('tells listeners and callbacks without anybody reading', async () => {
+  it('notifies listeners and callbacks though nothing reads the context', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5_000)
     const log: string[] = []
@@ -52,7 +52,7 @@ describe('withTimeout', () => {
     expect(log).toEqual(['listener', 'callback'])
   })
 
-  it('can be canceled, and stays so', async () => {
+  it('can be canceled, and its deadline changes nothing afterwards', async () => {
     const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 5_000)
     cancel('early')
@@ -109,7 +109,7 @@ describe('withTimeout', () => {
     expect(ctx.signal.aborted).toBe(true)
   })
 
-  it.each([0, -1])('does not beat a parent that has ended, with %s ms', (ms) => {
+  it.each([0, -1])('keeps the error of a parent that has ended, with %s ms', (ms) => {
     const [parent, cancel] = withCancel(background())
     cancel('parent')
     const [ctx] = withTimeout(parent, ms, { cause: 'late' })
@@ -143,7 +143,7 @@ describe('withTimeout', () => {
     expect(ctx.deadline).toBe(6_000)
   })
 
-  it('takes a fraction of a millisecond for what it is', async () => {
+  it('accepts a fraction of a millisecond', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 0.5)
     await clock.advance(0.25)
@@ -152,7 +152,7 @@ describe('withTimeout', () => {
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
   })
 
-  it('ends those below it in the same step as those that are due with it', async () => {
+  it('ends its descendants in the same step as all that are due with it', async () => {
     const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 10)
     const [other] = withTimeout(clock.root, 10)
@@ -163,7 +163,7 @@ describe('withTimeout', () => {
     expect(seen).toEqual(['TimeoutError', 'TimeoutError', true])
   })
 
-  it('may be canceled by what another deadline of the same time has told', async () => {
+  it('can be canceled by a listener of another deadline that is due earlier', async () => {
     const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 10)
     const [later, cancelLater] = withTimeout(clock.root, 20)
@@ -184,7 +184,7 @@ describe('withDeadline', () => {
     expect(contexts.map(({ err }) => err?.name)).toEqual(['TimeoutError', 'TimeoutError'])
   })
 
-  it('says which deadline it was, and how long there was', async () => {
+  it('names its deadline and its duration in the error', async () => {
     const clock = fakeClock(1_000)
     const [ctx] = withDeadline(clock.root, 6_000, { label: 'search', cause: 'slow' })
     await clock.advance(5_000)
@@ -201,7 +201,7 @@ describe('withDeadline', () => {
     expect(ctx.deadline).toBe(Number(at))
   })
 
-  it('does not beat a parent that has ended', () => {
+  it('keeps the error of a parent that has ended', () => {
     const [parent, cancel] = withCancel(background())
     cancel('parent')
     expect(cause(withDeadline(parent, 0)[0])).toBe('parent')

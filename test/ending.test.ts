@@ -1,4 +1,4 @@
-/** Ending is one step: all below is marked before anybody hears of it, and everybody hears of it once and in order. */
+/** Ending is one step: all descendants are marked before any listener runs, and listeners run once and in order. */
 
 import { afterFunc, background, cause, createKey, sleep, withCancel, withSignal, withTimeout, withValue } from 'rescind'
 import type { Context, ContextLike } from 'rescind'
@@ -14,14 +14,14 @@ afterEach(() => {
 const ends: [name: string, make: () => [parent: ContextLike, end: () => void]][] = [
   ['a cancel', () => withCancel(background())],
   [
-    'a parent',
+    'the end of a parent',
     () => {
       const [parent, cancel] = withCancel(background())
       return [withCancel(parent)[0], cancel]
     },
   ],
   [
-    'a deadline that has passed when somebody reads',
+    'a deadline that a read finds passed',
     () => {
       vi.useFakeTimers({ toFake: ['performance'] })
       const [ctx] = withTimeout(background(), 1_000)
@@ -50,7 +50,7 @@ const ends: [name: string, make: () => [parent: ContextLike, end: () => void]][]
   ],
 ]
 
-/** A tree of three levels; all of it has been listened to before it ends. */
+/** A tree of three levels. */
 function tree(top: ContextLike): Context[] {
   const [ctx] = withCancel(top)
   const [left] = withCancel(ctx)
@@ -61,7 +61,7 @@ function tree(top: ContextLike): Context[] {
 }
 
 describe('ending', () => {
-  it.each(ends)('is one step for every listener, by %s', (_, make) => {
+  it.each(ends)('is one step for every listener: %s', (_, make) => {
     const [parent, end] = make()
     const contexts = tree(parent)
     const seen: boolean[] = []
@@ -73,33 +73,36 @@ describe('ending', () => {
       })
     }
     end()
-    // The value has the signal of its parent.
+    // The context with the value shares the signal of its parent.
     expect(seen).toHaveLength(contexts.length * contexts.length * 3)
     expect(new Set(seen)).toEqual(new Set([true]))
   })
 
-  it.each(ends)('tells parents before children, and siblings by birth, by %s', async (_, make) => {
-    const [parent, end] = make()
-    const log: string[] = []
-    const [ctx] = withCancel(parent)
-    const [first] = withCancel(ctx)
-    const [second] = withCancel(ctx)
-    const [secondsChild] = withCancel(second)
-    const [firstsChild] = withCancel(first)
-    const [third] = withCancel(ctx)
-    const named = { thirdChild: withCancel(third)[0], secondsChild, firstsChild, third, second, first, ctx }
-    for (const [name, context] of Object.entries(named)) {
-      logAbort(context, log, name)
-      afterFunc(context, () => log.push(`after ${name}`))
-    }
-    end()
-    const order = ['ctx', 'first', 'second', 'third', 'firstsChild', 'secondsChild', 'thirdChild']
-    expect(log).toEqual(order)
-    await microtask()
-    expect(log).toEqual([...order, ...order.map((name) => `after ${name}`)])
-  })
+  it.each(ends)(
+    'notifies parents before children, and siblings in the order in which they were derived: %s',
+    async (_, make) => {
+      const [parent, end] = make()
+      const log: string[] = []
+      const [ctx] = withCancel(parent)
+      const [first] = withCancel(ctx)
+      const [second] = withCancel(ctx)
+      const [secondsChild] = withCancel(second)
+      const [firstsChild] = withCancel(first)
+      const [third] = withCancel(ctx)
+      const named = { thirdChild: withCancel(third)[0], secondsChild, firstsChild, third, second, first, ctx }
+      for (const [name, context] of Object.entries(named)) {
+        logAbort(context, log, name)
+        afterFunc(context, () => log.push(`after ${name}`))
+      }
+      end()
+      const order = ['ctx', 'first', 'second', 'third', 'firstsChild', 'secondsChild', 'thirdChild']
+      expect(log).toEqual(order)
+      await microtask()
+      expect(log).toEqual([...order, ...order.map((name) => `after ${name}`)])
+    },
+  )
 
-  it('has happened for a listener that was on a foreign signal before ours', () => {
+  it('is complete for a listener that a foreign signal had before ours', () => {
     const controller = new AbortController()
     const seen: unknown[] = []
     const contexts: Context[] = []
@@ -117,7 +120,7 @@ describe('ending', () => {
     expect(seen).toEqual(contexts.flatMap(() => ['why', 'AbortError', true, true]))
   })
 
-  it('can be asked for from within itself', () => {
+  it('is re-entrant: listeners may cancel the same context and others', () => {
     const [one, cancelOne] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     const [child] = withCancel(other)
@@ -137,7 +140,7 @@ describe('ending', () => {
     expect([one, other, child].map((ctx) => cause(ctx))).toEqual(['first', 'from within', 'from within'])
   })
 
-  it('of a parent reaches a child that a listener of the parent ends, once', async () => {
+  it('notifies a child once if a listener of its parent cancels it', async () => {
     const [parent, cancelParent] = withCancel(background())
     const [child, cancelChild] = withCancel(parent)
     const log: string[] = []
@@ -150,7 +153,7 @@ describe('ending', () => {
     expect(log).toEqual(['listener', 'callback'])
   })
 
-  it('leaves nothing alive that a listener derives from what has ended', () => {
+  it('ends what a listener derives from an ended context', () => {
     const [parent, cancel] = withCancel(background())
     const [child] = withCancel(parent)
     const derived: Context[] = []
@@ -161,7 +164,7 @@ describe('ending', () => {
     expect(derived.map((ctx) => cause(ctx))).toEqual(derivations.flatMap(() => ['why', 'why']))
   })
 
-  it('goes on when a listener throws, and the platform reports the error', async () => {
+  it('continues when a listener throws, and the error is reported', async () => {
     const [parent, cancel] = withCancel(background())
     const [child] = withCancel(parent)
     const log: string[] = []
@@ -181,7 +184,7 @@ describe('ending', () => {
   })
 })
 
-/** Listens to two signals, and to the end itself. */
+/** Listens to the signals of two children, and to the end of `ctx`. */
 function listen(ctx: Context): string[] {
   const log: string[] = []
   logAbort(withCancel(ctx)[0], log, 'first')
@@ -190,7 +193,7 @@ function listen(ctx: Context): string[] {
   return log
 }
 
-describe('a signal that throws what its listeners throw, as stand-ins for browsers may', () => {
+describe('a signal whose abort throws what its listeners throw, as polyfills may', () => {
   const error = new Error('thrown by a listener')
 
   it.each<[name: string, end: () => Promise<[Context, string[]]>]>([
@@ -212,7 +215,7 @@ describe('a signal that throws what its listeners throw, as stand-ins for browse
         return [ctx, log]
       },
     ],
-  ])('keeps nobody from hearing of %s, and no clock from going on', async (_, end) => {
+  ])('does not keep listeners from running, nor later deadlines from ending: %s', async (_, end) => {
     vi.stubGlobal(
       'AbortController',
       class extends AbortController {

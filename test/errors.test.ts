@@ -1,4 +1,4 @@
-/** The two errors, and how they are told apart, also from what the platform and other packages throw. */
+/** The two errors, and how to tell them from each other and from errors of the platform and other packages. */
 
 import { background, CanceledError, cause, contextError, DeadlineExceededError, isCanceled } from 'rescind'
 import { isDeadlineExceeded, withCancel, withSignal, withTimeout } from 'rescind'
@@ -14,7 +14,7 @@ describe('CanceledError', () => {
     expect(error.stack).toContain('errors.test')
   })
 
-  it('says in its message which context was canceled, and why', () => {
+  it('names the canceled context and the cause in its message', () => {
     expect(new CanceledError('why').message).toBe('context canceled: why')
     expect(new CanceledError('why', 'search').message).toBe('context canceled (search): why')
     const message = 'context canceled (search)'
@@ -39,7 +39,7 @@ describe('DeadlineExceededError', () => {
     expect(String(error)).toBe('TimeoutError: context deadline exceeded')
   })
 
-  it('says in its message which deadline it was, and why', () => {
+  it('names the deadline and the cause in its message', () => {
     const messages = [
       {},
       { label: 'search' },
@@ -58,7 +58,7 @@ describe('DeadlineExceededError', () => {
     ])
   })
 
-  it('says whose deadline it was', () => {
+  it('has the label and the milliseconds of its deadline', () => {
     expect(new DeadlineExceededError({ label: 'search', ms: 5, cause: 'slow' })).toMatchObject({
       label: 'search',
       ms: 5,
@@ -71,7 +71,7 @@ describe('DeadlineExceededError', () => {
 })
 
 describe('instanceof', () => {
-  it('tells the two apart, and from everything else', () => {
+  it('tells the two apart, and from all other values', () => {
     const canceled = new CanceledError()
     const exceeded = new DeadlineExceededError()
     expect(canceled).toBeInstanceOf(CanceledError)
@@ -85,7 +85,7 @@ describe('instanceof', () => {
     }
   })
 
-  it('knows a subclass from its base', () => {
+  it('tells a subclass from its base', () => {
     class Superseded extends CanceledError {}
     const superseded = new Superseded('newer')
     expect(superseded).toBeInstanceOf(Superseded)
@@ -101,14 +101,14 @@ describe.each([
   ['isCanceled', isCanceled, 'AbortError', new CanceledError('why'), new DeadlineExceededError()],
   ['isDeadlineExceeded', isDeadlineExceeded, 'TimeoutError', new DeadlineExceededError(), new CanceledError('why')],
 ] as const)('%s', (_, is, name, error, other) => {
-  it('knows its error, and no other', () => {
+  it('is true for its own error only', () => {
     expect(is(error)).toBe(true)
     expect(is(other)).toBe(false)
     expect(is(new Error('context canceled'))).toBe(false)
     expect(is(new TypeError(name))).toBe(false)
   })
 
-  it("knows the platform's own, by name", () => {
+  it("is true for the platform's error of that name", () => {
     expect(is(new DOMException('whatever', name))).toBe(true)
     expect(is(new DOMException('whatever', 'NetworkError'))).toBe(false)
     expect(is({ name })).toBe(true)
@@ -117,21 +117,21 @@ describe.each([
     expect(is(controller.signal.reason)).toBe(name === 'AbortError')
   })
 
-  it('follows the causes', () => {
+  it('follows the chain of causes', () => {
     expect(is(new Error('outer', { cause: error }))).toBe(true)
     expect(is(new Error('outer', { cause: new Error('inner', { cause: error }) }))).toBe(true)
     expect(is(new Error('outer', { cause: other }))).toBe(false)
     expect(is({ cause: error })).toBe(true)
   })
 
-  it('knows nothing of what throws when it is asked', () => {
+  it('is false for a value that throws when it is read', () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
     expect(is(proxy)).toBe(false)
     expect(is(new Error('outer', { cause: proxy }))).toBe(false)
   })
 
-  it('goes by our own error in the causes rather than by what the platform made around it', () => {
+  it("prefers our own error in the chain of causes to the platform's error around it", () => {
     expect(is(new DOMException('aborted', 'AbortError'))).toBe(name === 'AbortError')
     const shell = Object.assign(new Error('The operation was aborted'), { name: 'AbortError', cause: error })
     expect(is(shell)).toBe(true)
@@ -139,13 +139,13 @@ describe.each([
     expect(is(Object.assign(new Error('timed out'), { name: 'TimeoutError', cause: other }))).toBe(false)
   })
 
-  it('goes by the nearest of our own errors', () => {
+  it('takes the nearest of our own errors', () => {
     expect(is(new CanceledError(error))).toBe(name === 'AbortError')
     expect(is(new DeadlineExceededError({ cause: error }))).toBe(name === 'TimeoutError')
     expect(is(new Error('outer', { cause: new CanceledError(error) }))).toBe(name === 'AbortError')
   })
 
-  it('comes to an end with causes that lead back to themselves', () => {
+  it('terminates for causes in a circle', () => {
     const one = new Error('one')
     const two = new Error('two', { cause: one })
     one.cause = two
@@ -164,7 +164,7 @@ describe.each([
 })
 
 describe('contextError', () => {
-  it('finds the error that decided, however deep it is', () => {
+  it('finds our error at any depth', () => {
     const error = new DeadlineExceededError({ label: 'search', ms: 5 })
     expect(contextError(error)).toBe(error)
     const shell = Object.assign(new Error('The operation was aborted'), { name: 'AbortError', cause: error })
@@ -173,7 +173,7 @@ describe('contextError', () => {
     expect(contextError(new Error('no page', { cause: nearest }))).toBe(nearest)
   })
 
-  it('finds none in what only the platform or a caller made', () => {
+  it('returns undefined for errors that only the platform or a caller made', () => {
     const others = [undefined, null, 5, 'AbortError', new Error('other'), new DOMException('', 'AbortError')]
     for (const other of [...others, { name: 'TimeoutError' }]) expect(contextError(other)).toBeUndefined()
   })
@@ -183,7 +183,7 @@ function fail(): never {
   throw new Error('trap')
 }
 
-describe('a cause that throws when it is looked at', () => {
+describe('a cause that throws when it is read', () => {
   const hostile: [what: string, make: () => unknown][] = [
     [
       'a revoked proxy',
@@ -209,7 +209,7 @@ describe('a cause that throws when it is looked at', () => {
     ],
   ]
 
-  it.each(hostile)('cancels: %s', (_, make) => {
+  it.each(hostile)('can be given to cancel: %s', (_, make) => {
     const why = make()
     const [ctx, cancel] = withCancel(background(), { label: 'search' })
     const [child] = withTimeout(ctx, 60_000)
@@ -226,7 +226,7 @@ describe('a cause that throws when it is looked at', () => {
     expect([isCanceled(why), isDeadlineExceeded(why), contextError(why)]).toEqual([false, false, undefined])
   })
 
-  it.each(hostile)('is the reason of a signal that is followed: %s', (_, make) => {
+  it.each(hostile)('can be the reason of a signal that is followed: %s', (_, make) => {
     const why = make()
     const controller = new AbortController()
     const [ctx] = withSignal(background(), controller.signal)
@@ -238,7 +238,7 @@ describe('a cause that throws when it is looked at', () => {
     }
   })
 
-  it('may be in an error of a context that is the reason of a signal', () => {
+  it('can be in an error of a context that is the reason of a signal', () => {
     const why = Object.defineProperties(new CanceledError('inner'), { name: { get: fail }, cause: { get: fail } })
     const [ctx] = withSignal(background(), AbortSignal.abort(why))
     expect(ctx.err).toBe(why)
@@ -246,16 +246,16 @@ describe('a cause that throws when it is looked at', () => {
     expect(String(ctx)).toBe('background.withSignal(canceled)')
   })
 
-  it('is none for instanceof', () => {
+  it('is not an instance of CanceledError', () => {
     for (const [, make] of hostile) expect(make()).not.toBeInstanceOf(CanceledError)
   })
 })
 
-describe('what a message shows of a cause or a label', () => {
+describe('the text of a cause or a label in a message', () => {
   const hostile = 'a\u001b[31mb\u0085c\u2028d\u202ee\nf'
   const escaped = String.raw`a\u001b[31mb\u0085c\u2028d\u202ee\u000af`
 
-  it('is on one line, without what a terminal or a reader could take for something else', () => {
+  it('is on one line, with control and direction characters escaped', () => {
     const [ctx, cancel] = withCancel(background(), { label: hostile })
     expect(String(ctx)).toBe(`background.withCancel(${escaped})`)
     cancel(hostile)

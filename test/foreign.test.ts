@@ -1,4 +1,4 @@
-/** Parents that are no contexts of this package: anything with a signal. */
+/** Parents from outside this package: anything with a signal. */
 
 import {
   afterFunc,
@@ -19,7 +19,7 @@ import { describe, expect, it } from 'vitest'
 import { countListeners, derivations, logAbort, microtask } from './support.ts'
 
 describe('a foreign context as parent', () => {
-  it('keeps its deadline though another one with the same signal has another, or none', () => {
+  it('keeps its own deadline though others with the same signal have other ones or none', () => {
     const { signal } = new AbortController()
     const at = Date.now() + 60_000
     const key = createKey<number>('key')
@@ -48,7 +48,7 @@ describe('a foreign context as parent', () => {
     expect(contexts[0]?.signal.reason).toBe(contexts[0]?.err)
   })
 
-  it.each(derivations)('ends what %s derives, and its children', (_, derive) => {
+  it.each(derivations)('ends contexts that %s derives, and their children', (_, derive) => {
     const controller = new AbortController()
     const [ctx] = derive(controller)
     const [child] = derive(ctx)
@@ -59,7 +59,7 @@ describe('a foreign context as parent', () => {
     expect([cause(ctx), cause(child)]).toEqual(['why', 'why'])
   })
 
-  it('may have ended', () => {
+  it('may have ended already', () => {
     const parent = { signal: AbortSignal.abort('before') }
     for (const [, derive] of derivations) expect(cause(derive(parent)[0])).toBe('before')
     const ctx = withValue(parent, createKey('key'), 1)
@@ -68,14 +68,14 @@ describe('a foreign context as parent', () => {
     expect(withoutCancel(parent).err).toBeUndefined()
   })
 
-  it('may have ended by a timeout', () => {
+  it('may have ended already by a timeout', () => {
     const reason = new DOMException('too slow', 'TimeoutError')
     const [ctx] = withCancel({ signal: AbortSignal.abort(reason) })
     expect(ctx.err).toBeInstanceOf(DeadlineExceededError)
     expect(cause(ctx)).toBe(reason)
   })
 
-  it('may be followed once more by its own signal', async () => {
+  it('may be followed a second time by its own signal', async () => {
     for (const others of [0, 1, 2]) {
       const controller = new AbortController()
       const listeners = countListeners(controller.signal)
@@ -94,7 +94,7 @@ describe('a foreign context as parent', () => {
     }
   })
 
-  it('may be followed once more by its own signal, and canceled', () => {
+  it('may be followed a second time by its own signal, which is canceled then', () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const [, cancel] = withSignal(controller, controller.signal)
@@ -102,7 +102,7 @@ describe('a foreign context as parent', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('gives its values', () => {
+  it('passes on its values', () => {
     const key = createKey('key', 'fallback')
     const other = createKey<string>('other')
     const parent = {
@@ -130,7 +130,7 @@ describe('a foreign context as parent', () => {
     expect(withCancel({ signal, value: 5 } as ContextLike)[0].value(key)).toBe('fallback')
   })
 
-  it('gives its deadline', () => {
+  it('passes on its deadline', () => {
     const { signal } = new AbortController()
     const at = Date.now() + 60_000
     const parent = { signal, deadline: at }
@@ -144,7 +144,7 @@ describe('a foreign context as parent', () => {
     }
   })
 
-  it('gives the deadline that it has now, sooner or later than before, to those derived already, too', () => {
+  it('passes on its current deadline, sooner or later than before, also to contexts derived earlier', () => {
     const { signal } = new AbortController()
     const parent: { signal: AbortSignal; deadline?: number } = { signal, deadline: Date.now() + 60_000 }
     const [ctx] = withCancel(parent)
@@ -157,7 +157,7 @@ describe('a foreign context as parent', () => {
     expect([ctx.deadline, remaining(ctx)]).toEqual([undefined, undefined])
   })
 
-  it('is asked once for its deadline, however many were derived from it before', () => {
+  it('is asked for its deadline once a read, however many contexts were derived before', () => {
     let count = 0
     const parent = {
       signal: new AbortController().signal,
@@ -173,7 +173,7 @@ describe('a foreign context as parent', () => {
     expect(count).toBe(1)
   })
 
-  it('ends those who follow it by the signal that it had when they came', async () => {
+  it('ends the contexts that followed the signal that it had at that time', async () => {
     let controller = new AbortController()
     const parent = {
       deadline: undefined,
@@ -197,7 +197,7 @@ describe('a foreign context as parent', () => {
     expect(withCancel(parent)[0].err).toBeUndefined()
   })
 
-  it('carries one listener for all that follow it, and none when the last of them has ended', () => {
+  it('carries one listener for all contexts that follow it, and none when the last of them has ended', () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const [one, cancelOne] = withCancel({ signal })
@@ -224,7 +224,7 @@ describe('a foreign context as parent', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('carries a listener for whoever read the signal of a context that only adds a value', () => {
+  it('carries a listener once the signal of a context that only adds a value is read', () => {
     const controller = new AbortController()
     const ctx = withValue(controller, createKey('key'), 1)
     const log: string[] = []

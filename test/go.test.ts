@@ -1,6 +1,6 @@
 /**
- * What the tests of Go's `context` package check, under their names there. What they look up inside of a context is
- * observed from outside here: who ends with whom, and what a foreign signal still carries.
+ * What the tests of Go's `context` package check, under their names there. What they look up inside a context is
+ * observed from outside here: which contexts end together, and which listeners a foreign signal has.
  */
 
 import {
@@ -37,7 +37,7 @@ function custom(ctx: Context): ContextLike {
   } as ContextLike
 }
 
-/** The state that all of them are in, by signal and err alike. */
+/** The states of `contexts`, which signal and err must agree on. */
 function state(...contexts: Context[]): string {
   const states = contexts.map(({ signal, err }) => {
     if (signal.aborted !== (err !== undefined)) return 'at odds'
@@ -47,7 +47,7 @@ function state(...contexts: Context[]): string {
   return [...new Set(states)].join()
 }
 
-/** Numbers that look random and are the same in every run. */
+/** Pseudo-random numbers, the same in every run. */
 function sequence(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -75,7 +75,7 @@ it('WithCancel: ends a context, and one derived from a foreign context around it
   expect(state(ctx, child)).toBe('canceled')
 })
 
-it('ParentFinishesChild: a cancel ends children, values and timeouts, and whatever comes later', () => {
+it('ParentFinishesChild: a cancel ends children, values and timeouts, and contexts derived later', () => {
   const key = createKey<string>('key')
   const [parent, cancel] = withCancel(background())
   const [cancelChild] = withCancel(parent)
@@ -128,7 +128,7 @@ it('CanceledTimeout: a cancel comes before the deadline', async () => {
   expect(state(ctx)).toBe('canceled')
 })
 
-it('Values: the nearest wins, keys of one name are two keys, and undefined hides what is above', () => {
+it('Values: the nearest wins, two keys with one name differ, and undefined hides the value above', () => {
   const one = createKey<string | undefined>('key')
   const two = createKey<string | undefined>('key')
   const three = createKey<string | undefined>('other')
@@ -209,7 +209,7 @@ describe.each([1, 2, 3, 4, 5])('layers of values, cancels and timeouts (%i)', (s
   })
 })
 
-it('CancelRemoves: a child that ends is taken off its parent', () => {
+it('CancelRemoves: a child that ends is removed from its parent', () => {
   const controller = new AbortController()
   const listeners = countListeners(controller.signal)
   for (const derive of [() => withCancel(controller), () => withTimeout(controller, 3_600_000)]) {
@@ -224,7 +224,7 @@ it('CancelRemoves: a child that ends is taken off its parent', () => {
   expect(listeners()).toBe(0)
 })
 
-it('WithCancelCanceledParent: what is derived from an ended context has ended for the same cause', () => {
+it('WithCancelCanceledParent: a context derived from an ended one has ended with the same cause', () => {
   const [parent, cancelParent] = withCancel(background())
   cancelParent('because')
   const [ctx] = withCancel(parent)
@@ -232,7 +232,7 @@ it('WithCancelCanceledParent: what is derived from an ended context has ended fo
   expect(cause(ctx)).toBe('because')
 })
 
-it('WithCancelSimultaneouslyCanceledParent: what is derived amid the cancel of the parent ends with it', async () => {
+it('WithCancelSimultaneouslyCanceledParent: a context derived while its parent is canceled ends with it', async () => {
   const [parent, cancelParent] = withCancel(background())
   const derived: Context[] = []
   const deriveChild = () => void derived.push(withCancel(parent)[0])
@@ -252,7 +252,7 @@ it('WithValueChecksKey: only createKey makes keys', () => {
   }
 })
 
-it('InvalidDerivedFail: nothing is derived from nothing', () => {
+it('InvalidDerivedFail: deriving from undefined or null throws', () => {
   for (const parent of [undefined, null] as never[]) {
     expect(() => withCancel(parent)).toThrow(TypeError)
     expect(() => withTimeout(parent, 1_000)).toThrow(TypeError)
@@ -263,7 +263,7 @@ it('InvalidDerivedFail: nothing is derived from nothing', () => {
   }
 })
 
-it('DeadlineExceededSupportsTimeout: an expired deadline is a timeout to whoever knows only the platform', () => {
+it('DeadlineExceededSupportsTimeout: the platform sees an expired deadline as a timeout', () => {
   const [ctx] = withTimeout(background(), 0)
   expect(ctx.err?.name).toBe('TimeoutError')
   expect(isDeadlineExceeded(ctx.err)).toBe(true)
@@ -449,7 +449,7 @@ describe('Cause', () => {
   })
 })
 
-it('CauseRace: whoever comes first, err and cause belong together', async () => {
+it('CauseRace: whichever cancel comes first, err and cause belong together', async () => {
   const clock = fakeClock(0)
   for (const delay of [5, 10]) {
     const [ctx, cancel] = withTimeout(clock.root, 10, { cause: 'deadline' })
@@ -507,7 +507,7 @@ describe('AfterFunc', () => {
     expect(fn).toHaveBeenCalledTimes(1)
   })
 
-  it('NotCalledAfterStop: does not run once it was stopped', async () => {
+  it('NotCalledAfterStop: does not run after it was stopped', async () => {
     const [ctx, cancel] = withCancel(background())
     const fn = vi.fn<() => void>()
     const stop = afterFunc(ctx, fn)
@@ -518,7 +518,7 @@ describe('AfterFunc', () => {
     expect(stop()).toBe(false)
   })
 
-  it('CalledAsynchronously: does not run inside of cancel', async () => {
+  it('CalledAsynchronously: does not run inside cancel', async () => {
     const [ctx, cancel] = withCancel(background())
     const log: string[] = []
     afterFunc(ctx, () => log.push('callback'))
@@ -542,14 +542,14 @@ describe('AfterFunc', () => {
 })
 
 describe('CustomContextAfterFunc', () => {
-  it('Cancel: a foreign context ends what withCancel derives from it', () => {
+  it('Cancel: a foreign context ends contexts that withCancel derives', () => {
     const controller = new AbortController()
     const [ctx] = withCancel(controller)
     controller.abort()
     expect(state(ctx)).toBe('canceled')
   })
 
-  it('Timeout: a foreign context ends what withTimeout derives from it', () => {
+  it('Timeout: a foreign context ends contexts that withTimeout derives', () => {
     const controller = new AbortController()
     const [ctx] = withTimeout(controller, 3_600_000)
     controller.abort()
@@ -569,7 +569,7 @@ describe('CustomContextAfterFunc', () => {
     ['UnregisterCancel', (ctx) => [withCancel(ctx)[1], withCancel(ctx)[1]]],
     ['UnregisterTimeout', (ctx) => [withTimeout(ctx, 3_600_000)[1]]],
     ['UnregisterAfterFunc', (ctx) => [afterFunc(ctx, () => {})]],
-  ])('%s: what is over is taken off a foreign context', (_, use) => {
+  ])('%s: an ended context is removed from a foreign one', (_, use) => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const stops = use(controller)

@@ -1,5 +1,5 @@
 /**
- * Several functions that work on parts of one task. What golang.org/x/sync/errgroup promises, and that nothing is left
+ * Several functions that work on parts of one task: what golang.org/x/sync/errgroup promises, and that nothing is left
  * running, waiting or unhandled when a group is over.
  */
 
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Work that ends with its context and takes 5 ms to clean up after it. */
+/** Work that ends with its context and takes 5 ms to clean up. */
 function cleansUp(log: string[], name: string): (ctx: Context) => Promise<void> {
   return async (ctx) => {
     try {
@@ -107,7 +107,7 @@ describe('group', () => {
     expect(log).toEqual(['10 at 10', '20 at 20', '30 at 30'])
   })
 
-  it('starts a function at once, with the context of the group', () => {
+  it('starts a function at once, with its own context', () => {
     const g = group(background())
     const started: Context[] = []
     void g.go((ctx) => started.push(ctx))
@@ -115,7 +115,7 @@ describe('group', () => {
     expect(started).toEqual([g.ctx, g.ctx])
   })
 
-  it('takes functions that return no promise', async () => {
+  it('accepts functions that return no promise', async () => {
     const g = group(background())
     const log: string[] = []
     void g.go(() => log.push('ran'))
@@ -123,13 +123,13 @@ describe('group', () => {
     expect(log).toEqual(['ran'])
   })
 
-  it('that was given nothing to do is over at once', async () => {
+  it('is over at once if it was given no work', async () => {
     const g = group(background())
     await expect(g.wait()).resolves.toBeUndefined()
     expect(g.ctx.err?.name).toBe('AbortError')
   })
 
-  it('passes values and the deadline of its parent on', () => {
+  it('passes on the values and the deadline of its parent', () => {
     const clock = fakeClock(1_000)
     const user = createKey<string>('user')
     const [parent] = withTimeout(withValue(clock.root, user, 'ada'), 5_000)
@@ -139,7 +139,7 @@ describe('group', () => {
     expect(String(group(background(), { label: 'page' }).ctx)).toBe('background.group(page)')
   })
 
-  it('takes a foreign context', async () => {
+  it('accepts a foreign context', async () => {
     const controller = new AbortController()
     const g = group(controller)
     void g.go((ctx) => sleep(ctx, 60_000))
@@ -149,7 +149,7 @@ describe('group', () => {
 })
 
 describe('the first error', () => {
-  it('cancels the others and is their cause, and wait rejects with it', async () => {
+  it('cancels the other functions as their cause, and wait rejects with it', async () => {
     const g = group(background())
     const first = new Error('first')
     const causes: unknown[] = []
@@ -162,7 +162,7 @@ describe('the first error', () => {
     expect(cause(g.ctx)).toBe(first)
   })
 
-  it('wins over all that follow', async () => {
+  it('wins over all later errors', async () => {
     const g = group(background())
     void g.go(failsInCleanUp)
     void g.go(() => Promise.reject(new Error('first')))
@@ -172,7 +172,7 @@ describe('the first error', () => {
     await expect(g.wait()).rejects.toThrow('first')
   })
 
-  it('may be thrown, before the function has returned anything', async () => {
+  it('may be thrown synchronously', async () => {
     const g = group(background())
     const thrown = new Error('thrown')
     const starting = g.go(() => {
@@ -193,7 +193,7 @@ describe('the first error', () => {
     expect(cause(g.ctx)).toBe(error === undefined ? g.ctx.err : error)
   })
 
-  it('may be the cancel of something else, which is an error like any other', async () => {
+  it('may be the cancel of another context, which is an error like any other', async () => {
     const [other, cancel] = withCancel(background())
     const g = group(background())
     void g.go(() => sleep(other, 60_000))
@@ -203,7 +203,7 @@ describe('the first error', () => {
     expect(cause(g.ctx)).toBe(other.err)
   })
 
-  it('may be anything, even what throws when it is looked at', async () => {
+  it('may be any value, even one that throws when it is read', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
     const g = group(background())
@@ -211,11 +211,11 @@ describe('the first error', () => {
     g.go(() => Promise.reject(proxy))
     const waiting = outcome(g.wait())
     await task()
-    // Nothing else may be asked of it.
+    // `Object.is` is the one check that does not read it.
     expect(Object.is(waiting.error, proxy)).toBe(true)
   })
 
-  it('leaves the parent alone', async () => {
+  it('does not end the parent', async () => {
     const [parent] = withCancel(background())
     const g = group(parent)
     void g.go(() => Promise.reject(new Error('first')))
@@ -223,7 +223,7 @@ describe('the first error', () => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('need not be waited for', async () => {
+  it('is no unhandled rejection if nothing calls wait', async () => {
     const g = group(background())
     void g.go(() => Promise.reject(new Error('nobody waits')))
     void g.go((ctx) => sleep(ctx, 60_000))
@@ -233,7 +233,7 @@ describe('the first error', () => {
 })
 
 describe('wait', () => {
-  it('settles when everybody has cleaned up', async () => {
+  it('settles when all functions have cleaned up', async () => {
     const g = group(background())
     const log: string[] = []
     void g.go(cleansUp(log, 'one'))
@@ -243,7 +243,7 @@ describe('wait', () => {
     expect(log).toEqual(['one is clean', 'other is clean'])
   })
 
-  it('may be called several times, by several', async () => {
+  it('may be called several times, by several callers', async () => {
     const g = group(background())
     void g.go(() => Promise.reject(new Error('first')))
     const outcomes = await Promise.allSettled([g.wait(), g.wait(), g.wait()])
@@ -263,7 +263,7 @@ describe('wait', () => {
     expect(g.ctx.err).not.toHaveProperty('cause')
   })
 
-  it('waits for functions that came while it waited', async () => {
+  it('waits for functions that were added while it waited', async () => {
     const clock = fakeClock(0)
     const g = group(clock.root)
     void g.go((ctx) => sleep(ctx, 10))
@@ -322,7 +322,7 @@ describe('wait', () => {
     expect(cause(g.ctx)).toBe(abort)
   })
 
-  it('rejects with a failed clean-up rather than with the end of the parent, whichever came first', async () => {
+  it('rejects with a failed clean-up instead of the end of the parent, whichever came first', async () => {
     const [parent, cancel] = withCancel(background())
     const g = group(parent)
     const failure = new Error('rollback failed')
@@ -336,7 +336,7 @@ describe('wait', () => {
     await expect(g.wait()).rejects.toBe(failure)
   })
 
-  it('rejects with the timeout of a clean-up, which is no abort', async () => {
+  it('rejects with the timeout of a clean-up, which is not an abort', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 10, { label: 'page' })
     const g = group(parent)
@@ -346,7 +346,7 @@ describe('wait', () => {
     expect(waiting.error).toMatchObject({ name: 'TimeoutError', label: 'shield' })
   })
 
-  it('rejects with an error of the work itself though the parent has ended', async () => {
+  it('rejects with an error of the work although the parent has ended', async () => {
     const [parent, cancel] = withCancel(background())
     const g = group(parent)
     void g.go((ctx) => sleep(ctx, 60_000).catch(() => Promise.reject(new Error('clean-up failed'))))
@@ -354,7 +354,7 @@ describe('wait', () => {
     await expect(g.wait()).rejects.toThrow('clean-up failed')
   })
 
-  it('resolves if all work was done though the parent has ended', async () => {
+  it('resolves if all work was done before the parent ended', async () => {
     const [parent, cancel] = withCancel(background())
     const g = group(parent)
     void g.go((ctx) => sleep(ctx, 60_000).catch(() => 'fine'))
@@ -388,7 +388,7 @@ describe('supervise', () => {
     expect(g.ctx.err).not.toHaveProperty('cause')
   })
 
-  it('runs what waits for a slot', async () => {
+  it('runs functions that wait for a slot though another has failed', async () => {
     const g = group(background(), { supervise: true, limit: 1 })
     const log: string[] = []
     void g.go(() => Promise.reject(new Error('first')))
@@ -397,7 +397,7 @@ describe('supervise', () => {
     expect(log).toEqual(['second'])
   })
 
-  it('ends all of them with the parent all the same', async () => {
+  it('still ends all functions with the parent', async () => {
     const [parent, cancel] = withCancel(background())
     const g = group(parent, { supervise: true })
     void g.go((ctx) => sleep(ctx, 60_000))
@@ -407,7 +407,7 @@ describe('supervise', () => {
 })
 
 describe('limit', () => {
-  it('of 1 runs one after the other, in order', async () => {
+  it('runs one function after the other, in order, if it is 1', async () => {
     const clock = fakeClock(0)
     const g = group(clock.root, { limit: 1 })
     const log: string[] = []
@@ -426,7 +426,7 @@ describe('limit', () => {
     expect(waiting.settled).toBe(true)
   })
 
-  it('is never exceeded, and fully used', async () => {
+  it('is never exceeded, and all slots are used', async () => {
     const board = switchboard()
     const g = group(background(), { limit: 2 })
     const admitted: string[] = []
@@ -448,7 +448,7 @@ describe('limit', () => {
     expect(board.running).toEqual([])
   })
 
-  it('refuses tryGo while it is reached', async () => {
+  it('makes tryGo return false while all slots are taken', async () => {
     const board = switchboard()
     const g = group(background(), { limit: 2 })
     expect(['a', 'b', 'c'].map((name) => g.tryGo(board.work(name)))).toEqual([true, true, false])
@@ -462,7 +462,7 @@ describe('limit', () => {
     expect(board.running).toEqual([])
   })
 
-  it('lets nobody overtake who waits', async () => {
+  it('serves waiting functions first: no later one overtakes them', async () => {
     const g = group(background(), { limit: 1 })
     const log: string[] = []
     const overtake = () => g.tryGo(() => log.push('overtaker'))
@@ -474,7 +474,7 @@ describe('limit', () => {
     expect(log).toEqual(['first', 'second, and overtaken: false', 'third'])
   })
 
-  it('lets functions ask for more, and waits for those', async () => {
+  it('lets running functions add more, and waits for those', async () => {
     const g = group(background(), { limit: 1 })
     const log: number[] = []
     const next = (depth: number): void => {
@@ -501,7 +501,7 @@ describe('limit', () => {
     expect(most).toBe(3)
   })
 
-  it.each(['an error', 'the parent'])('turns away who waits when the group ends by %s', async (by) => {
+  it.each(['an error', 'the parent'])('resolves waiting calls to false when the group ends by %s', async (by) => {
     const [parent, cancel] = withCancel(background())
     const g = group(parent, { limit: 1 })
     const failure = new Error('failed')
@@ -517,7 +517,7 @@ describe('limit', () => {
     expect(log).toEqual([])
   })
 
-  it('turns away who waits as soon as the group ends, though nobody gives up a slot yet', async () => {
+  it('resolves waiting calls to false as soon as the group ends, before any slot is released', async () => {
     const board = switchboard()
     const [parent, cancel] = withCancel(background())
     const g = group(parent, { limit: 1 })
@@ -534,7 +534,7 @@ describe('limit', () => {
     expect(over.error).toBe(parent.err)
   })
 
-  it('takes 100,000 functions that wait for a slot in linear time', { timeout: 20_000 }, async () => {
+  it('handles 100,000 waiting functions in linear time', { timeout: 20_000 }, async () => {
     const g = group(background(), { limit: 1 })
     let ran = 0
     for (let item = 0; item < 100_000; item++) void g.go(() => ran++)
@@ -543,7 +543,7 @@ describe('limit', () => {
   })
 })
 
-describe('a group that has ended', () => {
+describe('a group', () => {
   const ways: [how: string, end: () => Promise<Group>][] = [
     [
       'by wait',
@@ -581,7 +581,7 @@ describe('a group that has ended', () => {
     ],
   ]
 
-  it.each(ways)('%s starts nothing more', async (_, end) => {
+  it.each(ways)('starts nothing more after it has ended %s', async (_, end) => {
     const g = await end()
     const fn = vi.fn<() => void>()
     expect(g.tryGo(fn)).toBe(false)
@@ -589,7 +589,7 @@ describe('a group that has ended', () => {
     expect(fn).not.toHaveBeenCalled()
   })
 
-  it('with work left undone has failed', async () => {
+  it('rejects wait if go was called after its end', async () => {
     const [parent, cancel] = withCancel(background())
     cancel('parent')
     const g = group(parent)
@@ -597,7 +597,7 @@ describe('a group that has ended', () => {
     await expect(g.wait()).rejects.toBe(parent.err)
   })
 
-  it('with tryGo alone has not: nothing was promised', async () => {
+  it('resolves wait if only tryGo was called after its end, which promises nothing', async () => {
     const [parent, cancel] = withCancel(background())
     cancel('parent')
     const g = group(parent)
@@ -605,15 +605,15 @@ describe('a group that has ended', () => {
     await expect(g.wait()).resolves.toBeUndefined()
   })
 
-  it('by its deadline starts nothing more, though no timer has fired yet', () => {
+  it('starts nothing more after its deadline, though no timer has fired yet', () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 0)
     expect(group(parent).tryGo(() => {})).toBe(false)
   })
 })
 
-describe('groups within groups', () => {
-  it('end with the outer one, inside out', async () => {
+describe('nested groups', () => {
+  it('end with the outer group, from the inside out', async () => {
     const log: string[] = []
     const outer = group(background())
     void outer.go(async (ctx) => {
@@ -627,7 +627,7 @@ describe('groups within groups', () => {
     expect(log).toEqual(['inner work is clean', 'inner group is over'])
   })
 
-  it('pass an error on from the inside out', async () => {
+  it('pass an error from the inner group to the outer one', async () => {
     const outer = group(background())
     const failure = new Error('inner work failed')
     const causes: unknown[] = []
@@ -643,7 +643,7 @@ describe('groups within groups', () => {
 })
 
 describe('await using', () => {
-  it('cancels what still runs at the end of the block, and waits for its clean-up', async () => {
+  it('cancels work that still runs at the end of the block, and waits for its clean-up', async () => {
     const log: string[] = []
     let ctx: Context
     {
@@ -666,7 +666,7 @@ describe('await using', () => {
     await expect(block()).rejects.toBe(failure)
   })
 
-  it('throws the end of the parent, if that cut work off before the end of the block', async () => {
+  it('throws the end of the parent if that stopped work before the end of the block', async () => {
     const [parent, cancel] = withCancel(background())
     const block = async () => {
       await using g = group(parent)
@@ -677,15 +677,15 @@ describe('await using', () => {
     await expect(block()).rejects.toBe(parent.err)
   })
 
-  it('throws what goes wrong in a clean-up though the cancel is its cause', async () => {
+  it('throws a failed clean-up though its cause is the cancel', async () => {
     await expect(leavesWorkThatCannotRollBack()).rejects.toThrow('rollback failed')
   })
 
-  it('throws what goes wrong in a clean-up though another function has only been canceled before', async () => {
+  it('throws a failed clean-up though another function was only canceled before', async () => {
     await expect(leavesOtherWorkBesideThat()).rejects.toThrow('in clean-up')
   })
 
-  it.each(['before', 'after'])('lets a wait %s the end of the block tell that work was cut off', async (when) => {
+  it.each(['before', 'after'])('lets a wait %s the end of the block report that work was stopped', async (when) => {
     const g = group(background(), { limit: 1 })
     const waits: Promise<void>[] = []
     void g.go((ctx) => sleep(ctx, 60_000))
@@ -698,7 +698,7 @@ describe('await using', () => {
     await expect(saved).resolves.toBe(false)
   })
 
-  it('waits for what was started when everything else had just settled', async () => {
+  it('waits for work that was added when all other work had just settled', async () => {
     const g = group(background())
     const log: string[] = []
     void g.go(() => {})
@@ -712,7 +712,7 @@ describe('await using', () => {
     expect(log).toEqual(started ? ['work is over', 'wait is over'] : ['wait is over'])
   })
 
-  it('throws what goes wrong in the clean-up that it started itself', async () => {
+  it('throws the failure of a clean-up that it started itself', async () => {
     await expect(leavesWorkThatFailsInCleanUp()).rejects.toThrow('in clean-up')
   })
 
@@ -728,7 +728,7 @@ describe('await using', () => {
     expect(reported).toEqual(new Error('first'))
   })
 
-  it('lets what the block throws through, after all have cleaned up', async () => {
+  it('rethrows what the block throws, after all functions have cleaned up', async () => {
     const log: string[] = []
     const block = async () => {
       await using g = group(background())
@@ -739,7 +739,7 @@ describe('await using', () => {
     expect(log).toEqual(['work is clean'])
   })
 
-  it('keeps both, what the block throws and a failure', async () => {
+  it('throws a SuppressedError if both the block and a function fail', async () => {
     const failure = new Error('first')
     const thrown = new Error('thrown by the block')
     const block = async () => {
@@ -751,7 +751,7 @@ describe('await using', () => {
     await expect(block()).rejects.toMatchObject({ error: failure, suppressed: thrown })
   })
 
-  it('turns away who waits for a slot, and that is no failure', async () => {
+  it('resolves waiting calls to false, which is not a failure', async () => {
     const board = switchboard()
     const waiting: PromiseLike<boolean>[] = []
     {
@@ -763,7 +763,7 @@ describe('await using', () => {
     expect(board.running).toEqual([])
   })
 
-  it('of a group without work is over at once', async () => {
+  it('ends a group without work at once', async () => {
     let ctx: Context
     {
       await using g = group(background())
@@ -773,8 +773,8 @@ describe('await using', () => {
   })
 })
 
-describe('a group that is over leaves behind', () => {
-  it('no listener on a foreign parent', async () => {
+describe('a group that is over', () => {
+  it('leaves no listener on a foreign parent', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const g = group({ signal })
@@ -794,7 +794,7 @@ describe('a group that is over leaves behind', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('no timer', async () => {
+  it('leaves no timer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
     const g = group(background())
     for (let sibling = 0; sibling < 10; sibling++) void g.go((ctx) => sleep(ctx, 60_000))
@@ -804,7 +804,7 @@ describe('a group that is over leaves behind', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('no child in its parent', async () => {
+  it('leaves no child in its parent', async () => {
     const [parent] = withCancel(background())
     const run = async () => {
       const g = group(parent)
@@ -827,7 +827,7 @@ describe('a wrong argument', () => {
     ['-Infinity', -Infinity],
     ['"2"', '2'],
     ['null', null],
-  ])('for the limit is a TypeError that says so: %s', (shown, limit) => {
+  ])('a wrong limit is a TypeError that names it: %s', (shown, limit) => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const message = `rescind: limit must be a positive whole number or Infinity, got ${shown}`
@@ -835,7 +835,7 @@ describe('a wrong argument', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('may be left out or undefined', async () => {
+  it('an undefined limit means none', async () => {
     for (const limit of [undefined, Infinity, 1]) {
       const g = group(background(), { limit, supervise: undefined })
       await expect(g.go(() => {})).resolves.toBe(true)
@@ -848,7 +848,7 @@ describe('a wrong argument', () => {
     ['null', null],
     ['5', 5],
     ['[object Promise]', Promise.resolve()],
-  ])('for a function is a TypeError that says so, also when the group has ended: %s', async (shown, value) => {
+  ])('a wrong function is a TypeError that names it, also after the end: %s', async (shown, value) => {
     const message = `rescind: fn must be a function, got ${shown}`
     const g = group(background())
     for (let round = 0; round < 2; round++) {
@@ -858,7 +858,7 @@ describe('a wrong argument', () => {
     }
   })
 
-  it('for the parent or the options is a TypeError that says so', () => {
+  it('a wrong parent and wrong options are TypeErrors that name them', () => {
     const message = 'rescind: options must be an object, got'
     expect(() => group(wrong(undefined))).toThrow(new TypeError('rescind: parent must be a context, got undefined'))
     expect(() => group(background(), wrong(null))).toThrow(new TypeError(`${message} null`))

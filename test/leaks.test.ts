@@ -1,4 +1,4 @@
-/** What has ended leaves nothing behind, whatever it hung on. Needs `gc`, which the projects of the tests switch on. */
+/** Ended contexts leave nothing behind at their parents and signals. Needs `gc`, which the test projects switch on. */
 
 import { afterFunc, background, createKey, withCancel, withSignal, withTimeout, withValue } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { derivations, isCollected } from './support.ts'
 
 describe('a context that has ended', () => {
-  it.each(derivations)('is not kept by its parent: %s', async (_, derive) => {
+  it.each(derivations)('is not retained by its parent: %s', async (_, derive) => {
     const [parent] = withCancel(background())
     const older = withCancel(parent)
     const make = () => {
@@ -19,7 +19,7 @@ describe('a context that has ended', () => {
     expect(older[0].err).toBeUndefined()
   })
 
-  it('is not kept by its parent, though its signal was read and listened to', async () => {
+  it('is not retained by its parent, though its signal was read and listened to', async () => {
     const [parent] = withCancel(background())
     void parent.signal
     const make = () => {
@@ -31,7 +31,7 @@ describe('a context that has ended', () => {
     expect(await isCollected(make)).toBe(true)
   })
 
-  it('is not kept by its parent, though a deadline ended it', async () => {
+  it('is not retained by its parent after its deadline', async () => {
     const clock = fakeClock(0)
     const [parent] = withCancel(clock.root)
     const refs = Array.from({ length: 2 }, () => new WeakRef(withTimeout(parent, 10)[0]))
@@ -40,7 +40,7 @@ describe('a context that has ended', () => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('is not kept by the signals that it followed', async () => {
+  it('is not retained by the signals that it followed', async () => {
     const { signal } = new AbortController()
     const [parent] = withCancel(background())
     const [other] = withSignal(parent, signal)
@@ -54,7 +54,7 @@ describe('a context that has ended', () => {
     expect(signal.aborted).toBe(false)
   })
 
-  it.each([0, 1])('does not keep its children, nor do they keep each other: with %i older ones', async (older) => {
+  it.each([0, 1])('does not retain its children, nor they each other: with %i older siblings', async (older) => {
     const [parent, cancel] = withCancel(background())
     const kept = Array.from({ length: older }, () => withCancel(parent)[0])
     const make = () => {
@@ -67,7 +67,7 @@ describe('a context that has ended', () => {
     expect(kept.every(({ err }) => err === parent.err)).toBe(true)
   })
 
-  it('does not keep its values, its deadlines or its signals when somebody holds on to its parent', async () => {
+  it('does not retain its values, deadlines or signals while its parent is in use', async () => {
     const { signal } = new AbortController()
     const [parent] = withCancel({ signal })
     const make = () => {
@@ -82,7 +82,7 @@ describe('a context that has ended', () => {
     expect([parent.err, signal.aborted]).toEqual([undefined, false])
   })
 
-  it('does not keep a function that was stopped', async () => {
+  it('does not retain a callback that was stopped', async () => {
     const [parent] = withCancel(background())
     const stops: (() => boolean)[] = []
     const make = () => {
@@ -96,7 +96,7 @@ describe('a context that has ended', () => {
     expect(stops[0]?.()).toBe(false)
   })
 
-  it('is kept while it lives', async () => {
+  it('is retained while it lives', async () => {
     const [parent] = withCancel(background())
     expect(await isCollected(() => withCancel(parent)[0])).toBe(false)
     expect(parent.err).toBeUndefined()

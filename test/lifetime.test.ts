@@ -1,4 +1,4 @@
-/** What can change in the life of a context after it was made. */
+/** What can change during the life of a context: its deadline, its signals, its cancel and its parent. */
 
 import {
   afterFunc,
@@ -29,7 +29,7 @@ afterEach(() => {
 })
 
 describe('the link of withLink', () => {
-  it('refuses the context itself, and what is derived from it', () => {
+  it('refuses the context itself and its descendants', () => {
     const [ctx, , link] = withLink(background())
     const [below] = withCancel(ctx)
     expect(() => link(ctx)).toThrow(/^rescind: target must be/)
@@ -44,7 +44,7 @@ describe('remaining', () => {
     expect(remaining({ signal: AbortSignal.abort('over') })).toBe(0)
   })
 
-  it('does not count the signal of a parent whose end was left behind', () => {
+  it('ignores the signal of a parent below withoutCancel', () => {
     const controller = new AbortController()
     const ctx = withoutCancel(controller)
     controller.abort()
@@ -52,7 +52,7 @@ describe('remaining', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('does not count a signal that was disarmed', () => {
+  it('ignores a signal that was disarmed', () => {
     const controller = new AbortController()
     const [ctx, cancel] = withSignal(background(), controller.signal)
     const [child, cancelChild] = withTimeout(ctx, 60_000)
@@ -66,14 +66,14 @@ describe('remaining', () => {
 })
 
 describe('disarm', () => {
-  it('has nothing to take from a context that never ends', () => {
+  it('does nothing to a context that never ends', () => {
     disarm(background())
     disarm(withoutCancel(background()))
     expect(() => rearm(background(), 5)).toThrow(TypeError)
     expect(() => rearm(withoutCancel(background()), 5)).toThrow(TypeError)
   })
 
-  it('takes the deadline away', async () => {
+  it('removes the deadline', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     disarm(ctx)
@@ -83,7 +83,7 @@ describe('disarm', () => {
     expect(ctx.signal.aborted).toBe(false)
   })
 
-  it('takes the cancel away', () => {
+  it('removes the effect of cancel', () => {
     for (const [, derive] of derivations) {
       const [ctx, cancel] = derive(background())
       disarm(ctx)
@@ -93,7 +93,7 @@ describe('disarm', () => {
     }
   })
 
-  it('takes the signals away, and their listeners', () => {
+  it('removes the signals and their listeners', () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const [ctx] = withSignal(background(), controller.signal)
@@ -105,7 +105,7 @@ describe('disarm', () => {
     expect(child.err).toBeUndefined()
   })
 
-  it('leaves it to its parent, whose deadline is what remains', async () => {
+  it('leaves the parent in effect, with its deadline', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20, { label: 'parent' })
     const [ctx] = withTimeout(parent, 10)
@@ -121,7 +121,7 @@ describe('disarm', () => {
     expect(log).toEqual(['listener', 'callback'])
   })
 
-  it('leaves children their own deadlines, even those that were later', async () => {
+  it('leaves children their own deadlines, even later ones', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const [sooner] = withTimeout(ctx, 5)
@@ -138,7 +138,7 @@ describe('disarm', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('of a parent leaves its children without its deadline', async () => {
+  it('removes the deadline from the children too', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const [child] = withCancel(ctx)
@@ -161,14 +161,14 @@ describe('disarm', () => {
     expect([expired.deadline, canceled.deadline]).toEqual([10, 10])
   })
 
-  it('comes too late after the deadline, though no timer has fired yet', () => {
+  it('has no effect after the deadline, though no timer has fired yet', () => {
     const [ctx] = withTimeout(background(), 2)
     block(3)
     disarm(ctx)
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
   })
 
-  it('may be repeated', async () => {
+  it('is idempotent', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const [ctx] = withTimeout(parent, 10)
@@ -180,7 +180,7 @@ describe('disarm', () => {
     expect(cause(ctx)).toBe('parent')
   })
 
-  it('refuses what it could not take anything from: another library’s context, or a signal’s', () => {
+  it('refuses a context of another library and one made from a signal', () => {
     const { signal } = new AbortController()
     for (const foreign of [{ signal }, { signal, deadline: Date.now() + 5_000 }, new AbortController()]) {
       const disarmForeign = () => disarm(foreign as Context)
@@ -216,7 +216,7 @@ describe('rearm', () => {
     expect(child.err).toBe(ctx.err)
   })
 
-  it('keeps a stream alive for as long as it gives a sign of life in time', async () => {
+  it('keeps a stream alive while its chunks come in time', async () => {
     const clock = fakeClock(0)
     const [idle] = withTimeout(clock.root, 100, { label: 'idle' })
     for (let chunk = 0; chunk < 20; chunk++) {
@@ -228,7 +228,7 @@ describe('rearm', () => {
     expect(idle.err).toMatchObject({ label: 'idle', ms: 100 })
   })
 
-  it('tells listeners at the new time, sooner or later than before', async () => {
+  it('notifies listeners at the new time, sooner or later than before', async () => {
     const clock = fakeClock(0)
     const [sooner] = withTimeout(clock.root, 20, { cause: 'slow' })
     const [later] = withTimeout(clock.root, 10)
@@ -243,7 +243,7 @@ describe('rearm', () => {
     expect(cause(sooner)).toBe('slow')
   })
 
-  it('takes a Date for the time itself', async () => {
+  it('accepts a Date as the time', async () => {
     const clock = fakeClock(1_000)
     const [ctx] = withDeadline(clock.root, 1_010)
     await clock.advance(5)
@@ -268,7 +268,7 @@ describe('rearm', () => {
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
   })
 
-  it('to Infinity takes the deadline away, and a later one gives it back', async () => {
+  it('removes the deadline with Infinity, and a later call sets one again', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     rearm(ctx, Infinity)
@@ -308,7 +308,7 @@ describe('rearm', () => {
     expect([canceled.deadline, disarmed.deadline]).toEqual([10, undefined])
   })
 
-  it('comes too late after the deadline, though no timer has fired yet', () => {
+  it('has no effect after the deadline, though no timer has fired yet', () => {
     const [ctx] = withTimeout(background(), 2)
     block(3)
     rearm(ctx, 60_000)
@@ -340,7 +340,7 @@ describe('rearm', () => {
     expect(ctx.deadline).toBe(10)
   })
 
-  it('throws a TypeError for what has no deadline of its own', () => {
+  it('throws a TypeError for a context without a deadline of its own', () => {
     const [parent] = withTimeout(background(), 60_000)
     const { signal } = new AbortController()
     const key = createKey<number>('key')
@@ -354,7 +354,7 @@ describe('rearm', () => {
 })
 
 describe('remaining', () => {
-  it('says how many milliseconds are left until the nearest deadline', async () => {
+  it('returns the milliseconds until the nearest deadline', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx] = withTimeout(parent, 10)
@@ -379,7 +379,7 @@ describe('remaining', () => {
     expect(remaining(withTimeout(background(), 0)[0])).toBe(0)
   })
 
-  it('is 0 after the deadline, and ends nothing', () => {
+  it('is 0 after the deadline, and does not end the context', () => {
     const [ctx] = withTimeout(background(), 2)
     let aborted = false
     ctx.signal.addEventListener('abort', () => {
@@ -391,7 +391,7 @@ describe('remaining', () => {
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
   })
 
-  it('reads a foreign deadline', () => {
+  it('accepts a foreign deadline', () => {
     vi.useFakeTimers()
     const { signal } = new AbortController()
     const foreign = { signal, deadline: Date.now() + 5_000 }
@@ -407,7 +407,7 @@ describe('remaining', () => {
 describe('withLink', () => {
   const key = createKey<string>('key')
 
-  it('has values and its cancel, and nothing else before it is linked', async () => {
+  it('has values and a cancel, and nothing else until it is linked', async () => {
     const clock = fakeClock(0)
     const [parent, cancelParent] = withTimeout(withValue(clock.root, key, 'value'), 10)
     const [ctx, cancel] = withLink(parent)
@@ -434,7 +434,7 @@ describe('withLink', () => {
     expect(ctx.err).toBe(parent.err)
   })
 
-  it('takes its children and its listeners along', async () => {
+  it('ends its children and notifies its listeners when its parent ends', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 10)
     const [ctx, , link] = withLink(parent)
@@ -448,7 +448,7 @@ describe('withLink', () => {
     expect(child.err).toBe(parent.err)
   })
 
-  it('is over at once if the parent ended meanwhile', () => {
+  it('has ended as soon as it is linked if the parent ended before', () => {
     const [parent, cancel] = withCancel(background())
     const [ctx, , link] = withLink(parent)
     const log: string[] = []
@@ -469,7 +469,7 @@ describe('withLink', () => {
     expect(cause(ctx)).toBe('before')
   })
 
-  it('has the deadline of what it is linked to, and can be given one of its own', async () => {
+  it('has the deadline of its target, and accepts one of its own', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx, , link] = withLink(parent)
@@ -484,7 +484,7 @@ describe('withLink', () => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('can be linked to something else, whose values and clock it takes', async () => {
+  it('can be linked to another target, whose values and clock it takes', async () => {
     const clock = fakeClock(0)
     const [target] = withTimeout(withValue(clock.root, key, 'target'), 10)
     const [ctx, , link] = withLink(background())
@@ -501,7 +501,7 @@ describe('withLink', () => {
     expect(timed.err).toMatchObject({ name: 'TimeoutError', ms: 5 })
   })
 
-  it('can be linked to a foreign context, and has ended for whoever hears of its end first', () => {
+  it('can be linked to a foreign context, and has ended for listeners that the signal had before', () => {
     const controller = new AbortController()
     const [ctx, , link] = withLink(background())
     const seen: unknown[] = []
@@ -511,7 +511,7 @@ describe('withLink', () => {
     expect(seen).toEqual(['why'])
   })
 
-  it('is linked once', () => {
+  it('is linked once; later links do nothing', () => {
     const [one, cancelOne] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     const [ctx, , link] = withLink(one)
@@ -523,7 +523,7 @@ describe('withLink', () => {
     expect(cause(ctx)).toBe('one')
   })
 
-  it('that was disarmed before ends with its parent all the same, and only with it', () => {
+  it('ends with its parent, and only with it, if it was disarmed before the link', () => {
     const [parent, cancelParent] = withCancel(background())
     const [ctx, cancel, link] = withLink(parent)
     disarm(ctx)
@@ -535,7 +535,7 @@ describe('withLink', () => {
     expect(cause(ctx)).toBe('why')
   })
 
-  it('that was canceled stays so, linked or not', () => {
+  it('stays canceled if it was canceled before the link', () => {
     const [parent, cancelParent] = withCancel(background())
     const [ctx, cancel, link] = withLink(parent)
     cancel('own')
@@ -544,7 +544,7 @@ describe('withLink', () => {
     expect(cause(ctx)).toBe('own')
   })
 
-  it('may be dropped, linked and canceled or never linked at all', async () => {
+  it('can be collected, linked and canceled or never linked', async () => {
     const [parent] = withCancel(background())
     expect(await isCollected(() => withLink(parent)[0])).toBe(true)
     const make = () => {
@@ -563,12 +563,12 @@ describe('withLink', () => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('carries its label', () => {
+  it('shows its label', () => {
     expect(String(withLink(background(), { label: 'scope' })[0])).toBe('background.withLink(scope)')
     expect(String(withLink(background(), { kind: 'Scope', label: 'page' })[0])).toBe('background.Scope(page)')
   })
 
-  it('is not shown in a path if it only links', () => {
+  it('is not shown in a path while it only links', () => {
     const [ctx, cancel] = withLink(background())
     expect(String(withCancel(ctx)[0])).toBe('background.withCancel')
     cancel('why')
@@ -584,12 +584,12 @@ describe('withLink', () => {
 })
 
 describe('a Date', () => {
-  it('is the deadline to the millisecond, whenever it is read', () => {
+  it('sets the deadline to the millisecond, whenever it is read', () => {
     vi.useFakeTimers()
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const at = Date.now() + 90_000
     rearm(ctx, new Date(at))
-    // The two clocks tick at different moments.
+    // Date and performance tick at different moments.
     vi.setSystemTime(Date.now() + 1)
     expect(ctx.deadline).toBe(at)
     cancel()
@@ -597,7 +597,7 @@ describe('a Date', () => {
 })
 
 describe('rearmFromStart', () => {
-  it('counts from when the context was derived, linked or rearmed', async () => {
+  it('counts from the time at which the context was derived, linked or rearmed', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100)
     await clock.advance(30)
@@ -611,7 +611,7 @@ describe('rearmFromStart', () => {
     expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 10 })
   })
 
-  it('takes the soonest, whatever the parent has, and none for never', async () => {
+  it("takes the soonest of the limits, whatever the parent has, and the parent's without a limit", async () => {
     const clock = fakeClock(1_000)
     const [parent] = withTimeout(clock.root, 10)
     const [ctx] = withTimeout(parent, 100)
@@ -628,7 +628,7 @@ describe('rearmFromStart', () => {
     expect(ctx.err).toMatchObject({ name: 'TimeoutError', ms: 40 })
   })
 
-  it('changes nothing if one of them is none', () => {
+  it('changes nothing if one of the limits is invalid', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     expect(() => rearmFromStart(ctx, 5, wrong('6'))).toThrow(
       new TypeError('rescind: limit must be a number of milliseconds, got "6"'),
@@ -638,8 +638,8 @@ describe('rearmFromStart', () => {
   })
 })
 
-describe('what is derived from withLink before it is linked', () => {
-  it('has the deadlines above from the link on, and those that move later', async () => {
+describe('a context derived from withLink before the link', () => {
+  it('has the deadlines of its new ancestors from the link on, also after they move', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 20)
     const [ctx, , link] = withLink(parent)
@@ -657,20 +657,20 @@ describe('what is derived from withLink before it is linked', () => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('has the signals above from the link on, before they have told anybody', () => {
+  it('follows the signals of its new ancestors from the link on, before any of their listeners has run', () => {
     const controller = new AbortController()
     const [parent] = withSignal(background(), controller.signal)
     const [ctx, , link] = withLink(background())
     const [child] = withCancel(ctx)
     const seen: unknown[] = []
     controller.signal.addEventListener('abort', () => seen.push(remaining(child), cause(child)))
-    // The listener above hears of the signal before any of these does.
+    // The listener above runs before those of the contexts.
     link(parent)
     controller.abort('why')
     expect(seen).toEqual([0, 'why'])
   })
 
-  it('has its time by the clock of its deadlines, though the link brought another one', async () => {
+  it('measures its time by the clock of its deadlines, though the link brought another clock', async () => {
     const clock = fakeClock(0)
     const [ctx, , link] = withLink(background())
     const [child] = withCancel(ctx)
@@ -680,7 +680,7 @@ describe('what is derived from withLink before it is linked', () => {
     expect(remaining(child)).toBe(700)
   })
 
-  it('counts the time of the link, not that of before', async () => {
+  it('counts a later deadline from the time after the link, not before it', async () => {
     const clock = fakeClock(1_000)
     const [ctx, , link] = withLink(clock.root)
     expect(ctx.deadline).toBeUndefined()
@@ -694,7 +694,7 @@ describe('what is derived from withLink before it is linked', () => {
 })
 
 describe('onMove', () => {
-  it('calls for every move of a deadline that holds, and for no other', () => {
+  it('calls back for every move of an effective deadline, and for no other', () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx] = withTimeout(parent, 50)
@@ -712,7 +712,7 @@ describe('onMove', () => {
     expect(log).toEqual([60, 55, 55, undefined])
   })
 
-  it('calls when a context above is linked', () => {
+  it('calls back when an ancestor is linked', () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx, , link] = withLink(parent)
@@ -724,7 +724,7 @@ describe('onMove', () => {
     expect(log).toEqual([100])
   })
 
-  it('calls for the deadlines that a link has brought in', () => {
+  it('calls back for deadlines that a link has added', () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx, , link] = withLink(clock.root)
@@ -738,7 +738,7 @@ describe('onMove', () => {
     expect(log).toEqual([100, 50, 20])
   })
 
-  it('is stopped by what it returns, each watch for itself', () => {
+  it('returns a function that stops this subscription alone', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let count = 0
     const fn = () => count++
@@ -753,7 +753,7 @@ describe('onMove', () => {
     cancel()
   })
 
-  it('does not call what another watch has just stopped, then or later', () => {
+  it('does not call back a subscription that another callback has just stopped', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let count = 0
     onMove(ctx, () => stop())
@@ -764,7 +764,7 @@ describe('onMove', () => {
     cancel()
   })
 
-  it('does not call for what has ended', () => {
+  it('does not call back for a context that has ended', () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let count = 0
     onMove(ctx, () => count++)
@@ -774,7 +774,7 @@ describe('onMove', () => {
     expect(count).toBe(0)
   })
 
-  it('reports what is thrown, and calls the others', async () => {
+  it('reports what a callback throws, and calls the others', async () => {
     using uncaught = catchUncaught()
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const error = new Error('thrown by a watch')
@@ -789,7 +789,7 @@ describe('onMove', () => {
     cancel()
   })
 
-  it('keeps nothing: neither a stopped watch nor a context that is gone', async () => {
+  it('retains neither a stopped subscription nor a context that is no longer in use', async () => {
     const [parent, cancel] = withTimeout(background(), 60_000)
     const watched = () => {
       const [ctx, cancel] = withTimeout(parent, 5_000)

@@ -1,4 +1,4 @@
-/** Arguments that cannot be meant: a TypeError at once, which names the parameter and shows the value. */
+/** Invalid arguments: a TypeError at once, which names the parameter and shows the value. */
 
 import {
   afterFunc,
@@ -35,7 +35,7 @@ describe('a wrong argument', () => {
     ['[object Function]', () => {}],
   ]
 
-  it.each(noContexts)('for the parent is a TypeError that says so: %s', (shown, value) => {
+  it.each(noContexts)('a wrong parent is a TypeError that names it: %s', (shown, value) => {
     const parent = wrong<Context>(value)
     const message = `rescind: parent must be a context, got ${shown}`
     expect(() => withCancel(parent)).toThrow(new TypeError(message))
@@ -46,7 +46,7 @@ describe('a wrong argument', () => {
     expect(() => withoutCancel(parent)).toThrow(new TypeError(message))
   })
 
-  it.each(noContexts)('for the context is a TypeError that says so: %s', (shown, value) => {
+  it.each(noContexts)('a wrong context is a TypeError that names it: %s', (shown, value) => {
     const wrongCtx = wrong<Context>(value)
     const message = `rescind: ctx must be a context, got ${shown}`
     expect(() => afterFunc(wrongCtx, () => {})).toThrow(new TypeError(message))
@@ -54,7 +54,7 @@ describe('a wrong argument', () => {
     expect(() => disarm(wrongCtx)).toThrow(new TypeError(message))
   })
 
-  it('for a context is a TypeError that says what makes one, if it is a signal', () => {
+  it('a signal instead of a context is a TypeError that says how to make one', () => {
     const wrongCtx = wrong<Context>(signal)
     const message = 'must be a context from withSignal(parent, signal), got [object AbortSignal]'
     expect(() => withCancel(wrongCtx)).toThrow(new TypeError(`rescind: parent ${message}`))
@@ -72,7 +72,7 @@ describe('a wrong argument', () => {
     ['[object Object]', {}],
     ['[object Object]', { valueOf: () => 5 }],
     ['[object Array]', [5]],
-  ])('for a number is a TypeError that says so: %s', (shown, value) => {
+  ])('a wrong number is a TypeError that names it: %s', (shown, value) => {
     expect(() => withTimeout(ctx, wrong(value))).toThrow(TypeError)
     expect(() => withTimeout(ctx, wrong(value))).toThrow(/^rescind: ms must be a number/)
     expect(() => withTimeout(ctx, wrong(value))).toThrow(`got ${shown}`)
@@ -81,7 +81,7 @@ describe('a wrong argument', () => {
     expect(() => withDeadline(ctx, wrong(value))).toThrow(`got ${shown}`)
   })
 
-  it('for a Date is a TypeError that says so', () => {
+  it('a wrong Date is a TypeError that names it', () => {
     expect(() => withDeadline(ctx, new Date('soon'))).toThrow(TypeError)
     expect(() => withDeadline(ctx, new Date('soon'))).toThrow(/^rescind: at .*got Invalid Date$/)
     expect(() => withTimeout(ctx, wrong(new Date()))).toThrow(/^rescind: ms /)
@@ -93,13 +93,13 @@ describe('a wrong argument', () => {
     ['"key"', 'key'],
     ['Symbol(key)', Symbol('key')],
     ['[object Object]', { name: 'key', fallback: undefined }],
-  ])('for a key is a TypeError that says so: %s', (shown, value) => {
+  ])('a wrong key is a TypeError that names it: %s', (shown, value) => {
     const message = `rescind: key must be made by createKey, got ${shown}`
     expect(() => withValue(ctx, wrong<typeof key>(value), 'value')).toThrow(new TypeError(message))
     expect(() => ctx.value(wrong<typeof key>(value))).toThrow(new TypeError(message))
   })
 
-  it('for the name of a key is a TypeError that says so', () => {
+  it('a wrong name of a key is a TypeError that names it', () => {
     expect(() => createKey(wrong(undefined))).toThrow(new TypeError('rescind: name must be a string, got undefined'))
     expect(() => createKey(wrong(5))).toThrow(new TypeError('rescind: name must be a string, got 5'))
   })
@@ -111,7 +111,7 @@ describe('a wrong argument', () => {
     ['[object Object]', {}],
     ['[object Object]', { aborted: false }],
     ['[object Object]', { aborted: true, reason: 'fake' }],
-  ])('for a signal is a TypeError that says so: %s', (shown, value) => {
+  ])('a wrong signal is a TypeError that names it: %s', (shown, value) => {
     const message = `rescind: signal must be an AbortSignal, got ${shown}`
     expect(() => withSignal(ctx, wrong(value))).toThrow(new TypeError(message))
     expect(() => withSignal(ctx, [signal, wrong(value)])).toThrow(new TypeError(message))
@@ -122,7 +122,7 @@ describe('a wrong argument', () => {
     ['null', null],
     ['"fn"', 'fn'],
     ['[object Object]', {}],
-  ])('for a function is a TypeError that says so: %s', (shown, value) => {
+  ])('a wrong function is a TypeError that names it: %s', (shown, value) => {
     const message = `rescind: fn must be a function, got ${shown}`
     expect(() => afterFunc(ctx, wrong(value))).toThrow(new TypeError(message))
   })
@@ -131,14 +131,14 @@ describe('a wrong argument', () => {
     ['null', null],
     ['"search"', 'search'],
     ['5', 5],
-  ])('for the options is a TypeError that says so: %s', (shown, value) => {
+  ])('wrong options are a TypeError that names them: %s', (shown, value) => {
     const message = `rescind: options must be an object, got ${shown}`
     expect(() => withCancel(ctx, wrong(value))).toThrow(new TypeError(message))
     expect(() => withTimeout(ctx, 5, wrong(value))).toThrow(new TypeError(message))
     expect(() => withDeadline(ctx, 5, wrong(value))).toThrow(new TypeError(message))
   })
 
-  it('leaves nothing behind', () => {
+  it('leaves no listener and no timer behind', () => {
     const parent = new AbortController()
     const listeners = countListeners(parent.signal)
     const calls = [

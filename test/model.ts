@@ -1,14 +1,14 @@
 /**
- * A context tree as naive as can be: every question is answered by looking at everything. It shares nothing with the
- * source but the semantics, and is what the property tests compare the source with.
+ * The simplest possible context tree: it answers every question by a search over all nodes. It shares only the
+ * semantics with the source, and the property tests compare the source with it.
  */
 
-/** Why a node ended; all that ended in one step share it. */
+/** Why a node ended; all nodes that ended in one step share it. */
 export interface Ending {
   readonly name: 'AbortError' | 'TimeoutError'
-  /** What `cause` says; undefined if that is the error itself. */
+  /** What `cause` returns; undefined if that is the error itself. */
   readonly cause: unknown
-  /** The time that was given, of a deadline of ours. */
+  /** The duration of a deadline of ours. */
   readonly ms?: number | undefined
 }
 
@@ -25,19 +25,19 @@ export interface Node {
   readonly parent: Node | undefined
   /** Whether it ends with its parent. */
   readonly follows: boolean
-  /** Whether it is its parent in all but a value. */
+  /** Whether it differs from its parent only in a value. */
   readonly view: boolean
   readonly ms: number
   readonly cause: unknown
-  /** By birth, the ended ones too. */
+  /** In the order in which they were derived; ended ones stay. */
   readonly children: Item[]
   readonly listeners: Action[]
   due: number
   disarmed: boolean
   ended: Ending | undefined
-  /** What an inspector says of its end; `completed` once it was disarmed. */
+  /** How an inspector shows its end; `completed` once it was disarmed. */
   how: 'canceled' | 'completed' | 'deadline' | 'parent' | undefined
-  /** Whether somebody has read its signal. */
+  /** Whether its signal was read. */
   heard: boolean
 }
 
@@ -49,7 +49,7 @@ export interface Callback {
   state: 'waiting' | 'stopped' | 'due'
 }
 
-/** What a foreign signal has for a child where a context follows it beside its parent. */
+/** The child of a foreign signal for a context that follows it beside its parent. */
 interface Link {
   readonly is: 'link'
   readonly target: Node
@@ -57,7 +57,7 @@ interface Link {
 
 type Item = Node | Callback | Link
 
-/** How a node comes to be; what is left out is as with `withCancel`. */
+/** How a node is derived; the defaults are those of `withCancel`. */
 export interface Birth {
   readonly parent?: Node | undefined
   readonly follows?: boolean
@@ -138,12 +138,12 @@ export class Model {
     base.listeners.push(action)
   }
 
-  /** Nobody hears of it before all are marked. */
+  /** No listener runs before all are marked. */
   end(node: Node, ending: Ending): void {
     this.#announce(this.#mark(node, ending))
   }
 
-  /** Breadth first, so parents before children and siblings by birth. */
+  /** Breadth first: parents before children, siblings in order. */
   #mark(node: Node, ending: Ending): ReadonlySet<Item> {
     if (node.ended) return new Set()
     const reached = new Set<Item>([node])
@@ -162,7 +162,7 @@ export class Model {
     for (const item of reached) if (item.is !== 'link') this.#tell(item)
   }
 
-  /** Runs the callbacks that are due, and those that become due by that. */
+  /** Runs the callbacks that are due, and those that become due meanwhile. */
   flush(): void {
     while (this.#due.length > 0) {
       for (const { id, action } of this.#due.splice(0)) {
@@ -177,14 +177,14 @@ export class Model {
     this.flush()
     for (let next: Node | undefined; (next = this.pending()[0]) && next.due <= target; this.flush()) {
       this.now = next.due
-      // What is due at one time is over at one time: no listener of the first can still cancel the second.
+      // All that is due at one time ends at once: no listener of the first can still cancel the second.
       const due = this.pending().filter((node) => node.due <= this.now)
       for (const reached of due.map((node) => this.#mark(node, overdue(node)))) this.#announce(reached)
     }
     this.now = target
   }
 
-  /** Who has a deadline yet to come: by time, then by birth. */
+  /** Nodes with a pending deadline: by time, then in the order in which they were derived. */
   pending(): Node[] {
     return this.nodes
       .filter(({ due, ended, disarmed }) => due < Infinity && !ended && !disarmed)
@@ -197,7 +197,7 @@ export class Model {
     return parent && follows ? Math.min(own, this.deadlineOf(parent)) : own
   }
 
-  /** Whether anything waits for a foreign signal. */
+  /** Whether anything follows a foreign signal. */
   isFollowed(signal: Node): boolean {
     return !signal.ended && (signal.heard || signal.children.some((child) => isWaiting(child)))
   }
@@ -225,13 +225,13 @@ function overdue({ cause, ms }: Node): Ending {
   return { name: 'TimeoutError', cause, ms }
 }
 
-/** How a node ends with `ending`, where `above` is that of its parent. */
+/** How a node ends with `ending`, where `above` is the ending of its parent. */
 function howOf(ending: Ending, above: Ending | undefined): 'canceled' | 'deadline' | 'parent' {
   if (above === ending) return 'parent'
   return ending.name === 'TimeoutError' ? 'deadline' : 'canceled'
 }
 
-/** Whose end `node` shares. */
+/** The node whose end `node` shares. */
 export function baseOf(node: Node): Node {
   return node.view && node.parent ? baseOf(node.parent) : node
 }

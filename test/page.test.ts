@@ -1,4 +1,4 @@
-/** Contexts that end with the page. Where there is none, `pagehide` never comes. */
+/** Contexts that end with the page. Without a page, `pagehide` never fires. */
 
 import { afterFunc, background, cause, PageHidden, withCancel, withPage } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -18,7 +18,7 @@ function canceledPage(): object {
 }
 
 describe('withPage', () => {
-  it('ends by cancel and with its parent, wherever it runs', () => {
+  it('ends by cancel and with its parent, with or without a page', () => {
     const [parent, cancelParent] = withCancel(background())
     const [one, cancelOne] = withPage(parent, { label: 'page' })
     const [other] = withPage(parent)
@@ -28,7 +28,7 @@ describe('withPage', () => {
     expect([cause(one), cause(other)]).toEqual(['one', 'parent'])
   })
 
-  it.skipIf(!hasPage)('under a parent that has ended does not listen', () => {
+  it.skipIf(!hasPage)('does not listen under a parent that has ended', () => {
     const [parent, cancel] = withCancel(background())
     cancel()
     const listening = vi.spyOn(globalThis, 'addEventListener')
@@ -37,13 +37,13 @@ describe('withPage', () => {
     listening.mockRestore()
   })
 
-  it('under a parent that has ended is over', () => {
+  it('has ended under a parent that has ended', () => {
     const [parent, cancel] = withCancel(background())
     cancel('before')
     expect(cause(withPage(parent)[0])).toBe('before')
   })
 
-  it('takes nothing from its parent but its end', async () => {
+  it('takes the end of its parent, but no deadline and no clock', async () => {
     const clock = fakeClock(1_000)
     const [ctx, cancel] = withPage(clock.root)
     await clock.advance(60_000)
@@ -57,7 +57,7 @@ describe('withPage', () => {
 })
 
 describe.runIf(hasPage)('a page that is left', () => {
-  it('ends all that belongs to it, with PageHidden as the cause', () => {
+  it('ends all contexts of withPage, with PageHidden as the cause', () => {
     const [one] = withPage(background())
     const [other] = withPage(background())
     const [child] = withCancel(other)
@@ -71,7 +71,7 @@ describe.runIf(hasPage)('a page that is left', () => {
     expect(independent.err).toBeUndefined()
   })
 
-  it('revives nothing when it comes back, and what is derived then lives until it is left again', () => {
+  it('revives no context when it comes back, and later contexts live until it is left again', () => {
     const [before] = withPage(background())
     leave()
     globalThis.dispatchEvent(new Event('pageshow'))
@@ -82,7 +82,7 @@ describe.runIf(hasPage)('a page that is left', () => {
     expect(cause(after)).toBe(PageHidden)
   })
 
-  it('leaves alone what is derived while it is being left', () => {
+  it('does not end a context that is derived while it is being left', () => {
     const [ctx] = withPage(background())
     const late: unknown[] = []
     ctx.signal.addEventListener('abort', () => {
@@ -94,7 +94,7 @@ describe.runIf(hasPage)('a page that is left', () => {
     expect(late).toEqual([undefined])
   })
 
-  it('is listened to once, and only while something belongs to it', async () => {
+  it('has one listener, and only while a context of withPage lives', async () => {
     const added: string[] = []
     const removed: string[] = []
     const { addEventListener, removeEventListener } = globalThis
@@ -129,7 +129,7 @@ describe.runIf(hasPage)('a page that is left', () => {
     }
   })
 
-  it('keeps nothing of what ended before', async () => {
+  it('retains no context that ended before', async () => {
     const [, cancelOther] = withPage(background())
     expect(await isCollected(canceledPage)).toBe(true)
     cancelOther()

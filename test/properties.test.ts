@@ -1,7 +1,7 @@
 /**
- * Random lives of random trees, the source against the model: who is done, with which err and cause, who was told and
- * in which order, what an inspector says of it, and what is left over. On a fake clock, and on the system's clock under
- * fake timers.
+ * Random steps on random trees, the source against the model: which contexts are done, with which err and cause, which
+ * listeners ran and in which order, what an inspector shows, and what is left behind. On a fake clock, and on the
+ * system's clock under fake timers.
  */
 
 import {
@@ -95,7 +95,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const key = createKey<number>('key')
 
-/** A tree of real contexts beside its model; what is `parents[n]` here is `nodes[n]` there. */
+/** A tree of real contexts beside its model; `parents[n]` here is `nodes[n]` there. */
 class Life {
   readonly #time: Time
   readonly #epoch: number
@@ -108,7 +108,7 @@ class Life {
   readonly #controllers = [new AbortController(), new AbortController()]
   readonly #listeners: (() => number)[]
   readonly #inspector = inspect({ silence: 'all', size: 10_000 })
-  /** While time moves on, those who read hear of deadlines that are due, and the order would be another. */
+  /** True while time moves: a read would end deadlines that are due, and change the order. */
   #isMoving = false
 
   constructor(time: Time) {
@@ -117,7 +117,7 @@ class Life {
     this.#add(time.root)
     this.model.derive({})
     for (const controller of this.#controllers) {
-      // Heard before any listener of the source.
+      // Runs before any listener of the source.
       controller.signal.addEventListener('abort', () => this.#expectOneStep())
       this.#add(controller)
       this.model.derive({})
@@ -135,7 +135,7 @@ class Life {
     ]
   }
 
-  /** Does to both what `step` says. Returns a promise only where time passes: microtasks must not run in between. */
+  /** Applies `step` to both. Returns a promise only where time passes: microtasks must not run in between. */
   take(step: Step): Promise<void> | void {
     const { model } = this
     const { target } = { target: 0, ...step }
@@ -238,7 +238,7 @@ class Life {
     }
   }
 
-  /** By this an inspector knows the context that comes next. */
+  /** The label by which the next context is found in the inspector. */
   #named(): { label: string } {
     return { label: String(this.#parents.length) }
   }
@@ -248,7 +248,7 @@ class Life {
     this.#cancels.push(cancel)
   }
 
-  /** What an action is about is decided when it is registered. */
+  /** The target of an action is fixed when the action is registered. */
   #resolve(action: Action): Action {
     if (!('target' in action)) return action
     if (action.does === 'stop') {
@@ -272,7 +272,7 @@ class Life {
     this.log.push(`stop ${id}: ${this.#stops[id]?.()}`)
   }
 
-  /** No live child under a parent that is done, whenever somebody looks. */
+  /** Logs live children of parents that are done. */
   #expectOneStep(): void {
     if (this.#isMoving) return
     const broken = this.model.nodes.filter(({ id, parent, follows }) => {
@@ -304,7 +304,7 @@ class Life {
     return { contexts, rows: this.#rows(), listeners, timers: this.#time.timers() }
   }
 
-  /** The same, as it ought to be. */
+  /** What `seen` should return, by the model. */
   expected(): unknown {
     const { nodes } = this.model
     const endings: Ending[] = []
@@ -335,7 +335,7 @@ class Life {
     return { contexts, rows, listeners, timers }
   }
 
-  /** What the inspector says of those that have a label; of the others it says nothing before they matter. */
+  /** The rows of contexts with a label; others may not be shown yet. */
   #rows(): unknown {
     const { rows } = this.#inspector
     const labels = new Map(rows.map(({ id, label }) => [id, label]))
@@ -367,7 +367,7 @@ function reasonOf(reason: 'none' | 'text' | 'timeout' | 'context'): unknown {
   return new DOMException('aborted', 'AbortError')
 }
 
-/** Whether it was derived with a label: it has an end of its own. */
+/** Whether it was derived with a label, as all are that have an end of their own. */
 function isLabeled({ follows, parent, view }: Node): boolean {
   return parent !== undefined && follows && !view
 }
@@ -386,7 +386,7 @@ function isForeign({ id, parent }: Node): boolean {
   return parent ? isForeign(parent) : id > 0
 }
 
-/** Callbacks have run, and those that they set off. */
+/** Waits until callbacks have run, and those that they cause. */
 async function settle(): Promise<void> {
   for (let round = 0; round < 10; round++) await microtask()
 }
@@ -428,7 +428,7 @@ describe.each([
   ['a fake clock', fakeClockTime],
   ['fake timers', fakeTimersTime],
 ])('random trees on %s', { timeout: 60_000 }, (_, makeTime) => {
-  it('live and end as the model does, and leave nothing behind', async () => {
+  it('end as the model says, and leave nothing behind', async () => {
     vi.useFakeTimers()
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {

@@ -1,5 +1,5 @@
 /**
- * Further attempts at work that failed: how many, when, and when no more. The waits are random, so the tests say what
+ * Further attempts at work that failed: how many, when, and when they stop. The waits are random, so the tests set what
  * `Math.random` returns; random failures are compared with a model that works out the whole time line in advance.
  */
 
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** What `Math.random` returns from now on. */
+/** Makes `Math.random` return `value` from now on. */
 function random(value: number): void {
   vi.spyOn(Math, 'random').mockReturnValue(value)
 }
@@ -56,7 +56,7 @@ async function timesAfter(error: unknown, options: RetryOptions & { at?: number;
 }
 
 describe('retry', () => {
-  it('resolves to what the first attempt that succeeds returns', async () => {
+  it('resolves to the result of the first successful attempt', async () => {
     const clock = fakeClock(0)
     const seen: [Context, number][] = []
     const result = outcome(
@@ -98,7 +98,7 @@ describe('retry', () => {
     ['nothing', undefined],
     ['a proxy that refuses', new Proxy(new Error('down'), { defineProperty: () => raise() })],
     ['a revoked proxy', revoked()],
-  ])('rejects with %s as it is', async (_, error) => {
+  ])('rejects with %s unchanged', async (_, error) => {
     const result = outcome(retry(background(), () => Promise.reject(error), { attempts: 1 }))
     await microtasks()
     expect(result.settled).toBe(true)
@@ -114,7 +114,7 @@ describe('retry', () => {
     expect(await timesAfter(new Error('down'), { attempts: 5, delay: 100 })).toEqual(expected)
   })
 
-  it('waits no longer than 20 seconds, unless it was asked to', async () => {
+  it('waits no longer than 20 seconds, unless `delay` itself is longer', async () => {
     random(1)
     expect(await timesAfter(new Error('down'), { attempts: 5, delay: 5_000 })).toEqual([
       0, 5_000, 15_000, 35_000, 55_000,
@@ -122,7 +122,7 @@ describe('retry', () => {
     expect(await timesAfter(new Error('down'), { attempts: 3, delay: 30_000 })).toEqual([0, 30_000, 60_000])
   })
 
-  it('waits what a function says, given the attempt that failed and its error', async () => {
+  it('waits as long as a function returns, given the attempt that failed and its error', async () => {
     const clock = fakeClock(0)
     const { times, work } = failing(clock, (attempt) => new Error(`down ${attempt}`))
     const asked: string[] = []
@@ -171,7 +171,7 @@ describe('retry', () => {
     expect(calls).toBe(1)
   })
 
-  it('does not begin where the context has ended', async () => {
+  it('does not call the work if the context has ended', async () => {
     const { times, work } = failing({ at: 0 })
     const [ctx, cancel] = withCancel(background())
     cancel()
@@ -203,7 +203,7 @@ describe('retry', () => {
     expect(times).toHaveLength(1)
   })
 
-  it('makes no wait that does not fit the time left, and says that the deadline stopped it', async () => {
+  it('does not wait if the delay does not fit the time left, and says that the deadline stopped it', async () => {
     const clock = fakeClock(0)
     const { times, work } = failing(clock)
     const [ctx] = withTimeout(clock.root, 100)
@@ -217,7 +217,7 @@ describe('retry', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('makes no attempt that would begin as the time is over', async () => {
+  it('makes no attempt that would begin at the deadline', async () => {
     expect(await timesAfter(new Error('down'), { delay: () => 100, timeout: 100 })).toEqual([0])
     expect(await timesAfter(new Error('down'), { delay: () => 99, timeout: 100 })).toEqual([0, 99])
   })
@@ -232,7 +232,7 @@ describe('retry', () => {
     expect(result.error).not.toHaveProperty('attempts')
   })
 
-  it('takes a foreign context', async () => {
+  it('accepts a foreign context', async () => {
     const controller = new AbortController()
     const result = outcome(retry(controller, () => Promise.reject(new Error('down')), { delay: () => 60_000 }))
     await microtasks()
@@ -242,7 +242,7 @@ describe('retry', () => {
   })
 })
 
-describe('an error that says when to come back', () => {
+describe('the time in an error after which to retry', () => {
   const at = Date.UTC(2030, 0, 1, 12)
   const date = (seconds: number) => new Date(at + 1_000 * seconds).toUTCString()
 
@@ -258,7 +258,7 @@ describe('an error that says when to come back', () => {
     ['an error that is a response', new Response('', { status: 503, headers: { 'Retry-After': '7' } }), 7_000],
     ['a cause', new Error('no user', { cause: new Error('503', { cause: { retryAfter: 5 } }) }), 5],
     ['a cause behind a response that does not say', { response: { headers: {} }, cause: { retryAfter: 5 } }, 5],
-  ])('is obeyed instead of the delay: %s', async (_, error, ms) => {
+  ])('replaces the delay: %s', async (_, error, ms) => {
     random(1)
     expect(await timesAfter(error, { at })).toEqual([0, ms])
     expect(await timesAfter(error, { at, delay: () => 1 })).toEqual([0, ms])
@@ -275,12 +275,12 @@ describe('an error that says when to come back', () => {
     ['no text', { headers: { 'retry-after': '' } }],
     ['no headers', { response: {} }],
     ['a revoked proxy', { response: revoked() }],
-  ])('is not obeyed where it says nothing of use: %s', async (_, error) => {
+  ])('keeps the usual delay where it has no valid time: %s', async (_, error) => {
     random(1)
     expect(await timesAfter(error, { at })).toEqual([0, 100])
   })
 
-  it('is obeyed where it fits the time left, and else stops the attempts', async () => {
+  it('is waited for where the deadline leaves time, and otherwise stops the attempts', async () => {
     expect(await timesAfter({ retryAfter: 999 }, { timeout: 1_000 })).toEqual([0, 999])
     expect(await timesAfter({ retryAfter: 1_000 }, { timeout: 1_000 })).toEqual([0])
     const clock = fakeClock(0)
@@ -295,7 +295,7 @@ describe('an error that says when to come back', () => {
 })
 
 describe('a budget', () => {
-  it('keeps 1,000 callers of a dead server to 1,100 tries a minute, and recovers when that does', async () => {
+  it('limits 1,000 callers of a dead server to 1,100 attempts a minute, and recovers with the server', async () => {
     const clock = fakeClock(0)
     const budget = retryBudget()
     let tries = 0
@@ -321,12 +321,12 @@ describe('a budget', () => {
     // A second minute of the same: the budget is spent.
     expect(await minute(() => true)).toEqual([0, 1_000])
     expect(await minute(() => false)).toEqual([1_000, 1_000])
-    // It has recovered: what fails now and then is tried again.
+    // The server has recovered: occasional failures are retried.
     expect(budget.tokens).toBeCloseTo(100)
     expect(await minute((caller, attempt) => caller % 10 === 0 && attempt === 1)).toEqual([1_000, 1_100])
   })
 
-  it('takes a token for a retry, never for a first attempt, and stops where there is none', async () => {
+  it('takes a token for each retry, never for a first attempt, and stops the retries when it has none', async () => {
     const clock = fakeClock(0)
     const budget = retryBudget({ tokens: 2 })
     const { times, work } = failing(clock)
@@ -341,7 +341,7 @@ describe('a budget', () => {
     expect(budget.tokens).toBe(0)
   })
 
-  it('gets a part of a token back for each success, and a whole one by as many as it takes', async () => {
+  it('regains a part of a token for each success, up to whole ones', async () => {
     const budget = retryBudget({ tokens: 1 })
     expect([budget.take(), budget.take()]).toEqual([true, false])
     for (let success = 1; success <= 9; success++) await retry(background(), () => {}, { budget })
@@ -350,7 +350,7 @@ describe('a budget', () => {
     expect([budget.take(), budget.take()]).toEqual([true, false])
   })
 
-  it('never has more tokens than it began with', async () => {
+  it('never has more tokens than at the start', async () => {
     const budget = retryBudget({ tokens: 3, ratio: 2 })
     await retry(background(), () => {}, { budget })
     expect(budget.tokens).toBe(3)
@@ -358,7 +358,7 @@ describe('a budget', () => {
     expect(budget.tokens).toBe(3)
   })
 
-  it('gets the token of a retry back that was not to come, as its context ended', async () => {
+  it('gets its token back if the context ends before the retry', async () => {
     const budget = retryBudget({ tokens: 1 })
     const [ctx, cancel] = withCancel(background())
     const result = outcome(retry(ctx, () => Promise.reject(new Error('down')), { delay: () => 60_000, budget }))
@@ -370,7 +370,7 @@ describe('a budget', () => {
     expect(budget.tokens).toBe(1)
   })
 
-  it('pays for no retry that does not fit the time left', async () => {
+  it('spends no token on a retry that does not fit the time left', async () => {
     const clock = fakeClock(0)
     const budget = retryBudget({ tokens: 1 })
     const [ctx] = withTimeout(clock.root, 50)
@@ -397,7 +397,7 @@ describe('misuse of retry', () => {
     expect(calls).toBe(0)
   })
 
-  it('rejects what is no context, no work, and a delay function that returns no delay', async () => {
+  it('rejects an invalid context, invalid work, and a delay function that returns no delay', async () => {
     await expect(retry(wrong(undefined), () => {})).rejects.toThrow('rescind: ctx must be a context, got undefined')
     await expect(retry(background(), wrong<() => void>(5))).rejects.toThrow('rescind: work must be a function, got 5')
     await expect(retry(background(), failing({ at: 0 }).work, { delay: () => NaN })).rejects.toThrow(
@@ -411,13 +411,13 @@ describe('misuse of retry', () => {
     ['tokens must be a finite number, at least 1, got Infinity', { tokens: Infinity }],
     ['ratio must be a finite number, at least 0, got -0.1', { ratio: -0.1 }],
     ['ratio must be a finite number, at least 0, got "10%"', { ratio: '10%' }],
-  ])('throws for a budget: %s', (message, options) => {
+  ])('throws for an invalid budget: %s', (message, options) => {
     expect(() => retryBudget(wrong(options))).toThrow(new TypeError(`rescind: ${message}`))
   })
 })
 
-describe('what a retry leaves behind', () => {
-  it('is nothing: no listener, and no context that is kept', async () => {
+describe('a retry that is over', () => {
+  it('leaves no listener and no context', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     await expect(retry({ signal }, failing({ at: 0 }).work, { delay: 0 })).rejects.toThrow('down')
@@ -450,7 +450,7 @@ const tries: fc.Arbitrary<Try[]> = fc.array(
 )
 
 describe('retry, with random failures', () => {
-  it('makes the attempts of the model at its times, and ends as that does', async () => {
+  it('makes its attempts at the times of the model, and settles like it', async () => {
     const options = fc.record({
       attempts: fc.integer({ min: 1, max: 6 }),
       delay: fc.nat({ max: 20 }),
@@ -498,7 +498,7 @@ describe('retry, with random failures', () => {
     )
   })
 
-  it('spreads the waits of many callers over the whole time', async () => {
+  it('spreads the waits of many callers over the whole range', async () => {
     const clock = fakeClock(0)
     const times: number[] = []
     const work = (_: Context, attempt: number) => {
@@ -514,8 +514,8 @@ describe('retry, with random failures', () => {
   })
 })
 
-describe('a retry below another', () => {
-  it('is told by its cause that its context ended', async () => {
+describe('a retry inside another', () => {
+  it('rejects with the error of the context when that ends', async () => {
     const [ctx, cancel] = withCancel(background())
     const result = outcome(retry(ctx, (ctx) => until(ctx, () => retry(ctx, () => Promise.reject(new Error('down'))))))
     await microtasks()

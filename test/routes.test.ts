@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { catchUncaught, countListeners, isCollected, microtask, task, wrong } from './support.ts'
 
 interface FakeSource extends RouteSource {
-  /** Goes there, and tells. */
+  /** Sets the route, and notifies the listeners. */
   go(href: string): void
   readonly listeners: Set<() => void>
   at: string
@@ -32,14 +32,14 @@ function fakeSource(at = '/'): FakeSource {
   }
 }
 
-/** Goes back, and waits until the browser has. */
+/** Goes back in the history, and waits until the browser is there. */
 async function back(): Promise<void> {
   const gone = new Promise((resolve) => addEventListener('popstate', resolve, { once: true }))
   history.back()
   await gone
 }
 
-/** What the history has of its own, besides what every history has. */
+/** The own properties of `history`, which a patch adds. */
 function own(): unknown[] {
   return (['pushState', 'replaceState'] as const).map((name) => Object.getOwnPropertyDescriptor(history, name))
 }
@@ -63,14 +63,14 @@ describe('withRoute', () => {
     ['another origin', 'https://example.org/albums?sort=year', true],
     ['a hash', '/albums?sort=year#songs', false],
     ['the same again', '/albums?sort=year', false],
-  ])('takes %s for what it is', (_, href, isChange) => {
+  ])('decides whether %s is another route', (_, href, isChange) => {
     const source = fakeSource('/albums?sort=year')
     const [ctx] = withRoute(background(), { source })
     source.go(href)
     expect(ctx.err !== undefined).toBe(isChange)
   })
 
-  it('counts the hash for nothing, there and back', () => {
+  it('ignores the hash, there and back', () => {
     const source = fakeSource('/albums#songs')
     const [ctx] = withRoute(background(), { source })
     source.go('/albums')
@@ -91,7 +91,7 @@ describe('withRoute', () => {
     expect([cause(one), cause(other)]).toEqual(['one', 'parent'])
   })
 
-  it('ends all who follow one source in one step each, and those who come later at the next change', () => {
+  it('ends all followers of a source in one step, and those derived meanwhile at the next change', () => {
     const source = fakeSource()
     const [one] = withRoute(background(), { source })
     const [child] = withCancel(one)
@@ -110,7 +110,7 @@ describe('withRoute', () => {
     expect(cause(late)).toBe(Navigated)
   })
 
-  it('ends who followed the route before, when somebody comes before the source has told', () => {
+  it('ends followers of the previous route when another one is derived before the source has notified', () => {
     const source = fakeSource('/albums')
     const [before] = withRoute(background(), { source })
     source.at = '/about'
@@ -121,7 +121,7 @@ describe('withRoute', () => {
     expect(after.err).toBeUndefined()
   })
 
-  it('subscribes once for all, and only while somebody follows', async () => {
+  it('subscribes once for all followers, and only while there are any', async () => {
     const source = fakeSource()
     const [parent, cancelParent] = withCancel(background())
     expect(source.listeners.size).toBe(0)
@@ -141,7 +141,7 @@ describe('withRoute', () => {
     expect(source.listeners.size).toBe(0)
   })
 
-  it('is left by what was disarmed', async () => {
+  it('no longer follows the source once it is disarmed', async () => {
     const source = fakeSource()
     const ignore = vi.fn<() => boolean>(() => false)
     const [ctx] = withRoute(background(), { source, ignore })
@@ -154,7 +154,7 @@ describe('withRoute', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('under a parent that has ended does not even look', () => {
+  it('does not read the source under a parent that has ended', () => {
     const source = fakeSource()
     const [parent, cancel] = withCancel(background())
     cancel('before')
@@ -163,7 +163,7 @@ describe('withRoute', () => {
     expect(source.listeners.size).toBe(0)
   })
 
-  it.each(['href', 'subscribe'] as const)('throws what %s of its source throws, and leaves nothing', (name) => {
+  it.each(['href', 'subscribe'] as const)("throws the error of the source's %s, and leaves no listener", (name) => {
     const source = fakeSource('/albums')
     const error = new Error('not yet')
     const failing = vi.spyOn(source, name).mockImplementationOnce(() => {
@@ -179,7 +179,7 @@ describe('withRoute', () => {
     expect(cause(ctx)).toBe(Navigated)
   })
 
-  it('leaves a source that went on without telling behind', async () => {
+  it('ignores a change during which nothing followed the source', async () => {
     const source = fakeSource('/albums')
     const [, cancel] = withRoute(background(), { source })
     cancel()
@@ -198,7 +198,7 @@ describe('withRoute', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('is collected with its followers', async () => {
+  it('is not retained by its source after its end', async () => {
     const source = fakeSource()
     const make = () => {
       const [ctx, cancel] = withRoute(background(), { source, ignore: () => true })
@@ -210,7 +210,7 @@ describe('withRoute', () => {
 })
 
 describe('ignore', () => {
-  it('says that a change is none, with both addresses', () => {
+  it('is called with both addresses, and keeps the context alive if it returns true', () => {
     const source = fakeSource('/albums?sort=year')
     const asked: string[][] = []
     const ignore = (to: URL, from: URL) => {
@@ -229,7 +229,7 @@ describe('ignore', () => {
     ])
   })
 
-  it('that throws has not said so, and its error is reported', async () => {
+  it('ends the context if it throws, and its error is reported', async () => {
     using uncaught = catchUncaught()
     const source = fakeSource()
     const error = new Error('cannot say')
@@ -247,7 +247,7 @@ describe('ignore', () => {
   })
 })
 
-describe('the wrong arguments', () => {
+describe('invalid arguments', () => {
   it.each<[message: string, options: unknown]>([
     ['rescind: options must be an object, got "now"', 'now'],
     ['rescind: source must be a source of routes, got [object Object]', { source: {} }],
@@ -266,7 +266,7 @@ describe('the wrong arguments', () => {
   })
 })
 
-/** In the words of the browser, whichever it is. */
+/** Its message differs between browsers. */
 const securityError = expect.objectContaining({ name: 'SecurityError' })
 
 describe.runIf('location' in globalThis)("the browser's address", () => {
@@ -292,7 +292,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       vi.unstubAllGlobals()
     })
 
-    it('changes by pushState, replaceState and back', async () => {
+    it('changes on pushState, replaceState and back', async () => {
       const changes = [
         () => history.pushState(null, '', '/one'),
         () => history.replaceState(null, '', '/two'),
@@ -306,7 +306,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       }
     })
 
-    it('does not change by a hash, by state, or by the same again', async () => {
+    it('does not change with a hash, with state, or with the same address again', async () => {
       const [ctx, cancel] = withRoute(background())
       history.pushState({ state: 1 }, '', location.href)
       history.replaceState({ state: 2 }, '')
@@ -318,7 +318,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       cancel()
     })
 
-    it('is told before pushState returns', () => {
+    it('ends the context before pushState returns', () => {
       const [ctx] = withRoute(background())
       const { signal } = ctx
       history.pushState(null, '', '/one')
@@ -326,7 +326,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
     })
   })
 
-  it.runIf('navigation' in globalThis)('is not patched where the browser tells it', () => {
+  it.runIf('navigation' in globalThis)('leaves history unpatched in a browser with the Navigation API', () => {
     const before = own()
     const [ctx] = withRoute(background())
     expect(own()).toEqual(before)
@@ -343,7 +343,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       vi.unstubAllGlobals()
     })
 
-    it('is as it was when the last of several has gone', async () => {
+    it('is restored when the last follower has ended', async () => {
       const before = own()
       const [, cancelOne] = withRoute(background())
       const [, cancelOther] = withRoute(background())
@@ -357,7 +357,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       expect(own()).toEqual(before)
     })
 
-    it('returns what it should, passes everything on, and throws what the browser throws', () => {
+    it('returns what the original returns, passes its arguments on, and rethrows its errors', () => {
       const [, cancel] = withRoute(background())
       expect(history.pushState({ id: 7 }, '', '/one')).toBeUndefined()
       expect(history.state).toEqual({ id: 7 })
@@ -366,7 +366,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       cancel()
     })
 
-    it('leaves the patch of another library where it is, and goes from under it', async () => {
+    it('keeps a patch that another library has added on top, and removes its own from below', async () => {
       const before = own()
       const [ctx, cancel] = withRoute(background())
       const log: unknown[] = []
@@ -387,13 +387,13 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       expect(cause(again)).toBe(Navigated)
       await microtask()
       expect(history.pushState).toBe(theirs)
-      // The other library takes its patch off: ours, which was below, must not stay.
+      // The other library removes its patch: ours, which was below, must not stay.
       history.pushState = pushState
       history.pushState(null, '', '/three')
       expect(own()).toEqual(before)
     })
 
-    it('that was patched before gets that patch back', async () => {
+    it('is restored to a patch that was there before', async () => {
       const { pushState } = history
       const theirs: History['pushState'] = function pushed(this: History, ...args) {
         pushState.apply(this, args)

@@ -1,4 +1,4 @@
-/** Scale is part of correctness: very deep, very wide and very many contexts behave like few. */
+/** Very deep, very wide and very many contexts behave like few. */
 
 import { afterFunc, background, cause, createKey, withCancel, withSignal, withTimeout, withValue } from 'rescind'
 import type { Context, ContextLike } from 'rescind'
@@ -15,7 +15,7 @@ function chain(top: ContextLike, depth: number): Context {
 }
 
 describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
-  it('ends in one cancel, and its leaf observes it', async () => {
+  it('ends with one cancel, and its leaf sees the end', async () => {
     const [top, cancel] = withCancel(background())
     const leaf = chain(top, MILLION)
     const log: string[] = []
@@ -56,8 +56,8 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
 })
 
 describe('a chain of 100,000 contexts', { timeout: 60_000 }, () => {
-  // The limit is for the work to be linear: it takes a tenth of that here.
-  it('may have a deadline and a signal at every level', { timeout: 10_000 }, async () => {
+  // The time limit only fails if the work is not linear: it is ten times what this takes.
+  it('can have a deadline and a signal at every level', { timeout: 10_000 }, async () => {
     const clock = fakeClock(0)
     const { signal } = new AbortController()
     const [top, cancel] = withCancel(clock.root)
@@ -73,13 +73,13 @@ describe('a chain of 100,000 contexts', { timeout: 60_000 }, () => {
     expect(cause(ctx)).toBe('why')
   })
 
-  it('can be shown', () => {
+  it('can be converted to a string', () => {
     expect(String(chain(background(), 100_000))).toBe(`background.…${'.withCancel'.repeat(20)}`)
   })
 })
 
 describe('100,000 children of one parent', { timeout: 60_000 }, () => {
-  it('end with their deadlines in order, though each listener reads a context that lives on', async () => {
+  it('end with their deadlines in order, though each listener reads a live context', async () => {
     const clock = fakeClock(0)
     const [page] = withTimeout(clock.root, 60_000)
     const told: number[] = []
@@ -95,7 +95,7 @@ describe('100,000 children of one parent', { timeout: 60_000 }, () => {
 
   const COUNT = 100_000
 
-  it('end in one cancel, oldest first', async () => {
+  it('end with one cancel, oldest first', async () => {
     const [parent, cancel] = withCancel(background())
     const called: number[] = []
     const children = Array.from({ length: COUNT }, (_, index) => {
@@ -109,14 +109,14 @@ describe('100,000 children of one parent', { timeout: 60_000 }, () => {
     expect(called).toEqual([...children.keys()])
   })
 
-  it('end with a foreign signal that all of them follow', () => {
+  it('end with a foreign signal that all follow', () => {
     const controller = new AbortController()
     const children = Array.from({ length: COUNT }, () => withSignal(background(), controller.signal)[0])
     controller.abort('why')
     expect(children.every((ctx) => cause(ctx) === 'why')).toBe(true)
   })
 
-  it('end with their deadlines, all at once', async () => {
+  it('end with their deadlines, which are all at one time', async () => {
     const clock = fakeClock(0)
     const children = Array.from({ length: COUNT }, () => withTimeout(clock.root, 10)[0])
     await clock.advance(10)

@@ -1,6 +1,6 @@
 /**
- * A limit for callers with contexts of their own. What golang.org/x/sync/semaphore promises, and that nothing waits
- * while a slot is free, whatever ends meanwhile; random callers are compared with a model that looks at everything.
+ * A limit for callers with contexts of their own: what golang.org/x/sync/semaphore promises, and that no caller waits
+ * while a slot is free, whatever ends meanwhile. Random callers are compared with a model.
  */
 
 import { background, DeadlineExceededError, semaphore, sleep, until, withCancel, withTimeout } from 'rescind'
@@ -14,7 +14,7 @@ import type { Outcome } from './support.ts'
 failOnUnhandled()
 
 describe('acquire', () => {
-  it('gives as many slots as there are, and the next one when one is released', async () => {
+  it('gives as many slots as the limit, and another when one is released', async () => {
     const two = semaphore(2)
     const slots = [outcome(two.acquire(background())), outcome(two.acquire(background()))]
     const third = outcome(two.acquire(background()))
@@ -26,7 +26,7 @@ describe('acquire', () => {
     expect(third.settled).toBe(true)
   })
 
-  it('serves callers in the order in which they came', async () => {
+  it('serves callers in the order of their calls', async () => {
     const one = semaphore(1)
     const order: number[] = []
     let slot = await one.acquire(background())
@@ -38,19 +38,19 @@ describe('acquire', () => {
     expect(order).toEqual([1, 2, 3])
   })
 
-  it('does not let a newcomer overtake a caller that waits', async () => {
+  it('does not let a new caller overtake one that waits', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())
     const waiting = outcome(one.acquire(background()))
     slot.release()
-    // The slot is promised, though its caller has not heard of it yet.
+    // The slot is assigned, though its promise has not settled yet.
     expect(one.tryAcquire()).toBeUndefined()
     const newcomer = outcome(one.acquire(background()))
     await microtasks()
     expect([waiting.settled, newcomer.settled]).toEqual([true, false])
   })
 
-  it('rejects with the error of a context that ends while it waits, and loses no slot by that', async () => {
+  it('rejects with the error of a context that ends while it waits, and loses no slot', async () => {
     const clock = fakeClock(0)
     const one = semaphore(1)
     const slot = await one.acquire(clock.root)
@@ -71,7 +71,7 @@ describe('acquire', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('hands a slot on past a caller whose context has just ended', async () => {
+  it('passes a slot on to the next caller if the context of the first one has just ended', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())
     const [ctx, cancel] = withCancel(background())
@@ -84,7 +84,7 @@ describe('acquire', () => {
     expect(next.settled).toBe(true)
   })
 
-  it('frees a slot that is handed on while all that wait have just ended', async () => {
+  it('frees a slot whose waiting callers have all just ended', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())
     const [ctx, cancel] = withCancel(background())
@@ -104,7 +104,7 @@ describe('acquire', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('leaves no caller waiting at shutdown: all leave the line when their root ends', async () => {
+  it('rejects all waiting callers at shutdown, when their root ends', async () => {
     const [root, shutDown] = withCancel(background())
     const one = semaphore(1)
     const held = await one.acquire(root)
@@ -116,7 +116,7 @@ describe('acquire', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('lets 10,000 waiters leave, from any place, and keeps the order of those that stay', async () => {
+  it('removes 10,000 waiters from anywhere in the queue, and keeps the order of the others', async () => {
     const one = semaphore(1)
     let slot = await one.acquire(background())
     const cancels: Cancel[] = []
@@ -140,7 +140,7 @@ describe('acquire', () => {
 })
 
 describe('a slot', () => {
-  it('is given back at the end of a block with `using`', async () => {
+  it('is released at the end of a block with `using`', async () => {
     const one = semaphore(1)
     {
       using slot = await one.acquire(background())
@@ -150,7 +150,7 @@ describe('a slot', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('that is released once more than it was acquired is a TypeError, and no slot more', async () => {
+  it('throws a TypeError if it is released twice, and adds no slot', async () => {
     const one = semaphore(1)
     const { release } = await one.acquire(background())
     release()
@@ -159,7 +159,7 @@ describe('a slot', () => {
     expect(one.tryAcquire()).toBeUndefined()
   })
 
-  it('may be released before the end of its block', async () => {
+  it('can be released before the end of its block', async () => {
     const one = semaphore(1)
     {
       using slot = await one.acquire(background())
@@ -175,7 +175,7 @@ function throws(): never {
 }
 
 describe('run', () => {
-  it('runs no more than the limit at once, and resolves to what the work returns', async () => {
+  it('runs no more than the limit at once, and resolves to the result of the work', async () => {
     const clock = fakeClock(0)
     const two = semaphore(2)
     const log: string[] = []
@@ -191,7 +191,7 @@ describe('run', () => {
     expect(log).toEqual(['1 at 0', '2 at 0', '3 at 10'])
   })
 
-  it('hands the context on as it is', async () => {
+  it('passes the context on unchanged', async () => {
     const [ctx, cancel] = withCancel(background())
     expect(await semaphore(1).run(ctx, (own) => own)).toBe(ctx)
     cancel()
@@ -200,7 +200,7 @@ describe('run', () => {
   it.each<[how: string, fail: () => never | Promise<never>]>([
     ['throws', throws],
     ['rejects', () => Promise.reject(new Error('down'))],
-  ])('gives the slot back when the work %s', async (_, fail) => {
+  ])('releases the slot when the work %s', async (_, fail) => {
     const one = semaphore(1)
     await expect(one.run(background(), fail)).rejects.toThrow('down')
     expect(one.tryAcquire()).toBeDefined()
@@ -221,7 +221,7 @@ describe('run', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('does not call work whose context ended on the way from the line, and loses no slot', async () => {
+  it('does not call work whose context ends just as its slot comes, and loses no slot', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())
     const [ctx, cancel] = withCancel(background())
@@ -236,7 +236,7 @@ describe('run', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('leaves a late error of the work unreported, as `until` does', async () => {
+  it('ignores a late error of the work, like `until`', async () => {
     const [ctx, cancel] = withCancel(background())
     const late = outcome(semaphore(1).run(ctx, () => task().then(() => Promise.reject(new Error('late')))))
     await microtasks()
@@ -248,7 +248,7 @@ describe('run', () => {
 })
 
 describe('tryAcquire', () => {
-  it('takes a slot that is free, and says when there is none', () => {
+  it('takes a free slot, and returns undefined if there is none', () => {
     const one = semaphore(1)
     const slot = one.tryAcquire()
     expect(slot).toBeDefined()
@@ -257,18 +257,18 @@ describe('tryAcquire', () => {
     expect(one.tryAcquire()).toBeDefined()
   })
 
-  it('always finds one without a limit', () => {
+  it('always succeeds with an infinite limit', () => {
     const none = semaphore(Infinity)
     expect(Array.from({ length: 100 }, () => none.tryAcquire())).not.toContain(undefined)
   })
 })
 
 describe('misuse of a semaphore', () => {
-  it.each([0, -1, 1.5, NaN, '2', undefined, null])('refuses %s as a limit', (limit) => {
+  it.each([0, -1, 1.5, NaN, '2', undefined, null])('refuses the limit %s', (limit) => {
     expect(() => semaphore(wrong(limit))).toThrow(/^rescind: limit must be a positive whole number or Infinity, got /)
   })
 
-  it('refuses what is no context, and work that is no function', async () => {
+  it('refuses an invalid context and invalid work', async () => {
     const one = semaphore(1)
     await expect(one.acquire(wrong(undefined))).rejects.toThrow(
       new TypeError('rescind: ctx must be a context, got undefined'),
@@ -281,8 +281,8 @@ describe('misuse of a semaphore', () => {
   })
 })
 
-describe('what has left a semaphore', () => {
-  it('is not kept, whether it got a slot or not', async () => {
+describe('a caller that is done', () => {
+  it('is not retained, whether it got a slot or not', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())
     const older = outcome(one.acquire(background()))
@@ -325,7 +325,7 @@ type Step =
   | { readonly step: 'release' | 'cancel'; readonly target: number }
   | { readonly step: 'advance'; readonly ms: number }
 
-/** A caller as naive as can be. */
+/** A caller of the model. */
 interface Caller {
   due: number
   state: 'waiting' | 'holding' | 'gone' | 'AbortError' | 'TimeoutError'
@@ -388,14 +388,14 @@ async function live(limit: number, steps: readonly Step[]): Promise<void> {
   }
 }
 
-describe('a semaphore, by random callers', () => {
-  it('does what the model does', async () => {
+describe('a semaphore with random callers', () => {
+  it('behaves like the model', async () => {
     await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 25 }), live), {
       numRuns: 150,
     })
   })
 
-  it('never waits while a slot is free', async () => {
+  it('never lets a caller wait while a slot is free', async () => {
     const two = semaphore(2)
     await until(background(), () => two.run(background(), () => two.run(background(), () => {})))
     expect([two.tryAcquire(), two.tryAcquire()]).not.toContain(undefined)

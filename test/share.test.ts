@@ -1,6 +1,6 @@
 /**
- * One run for all callers of the same arguments. Each fault that other implementations of this idea have on record is a
- * test by name; random calls, leaves and results are compared with a model that looks at everything.
+ * One run for all callers with the same arguments. Each known fault of other implementations of this idea is a test
+ * with a name of its own. Random calls, cancels and results are compared with a model.
  */
 
 import {
@@ -27,7 +27,7 @@ import type { Outcome } from './support.ts'
 
 failOnUnhandled()
 
-/** A run of work, which lasts until the test settles it and ignores its context. */
+/** A run of work that lasts until the test settles it, and ignores its context. */
 interface Call {
   readonly ctx: Context
   readonly args: readonly unknown[]
@@ -44,7 +44,7 @@ function stub() {
 }
 
 describe('share', () => {
-  it('runs once for all callers of the same arguments, and gives each the result', async () => {
+  it('runs once for all callers with the same arguments, and gives each the result', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const both = Promise.all([user(background(), 1), user(background(), 1)])
@@ -53,7 +53,7 @@ describe('share', () => {
     expect(await both).toEqual(['Ann', 'Ann'])
   })
 
-  it('calls the work at once', () => {
+  it('calls the work synchronously', () => {
     const { calls, work } = stub()
     void share(background(), work)(background(), 1)
     expect(calls).toHaveLength(1)
@@ -79,7 +79,7 @@ describe('share', () => {
     ['NaN', [NaN]],
     ['undefined', [undefined]],
     ['an object and a number', [background(), 1]],
-  ])('joins callers with %s', (_, args) => {
+  ])('shares a run between callers with %s', (_, args) => {
     const { calls, work } = stub()
     const user = share(background(), work)
     void user(background(), ...args)
@@ -87,7 +87,7 @@ describe('share', () => {
     expect(calls).toHaveLength(1)
   })
 
-  it('compares what `key` makes of the arguments, an array element by element', () => {
+  it('compares the keys that `key` returns, arrays element by element', () => {
     const names: string[] = []
     const byKey = (key: (user: { name: string; team: number }) => unknown) => {
       const load = share(
@@ -138,7 +138,7 @@ describe('share', () => {
     expect(results[2]).toEqual({ settled: true, value: 'Ann' })
   })
 
-  it('does not let a caller that was cancelled reach the next one', async () => {
+  it('does not pass the cancel of one caller to the next one', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const [ctx, leave] = withCancel(background())
@@ -146,7 +146,7 @@ describe('share', () => {
     leave('gone')
     await microtasks()
     const next = outcome(user(background(), 1))
-    // The run that was left comes to its end late, and fails.
+    // The first run settles late, and fails.
     call(0).reject(new Error('aborted'))
     await microtasks()
     expect(left.error).toBe(ctx.err)
@@ -169,7 +169,7 @@ describe('share', () => {
     expect(calls).toHaveLength(1)
   })
 
-  it("does not end the others by the first caller's abort", async () => {
+  it('does not end for others when the first caller aborts', async () => {
     const { work, call } = stub()
     const user = share(background(), work)
     const [first, leave] = withCancel(background())
@@ -184,7 +184,7 @@ describe('share', () => {
     expect(other.value).toBe('Ann')
   })
 
-  it('does not keep a run that failed, nor one that succeeded', async () => {
+  it('does not retain a run that failed or succeeded', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const failed = outcome(user(background(), 1))
@@ -199,7 +199,7 @@ describe('share', () => {
     expect(calls).toHaveLength(3)
   })
 
-  it('does not keep work that throws at once', async () => {
+  it('does not retain a run whose work throws synchronously', async () => {
     let calls = 0
     const user = share(background(), () => {
       throw new Error(`down ${++calls}`)
@@ -208,12 +208,12 @@ describe('share', () => {
     await expect(user(background())).rejects.toThrow('down 2')
   })
 
-  it('starts a fresh run for a caller that joins while the last one leaves', async () => {
+  it('starts a new run for a caller that joins while the last one leaves', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const [ctx, leave] = withCancel(background())
     user(ctx, 1).catch(() => {})
-    // As soon as the run ends, and before anything else hears of it.
+    // As soon as the run ends, before any other listener runs.
     call(0).ctx.signal.addEventListener('abort', () => void joined.push(outcome(user(background(), 1))))
     const joined: Outcome<string>[] = []
     leave()
@@ -224,7 +224,7 @@ describe('share', () => {
     expect(joined).toEqual([{ settled: true, value: 'Ann' }])
   })
 
-  it('counts a caller that asks twice as two', async () => {
+  it('counts two calls with one context as two callers', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const [ctx, leave] = withCancel(background())
@@ -268,7 +268,7 @@ describe('share', () => {
     expect(late.error).toBe(page.err)
   })
 
-  it('starts no run under a parent that has ended, nor for a caller whose context has', async () => {
+  it('starts no run under an ended parent, or for a caller whose context has ended', async () => {
     const { calls, work } = stub()
     const [ctx, cancel] = withCancel(background())
     cancel('before')
@@ -278,7 +278,7 @@ describe('share', () => {
     expect(calls).toEqual([])
   })
 
-  it('does not join a run whose time has passed unnoticed', async () => {
+  it('does not join a run whose deadline has passed before its timer fires', async () => {
     const clock = fakeClock(0)
     const { calls, work } = stub()
     const [ctx, cancel] = withTimeout(clock.root, 10)
@@ -300,7 +300,7 @@ describe('share', () => {
     expect(call(0).ctx.err).toEqual(new CanceledError())
   })
 
-  it('refuses work that asks for itself, since it would wait forever', async () => {
+  it('rejects work that calls the same share, since it would wait forever', async () => {
     const own = share(background(), (ctx): Promise<unknown> => own(ctx))
     await expect(own(background())).rejects.toThrow('rescind: shared work asked for itself, and would never settle')
     const later = share(background(), async (ctx, id: number): Promise<number> => {
@@ -312,7 +312,7 @@ describe('share', () => {
     await expect(foreign(background())).rejects.toThrow('asked for itself')
   })
 
-  it('takes a foreign parent and foreign callers', async () => {
+  it('accepts a foreign parent and foreign callers', async () => {
     const { work, call } = stub()
     const parent = new AbortController()
     const caller = new AbortController()
@@ -329,7 +329,7 @@ describe('share', () => {
 })
 
 describe('forget', () => {
-  it('starts a fresh run for the next caller, and does not orphan the run that was forgotten', async () => {
+  it('starts a new run for the next caller, and keeps the run that was forgotten alive', async () => {
     const { calls, work, call } = stub()
     const user = share(background(), work)
     const [ctx, leave] = withCancel(background())
@@ -343,7 +343,7 @@ describe('forget', () => {
     call(0).resolve('before')
     await microtasks()
     expect(before.map(({ value }) => value)).toEqual([undefined, 'before'])
-    // Go's issue 31420: the end of the run that was forgotten must not forget its successor.
+    // Go's issue 31420: the end of the forgotten run must not forget its successor.
     const joined = outcome(user(background(), 1))
     expect(calls).toHaveLength(2)
     call(1).resolve('after')
@@ -351,7 +351,7 @@ describe('forget', () => {
     expect([after.value, joined.value]).toEqual(['after', 'after'])
   })
 
-  it('still ends the run that was forgotten when its last caller leaves', async () => {
+  it('still ends the forgotten run when its last caller leaves', async () => {
     const { work, call } = stub()
     const user = share(background(), work)
     const [ctx, leave] = withCancel(background())
@@ -362,7 +362,7 @@ describe('forget', () => {
     expect(cause(call(0).ctx)).toBe(Unused)
   })
 
-  it('does nothing where nothing is in flight, and forgets no other arguments', () => {
+  it('does nothing if nothing is in flight, and affects no other arguments', () => {
     const { calls, work } = stub()
     const user = share(background(), work)
     void user(background(), 1, 2)
@@ -373,7 +373,7 @@ describe('forget', () => {
     expect(calls).toHaveLength(1)
   })
 
-  it('goes by `key`', () => {
+  it('uses `key`', () => {
     const { calls, work } = stub()
     const user = share(background(), work, { key: (id) => String(id) })
     void user(background(), 1)
@@ -404,8 +404,8 @@ describe('misuse of share', () => {
   })
 })
 
-describe('what is over in a share', () => {
-  it('is not kept: neither arguments nor callers, results or runs', async () => {
+describe('a run that is over', () => {
+  it('is not retained, nor are its arguments, callers and results', async () => {
     const { calls, work } = stub()
     const user = share(background(), work)
     void user(background(), 'other', 'args')
@@ -425,7 +425,7 @@ describe('what is over in a share', () => {
     expect(await isCollected(() => (user.forget({}), user.forget(1, 2), {}))).toBe(true)
   })
 
-  it('leaves no listener with its callers', async () => {
+  it('leaves no listener on its callers', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const { work, call } = stub()
@@ -438,7 +438,7 @@ describe('what is over in a share', () => {
   })
 })
 
-/** A naive share: every question is answered by looking at all callers. */
+/** The model: a share that searches all callers for every answer. */
 interface Asked {
   readonly key: number
   readonly run: number
@@ -531,14 +531,14 @@ function nameOf(error: unknown): string {
   return (error as Error).message
 }
 
-describe('share, by random callers', () => {
-  it('does what the model does', async () => {
+describe('share with random callers', () => {
+  it('behaves like the model', async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), live), { numRuns: 150 })
   })
 })
 
-describe('a batch, as a data loader makes it', () => {
-  it('is a recipe on top of share: one request for all that is asked for in a turn', async () => {
+describe('a batch, like that of a data loader', () => {
+  it('makes one request for all that is asked for in one turn', async () => {
     const clock = fakeClock(0)
     const requests: number[][] = []
     let ids = new Set<number>()
@@ -558,7 +558,7 @@ describe('a batch, as a data loader makes it', () => {
     const [ctx, leave] = withCancel(clock.root)
     const results = [user(ctx, 1), user(clock.root, 2), user(clock.root, 1)].map((result) => outcome(result))
     await clock.advance(1)
-    // The first batch is on its way: a call from now on is in the next one.
+    // The first batch is in flight: later calls are in the next one.
     results.push(outcome(user(clock.root, 3)))
     leave()
     await clock.advance(20)

@@ -1,4 +1,4 @@
-/** What is shown of text from outside. */
+/** Text from outside, as messages show it. */
 
 import { describe, expect, it } from 'vitest'
 import { isOneLine, shown } from '../src/shown.ts'
@@ -27,13 +27,13 @@ describe('shown', () => {
     expect(shown(text)).toBe(text)
   })
 
-  it('cuts at 200 characters, or where it is told', () => {
+  it('cuts at 200 characters, or at the given length', () => {
     expect(shown('x'.repeat(200))).toBe('x'.repeat(200))
     expect(shown('x'.repeat(201))).toBe(`${'x'.repeat(200)}…`)
     expect(shown('abcdef', 3)).toBe('abc…')
   })
 
-  it('escapes half of a character where it cuts', () => {
+  it('escapes half of a surrogate pair where it cuts', () => {
     expect(shown('ab🎵', 3)).toBe('ab\\ud83c…')
   })
 })

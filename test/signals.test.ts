@@ -1,4 +1,4 @@
-/** Contexts that end with signals of others. */
+/** Contexts that end with foreign signals. */
 
 import {
   afterFunc,
@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest'
 import { countListeners, logAbort, microtask } from './support.ts'
 
 describe('withSignal', () => {
-  it('ends with any of the signals, and takes the reason for the cause', () => {
+  it('ends with any of the signals, and takes its reason as the cause', () => {
     for (const index of [0, 1, 2]) {
       const controllers = [new AbortController(), new AbortController(), new AbortController()]
       const [ctx] = withSignal(
@@ -33,7 +33,7 @@ describe('withSignal', () => {
     }
   })
 
-  it('tells listeners, callbacks and children without anybody reading', async () => {
+  it('notifies listeners, callbacks and children though nothing reads the context', async () => {
     const controller = new AbortController()
     const [ctx] = withSignal(background(), controller.signal)
     const log: string[] = []
@@ -57,7 +57,7 @@ describe('withSignal', () => {
     expect([cause(one), cause(other)]).toEqual(['parent', 'other'])
   })
 
-  it('is over from the start if one of the signals has aborted, and the first of them is the cause', () => {
+  it('has ended from the start if a signal has aborted, with the reason of the first one', () => {
     const live = new AbortController()
     const listeners = countListeners(live.signal)
     const [ctx] = withSignal(background(), [live.signal, AbortSignal.abort('first'), AbortSignal.abort('second')])
@@ -65,13 +65,13 @@ describe('withSignal', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('leaves a parent that has ended the cause', () => {
+  it('keeps the cause of a parent that has ended', () => {
     const [parent, cancel] = withCancel(background())
     cancel('parent')
     expect(cause(withSignal(parent, AbortSignal.abort('signal'))[0])).toBe('parent')
   })
 
-  it('is a withCancel if there are no signals', () => {
+  it('is like withCancel if there are no signals', () => {
     for (const none of [undefined, null, [], [null, undefined]]) {
       const [ctx, cancel] = withSignal(background(), none)
       expect(ctx.err).toBeUndefined()
@@ -94,7 +94,7 @@ describe('withSignal', () => {
     expect(ctx.err?.message).toBe('context canceled (report)')
   })
 
-  it('takes one signal twice', () => {
+  it('accepts one signal twice', () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const [ctx, cancel] = withSignal(background(), [controller.signal, controller.signal])
@@ -104,7 +104,7 @@ describe('withSignal', () => {
     expect(cause(ctx)).toBe(ctx.err)
   })
 
-  it('has exceeded a deadline if the signal timed out', async () => {
+  it('has a DeadlineExceededError if the signal timed out', async () => {
     const reason = new DOMException('too slow', 'TimeoutError')
     const [ctx] = withSignal(background(), AbortSignal.abort(reason))
     expect(ctx.err).toBeInstanceOf(DeadlineExceededError)
@@ -118,7 +118,7 @@ describe('withSignal', () => {
     expect(isDeadlineExceeded(timed.err)).toBe(true)
   })
 
-  it("takes the platform's own reason for the cause if none was given", () => {
+  it("takes the platform's own reason as the cause if none was given", () => {
     const controller = new AbortController()
     const [ctx] = withSignal(background(), controller.signal)
     controller.abort()
@@ -126,13 +126,13 @@ describe('withSignal', () => {
     expect(ctx.err).toBeInstanceOf(CanceledError)
   })
 
-  it.each([null, 0, '', false, { name: 'Whatever' }])('takes %s for the cause', (reason) => {
+  it.each([null, 0, '', false, { name: 'Whatever' }])('takes the reason %s as the cause', (reason) => {
     const [ctx] = withSignal(background(), AbortSignal.abort(reason))
     expect(ctx.err).toBeInstanceOf(CanceledError)
     expect(cause(ctx)).toBe(reason)
   })
 
-  it('takes the error and the cause of another context over as they are', async () => {
+  it('takes over the error and the cause of another context', async () => {
     const clock = fakeClock(0)
     const [slow] = withTimeout(clock.root, 10, { label: 'slow', cause: 'too slow' })
     const [canceled, cancel] = withCancel(background())
@@ -147,7 +147,7 @@ describe('withSignal', () => {
     expect(followers.map((ctx) => cause(ctx))).toEqual(['too slow', 'why', plain.err])
   })
 
-  it('puts one listener on a signal, however many follow it, and takes it off with the last of them', () => {
+  it('puts one listener on a signal, however many contexts follow it, and removes it with the last of them', () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const cancels = Array.from({ length: 100 }, () => withSignal(background(), signal)[1])
@@ -163,7 +163,7 @@ describe('withSignal', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('looks only at its own signals when it is derived, however many are above', () => {
+  it('reads only its own signals when it is derived, however many its ancestors follow', () => {
     let looks = 0
     let [ctx]: [ctx: Context, ...unknown[]] = withCancel(background())
     const controllers = Array.from({ length: 1_000 }, () => new AbortController())
@@ -180,7 +180,7 @@ describe('withSignal', () => {
     expect(cause(child)).toBe('why')
   })
 
-  it('ends what is derived below it by listeners that hear of the abort first', () => {
+  it('ends contexts that are derived from it by listeners that run before ours', () => {
     const controller = new AbortController()
     const derived: Context[] = []
     controller.signal.addEventListener('abort', () => {
@@ -191,7 +191,7 @@ describe('withSignal', () => {
     expect(derived.map((child) => cause(child))).toEqual(['why', 'why'])
   })
 
-  it('takes its listeners off all signals, however it ends', async () => {
+  it('removes its listeners from all signals, however it ends', async () => {
     const clock = fakeClock(0)
     const [parent, cancelParent] = withCancel(clock.root)
     const [limited] = withTimeout(clock.root, 10)
@@ -216,7 +216,7 @@ describe('withSignal', () => {
     expect(total()).toBe(0)
   })
 
-  it('takes nobody out of a subtree that ends with the same signal', () => {
+  it('ends a whole subtree with one signal that several of its contexts follow', () => {
     const controller = new AbortController()
     const [parent] = withCancel(controller)
     const [ctx] = withSignal(parent, controller.signal)
@@ -226,7 +226,7 @@ describe('withSignal', () => {
     expect([parent, ctx, child, sibling].map((ctx) => cause(ctx))).toEqual(['why', 'why', 'why', 'why'])
   })
 
-  it('is found in a subtree that ends for another reason only once', async () => {
+  it('notifies a subtree once if several of its contexts follow one signal', async () => {
     const controller = new AbortController()
     const [outer] = withSignal(background(), controller.signal)
     const [inner] = withSignal(outer, controller.signal)

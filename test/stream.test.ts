@@ -1,6 +1,6 @@
 /**
- * Streams under a context: every way out settles and closes the source though a read is pending; silences are told
- * apart; the source is read only when it is asked. Bodies on real sockets are in node/stream.test.ts.
+ * Streams under a context: every way out settles and closes the source though a read is pending; a silence has an error
+ * of its own; the source is read only on demand. Bodies on real sockets are in node/stream.test.ts.
  */
 
 import {
@@ -24,17 +24,17 @@ import type { Outcome } from './support.ts'
 
 failOnUnhandled()
 
-/** Whether the platform makes a ReadableStream of an iterable. */
+/** Whether the platform has `ReadableStream.from`. */
 const hasFrom = typeof ReadableStream === 'function' && 'from' in ReadableStream
 
-/** A source that gives what it is told to, and what was asked of it. */
+/** A source that the test controls, with a record of its calls. */
 interface Tap<T> {
   readonly source: ReadableStream<T>
   readonly give: (...chunks: T[]) => void
   readonly end: () => void
   readonly fail: (error: unknown) => void
   readonly pulls: () => number
-  /** The reasons of its cancels. */
+  /** The reasons with which it was canceled. */
   readonly cancels: unknown[]
 }
 
@@ -89,7 +89,7 @@ function* endless(): Generator<number> {
   for (;;) yield 1
 }
 
-/** The error of a stream that gives nothing, after `act`. */
+/** The error, after `act`, of a stream without chunks. */
 async function endAfter(act: (clock: FakeClock, stop: Cancel) => Promise<void> | void): Promise<unknown> {
   const clock = fakeClock()
   const [limited, stop] = withTimeout(clock.root, 30_000, { label: 'answer' })
@@ -133,22 +133,22 @@ describe('stream', () => {
     ['a function that returns an iterable', () => ['one', 'two']],
     ['an async generator function', () => generated('one', 'two')],
     ['what has a body', { body: closed('one', 'two'), bodyUsed: false }],
-  ])('has the chunks of %s in order, and then is done', async (_, source) => {
+  ])('yields the chunks of %s in order, and then is done', async (_, source) => {
     const chunks = stream(background(), source)
     expect(await collect(chunks)).toEqual(['one', 'two'])
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('has the bytes of a Response', async () => {
+  it('yields the bytes of a Response', async () => {
     const chunks = await collect(stream(background(), new Response('Blue Train')))
     expect(chunks.map((chunk) => new TextDecoder().decode(chunk)).join('')).toBe('Blue Train')
   })
 
-  it('has no chunks for a Response without a body', async () => {
+  it('yields no chunks for a Response without a body', async () => {
     expect(await collect(stream(background(), new Response(null, { status: 204 }), { first: 0 }))).toEqual([])
   })
 
-  it('has text and lines by way of a pipe', async () => {
+  it('yields text and lines by way of a pipe', async () => {
     const lines = new TransformStream<string, string>({
       transform: (text, controller) => text.match(/[^\n]+/g)?.forEach((line) => controller.enqueue(line)),
     })
@@ -157,7 +157,7 @@ describe('stream', () => {
     expect(await collect(stream(background(), source))).toEqual(['Blue Train', 'Giant Steps'])
   })
 
-  it('gives a function a context that ends when the stream is done', async () => {
+  it('calls a function with a context that ends when the stream is done', async () => {
     const [parent, cancel] = withCancel(background())
     let given: Context | undefined
     const chunks = stream(parent, (ctx) => ((given = ctx), ['one']), { label: 'answer' })
@@ -171,7 +171,7 @@ describe('stream', () => {
     cancel()
   })
 
-  it('does not call the function if it is left before it is read, or if its context has ended', async () => {
+  it('does not call the function if it is left before the first read, or its context has ended', async () => {
     const make = vi.fn<() => string[]>(() => [])
     const chunks = stream(background(), make)
     await chunks.return()
@@ -182,7 +182,7 @@ describe('stream', () => {
     expect(make).not.toHaveBeenCalled()
   })
 
-  it('closes what the function has made too late', async () => {
+  it('closes a source that the function returns too late', async () => {
     const { source, cancels } = tap<string>()
     let resolve!: (source: StreamSource<string>) => void
     const chunks = stream(
@@ -233,7 +233,7 @@ describe('stream', () => {
     await task()
     expect(pulls()).toBe(1)
     give(1, 2)
-    // In the middle of the others.
+    // Between the others.
     void first[0]?.then(() => first.push(chunks.next()))
     await task()
     give(3, 4)
@@ -243,7 +243,7 @@ describe('stream', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('does not let a call overtake those that wait, whenever it is made', async () => {
+  it('does not let a call of next overtake earlier ones', async () => {
     for (let delay = 0; delay < 20; delay++) {
       const { source, give } = tap<number>()
       const chunks = stream(background(), source)
@@ -255,7 +255,7 @@ describe('stream', () => {
     }
   })
 
-  it('reads nothing that it was not asked for: a slow reader does not make the source buffer', async () => {
+  it('does not read ahead: a slow reader does not make the source buffer', async () => {
     let made = 0
     const pull = (controller: ReadableStreamDefaultController<number>) => controller.enqueue(++made)
     const source = new ReadableStream({ pull }, { highWaterMark: 0 })
@@ -270,7 +270,7 @@ describe('stream', () => {
     expect(made).toBe(5)
   })
 
-  it('releases the lock and the context when the source is at its end', async () => {
+  it('releases the lock and the context at the end of the source', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const source = closed('one')
@@ -282,7 +282,7 @@ describe('stream', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('does not ask an iterator to return that is done or has failed', async () => {
+  it('does not call return on an iterator that is done or has failed', async () => {
     for (const end of [{ done: true, value: undefined }, Promise.reject(new Error('broken'))]) {
       const iterator = { next: () => Promise.resolve(end as never), return: vi.fn<() => never>() }
       await stream(background(), { [Symbol.asyncIterator]: () => iterator })
@@ -367,7 +367,7 @@ describe.each(waysOut)('leaving by %s, with a read pending', (name, leave) => {
     expect(ctx.err === undefined).toBe(!isEnd)
   }
 
-  it('settles and cancels a ReadableStream', async () => {
+  it('settles a ReadableStream and cancels it', async () => {
     const { source, give, cancels } = tap<string>()
     give('one')
     await settles(source)
@@ -376,7 +376,7 @@ describe.each(waysOut)('leaving by %s, with a read pending', (name, leave) => {
     expect(source.locked).toBe(false)
   })
 
-  it('settles and ends the context of a function', async () => {
+  it('settles a function and ends its context', async () => {
     let given: Context | undefined
     const { source, give, cancels } = tap<string>()
     give('one')
@@ -386,13 +386,13 @@ describe.each(waysOut)('leaving by %s, with a read pending', (name, leave) => {
     expect(cancels).toHaveLength(1)
   })
 
-  it('settles and asks an iterator to return, though its next and its return never settle', async () => {
+  it('settles and calls return on an iterator, though its next and its return never settle', async () => {
     const source = stuck('one')
     await settles(source)
     expect(source.returned()).toBe(1)
   })
 
-  it('settles though an async generator is in the middle of a wait, which its context ends', async () => {
+  it('settles though an async generator waits, and ends its context', async () => {
     const log: string[] = []
     await settles(async function* (ctx) {
       try {
@@ -409,7 +409,7 @@ describe.each(waysOut)('leaving by %s, with a read pending', (name, leave) => {
 })
 
 describe('the end of the context', () => {
-  it('rejects every next that waits no later than that, the first with its err and the others as done', async () => {
+  it('rejects all pending calls of next at once: the first with its err, the others as done', async () => {
     const [ctx, cancel] = withCancel(background())
     const chunks = stream(ctx, tap<string>().source)
     const pending = [outcome(chunks.next()), outcome(chunks.next())]
@@ -420,7 +420,7 @@ describe('the end of the context', () => {
     expect(pending[1]?.value).toEqual({ done: true, value: undefined })
   })
 
-  it('closes a source that nothing reads, and the next read rejects with its err', async () => {
+  it('closes a source that is not being read, and the next read rejects with its err', async () => {
     const [ctx, cancel] = withCancel(background())
     const { source, give, cancels } = tap<string>()
     give('one')
@@ -432,7 +432,7 @@ describe('the end of the context', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('closes the source of a stream that is made under a context that has ended', async () => {
+  it('closes the source of a stream under a context that has ended', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel('why')
     const { source, cancels } = tap<string>()
@@ -441,7 +441,7 @@ describe('the end of the context', () => {
     expect(cancels).toEqual([ctx.err])
   })
 
-  it('drops a chunk that comes after the deadline, though no timer had a turn', async () => {
+  it('drops a chunk that comes after the deadline, though no timer could fire', async () => {
     const [ctx, cancel] = withTimeout(background(), 5)
     const { source, give } = tap<string>()
     const chunks = stream(ctx, source)
@@ -462,7 +462,7 @@ describe('the end of the context', () => {
     cancel()
   })
 
-  it('is the error though the source fails by it with one of its own', async () => {
+  it('decides the error, though the source fails with one of its own', async () => {
     const [ctx, cancel] = withCancel(background())
     const chunks = stream<string>(ctx, ({ signal }) => ({
       [Symbol.asyncIterator]: () => ({
@@ -479,7 +479,7 @@ describe('the end of the context', () => {
     expect(pending.error).toBe(ctx.err)
   })
 
-  it('closes the source although its function has disarmed its context', async () => {
+  it('closes the source even if its function has disarmed its context', async () => {
     const { source, cancels } = tap<string>()
     const chunks = stream(background(), (ctx) => {
       disarm(ctx)
@@ -501,7 +501,7 @@ describe('a silence', () => {
     ['idle', { idle: 1_000 }, 0, 1_000],
     ['idle', { first: 5_000, idle: 1_000 }, 1, 1_000],
     ['idle', { first: 1_000, idle: 5_000 }, 3, 5_000],
-  ])('is a deadline with the label %s for %o after %i chunks', async (label, options, given, ms) => {
+  ])('rejects with a deadline with the label %s for %o after %i chunks', async (label, options, given, ms) => {
     const clock = fakeClock()
     const { source, give, cancels } = tap<number>()
     const chunks = stream(clock.root, source, options)
@@ -519,14 +519,14 @@ describe('a silence', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('is told apart from the total deadline and from Stop', async () => {
+  it('differs from the total deadline and from a cancel', async () => {
     const total = await endAfter((clock) => clock.advance(30_000))
     const stopped = await endAfter((_, stop) => stop('Stop'))
     expect(contextError(total)).toMatchObject({ name: 'TimeoutError', label: 'answer' })
     expect(contextError(stopped)).toMatchObject({ name: 'AbortError', cause: 'Stop' })
   })
 
-  it('ends the context of a function with that error, and is no deadline that the function hands on', async () => {
+  it('ends the context of a function with that error, though that context has no deadline', async () => {
     const clock = fakeClock()
     let given: Context | undefined
     const chunks = stream(clock.root, (ctx) => ((given = ctx), tap<string>().source), { first: 10, label: 'answer' })
@@ -539,14 +539,14 @@ describe('a silence', () => {
     expect(cause(given as Context)).toBe(pending.error)
   })
 
-  it('includes the time that the function takes', async () => {
+  it('includes the time that the function takes to return', async () => {
     const clock = fakeClock()
     const pending = outcome(stream<string>(clock.root, () => new Promise(() => {}), { first: 10 }).next())
     await clock.advance(10)
     expect(pending.error).toMatchObject({ label: 'first' })
   })
 
-  it('goes on through chunks that do not count, which are passed on', async () => {
+  it('continues through chunks that do not count, which are passed on', async () => {
     const clock = fakeClock()
     const { source, give, cancels } = tap<string>()
     const chunks = stream(clock.root, source, { first: 50, idle: 10, counts: (chunk) => chunk !== ':' })
@@ -571,7 +571,7 @@ describe('a silence', () => {
     expect(cancels).toHaveLength(1)
   })
 
-  it('does not count the time in which the consumer is busy', async () => {
+  it('excludes the time in which the consumer is busy', async () => {
     const clock = fakeClock()
     const { source, give } = tap<string>()
     const chunks = stream(clock.root, source, { idle: 10, counts: (chunk) => chunk !== ':' })
@@ -583,7 +583,7 @@ describe('a silence', () => {
       expect(pending.settled).toBe(true)
       await clock.advance(60_000)
     }
-    // It has waited for eight milliseconds.
+    // Eight milliseconds of silence so far.
     const pending = outcome(chunks.next())
     await clock.advance(1)
     expect(pending.settled).toBe(false)
@@ -591,7 +591,7 @@ describe('a silence', () => {
     expect(pending.error).toMatchObject({ label: 'idle' })
   })
 
-  it('begins with the first read, not when the stream is made', async () => {
+  it('starts with the first read, not when the stream is made', async () => {
     const clock = fakeClock()
     const { source, give } = tap<string>()
     const chunks = stream(clock.root, source, { first: 10, idle: 10 })
@@ -600,7 +600,7 @@ describe('a silence', () => {
     expect(await chunks.next()).toEqual({ done: false, value: 'one' })
   })
 
-  it('is none if a chunk has come while the thread was busy', async () => {
+  it('is no error if a chunk came while the thread was busy', async () => {
     const { port1, port2 } = new MessageChannel()
     const chunks = stream(
       background(),
@@ -621,7 +621,7 @@ describe('a silence', () => {
     port1.close()
   })
 
-  it('is none if a chunk has come before something asks for the time', async () => {
+  it('is no error if a chunk came before the deadline is read', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { source, give } = tap<string>()
     const pending = outcome(stream(ctx, source, { idle: 20 }).next())
@@ -634,14 +634,14 @@ describe('a silence', () => {
     cancel()
   })
 
-  it('is one if nothing has come while the thread was busy', async () => {
+  it('is an error if no chunk came while the thread was busy', async () => {
     const pending = outcome(stream(background(), tap().source, { idle: 20 }).next())
     block(120)
     await vi.waitUntil(() => pending.settled)
     expect(pending.error).toMatchObject({ label: 'idle' })
   })
 
-  it.each([0, -1, -Infinity])('of %s ms passes on only what is there already', async (idle) => {
+  it.each([0, -1, -Infinity])('allows only chunks that are already there if its limit is %s ms', async (idle) => {
     const { source, give } = tap<string>()
     give('one')
     const chunks = stream(background(), source, { idle })
@@ -649,7 +649,7 @@ describe('a silence', () => {
     await expect(chunks.next()).rejects.toMatchObject({ label: 'idle' })
   })
 
-  it('leaves no timer behind, however the stream is left', async () => {
+  it('leaves no timer, however the stream ends', async () => {
     vi.useFakeTimers()
     try {
       for (const leave of [
@@ -673,7 +673,7 @@ describe('a silence', () => {
     }
   })
 
-  it('is an error of `counts` if that throws, and the source is closed', async () => {
+  it('rejects with an error that `counts` throws, and closes the source', async () => {
     const { source, give, cancels } = tap<string>()
     const chunks = stream(background(), source, { counts: refuse })
     give('one')
@@ -693,7 +693,7 @@ describe('a wrong argument', () => {
     ['[object Object]', {}],
     ['[object Object]', { body: closed() }],
     ['[object Object]', { bodyUsed: false }],
-  ])('for the source is a TypeError at once: %s', async (shown, source) => {
+  ])('a wrong source is a TypeError at once: %s', async (shown, source) => {
     const message = `rescind: source must be ${any}, got ${shown}`
     expect(() => stream(background(), wrong<string[]>(source))).toThrow(new TypeError(message))
     const chunks = stream(background(), async () => wrong<string[]>(source))
@@ -701,7 +701,7 @@ describe('a wrong argument', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('is a stream that is locked, or a response that was used', async () => {
+  it('a locked stream and a used response are wrong sources', async () => {
     const locked = closed('one')
     locked.getReader()
     const used = new Response('one')
@@ -713,7 +713,7 @@ describe('a wrong argument', () => {
     expect(() => stream(background(), half)).toThrow('source must be a stream that is not locked')
   })
 
-  it('leaves the source unlocked and the context without listeners', () => {
+  it('a wrong argument leaves the source unlocked and the context without listeners', () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const source = closed('one')
@@ -727,14 +727,14 @@ describe('a wrong argument', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('is a result of an iterator that is no object', async () => {
+  it('an iterator result must be an object', async () => {
     const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(wrong<IteratorResult<string>>(5)) }) }
     await expect(stream(background(), source).next()).rejects.toThrow('a result of the source must be an object, got 5')
   })
 })
 
 describe('a stream that is over', () => {
-  it.each(['read to its end', 'returned from', 'ended'])('is kept by nothing once it was %s', async (leave) => {
+  it.each(['read to its end', 'returned from', 'ended'])('is not retained after it was %s', async (leave) => {
     const [parent, cancel] = withCancel(background())
     const source = stuck<string>()
     const collected = await isCollected(() => {
@@ -764,7 +764,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ step: fc.constantFrom('return', 'cancel', 'end', 'fail') }) },
 )
 
-/** What a stream ought to do, said as naively as possible: what has become of each `next`, and of the source. */
+/** The model of a stream: the outcome of each `next`, and the state of the source. */
 class Model {
   readonly outcomes: string[] = []
   cancels = 0
@@ -772,7 +772,7 @@ class Model {
   #label: 'first' | 'idle' = 'first'
   #waited = 0
   #chunks: { readonly name: string; readonly counts: boolean }[] = []
-  /** What comes after the chunks. */
+  /** How the source ends after its chunks. */
   #last: 'done' | 'failed' | undefined
   #isCanceled = false
   #isOver = false
@@ -781,7 +781,7 @@ class Model {
     this.#limits = limits
   }
 
-  /** Whether the source can give something. */
+  /** Whether the source can still yield. */
   get isOpen(): boolean {
     return !this.#isOver && !this.#isCanceled && this.#last === undefined
   }
@@ -837,8 +837,8 @@ class Model {
   }
 }
 
-describe('random lives of streams', () => {
-  it('go as the model does', async () => {
+describe('random steps on streams', () => {
+  it('have the outcomes of the model', async () => {
     const limits = { first: 10, idle: 6 }
     const property = fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       const clock = fakeClock()

@@ -1,10 +1,10 @@
-/** The instruments of the other tests: they would notice what they say is not there. */
+/** The tools of the other tests detect what those tests say is absent. */
 
 import { describe, expect, it, vi } from 'vitest'
 import { catchUncaught, catchUnhandled, countListeners, isCollected, outcome, task } from './support.ts'
 
 describe('catchUnhandled', () => {
-  it('notices a rejection that nobody handles, and no other', async () => {
+  it('reports unhandled rejections, and no others', async () => {
     using noticed = catchUnhandled()
     const handled = Promise.reject(new Error('handled'))
     void Promise.reject(new Error('nobody'))
@@ -16,7 +16,7 @@ describe('catchUnhandled', () => {
 })
 
 describe('catchUncaught', () => {
-  it('notices what is thrown and not caught', async () => {
+  it('reports uncaught errors', async () => {
     using noticed = catchUncaught()
     queueMicrotask(() => {
       throw new Error('nobody')
@@ -28,7 +28,7 @@ describe('catchUncaught', () => {
 })
 
 describe('countListeners', () => {
-  it('counts who listens, but not who has been told once and for all', () => {
+  it('counts listeners, without those that have run `once`', () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const forGood = vi.fn<() => void>()
@@ -44,7 +44,7 @@ describe('countListeners', () => {
 })
 
 describe('isCollected', () => {
-  it('tells what is kept from what is not', async () => {
+  it('tells collected objects from retained ones', async () => {
     const kept: object[] = []
     expect(await isCollected(() => ({}))).toBe(true)
     expect(await isCollected(() => (kept.push({}), kept[0] as object))).toBe(false)
@@ -53,7 +53,7 @@ describe('isCollected', () => {
 })
 
 describe('outcome', () => {
-  it('is what a promise has come to so far', async () => {
+  it('shows how a promise has settled so far', async () => {
     const [pending, fulfilled, rejected] = [new Promise(() => {}), Promise.resolve(1), Promise.reject(new Error('no'))]
     const outcomes = [pending, fulfilled, rejected].map((promise) => outcome(promise))
     expect(outcomes).toEqual([{ settled: false }, { settled: false }, { settled: false }])

@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the tests: what several of them have to say about the world around a context. Runs wherever the
- * tests run, in Node, jsdom and browsers.
+ * The vocabulary of the tests: what several of them need to observe the surroundings of a context. Runs where the tests
+ * run, in Node, jsdom and browsers.
  */
 
 import { withCancel, withDeadline, withSignal, withTimeout } from 'rescind'
@@ -20,7 +20,7 @@ export function logAbort(ctx: Context, log: string[], name: string): void {
   ctx.signal.addEventListener('abort', () => log.push(name))
 }
 
-/** Keeps the event loop busy, as a long computation does: no timer fires meanwhile. */
+/** Blocks the event loop, as a long computation does: no timer fires meanwhile. */
 export function block(ms: number): void {
   const end = performance.now() + ms
   while (performance.now() < end) {
@@ -28,17 +28,17 @@ export function block(ms: number): void {
   }
 }
 
-/** Everything that already waits for a microtask is through after it. */
+/** Resolves after all microtasks that are queued now. */
 export function microtask(): Promise<void> {
   return Promise.resolve()
 }
 
-/** Promises that settle one another within a turn have settled after it. */
+/** Resolves after chains of promises that settle within this turn. */
 export async function microtasks(): Promise<void> {
   for (let count = 0; count < 10; count++) await microtask()
 }
 
-/** All microtasks are through after it, and errors that nobody caught have been reported. Needs real timers. */
+/** Resolves after all microtasks, when uncaught errors have been reported. Needs real timers. */
 export function task(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve)
@@ -60,22 +60,22 @@ export function countListeners(signal: AbortSignal): () => number {
   return () => [...listening.values()].filter((once) => !(once && signal.aborted)).length
 }
 
-/** What nobody caught while it took the place of the platform and of the test runner; disposing gives it back. */
+/** Collects uncaught errors in place of the platform and the test runner, until it is disposed. */
 interface Caught extends Disposable {
   readonly errors: readonly unknown[]
 }
 
-/** Takes what is thrown and not caught. */
+/** Collects errors that are thrown and not caught. */
 export function catchUncaught(): Caught {
   return takeOver('uncaughtException', 'error', (event) => (event as ErrorEvent).error)
 }
 
-/** Takes the rejections that nobody handles. They come in a later task. */
+/** Collects unhandled rejections. They are reported in a later task. */
 export function catchUnhandled(): Caught {
   return takeOver('unhandledRejection', 'unhandledrejection', (event) => (event as PromiseRejectionEvent).reason)
 }
 
-/** From here on a test of this file fails if it leaves a rejection that nobody handles. */
+/** Makes every later test of this file fail if it leaves an unhandled rejection. */
 export function failOnUnhandled(): void {
   let unhandled: Caught
   beforeEach(() => {
@@ -113,7 +113,7 @@ function takeOver(inNode: string, inBrowsers: string, errorOf: (event: Event) =>
   return { errors, [Symbol.dispose]: () => removeEventListener(inBrowsers, onEvent, true) }
 }
 
-/** Whether nothing keeps the object that `make` returns. Only what the caller holds on to can keep it. */
+/** Whether the object that `make` returns is collected, thus retained by nothing that the caller holds. */
 export async function isCollected(make: () => object): Promise<boolean> {
   const ref = new WeakRef(make())
   for (let round = 0; round < 5 && ref.deref(); round++) {
@@ -123,14 +123,14 @@ export async function isCollected(make: () => object): Promise<boolean> {
   return ref.deref() === undefined
 }
 
-/** What a promise has come to so far. */
+/** How a promise has settled so far. */
 export interface Outcome<T> {
   readonly settled: boolean
   readonly value?: T
   readonly error?: unknown
 }
 
-/** Follows `promise`, whose rejection is handled thereby. */
+/** Observes `promise`, and thereby handles its rejection. */
 export function outcome<T>(promise: PromiseLike<T>): Outcome<T> {
   const result: { settled: boolean; value?: T; error?: unknown } = { settled: false }
   promise.then(
@@ -140,7 +140,7 @@ export function outcome<T>(promise: PromiseLike<T>): Outcome<T> {
   return result
 }
 
-/** A value that the compiler would refuse, for tests of misuse. */
+/** Lets a value of a wrong type past the compiler, for tests of misuse. */
 export function wrong<T>(value: unknown): T {
   return value as T
 }

@@ -1,6 +1,6 @@
 /**
- * Work under a context: every operation settles no later than its context ends, then with exactly `ctx.err`, and leaves
- * nothing behind. No test may end with a rejection that nobody handled. `group` has a file of its own.
+ * Work under a context: every operation settles when its context ends at the latest, then with exactly `ctx.err`, and
+ * leaves nothing behind. No test may leave an unhandled rejection. `group` has a file of its own.
  */
 
 import {
@@ -32,7 +32,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-/** Every operation that waits, at work for longer than any context here lives. */
+/** Every operation that waits, each for longer than any context here lives. */
 const operations: [name: string, wait: (ctx: ContextLike) => Promise<unknown>][] = [
   ['sleep', (ctx) => sleep(ctx, 60_000)],
   ['a sleep without end', (ctx) => sleep(ctx, Infinity)],
@@ -79,7 +79,7 @@ describe.each(operations)('%s', (_, wait) => {
     await expect(wait(ctx)).rejects.toBe(ctx.err)
   })
 
-  it('rejects with the error that a foreign context has, and takes its listener off', async () => {
+  it('rejects with the error of a foreign context, and removes its listener from it', async () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     const waiting = outcome(wait(controller))
@@ -90,7 +90,7 @@ describe.each(operations)('%s', (_, wait) => {
     expect(listeners()).toBe(0)
   })
 
-  it('leaves no timer and no rejection behind, though nobody waits for it', async () => {
+  it('leaves no timer and no unhandled rejection though its promise is dropped', async () => {
     vi.useFakeTimers()
     const [ctx, cancel] = withCancel(background())
     void wait(ctx).catch(() => {})
@@ -117,7 +117,7 @@ describe('sleep', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(5)
   })
 
-  it.each([0, -0, -1, -Infinity])('of %s ms waits for a later turn of the event loop', async (ms) => {
+  it.each([0, -0, -1, -Infinity])('waits for a later turn of the event loop if the time is %s ms', async (ms) => {
     const log: string[] = []
     const sleeping = sleep(background(), ms).then(() => log.push('slept'))
     for (let round = 0; round < 20; round++) await microtask()
@@ -126,7 +126,7 @@ describe('sleep', () => {
     expect(log).toEqual(['microtasks', 'slept'])
   })
 
-  it('waits for a turn though it is due, and somebody asks under its context for the time', async () => {
+  it('waits for a turn though it is due and a sibling context is read', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const log: string[] = []
     const sleeping = sleep(ctx, 1).then(() => log.push('slept'))
@@ -139,7 +139,7 @@ describe('sleep', () => {
     cancel()
   })
 
-  it('wakes though somebody who asked for the time has left no other timer', async () => {
+  it('wakes though a read has just ended the only deadline with a platform timer', async () => {
     const [limited] = withTimeout(background(), 1)
     const sleeping = outcome(sleep(background(), 1))
     block(3)
@@ -149,7 +149,7 @@ describe('sleep', () => {
     expect(sleeping.settled).toBe(true)
   })
 
-  it('in two loops lets the event loop have its turns', async () => {
+  it('lets the event loop turn between two concurrent loops', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     let steps = 0
     const loop = async () => {
@@ -166,7 +166,7 @@ describe('sleep', () => {
     cancel()
   })
 
-  it('that is due ends with its context, though nobody has woken it', async () => {
+  it('rejects if its context ends when it is due but has not woken', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const sleeping = outcome(sleep(ctx, 1))
     block(3)
@@ -179,7 +179,7 @@ describe('sleep', () => {
     await expect(sleep(background(), 0)).resolves.toBeUndefined()
   })
 
-  it('of Infinity never resolves, and starts no timer', async () => {
+  it('never resolves for Infinity, and starts no timer', async () => {
     vi.useFakeTimers()
     const [ctx, cancel] = withCancel(background())
     const sleeping = outcome(sleep(ctx, Infinity))
@@ -192,7 +192,7 @@ describe('sleep', () => {
     expect(sleeping.error).toBe(ctx.err)
   })
 
-  it('may be longer than platform timers can', async () => {
+  it('accepts more milliseconds than platform timers can', async () => {
     const clock = fakeClock(0)
     const sleeping = outcome(sleep(clock.root, 2 ** 40))
     await clock.advance(2 ** 40 - 1)
@@ -201,7 +201,7 @@ describe('sleep', () => {
     expect(sleeping.settled).toBe(true)
   })
 
-  it('that is over at the deadline of its context has come too late', async () => {
+  it('rejects at the deadline of its context if it would wake at the same time', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
     const sleeping = outcome(sleep(ctx, 10))
@@ -209,7 +209,7 @@ describe('sleep', () => {
     expect(isDeadlineExceeded(sleeping.error)).toBe(true)
   })
 
-  it('that is over just as its context ends has come too late', async () => {
+  it('rejects if its context ends just as it wakes', async () => {
     const clock = fakeClock(0)
     const [ctx, cancel] = withCancel(clock.root)
     const sleeping = outcome(sleep(ctx, 10))
@@ -219,7 +219,7 @@ describe('sleep', () => {
     expect(sleeping).toEqual({ settled: true, error: ctx.err })
   })
 
-  it('wakes 100,000 at once, in the order in which they fell asleep', async () => {
+  it('wakes 100,000 sleepers at once, in order', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 60_000)
     const woken: number[] = []
@@ -229,7 +229,7 @@ describe('sleep', () => {
     expect(woken.every((number, index) => number === index)).toBe(true)
   })
 
-  it('leaves no listener and no timer behind when it is over', async () => {
+  it('leaves no listener and no timer when it is over', async () => {
     vi.useFakeTimers()
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
@@ -283,7 +283,7 @@ describe('until', () => {
     }
   })
 
-  it('resolves as a promise does, or with what a function returns or promises', async () => {
+  it('resolves like the promise, or with what the function returns or promises', async () => {
     const ctx = background()
     await expect(until(ctx, Promise.resolve('promised'))).resolves.toBe('promised')
     await expect(until(ctx, () => 'returned')).resolves.toBe('returned')
@@ -291,15 +291,15 @@ describe('until', () => {
     await expect(until(ctx, () => undefined)).resolves.toBeUndefined()
   })
 
-  it('takes what is only like a promise', async () => {
-    // oxlint-disable-next-line unicorn/no-thenable -- this is what the test is about
+  it('accepts a thenable', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable -- the test needs one
     const thenable = { then: (resolve: (value: string) => void) => resolve('then') }
     await expect(until(background(), wrong<PromiseLike<string>>(thenable))).resolves.toBe('then')
     const callable = Object.assign(() => 'called', thenable)
     await expect(until(background(), wrong<PromiseLike<string>>(callable))).resolves.toBe('then')
   })
 
-  it('gives the function its context', async () => {
+  it('calls the function with its context', async () => {
     const [ctx] = withCancel(background())
     await expect(until(ctx, (inner) => inner)).resolves.toBe(ctx)
     const controller = new AbortController()
@@ -308,7 +308,7 @@ describe('until', () => {
     expect(cause(inner)).toBe('why')
   })
 
-  it('rejects as the work does while the context lives, whatever that is', async () => {
+  it('rejects with any error of the work while the context lives', async () => {
     const ctx = background()
     const error = new Error('failed')
     await expect(until(ctx, Promise.reject(error))).rejects.toBe(error)
@@ -318,7 +318,7 @@ describe('until', () => {
     await expect(until(ctx, () => Promise.reject(aborted))).rejects.toBe(aborted)
   })
 
-  it('rejects with what the function throws', async () => {
+  it('rejects with an error that the function throws', async () => {
     const error = new Error('thrown')
     const [ctx] = withCancel(background())
     await expect(
@@ -336,7 +336,7 @@ describe('until', () => {
     expect(fn).not.toHaveBeenCalled()
   })
 
-  it('rejects with the err of a context that has ended, though the promise is fulfilled', async () => {
+  it('rejects with the err of an ended context, though the promise is fulfilled', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel()
     await expect(until(ctx, Promise.resolve('late'))).rejects.toBe(ctx.err)
@@ -345,7 +345,7 @@ describe('until', () => {
   it.each<[what: string, settle: (resolve: (value: string) => void, reject: (error: Error) => void) => void]>([
     ['result', (resolve) => resolve('late')],
     ['rejection', (_, reject) => reject(new Error('late'))],
-  ])('drops a %s that comes too late', async (_, settle) => {
+  ])('ignores a %s after the end', async (_, settle) => {
     const [ctx, cancel] = withCancel(background())
     const finishing: (() => void)[] = []
     const work = new Promise<string>((resolve, reject) => finishing.push(() => settle(resolve, reject)))
@@ -357,13 +357,13 @@ describe('until', () => {
     await expect(until(ctx, work)).rejects.toBe(ctx.err)
   })
 
-  it('drops the rejection of a promise under a context that has ended', async () => {
+  it('handles the rejection of a promise under an ended context', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel()
     await expect(until(ctx, Promise.reject(new Error('failed')))).rejects.toBe(ctx.err)
   })
 
-  it('rejects with the err of its context if the function ends that', async () => {
+  it('rejects with the err of its context if the function ends the context', async () => {
     const [ctx, cancel] = withCancel(background())
     const working = until(ctx, () => {
       cancel('from within')
@@ -373,7 +373,7 @@ describe('until', () => {
     expect(cause(ctx)).toBe('from within')
   })
 
-  it('rejects with the err of its context if the work fails by it', async () => {
+  it('rejects with the err of its context if the work fails because of its end', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10, { label: 'query' })
     const waiting = outcome(until(ctx, abortable))
@@ -394,7 +394,7 @@ describe('until', () => {
       Promise.resolve('fulfilled'),
       Promise.reject(new Error('rejected')),
       {
-        // oxlint-disable-next-line unicorn/no-thenable -- what is only like a promise may do this
+        // oxlint-disable-next-line unicorn/no-thenable -- a thenable may throw
         then() {
           throw new Error('thrown by then')
         },
@@ -410,7 +410,7 @@ describe('until', () => {
     ['5', 5],
     ['"work"', 'work'],
     ['[object Object]', {}],
-    // oxlint-disable-next-line unicorn/no-thenable -- looks like a promise and is none
+    // oxlint-disable-next-line unicorn/no-thenable -- an invalid thenable
     ['[object Object]', { then: 5 }],
   ])('rejects with a TypeError for %s, and leaves nothing behind', async (shown, work) => {
     const { signal } = new AbortController()
@@ -438,7 +438,7 @@ describe('shield', () => {
     expect(state).toEqual([6_000, undefined, false, 'ada'])
   })
 
-  it('goes on when the context ends in the middle', async () => {
+  it('continues when the context ends meanwhile', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const cleaning = outcome(
@@ -452,7 +452,7 @@ describe('shield', () => {
     expect(cleaning).toEqual({ settled: true, value: 'clean' })
   })
 
-  it('gives the function no more than ms', async () => {
+  it('ends the context of the function after ms', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     cancel('why')
@@ -469,7 +469,7 @@ describe('shield', () => {
     expect(fn).not.toHaveBeenCalled()
   })
 
-  it('settles as the function does', async () => {
+  it('settles like the function', async () => {
     const ctx = background()
     const error = new Error('failed')
     await expect(shield(ctx, 1_000, () => 'returned')).resolves.toBe('returned')
@@ -490,7 +490,7 @@ describe('shield', () => {
         throw new Error('thrown')
       },
     ],
-  ])('ends the context of the function, and its timer, once that has %s', async (_, fn) => {
+  ])('ends the context of the function, and its timer, once the function has %s', async (_, fn) => {
     vi.useFakeTimers()
     let inside: Context | undefined
     const cleaning = shield(background(), 5_000, (ctx) => {
@@ -520,7 +520,7 @@ describe('shield', () => {
     ['Infinity', Infinity],
     ['"5"', '5'],
     ['undefined', undefined],
-  ])('rejects with a TypeError for %s ms: clean-up is always bounded', async (shown, ms) => {
+  ])('rejects with a TypeError for %s ms, since clean-up must be bounded', async (shown, ms) => {
     const fn = vi.fn<() => void>()
     const message = `rescind: ms must be a finite number of milliseconds, got ${shown}`
     await expect(shield(background(), wrong(ms), fn)).rejects.toThrow(new TypeError(message))
@@ -540,7 +540,7 @@ describe('shield', () => {
 })
 
 describe('pause', () => {
-  it('lets the event loop have a turn', async () => {
+  it('lets the event loop turn', async () => {
     const log: string[] = []
     const { port1, port2 } = new MessageChannel()
     const message = new Promise<void>((resolve) => {
@@ -551,13 +551,13 @@ describe('pause', () => {
       }
     })
     port2.postMessage(undefined)
-    // Not much is left waiting here but the message.
+    // The message is almost the only thing in the queue.
     for (let step = 0; step < 20; step++) await pause(background())
     expect(log).toEqual(['message'])
     await message
   })
 
-  it('is no microtask', async () => {
+  it('waits for more than a microtask', async () => {
     const log: string[] = []
     const pausing = pause(background()).then(() => log.push('paused'))
     for (let round = 0; round < 20; round++) await microtask()
@@ -566,7 +566,7 @@ describe('pause', () => {
     expect(log).toEqual(['microtasks', 'paused'])
   })
 
-  it('rejects if the context has ended, before or meanwhile', async () => {
+  it('rejects if the context ends before or meanwhile', async () => {
     const [ctx, cancel] = withCancel(background())
     const pausing = pause(ctx)
     cancel('meanwhile')
@@ -574,7 +574,7 @@ describe('pause', () => {
     await expect(pause(ctx)).rejects.toBe(ctx.err)
   })
 
-  it('ends with the context though no turn comes', async () => {
+  it('rejects when the context ends, though the event loop does not turn', async () => {
     vi.stubGlobal('scheduler', undefined)
     vi.stubGlobal('setImmediate', () => {})
     const [ctx, cancel] = withCancel(background())
@@ -584,7 +584,7 @@ describe('pause', () => {
     expect(pausing).toEqual({ settled: true, error: ctx.err })
   })
 
-  it('does not take a turn if the context has ended', async () => {
+  it('rejects without a turn if the context has ended', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel('before')
     const pausing = outcome(pause(ctx))
@@ -625,7 +625,7 @@ describe('pause', () => {
     expect(steps).toBeGreaterThan(0)
   })
 
-  it('uses scheduler.yield where there is one, but not for ever: it starves all the others', async () => {
+  it('uses scheduler.yield in part only, since that starves other tasks', async () => {
     const scheduler = { yields: 0, yield: () => (scheduler.yields++, Promise.resolve()) }
     vi.stubGlobal('scheduler', scheduler)
     for (let step = 0; step < 10; step++) await pause(background())
@@ -637,7 +637,7 @@ describe('pause', () => {
     ['nothing of the kind', { scheduler: undefined, setImmediate: undefined }],
     ['a scheduler that cannot yield', { scheduler: {}, setImmediate: undefined }],
     ['nothing but timers', { scheduler: undefined, setImmediate: undefined, MessageChannel: undefined }],
-  ])('does it with %s too', async (_, globals) => {
+  ])('waits for a turn with %s', async (_, globals) => {
     for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
     const log: string[] = []
     const pausing = pause(background()).then(() => log.push('paused'))
@@ -647,7 +647,7 @@ describe('pause', () => {
     expect(log).toEqual(['microtasks', 'paused'])
   })
 
-  it('listens to a foreign context no longer than it lasts', async () => {
+  it('listens to a foreign context only while it waits', async () => {
     const controller = new AbortController()
     const listeners = countListeners(controller.signal)
     await pause(controller)
@@ -665,7 +665,7 @@ describe('pause', () => {
 })
 
 describe('within', () => {
-  it('resolves to what the work returns, and ends its context then', async () => {
+  it('resolves to the result of the work, and ends its context then', async () => {
     const [ctx, cancel] = withCancel(background())
     let own: Context | undefined
     const result = await within(ctx, 60_000, async (inner) => {
@@ -680,7 +680,7 @@ describe('within', () => {
     cancel()
   })
 
-  it('rejects with what the work throws, at once or later, and ends its context then', async () => {
+  it('rejects with an error of the work, sync or async, and ends its context then', async () => {
     const failure = new Error('failed')
     const works: ((ctx: Context) => unknown)[] = [
       () => {
@@ -699,7 +699,7 @@ describe('within', () => {
     }
   })
 
-  it('rejects with a deadline that says whose it was when the time is over', async () => {
+  it('rejects with a deadline that names it when the time is over', async () => {
     const clock = fakeClock(0)
     const running = outcome(within(clock.root, { timeout: 5_000, label: 'search', cause: 'slow' }, () => never))
     await clock.advance(4_999)
@@ -713,7 +713,7 @@ describe('within', () => {
     })
   })
 
-  it('takes a deadline as a time or a Date, and the sooner of the two limits', async () => {
+  it('accepts a deadline as a time or a Date, and applies the sooner of the two limits', async () => {
     const clock = fakeClock(1_000)
     const running = [
       within(clock.root, { deadline: 1_020 }, () => never),
@@ -741,7 +741,7 @@ describe('within', () => {
     expect(listeners()).toBe(0)
   })
 
-  it('rejects when its parent ends, with the error of that', async () => {
+  it("rejects when its parent ends, with the parent's error", async () => {
     const [ctx, cancel] = withCancel(background(), { label: 'page' })
     const running = outcome(within(ctx, { timeout: 60_000, fallback: 'none' }, () => never))
     cancel('left')
@@ -749,7 +749,7 @@ describe('within', () => {
     expect(running.error).toBe(ctx.err)
   })
 
-  it('does not call the work if its parent has ended, its time is none, or its signal has aborted', async () => {
+  it('does not call the work if its parent has ended, its time is up, or its signal has aborted', async () => {
     const [ended, cancel] = withCancel(background())
     cancel()
     const work = vi.fn<() => void>()
@@ -764,14 +764,14 @@ describe('within', () => {
     ['a value', 'cached'],
     ['a function', () => 'cached'],
     ['a function that returns a promise', () => Promise.resolve('cached')],
-  ])('answers with the fallback when its own time is over: %s', async (_, fallback) => {
+  ])('resolves to the fallback when its own time is over: %s', async (_, fallback) => {
     const clock = fakeClock(0)
     const running = outcome(within(clock.root, { timeout: 5, fallback }, () => never))
     await clock.advance(5)
     expect(running).toEqual({ settled: true, value: 'cached' })
   })
 
-  it('rejects in spite of a fallback with the deadline of its parent, with a failure and with its signal', async () => {
+  it('ignores the fallback for a deadline of its parent, an error of the work and its signal', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 5, { label: 'page' })
     const late = outcome(within(parent, { timeout: 10, fallback: 'cached' }, () => never))
@@ -783,7 +783,7 @@ describe('within', () => {
     await expect(within(clock.root, { signal, fallback: 1 }, () => 2)).rejects.toMatchObject({ cause: 'why' })
   })
 
-  it('may be moved by the work, for an idle timeout', async () => {
+  it('lets the work rearm its context, for an idle timeout', async () => {
     const clock = fakeClock(0)
     const running = outcome(
       within(clock.root, { timeout: 10, label: 'idle' }, async (ctx) => {
@@ -798,12 +798,12 @@ describe('within', () => {
     expect(running).toEqual({ settled: true, value: 'all' })
   })
 
-  it('shows itself, and its label', async () => {
+  it('shows itself and its label in the path', async () => {
     const path = await within(background(), { label: 'search' }, (ctx) => String(ctx))
     expect(path).toBe('background.within(search)')
   })
 
-  it('leaves no timer and nothing else behind', async () => {
+  it('leaves no timer behind', async () => {
     vi.useFakeTimers()
     await within(background(), 60_000, () => 5)
     await within(background(), 60_000, () => Promise.reject(new Error('failed'))).catch(() => {})

@@ -1,4 +1,4 @@
-/** The clock for tests: time that moves when it is told to, and otherwise is like any other. */
+/** The clock for tests: time that moves on demand only. */
 
 import { afterFunc, background, isDeadlineExceeded, sleep, withCancel, withDeadline, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -11,7 +11,7 @@ afterEach(() => {
 })
 
 describe('fakeClock', () => {
-  it('starts at the real time, so that a deadline from Date.now() is as far away as it says', async () => {
+  it('starts at the real time, so that a deadline computed from Date.now() is as far away as expected', async () => {
     const before = Date.now()
     const clock = fakeClock()
     expect(clock.at).toBeGreaterThanOrEqual(before)
@@ -23,7 +23,7 @@ describe('fakeClock', () => {
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
   })
 
-  it('starts at the time given', () => {
+  it('starts at the given time', () => {
     expect(fakeClock(0).at).toBe(0)
     expect(fakeClock(1_000).at).toBe(1_000)
     expect(fakeClock(new Date(1_000)).at).toBe(1_000)
@@ -39,7 +39,7 @@ describe('fakeClock', () => {
     expect(root.signal.aborted).toBe(false)
   })
 
-  it('stands still by itself', async () => {
+  it('does not move by itself', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 1)
     block(3)
@@ -48,7 +48,7 @@ describe('fakeClock', () => {
     expect(clock.at).toBe(0)
   })
 
-  it('is for all that is derived from its root, and for nothing else', async () => {
+  it('applies to all contexts derived from its root, and to no others', async () => {
     const one = fakeClock(1_000)
     const other = fakeClock(2_000)
     const [ours] = withTimeout(withCancel(one.root)[0], 10)
@@ -60,7 +60,7 @@ describe('fakeClock', () => {
     expect([one.at, other.at]).toEqual([1_010, 2_000])
   })
 
-  it('lets everything fall due in order, each at its own time', async () => {
+  it('ends deadlines in order, each at its own time', async () => {
     const clock = fakeClock(0)
     const log: string[] = []
     for (const ms of [30, 10, 20, 10]) {
@@ -74,7 +74,7 @@ describe('fakeClock', () => {
     expect(log.at(-1)).toBe('30 at 30')
   })
 
-  it('gives what waits its turn before time moves on', async () => {
+  it('lets woken work run before time moves on', async () => {
     const clock = fakeClock(0)
     const log: string[] = []
     const work = async () => {
@@ -91,7 +91,7 @@ describe('fakeClock', () => {
     expect(log).toEqual(['round 1 at 10', 'round 2 at 20', 'timeout at 25', 'round 3 at 30'])
   })
 
-  it('lets fall due what is made on the way', async () => {
+  it('ends deadlines that are made during a move', async () => {
     const clock = fakeClock(0)
     const log: string[] = []
     const [ctx] = withTimeout(clock.root, 10)
@@ -103,7 +103,7 @@ describe('fakeClock', () => {
     expect(log).toEqual(['next at 15'])
   })
 
-  it('lets a chain of promises through before it moves', async () => {
+  it('waits for a chain of promises before it moves', async () => {
     const clock = fakeClock(0)
     const log: number[] = []
     const chain = async () => {
@@ -116,7 +116,7 @@ describe('fakeClock', () => {
     expect(log).toEqual([10])
   })
 
-  it('may be moved by nothing', async () => {
+  it('accepts a move by 0 ms', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 1)
     await clock.advance(0)
@@ -124,7 +124,7 @@ describe('fakeClock', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('moves by one move after the other, even if all are asked for at once', async () => {
+  it('makes concurrent moves one after the other', async () => {
     const clock = fakeClock(0)
     const log: string[] = []
     for (const ms of [50, 105]) afterFunc(withTimeout(clock.root, ms)[0], () => log.push(`due at ${clock.at}`))
@@ -135,7 +135,7 @@ describe('fakeClock', () => {
     expect(log).toEqual(['due at 50', 'moved to 100', 'due at 105', 'moved to 110', 'moved to 110'])
   })
 
-  it('moves on for who asks for it on the way', async () => {
+  it('accepts a move that is requested during a move', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5)
     const seen: number[] = []
@@ -145,7 +145,7 @@ describe('fakeClock', () => {
     expect(seen).toEqual([10, 110])
   })
 
-  it('lets every sleep of no time through before it moves on', async () => {
+  it('waits for all sleeps of 0 ms before it moves', async () => {
     const clock = fakeClock(0)
     const work = async () => {
       for (let step = 0; step < 1_000; step++) await sleep(clock.root, 0)
@@ -156,7 +156,7 @@ describe('fakeClock', () => {
     expect(await working).toBe(0)
   })
 
-  it.each([0, 10])('rejects, rather than go on for ever, if a loop holds time up: %s ms', async (ms) => {
+  it.each([0, 10])('rejects instead of running forever if a loop keeps time from moving: %s ms', async (ms) => {
     const clock = fakeClock(0)
     const [ctx, cancel] = withCancel(clock.root)
     const loop = async () => {
@@ -171,7 +171,7 @@ describe('fakeClock', () => {
     expect(looping.error).toBe(ctx.err)
   })
 
-  it('needs no MessageChannel', async () => {
+  it('works without MessageChannel', async () => {
     vi.stubGlobal('MessageChannel', undefined)
     const clock = fakeClock(0)
     const sleeping = outcome(sleep(clock.root, 10))
@@ -179,7 +179,7 @@ describe('fakeClock', () => {
     expect(sleeping.settled).toBe(true)
   })
 
-  it('works under fake timers, and needs none of them', async () => {
+  it('works under fake timers, without using them', async () => {
     vi.useFakeTimers()
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 10)
@@ -195,7 +195,7 @@ describe('fakeClock', () => {
     ['"now"', 'now'],
     ['null', null],
     ['Invalid Date', new Date('soon')],
-  ])('throws a TypeError if it should start at %s', (shown, at) => {
+  ])('throws a TypeError for the start %s', (shown, at) => {
     expect(() => fakeClock(at as number)).toThrow(TypeError)
     expect(() => fakeClock(at as number)).toThrow(/^rescind: at must be/)
     expect(() => fakeClock(at as number)).toThrow(`got ${shown}`)
@@ -207,7 +207,7 @@ describe('fakeClock', () => {
     ['Infinity', Infinity],
     ['"5"', '5'],
     ['undefined', undefined],
-  ])('rejects with a TypeError if it should move by %s, and stands still', async (shown, ms) => {
+  ])('rejects a move by %s with a TypeError, and does not move', async (shown, ms) => {
     const clock = fakeClock(0)
     await expect(clock.advance(ms as number)).rejects.toThrow(TypeError)
     await expect(clock.advance(ms as number)).rejects.toThrow(/^rescind: ms must be/)

@@ -1,6 +1,6 @@
 /**
- * Deadlines on the platform's time: honest when read, few platform timers, and deaf to the wall clock. Page events come
- * from the real document where there is one; only `hidden` is ours.
+ * Deadlines on the platform's time: exact when read, with few platform timers, and independent of the wall clock. Page
+ * events come from the real document where there is one; only `hidden` is ours.
  */
 
 import {
@@ -23,7 +23,7 @@ import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { block, microtask } from './support.ts'
 
-/** What the deadlines of a test are derived from, so that none of them outlives it. */
+/** The root of all deadlines of a test, so that none of them outlives the test. */
 let root: Context
 let cancelRoot: Cancel
 
@@ -66,19 +66,22 @@ describe('a deadline on real time', () => {
     ['disarm', (ctx) => (disarm(ctx), ctx.err?.name), 'TimeoutError'],
   ]
 
-  it.each(reads)('is over for %s as soon as the time is, while the event loop is blocked', (_, read, expected) => {
-    const [ctx] = withTimeout(root, 2, { cause: 'slow' })
-    const stop = afterFunc(ctx, () => {})
-    block(3)
-    expect(read(ctx, stop)).toBe(expected)
-  })
+  it.each(reads)(
+    'has passed for %s as soon as its time has come, while the event loop is blocked',
+    (_, read, expected) => {
+      const [ctx] = withTimeout(root, 2, { cause: 'slow' })
+      const stop = afterFunc(ctx, () => {})
+      block(3)
+      expect(read(ctx, stop)).toBe(expected)
+    },
+  )
 
-  it('is over for throwIfDone and for everything below while the event loop is blocked', () => {
+  it('has passed for throwIfDone and for all descendants while the event loop is blocked', () => {
     const [ctx] = withTimeout(root, 60_000)
     const [child] = withCancel(ctx)
     const log: string[] = []
     child.signal.addEventListener('abort', () => log.push('child'))
-    // Not sooner: it could be over before anybody listens.
+    // Not sooner: it could pass before the listener is added.
     rearm(ctx, 2)
     block(3)
     expect(() => child.throwIfDone()).toThrow('context deadline exceeded')
@@ -86,13 +89,13 @@ describe('a deadline on real time', () => {
     expect(child.err).toBe(ctx.err)
   })
 
-  it('beats what is derived after it, while the event loop is blocked', () => {
+  it('decides the cause of contexts derived after it, while the event loop is blocked', () => {
     const [parent] = withTimeout(root, 2, { cause: 'parent' })
     block(3)
     expect(cause(withTimeout(parent, 0, { cause: 'child' })[0])).toBe('parent')
   })
 
-  it('is over for a cancel by whoever hears of another that is due at the same time', async () => {
+  it('has passed for a cancel by a listener of another deadline that is due at the same time', async () => {
     const clock = fakeClock(0)
     const [first] = withTimeout(clock.root, 16)
     const [second, cancelSecond] = withTimeout(clock.root, 16)
@@ -101,7 +104,7 @@ describe('a deadline on real time', () => {
     expect(second.err).toMatchObject({ name: 'TimeoutError', ms: 16 })
   })
 
-  it('is over for a cancel that comes after it', () => {
+  it('has passed for a cancel that comes after it', () => {
     const [ctx, cancel] = withTimeout(root, 2)
     void ctx.signal
     block(3)
@@ -134,7 +137,7 @@ describe('a deadline', () => {
     cancel()
   })
 
-  it.each([-3_600_000, 3_600_000])('does not move with a step of the wall clock by %s ms', async (step) => {
+  it.each([-3_600_000, 3_600_000])('does not move when the wall clock steps by %s ms', async (step) => {
     const [timeout] = withTimeout(root, 5_000)
     const [deadline] = withDeadline(root, Date.now() + 5_000)
     vi.setSystemTime(Date.now() + step)
@@ -174,7 +177,7 @@ describe('a deadline', () => {
     expect(armed).toHaveLength(0)
   })
 
-  it("later than the parent's starts no platform timer, nor does one that has passed or never comes", () => {
+  it("starts no platform timer if it is later than the parent's, has passed or is Infinity", () => {
     const setTimeout = vi.spyOn(globalThis, 'setTimeout')
     const [parent, cancel] = withTimeout(root, 5_000)
     expect(setTimeout).toHaveBeenCalledTimes(1)
@@ -189,7 +192,7 @@ describe('a deadline', () => {
     cancel()
   })
 
-  it('under a parent that has ended starts no platform timer', () => {
+  it('starts no platform timer under a parent that has ended', () => {
     const [parent, cancel] = withCancel(root)
     cancel()
     withTimeout(parent, 5_000)
@@ -211,7 +214,7 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('leaves no platform timer when none is pending any more', async () => {
+  it('leaves no platform timer when none is pending', async () => {
     const [, cancel] = withTimeout(root, 5_000)
     const [disarmed] = withTimeout(root, 6_000)
     const [parent, cancelParent] = withCancel(root)
@@ -224,7 +227,7 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('sets and clears fake timers at once', () => {
+  it('sets and clears fake timers synchronously', () => {
     const [, cancel] = withTimeout(root, 5_000)
     expect(vi.getTimerCount()).toBe(1)
     cancel()
@@ -243,7 +246,7 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('is on time though a sooner one was canceled, and though a later one was there first', async () => {
+  it('is on time though a sooner one was canceled, and a later one was set first', async () => {
     const [later] = withTimeout(root, 9_000)
     const [, cancel] = withTimeout(root, 3_000)
     const [ctx] = withTimeout(root, 5_000)
@@ -256,18 +259,18 @@ describe('a deadline', () => {
     expect(later.err?.name).toBe('TimeoutError')
   })
 
-  it('on a clock of its own needs no platform timer', () => {
+  it('starts no platform timer on a fake clock', () => {
     withTimeout(fakeClock(0).root, 5_000)
     expect(vi.getTimerCount()).toBe(0)
   })
 })
 
-describe('fake timers that come and go', () => {
-  it('are followed while a deadline on real time is pending', async () => {
+describe('fake timers that are installed and removed', () => {
+  it('move a deadline though another on real time is pending', async () => {
     const [real, cancel] = withTimeout(root, 30_000)
     const [sooner, cancelSooner] = withTimeout(root, 1_000)
     vi.useFakeTimers()
-    // In any case later than what is pending, however fake timers count.
+    // Later than the pending deadlines in any case, whatever time fake timers start at.
     const ms = performance.now() + 10_000_000
     const [ctx] = withTimeout(root, ms)
     const { signal } = ctx
@@ -279,7 +282,7 @@ describe('fake timers that come and go', () => {
     expect([real.err, sooner.err]).not.toContain(undefined)
   })
 
-  it('are followed by a deadline that is sooner than those pending on real time', async () => {
+  it('move a deadline that is sooner than one pending on real time', async () => {
     const [, cancel] = withTimeout(root, 10_000_000)
     vi.useFakeTimers()
     const [ctx] = withTimeout(root, 5)
@@ -289,7 +292,7 @@ describe('fake timers that come and go', () => {
     cancel()
   })
 
-  it('give back a deadline on real time that they have taken over', async () => {
+  it('leave a deadline that was set before them to real time when they are removed', async () => {
     const [real] = withTimeout(root, 20)
     // The platform timer is set at the end of the turn.
     await microtask()
@@ -303,7 +306,7 @@ describe('fake timers that come and go', () => {
     expect(isDeadlineExceeded(real.err)).toBe(true)
   })
 
-  it.each([1, 10_000_000])('do not hold up real time with a deadline of %s ms that they left behind', async (ms) => {
+  it.each([1, 10_000_000])('do not delay real time with a deadline of %s ms that they left behind', async (ms) => {
     vi.useFakeTimers()
     const [, cancel] = withTimeout(root, ms)
     vi.useRealTimers()
@@ -313,7 +316,7 @@ describe('fake timers that come and go', () => {
     cancel()
   })
 
-  it('may come twice', async () => {
+  it('can be installed twice', async () => {
     for (const _ of [1, 2]) {
       vi.useFakeTimers()
       const [ctx] = withTimeout(root, 5_000)
@@ -337,7 +340,7 @@ describe.each<[name: string, toFake: readonly ('Date' | 'setTimeout' | 'clearTim
 
   it('let a deadline pass at its time, and a later one at its own', async () => {
     const [sooner] = withTimeout(root, 10)
-    // Real time does not count meanwhile.
+    // Real time has no effect meanwhile.
     if (!toFake.includes('performance')) block(2)
     const [later] = withTimeout(root, 5_000)
     const signals = [sooner.signal, later.signal]
@@ -365,7 +368,7 @@ describe.each<[name: string, toFake: readonly ('Date' | 'setTimeout' | 'clearTim
     expect(rounds).toBe(3)
   })
 
-  it('count for what is left, and for a read before any timer fires', () => {
+  it('decide what remains, and whether a read finds the deadline passed before a timer fires', () => {
     const [ctx, cancel] = withTimeout(root, 5_000)
     vi.advanceTimersByTime(2_000)
     expect(remaining(ctx)).toBe(3_000)
@@ -375,7 +378,7 @@ describe.each<[name: string, toFake: readonly ('Date' | 'setTimeout' | 'clearTim
   })
 })
 
-/** Timers by their due time, as `jest.fn()` stands in for `setTimeout`: nothing else of the platform is replaced. */
+/** Timers by their due time, in place of `setTimeout` alone, as with `jest.fn()`. */
 function mockTimers() {
   const pending = new Map<number, { readonly fn: () => void; readonly due: number }>()
   let now = 0
@@ -396,10 +399,10 @@ function mockTimers() {
   }
 }
 
-describe('mocked timers without a clock, as the legacy ones of Jest', () => {
+describe("mocked timers without a clock, like Jest's legacy ones", () => {
   it('let deadlines pass when the timer fires', () => {
     const advance = mockTimers()
-    // Long, since real time counts here, too.
+    // Long, since real time counts here too.
     const [sooner] = withTimeout(root, 100_000)
     const [later] = withTimeout(root, 6_000_000)
     const signals = [sooner.signal, later.signal]
@@ -413,11 +416,11 @@ describe('mocked timers without a clock, as the legacy ones of Jest', () => {
 })
 
 describe('many deadlines', () => {
-  it('end by time, then by age, whatever is canceled or disarmed in between', async () => {
+  it('end by time, then in the order in which they were set, whatever is canceled or disarmed meanwhile', async () => {
     const deadline = fc.record({
       ms: fc.integer({ min: 1, max: 40 }),
       fate: fc.constantFrom('expires', 'expires', 'canceled', 'disarmed'),
-      // Often before time moves.
+      // Often 0: before time moves.
       at: fc.oneof(fc.constant(0), fc.nat({ max: 40 })),
     })
     await fc.assert(
@@ -481,7 +484,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
   }
 
-  it('counts the sleep of the computer while it is hidden', async () => {
+  it('counts the sleep of the computer while the page is hidden', async () => {
     const [ctx] = withTimeout(root, 10_000)
     const { signal } = ctx
     change('hidden')
@@ -498,7 +501,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancel()
   })
 
-  it('does not take for sleep how two clocks differ when they are read, however often', () => {
+  it('does not take the difference between two clock reads for sleep, however often they are read', () => {
     const [ctx] = withTimeout(root, 10_000)
     change('hidden')
     for (let sooner = 1; sooner <= 100; sooner++) {
@@ -509,7 +512,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('counts sleep and waking time together', async () => {
+  it('adds up sleep and waking time', async () => {
     const [ctx] = withTimeout(root, 10_000)
     await vi.advanceTimersByTimeAsync(3_000)
     change('hidden')
@@ -522,7 +525,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     expect(ctx.signal.aborted).toBe(true)
   })
 
-  it('counts the sleep if it was hidden when the deadline was made', () => {
+  it('counts the sleep if the page was hidden when the deadline was set', () => {
     change('hidden')
     const [ctx, cancel] = withTimeout(root, 10_000)
     sleepFor(10_000)
@@ -531,7 +534,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancel()
   })
 
-  it('gives a deadline that is made after the sleep its whole time, though the page is still hidden', () => {
+  it('gives a deadline that is set after the sleep its full time, though the page is still hidden', () => {
     const [, cancelPending] = withTimeout(root, 3_600_000)
     change('hidden')
     sleepFor(60_000)
@@ -545,7 +548,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancelPending()
   })
 
-  it('does not count a step of the wall clock while it is visible', () => {
+  it('ignores a step of the wall clock while the page is visible', () => {
     const [ctx, cancel] = withTimeout(root, 10_000)
     sleepFor(3_600_000)
     change('visible')
@@ -556,7 +559,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancel()
   })
 
-  it('does not count a step of the wall clock though nothing was pending when it was shown again', async () => {
+  it('ignores a step of the wall clock though nothing was pending when the page became visible', async () => {
     const [, cancel] = withTimeout(root, 10_000)
     change('hidden')
     cancel()
@@ -570,7 +573,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancelCtx()
   })
 
-  it('does not count a step of the wall clock between two times that it was hidden', async () => {
+  it('ignores a step of the wall clock between two hidden periods', async () => {
     const [, cancel] = withTimeout(root, 10_000)
     change('hidden')
     cancel()
@@ -584,7 +587,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancelCtx()
   })
 
-  it('counts the sleep though a timer has fired while it was hidden', async () => {
+  it('counts the sleep though a timer has fired while the page was hidden', async () => {
     const [sooner] = withTimeout(root, 1_000)
     const [ctx] = withTimeout(root, 10_000)
     change('hidden')
@@ -597,7 +600,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     expect(ctx.signal.aborted).toBe(true)
   })
 
-  it('does not go back when the wall clock was set back while it was hidden', async () => {
+  it('does not move deadlines back when the wall clock was set back while the page was hidden', async () => {
     const [ctx] = withTimeout(root, 10_000)
     change('hidden')
     sleepFor(-3_600_000)
@@ -612,7 +615,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     ['visibilitychange', () => change('visible')],
     ['resume', () => document.dispatchEvent(new Event('resume', { bubbles: true }))],
     ['pageshow', () => dispatchEvent(new Event('pageshow'))],
-  ])('that wakes with %s ends what is over, though its timers were frozen', (_, wake) => {
+  ])('ends passed deadlines when it wakes with %s, though its timers were frozen', (_, wake) => {
     const [ctx] = withTimeout(root, 10_000)
     const [later, cancel] = withTimeout(root, 20_000)
     const { signal } = ctx
@@ -624,7 +627,7 @@ describe.skipIf(typeof document === 'undefined')('the page', () => {
     cancel()
   })
 
-  it('is listened to only while a deadline is pending', async () => {
+  it('has listeners only while a deadline is pending', async () => {
     const listening = new Set<string>()
     const { addEventListener, removeEventListener } = globalThis
     vi.stubGlobal('addEventListener', (...args: Parameters<typeof addEventListener>) => {

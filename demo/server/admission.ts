@@ -1,6 +1,6 @@
 /**
- * Which requests are let in, before any endpoint or file sees them. Whatever a client sends, it gets an answer of the
- * 4xx class with the reason in words, and nothing here throws.
+ * Which requests are admitted, before any endpoint or file sees them. Whatever a client sends, it gets an answer of the
+ * 4xx class with a readable reason, and nothing here throws.
  */
 
 import type { ServerRequest } from 'rescind/node'
@@ -10,16 +10,16 @@ import type { DemoResponse } from './exchange.ts'
 /** The endpoints that take a body. */
 const TAKES_BODY: ReadonlySet<string> = new Set(['/api/save', '/api/upload'])
 
-/** In bytes: of one request, and of all that are under way. */
+/** In bytes: of one request, and of all in flight. */
 export const MAX_BODY: number = 2 ** 16
 const MAX_BODIES: number = 2 ** 22
 
-/** The bytes of all bodies that were let in and whose responses are open. */
+/** The bytes of all bodies that were admitted and whose responses are open. */
 let admitted = 0
 
 /**
- * The address that `req` asks for. Undefined if the request was refused here: its target cannot be read, or it has a
- * body that its endpoint does not take. A body counts by its announced length until the response is closed.
+ * The URL of `req`. Undefined if the request was refused here: its target cannot be read, or it has a body that its
+ * endpoint does not take. A body counts by its announced length until the response is closed.
  */
 export function admit(req: ServerRequest, res: DemoResponse): URL | undefined {
   const url = addressOf(req.url ?? '')
@@ -38,7 +38,7 @@ export function admit(req: ServerRequest, res: DemoResponse): URL | undefined {
   return undefined
 }
 
-/** Why a body of `length` bytes is refused; undefined if it is not. */
+/** Why a body of `length` bytes is refused; undefined if it is accepted. */
 function faultOf({ pathname }: URL, length: number): [status: number, why: string] | undefined {
   if (!TAKES_BODY.has(pathname)) return [413, 'no request may have a body here']
   if (Number.isNaN(length)) return [411, 'the length of the body must be announced']
@@ -48,8 +48,8 @@ function faultOf({ pathname }: URL, length: number): [status: number, why: strin
 }
 
 /**
- * Whether a page of another origin has sent `req`. Browsers say so themselves; older ones name the origin. What comes
- * from no browser at all is not foreign.
+ * Whether a page of another origin has sent `req`. Browsers report that; older ones send the origin. A request that
+ * comes from no browser is not foreign.
  */
 export function isForeign({ headers }: ServerRequest): boolean {
   const { host, origin, 'sec-fetch-site': site } = headers
@@ -57,9 +57,9 @@ export function isForeign({ headers }: ServerRequest): boolean {
   return origin !== undefined && parse(String(origin))?.host !== host
 }
 
-/** What the target of a request, with a host or without, asks for; undefined if it cannot be read. */
+/** The URL of a request's target, with or without a host; undefined if it cannot be read. */
 export function addressOf(target: string): URL | undefined {
-  // Two slashes would begin a host for one reader and a path for the next.
+  // Two slashes start a host for some parsers and a path for others.
   if (target.startsWith('//')) return undefined
   const url = parse(target.startsWith('/') ? `http://localhost${target}` : target)
   return url !== undefined && /^https?:$/.test(url.protocol) && isReadable(url.pathname) ? url : undefined

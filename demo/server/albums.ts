@@ -1,4 +1,4 @@
-/** Gives a database the table of albums, whichever engine it is. */
+/** Creates the table of albums in a database of any engine. */
 
 import { background } from 'rescind'
 import { execContext } from 'rescind/sql'

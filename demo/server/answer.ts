@@ -1,6 +1,6 @@
 /**
- * The answer endpoint: streams a text word by word, as a language model does. It may fall silent on the way for a
- * while, as such a server does when it is overloaded.
+ * The answer endpoint: streams a text word by word, like a language model. It may fall silent for a while, like an
+ * overloaded server.
  */
 
 import { sleep } from 'rescind'
@@ -17,7 +17,7 @@ the same reason.`.split(/\s+/)
 
 const MAX_SILENCE = 10_000
 
-/** With `silence=3000` it is silent half-way for 3000 ms, with `from=start` before the first word. */
+/** With `silence=3000` it is silent for 3000 ms half-way, with `from=start` before the first word. */
 export async function answer(requestCtx: Context, exchange: Exchange): Promise<void> {
   const { res, log, url } = exchange
   const order = orderOf(url.searchParams)

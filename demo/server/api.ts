@@ -1,6 +1,6 @@
 /**
  * The demo's endpoints, on real sockets: the same under Vite's dev server and in production. Every request gets a
- * context that ends when its client goes or the server stops, and every endpoint works under it.
+ * context that ends when its client leaves or the server stops, and every endpoint works under it.
  */
 
 import { afterFunc, background, cause, withCancel } from 'rescind'
@@ -23,17 +23,17 @@ import { trouble } from './trouble.ts'
 import { upload } from './upload.ts'
 import { work } from './work.ts'
 
-/** Settles when it has nothing more to do; may reject as soon as its context has ended. */
+/** Settles when its work is done; may reject as soon as its context has ended. */
 type Endpoint = (ctx: Context, exchange: Exchange) => void | Promise<void>
 
 export interface Api {
-  /** Answers `req`, which asks for `url`, if that is of an endpoint; says whether it is. */
+  /** Answers `req` if `url` belongs to an endpoint, and returns whether it does. */
   readonly handle: (url: URL, req: Request, res: DemoResponse) => boolean
-  /** Ends everything that is under way. */
+  /** Ends all requests in flight. */
   readonly stop: Cancel
 }
 
-/** How many requests a page may give up with one word. */
+/** How many requests a page may report as unwanted at once. */
 const MAX_WORDS = 100
 
 const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint: Endpoint]> = new Map([
@@ -62,7 +62,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
   ['/api/clock', ['GET', (_, { res }) => sendJson(res, performance.now())]],
 ])
 
-/** All that it does ends with `parent`. */
+/** All its work ends with `parent`. */
 export function startApi(databases: Databases, parent: Context = background()): Api {
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
@@ -97,8 +97,8 @@ async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Pro
 }
 
 /**
- * A page that works without rescind does not tell the handler that it gave up. It tells the log, or nothing could be
- * counted. Its word may come late, after the handler has ended, so it says since when.
+ * Without rescind a page does not tell the handler that it no longer needs the answer. It tells the log instead, which
+ * counts the waste. Its report may arrive after the handler has ended, so it contains the time.
  */
 function unwanted(_: Context, exchange: Exchange): void {
   const { res, url, log } = exchange

@@ -1,10 +1,10 @@
-/** The body of a request, for the endpoints that take one. */
+/** Reads the body of a request. */
 
 import { MAX_BODY } from './admission.ts'
 import type { Request } from './exchange.ts'
 
 /**
- * Resolves to the whole body; undefined if it is too long. A service worker is not told the length before it reads.
+ * Resolves to the whole body; undefined if it is too long. A service worker does not know the length before it reads.
  */
 export async function readBody(req: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = []

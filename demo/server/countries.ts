@@ -1,7 +1,6 @@
 /**
- * What the search searches: the names of all countries and regions in every language that the platform's own data
- * (CLDR, in every Node and every browser) knows. A name is found by the start of any of its words, whatever the case
- * and the accents.
+ * The data of the search: the names of all countries and regions in every language of the platform's own data (CLDR, in
+ * every Node and every browser). A name is found by the start of any of its words, whatever the case and the accents.
  */
 
 /** One name of a region, in one language. */
@@ -17,11 +16,11 @@ export interface Hit {
 
 interface Indexed {
   readonly hit: Hit
-  /** Begins with a space, as every word in it does. */
+  /** Each word in it has a space before it. */
   readonly folded: string
 }
 
-/** What the platform has a name for, but is no country. */
+/** Regions that the platform can name but that are not countries. */
 const NO_COUNTRY = /^(EU|EZ|QO|UN|XA|XB|ZZ)$/
 
 const index: readonly Indexed[] = build()
@@ -40,7 +39,7 @@ function build(): Indexed[] {
   const regionsInEnglish = names('en', 'region')
   const languagesInEnglish = names('en', 'language')
   const regions = pairs('A').flatMap((code) => {
-    // Countries of the past have the names of those that came after them.
+    // Former countries have the names of their successors.
     const isPast = Intl.getCanonicalLocales(`und-${code}`)[0] !== `und-${code}`
     const region = isPast || NO_COUNTRY.test(code) ? undefined : regionsInEnglish.of(code)
     return region === undefined ? [] : [{ code, region }]

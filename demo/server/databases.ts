@@ -1,6 +1,6 @@
 /**
- * The databases behind the demo's server: SQLite, which needs nothing, and PostgreSQL, if `DEMO_POSTGRES` says where
- * there is one. Each is opened when it is asked for first.
+ * The databases of the demo's server: SQLite, which needs no installation, and PostgreSQL, if `DEMO_POSTGRES` has its
+ * address. Each is opened at its first use.
  */
 
 import { Pool } from 'pg'
@@ -11,9 +11,9 @@ import { openSqlite } from 'rescind/sql/sqlite'
 import { createAlbums } from './albums.ts'
 
 export interface Databases {
-  /** Those that can be opened. */
+  /** The engines that can be opened. */
   engines(): readonly string[]
-  /** Rejects with what to tell the user, if there is no such database. */
+  /** Rejects with a message for the user if there is no such database. */
   open(engine: string): Promise<Database>
   close(): Promise<void>
 }
@@ -50,7 +50,7 @@ async function connect(engine: string): Promise<Database> {
   if (engine !== 'postgres') throw new Error(`there is no engine ${engine}`)
   if (!DEMO_POSTGRES) throw new Error('there is no PostgreSQL: npm run demo:postgres starts one')
   const pool = new Pool({ connectionString: DEMO_POSTGRES, max: 8 })
-  // An idle connection that breaks: the next query gets another.
+  // An idle connection has failed: the next query gets another one.
   pool.on('error', () => {})
   return postgres(pool)
 }

@@ -1,7 +1,7 @@
 /**
- * The log as a stream of events, for the pages that draw it. The log is written whether its readers keep up or not, so
- * there is a limit to their number and to what each may leave unread: a reader beyond that is dropped, connects again,
- * and gets the entries as they are then.
+ * The log as a stream of events, for the pages that draw it. The log does not wait for its readers, so their number is
+ * limited, and so is what each may leave unread. A reader beyond that is dropped, connects again, and gets the current
+ * entries.
  */
 
 import { sleep, withCancel } from 'rescind'
@@ -13,15 +13,15 @@ import type { Entry } from './log.ts'
 
 const MAX_READERS = 64
 
-/** In bytes. All that the log keeps is about half of it. */
+/** In bytes. The whole log is about half of it. */
 const MAX_UNREAD = 2 ** 20
 
 const HEARTBEAT_MS = 15_000
 
-/** How long a reader that is dropped may take to read why. */
+/** How long a dropped reader has to read the reason. */
 const GRACE_MS = 1000
 
-/** Sends what the log has of a page, and then the log as it is written, until the page no longer listens. */
+/** Sends the log's entries of a page, and then its changes until the page disconnects. */
 export async function events(ctx: Context, exchange: Exchange): Promise<void> {
   const { res, url, log } = exchange
   const page = url.searchParams.get('page') ?? ''

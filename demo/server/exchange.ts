@@ -1,16 +1,16 @@
 /**
- * A request and its answer, as every endpoint has them: Node's, or those of a service worker. Each answer names its
- * type and forbids browsers to guess another.
+ * A request and its answer for all endpoints: Node's, or those of a service worker. Each answer names its type, and
+ * forbids browsers to guess another.
  */
 
 import type { ServerRequest, ServerResponse } from 'rescind/node'
 import type { Databases } from './databases.ts'
 import type { Log } from './log.ts'
 
-/** What answers: Node's, or that of a service worker. */
+/** The response: Node's, or that of a service worker. */
 export interface DemoResponse extends ServerResponse {
   readonly headersSent: boolean
-  /** How many bytes were written and have not left yet. */
+  /** The bytes that were written and have not been sent yet. */
   readonly writableLength: number
   writeHead(status: number, headers?: Record<string, string>): { end(text?: string): unknown }
   write(text: string): unknown
@@ -43,7 +43,7 @@ export function sendText(res: DemoResponse, status: number, text: string, header
   res.writeHead(status, { ...typed('text/plain; charset=utf-8'), ...headers }).end(`${text}\n`)
 }
 
-/** Refuses a request whose query says something that makes no sense. */
+/** Refuses a request with an invalid query. */
 export function refuse({ res }: Exchange, why: string): void {
   sendText(res, 400, why)
 }

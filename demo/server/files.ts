@@ -17,7 +17,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-/** Answers `req`, which asks for `url`; rejects if the client goes before it has read the file. */
+/** Answers `req` with the file of `url`; rejects if the client leaves before it has read the file. */
 export async function sendFile(
   ctx: Context,
   root: string,
@@ -43,14 +43,14 @@ export async function sendFile(
   else await pipeline(createReadStream(path), res, { signal: ctx.signal })
 }
 
-/** Undefined for what is outside of `root`. */
+/** The file for `path`; undefined for paths outside of `root`. */
 function fileFor(root: string, url: URL): string | undefined {
   const pathname = decodeURIComponent(url.pathname)
   const path = normalize(join(root, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
   return path.startsWith(root) ? path : undefined
 }
 
-/** Undefined for what is no file. */
+/** Undefined if it is not a file. */
 async function sizeOf(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined)
   return found?.isFile() ? found.size : undefined

@@ -1,25 +1,25 @@
 /**
- * What became of every request: when it came, when its answer was no longer wanted, when and why the handler
- * stopped, and what was done for nothing in between. All of it is measured here; the pages only draw it.
+ * The fate of every request: when it arrived, when its answer was no longer wanted, when and why the handler stopped,
+ * and what was done for nothing in between. All of it is measured here; the pages only draw it.
  */
 
 import { afterFunc } from 'rescind'
 import type { Context } from 'rescind'
 
-/** How a handler came to its end: with an answer, with a failure, or because its context ended. */
+/** How a handler ended: with an answer, with a failure, or because its context ended. */
 export type HandlerOutcome = 'finished' | 'failed' | 'stopped'
 
 interface Line {
-  /** In milliseconds since the request came. */
+  /** In milliseconds since the request arrived. */
   readonly at: number
   readonly text: string
 }
 
-/** One request. Times are in milliseconds: `arrived` on the server's monotonic clock, all others since then. */
+/** One request. Times are in milliseconds: `arrived` on the server's monotonic clock, the others since then. */
 export interface Entry {
   readonly id: string
   readonly name: string
-  /** The id that the page gave the request; begins every line of it. */
+  /** The id that the page gave the request, at the start of each of its lines. */
   readonly tag?: string | undefined
   /** How long the handler works if nothing stops it. */
   readonly latency: number
@@ -29,26 +29,26 @@ export interface Entry {
   readonly unwanted?: number
   readonly ended?: number
   readonly outcome?: HandlerOutcome
-  /** Why it failed or was stopped. */
+  /** The reason for a failure or a stop. */
   readonly cause?: string
-  /** How long the handler worked, and how much it sent, after the answer was no longer wanted. */
+  /** How long the handler worked, and how much it sent, when the answer was no longer wanted. */
   readonly wasted: { readonly ms: number; readonly bytes: number }
 }
 
 const KEPT = 500
 
-/** Words about requests that have not come yet: so many of them, for so many milliseconds. */
+/** Limits for early reports, about requests that have not arrived yet: their number, and their age in milliseconds. */
 const EARLY_KEPT = 5000
 const EARLY_MS = 10_000
 
-/** Whether a request may be called `text`, or a page begin the names of its requests with it. */
+/** Whether `text` is a valid id of a request, or a valid start of one. */
 export function isId(text: string): boolean {
   return /^[\w.-]{1,40}$/.test(text)
 }
 
 interface Early {
   readonly text: string
-  /** Since when the answer is unwanted, and when the log was told, on the server's clock. */
+  /** When the answer became unwanted, and when the log was told, on the server's clock. */
   readonly time: number
   readonly told: number
 }
@@ -62,18 +62,18 @@ interface Sent {
 export class Log {
   /** The newest `KEPT` entries, oldest first. */
   readonly #entries = new Map<string, Entry>()
-  /** What was sent for each of them. */
+  /** The bytes that were sent for each of them. */
   readonly #sent = new Map<string, Sent[]>()
-  /** The newest words about requests that have not come yet, oldest first. */
+  /** The newest early reports, oldest first. */
   readonly #early = new Map<string, Early>()
   readonly #readers = new Set<(entry: Entry) => void>()
 
-  /** How many follow it. */
+  /** The number of readers that follow the log. */
   get readers(): number {
     return this.#readers.size
   }
 
-  /** Those whose id starts with `prefix`. */
+  /** The entries whose id starts with `prefix`. */
   entries(prefix: string): Entry[] {
     return [...this.#entries.values()].filter(({ id }) => id.startsWith(prefix))
   }
@@ -101,14 +101,14 @@ export class Log {
     if (early !== undefined && arrived - early.told < EARLY_MS) this.unwanted(request.id, early.text, early.time)
   }
 
-  /** Notes that something was sent. Tells the readers with the next line. */
+  /** Records that bytes were sent. Readers are notified with the next line. */
   sent(id: string, bytes: number): void {
     this.#sent.get(id)?.push({ at: performance.now(), bytes })
   }
 
   /**
-   * Notes that the answer is no longer wanted, since `time` on the server's clock. The first word counts, and none does
-   * that names a time after the handler's end.
+   * Records that the answer is no longer wanted, since `time` on the server's clock. Only the first report counts, and
+   * only if its time is before the handler's end.
    */
   unwanted(id: string, text: string, time: number = performance.now()): void {
     const entry = this.#entries.get(id)
@@ -120,7 +120,7 @@ export class Log {
     this.#put(this.#assess({ ...entry, unwanted: at, lines }))
   }
 
-  /** @param cause why it failed or was stopped */
+  /** @param cause the reason for a failure or a stop */
   end(id: string, outcome: HandlerOutcome, text: string, cause?: string): void {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
@@ -129,7 +129,7 @@ export class Log {
     this.#put(this.#assess({ ...entry, ended: at, outcome, ...(cause !== undefined && { cause }), lines }))
   }
 
-  /** The first word counts, but none counts for long: most of these requests were given up on their way here. */
+  /** The first report counts, for a limited time: most of these requests were canceled in transit. */
   #keep(id: string, early: Early): void {
     for (const [oldest, { told }] of this.#early) {
       if (early.told - told < EARLY_MS && this.#early.size < EARLY_KEPT) break

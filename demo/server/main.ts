@@ -1,6 +1,6 @@
 /**
  * The production server of the built demo: its endpoints and its files. It listens on localhost; `--host` opens it to
- * the network, or names the address to listen on. `PORT` says where; 0 takes any free port.
+ * the network, or sets the address. `PORT` sets the port; 0 takes any free one.
  */
 
 import { createServer } from 'node:http'
@@ -18,7 +18,7 @@ import { refuseSocket } from './sockets.ts'
 
 const GRACE_MS = 2000
 
-/** More than these are closed as soon as they are open. A page has six at most. */
+/** Connections beyond this number are closed at once. A page has six at most. */
 const MAX_CONNECTIONS = 512
 
 const folder = fileURLToPath(new URL('./client/', import.meta.url))
@@ -27,10 +27,10 @@ const option = process.argv.indexOf('--host')
 /** Undefined for all interfaces. */
 const host = option < 0 ? 'localhost' : process.argv[option + 1]
 
-// The few bodies there are have a bound, so every request is there soon.
+// All bodies are short, so every request arrives soon.
 const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 })
 server.maxConnections = MAX_CONNECTIONS
-// The server that ends takes everything along that it has under way; then the process ends by itself.
+// The end of the server ends all requests in flight; then the process exits by itself.
 const [root] = withShutdown(background(), server, { grace: GRACE_MS })
 const { handle } = startApi(openDatabases(), root)
 

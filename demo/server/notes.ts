@@ -1,6 +1,6 @@
 /**
- * The endpoints for notes: a save takes its time, and the text is stored when it is through. So the save that ends last
- * decides what a note says, whichever was sent last.
+ * The endpoints for notes: a save takes some time, and the text is stored at its end. So the save that ends last
+ * decides the text of a note, whichever was sent last.
  */
 
 import type { Context } from 'rescind'
@@ -18,7 +18,7 @@ export interface Note {
 const MAX_TEXT = 1000
 const KEPT = 200
 
-/** The newest `KEPT`, by what their pages call them. */
+/** The newest `KEPT`, by the ids of their pages. */
 const notes = new Map<string, Note>()
 
 export async function save(requestCtx: Context, exchange: Exchange): Promise<void> {
@@ -54,7 +54,7 @@ export async function pin(requestCtx: Context, exchange: Exchange): Promise<void
   })
 }
 
-/** What the server has of a note. */
+/** Sends the stored note. */
 export function sendNote(_: Context, exchange: Exchange): void {
   sendJson(exchange.res, noteOf(idOf(exchange)))
 }
@@ -69,7 +69,7 @@ function noteOf(id: string): Note {
   return notes.get(id) ?? { text: '', isPinned: false }
 }
 
-/** Stores it, and returns the answer. */
+/** Stores the note, and returns the answer. */
 function put(id: string, patch: Partial<Note>): string {
   const note = { ...noteOf(id), ...patch }
   notes.set(id, note)

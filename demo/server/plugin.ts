@@ -1,6 +1,6 @@
 /**
  * Gives Vite's dev server the demo's endpoints. They are loaded through Vite, so an edited endpoint is in use with the
- * next request; what the old one was doing is canceled.
+ * next request; requests in flight are canceled.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -50,8 +50,8 @@ export function demoServer(): Plugin {
 }
 
 /**
- * Vite reads the target of a request before any middleware does: one that it cannot read would end the process. An
- * upgrade that is not its own it leaves open.
+ * Vite reads the target of a request before any middleware does: one that it cannot read would end the process. It
+ * leaves other upgrades than its own open.
  */
 function guard(server: HttpServer): void {
   const listeners = server.listeners('request') as ((req: IncomingMessage, res: ServerResponse) => void)[]
@@ -66,7 +66,7 @@ function guard(server: HttpServer): void {
   })
 }
 
-/** A real PostgreSQL, for as long as the dev server runs. */
+/** A real PostgreSQL while the dev server runs. */
 async function startDatabase(): Promise<void> {
   const { startPostgres } = await import('../../scripts/postgres.ts')
   const { access, stop } = await startPostgres()

@@ -1,6 +1,6 @@
 /**
- * The query endpoint: runs a statement under the request's context, which ends with the deadline that came along or
- * when the client goes, and tells how far it is.
+ * The query endpoint: runs a statement under the request's context, which ends at the sent deadline or when the client
+ * leaves, and reports its progress.
  */
 
 import { cause, withTimeout, withoutCancel } from 'rescind'
@@ -26,7 +26,7 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   if (!/^\w{1,20}$/.test(engine)) return refuse(exchange, 'engine must be 1 to 20 letters or digits')
   const { id, name, latency, isTold } = order
   const tag = tagOf(requestCtx)
-  // Nothing that could end the comment.
+  // The tag must not end the comment.
   const comment = tag === undefined ? '' : ` /* ${tag.replaceAll(/[^\w.-]/g, '')} */`
   const sql = `${STATEMENTS[statement as Statement]}${comment}`
   const say = (text: string) => {
@@ -57,7 +57,7 @@ export async function query(requestCtx: Context, exchange: Exchange): Promise<vo
   }
 }
 
-/** As a handler does that is not told: to the end, or as long as the demo has patience; says which. */
+/** Runs a scan without the request's end: to its end, or to the limit of the demo. Returns which. */
 async function scanOn(requestCtx: Context, db: Database, sql: string, read: Read): Promise<string> {
   const [patience, cancel] = withTimeout(withoutCancel(requestCtx), PATIENCE_MS)
   using _ = cancel

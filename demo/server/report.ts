@@ -1,4 +1,4 @@
-/** The report endpoint: rows, sent as they are made, for as long as the client reads them. */
+/** The report endpoint: sends rows as they are made, as long as the client reads them. */
 
 import { sleep } from 'rescind'
 import type { Context } from 'rescind'

@@ -1,4 +1,4 @@
-/** The id of a request, from the page into every line of the server's log. Of a long one the log has the start. */
+/** The id of a request, from the page into every line of the server's log, which keeps the start of a long one. */
 
 import { createKey } from 'rescind'
 import type { Context } from 'rescind'
@@ -7,10 +7,10 @@ import type { Carried } from 'rescind/wire'
 
 export const requestId: Carried<string> = carry(createKey<string>('request id'), 'x-request-id')
 
-/** In characters: a tag stands in every line of its request. */
+/** In characters: every line of the request has the tag. */
 const MAX_TAG = 64
 
-/** What stands before every line about the request of `ctx`; undefined if that came without an id. */
+/** The tag for the lines of the request with `ctx`; undefined if the request has no id. */
 export function tagOf(ctx: Context): string | undefined {
   const tag = ctx.value(requestId.key)
   return tag === undefined ? undefined : [...tag].slice(0, MAX_TAG).join('')

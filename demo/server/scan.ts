@@ -26,7 +26,7 @@ export async function scanByHand(readAll: () => Promise<void>, ms: number): Prom
 
 export type Read = (row: Row) => void
 
-/** What the demo asks of a database. The second scans a number of rows that takes about a minute or more. */
+/** The statements of the demo. The second scans for about a minute or more. */
 export const STATEMENTS = {
   albums: 'SELECT * FROM album',
   minute: `WITH RECURSIVE track(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM track WHERE n < 200000000)
@@ -35,16 +35,16 @@ export const STATEMENTS = {
 
 export type Statement = keyof typeof STATEMENTS
 
-/** A scan that is not stopped would take a minute: the demo itself gives up after so many milliseconds. */
+/** In milliseconds: the demo stops a scan after this time, since it would take a minute. */
 export const PATIENCE_MS = 5000
 
-/** How far a query is. */
+/** The progress of a query. */
 export interface Scanned {
   readonly rows: number
   readonly titles: readonly string[]
 }
 
-/** Counts what a query reads; tells of it now and then. */
+/** Counts the rows of a query, and reports its progress from time to time. */
 export function counter(tell: (scanned: Scanned) => void): { readonly read: Read; readonly get: () => Scanned } {
   let scanned: Scanned = { rows: 0, titles: [] }
   let told = -Infinity
@@ -63,7 +63,7 @@ export function counter(tell: (scanned: Scanned) => void): { readonly read: Read
 
 const TELL_MS = 50
 
-/** The table that the demo's databases have. */
+/** The table in the demo's databases. */
 export const ALBUMS: readonly (readonly [title: string, artist: string, price: number])[] = [
   ['Kind of Blue', 'Miles Davis', 19.9],
   ['Mingus Ah Um', 'Charles Mingus', 17.5],

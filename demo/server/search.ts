@@ -1,6 +1,6 @@
 /**
- * The search endpoint: reads what it has found hit by hit, so it takes the longer the more there is. That is why the
- * answer to the first letter can come after the answer to the whole word.
+ * The search endpoint: reads its hits one by one, so more hits take longer. Therefore the answer to the first letter
+ * can arrive after the answer to the whole word.
  */
 
 import type { Context } from 'rescind'
@@ -10,18 +10,18 @@ import { refuse } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
 import { orderOf, perform } from './work.ts'
 
-/** What the page gets. */
+/** The answer to the page. */
 export interface Answer {
   readonly query: string
-  /** How many names there are. */
+  /** The number of all names found. */
   readonly found: number
-  /** The best of them, one a region. */
+  /** The best of them, one for each region. */
   readonly hits: readonly Hit[]
 }
 
 const SHOWN = 6
 
-/** Found by about the most popular letter. */
+/** About as many as the most frequent letter finds. */
 const MANY = 3000
 
 export async function search(requestCtx: Context, exchange: Exchange): Promise<void> {

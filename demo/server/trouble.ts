@@ -1,7 +1,7 @@
 /**
- * The trouble endpoint: a server that is overloaded for a while. After that it stays in trouble for as long as it gets
- * more requests than it can take, those that it refuses included, as real servers do. Like all endpoints it says 503 in
- * its answer: browsers log every status from 400 on as an error.
+ * The trouble endpoint: a server that is overloaded for a while. Afterwards it stays in trouble while it receives more
+ * requests than it can handle, refused ones included, like real servers. Like all endpoints it sends 503 in its
+ * answer's text: browsers log every status from 400 on as an error.
  */
 
 import { sleep } from 'rescind'
@@ -11,10 +11,10 @@ import type { Exchange } from './exchange.ts'
 import { isId } from './log.ts'
 import { orderOf, perform } from './work.ts'
 
-/** A server as one run of the scenario sees it. Times are in milliseconds, on the server's clock. */
+/** The state of the server in one run of the scenario. Times are in milliseconds, on the server's clock. */
 interface Load {
   readonly began: number
-  /** When the newest requests came, those of the last `WINDOW_MS`. */
+  /** The arrival times of the requests in the last `WINDOW_MS`. */
   arrivals: number[]
   isDown: boolean
 }
@@ -24,12 +24,12 @@ const MAX_MS = 10_000
 const MAX_RATE = 1000
 const KEPT = 100
 
-/** The newest `KEPT`, by what their pages call them. */
+/** The newest `KEPT`, by the ids of their runs. */
 const loads = new Map<string, Load>()
 
 /**
  * With `run=p1&from=400&trouble=800&capacity=30` the trouble begins 400 ms after the first request of the run, lasts
- * for 800 ms, and then until there are no more than 30 requests a second.
+ * for 800 ms, and then until there are at most 30 requests a second.
  */
 export async function trouble(requestCtx: Context, exchange: Exchange): Promise<void> {
   const { searchParams } = exchange.url
@@ -63,7 +63,7 @@ interface Plan {
   readonly capacity: number
 }
 
-/** Counts a request, and says whether the server is in trouble. */
+/** Counts a request, and returns whether the server is in trouble. */
 function arrive(run: string, { from, lasts, capacity }: Plan): boolean {
   const now = performance.now()
   const load = loads.get(run) ?? { began: now, arrivals: [], isDown: false }

@@ -1,4 +1,4 @@
-/** The upload endpoint: takes a file, and stores it kilobyte by kilobyte. A line for each says how far it is. */
+/** The upload endpoint: stores a file kilobyte by kilobyte, and sends a line about each. */
 
 import type { Context } from 'rescind'
 import { readBody } from './body.ts'
@@ -8,9 +8,9 @@ import { orderOf, perform } from './work.ts'
 
 const PIECE = 1000
 
-/** What the page gets, line by line. */
+/** One line of the answer, as JSON. */
 export interface Stored {
-  /** In pieces, of all that there are. */
+  /** The stored piece, of `of` pieces. */
   readonly piece: number
   readonly of: number
 }

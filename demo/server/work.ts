@@ -1,7 +1,7 @@
 /**
- * Work that takes its time, piece by piece, and answers when all pieces are there, or fails if it was told to. It is
- * done under the request's context, so it stops within one step of the client's leaving. With `rescind=off` it is
- * done to the end, as by handlers that are not told.
+ * Work that takes time, piece by piece, and answers when all pieces are done, or fails if it is told to. It runs under
+ * the request's context, so it stops within one step after the client leaves. With `rescind=off` it runs to its end,
+ * like a handler that is not notified.
  */
 
 import { cause, sleep, withoutCancel } from 'rescind'
@@ -16,7 +16,7 @@ import { tagOf } from './request-id.ts'
 const STEP_MS = 10
 const MAX_LATENCY = 10_000
 
-/** What every request for work says. */
+/** The parameters of every request for work. */
 interface Order {
   readonly id: string
   readonly name: string
@@ -30,16 +30,16 @@ interface Order {
 export interface Job extends Order {
   /** How many pieces there are. */
   readonly total: number
-  /** What has become of the pieces, in words: `rows made`. */
+  /** The state of the pieces, in words: `rows made`. */
   readonly unit: string
   readonly make: (index: number) => void
-  /** Makes all pieces; at an even pace, if left out. `ctx` does not end if the handler is not told. */
+  /** Makes all pieces; at an even pace by default. `ctx` does not end if the handler is not notified. */
   readonly run?: (make: (index: number) => void, ctx: Context) => Promise<void>
-  /** The answer, when all pieces are there; undefined if it was sent already. */
+  /** The answer, when all pieces are done; undefined if it was sent already. */
   readonly body: () => string | undefined
 }
 
-/** Makes rows. With `streams=yes` each of them is sent as soon as it is there. */
+/** Makes rows. With `streams=yes` each of them is sent at once. */
 export async function work(requestCtx: Context, exchange: Exchange): Promise<void> {
   const { res, url, log } = exchange
   const order = orderOf(url.searchParams)
@@ -114,7 +114,7 @@ async function inSteps(ctx: Context, { latency, total }: Job, make: Job['make'])
   }
 }
 
-/** The order, or what is wrong with it. */
+/** The order, or the reason why it is invalid. */
 export function orderOf(query: URLSearchParams): Order | string {
   const id = query.get('id') ?? ''
   const name = query.get('name') ?? ''

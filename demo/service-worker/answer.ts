@@ -1,13 +1,13 @@
 /**
- * A response of Node's shape that becomes one of the Fetch API. It begins as soon as its handler waits for something:
- * the only sign of a client that has gone, in a service worker, is that its body is canceled.
+ * A response with Node's interface that becomes one of the Fetch API. It starts as soon as its handler waits: in a
+ * service worker the only sign of a lost client is the cancel of the body.
  */
 
 import type { DemoResponse } from '../server/exchange.ts'
 
 const encoder = new TextEncoder()
 
-/** In bytes, as Node has it. */
+/** In bytes, like Node's. */
 const HIGH_WATER_MARK = 16_384
 
 export class StreamedAnswer implements DemoResponse {

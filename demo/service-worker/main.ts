@@ -1,4 +1,4 @@
-/** The demo's endpoints in a service worker, where a host has only files: the same code, on streams of the browser. */
+/** The demo's endpoints in a service worker, for static hosts: the same code, on streams of the browser. */
 
 import { admit } from '../server/admission.ts'
 import { startApi } from '../server/api.ts'

@@ -1,16 +1,16 @@
 /**
- * Heavy work, in a worker: counts primes for as long as it is told to. It does so as a job, which looks after its
- * context between two pieces, or by hand, in one loop that hears nothing until it is through. Both say when they begin
- * and end, for the lanes.
+ * Heavy work in a worker: counts primes for the given time. It does so as a job, which checks its context between two
+ * pieces, or without rescind in one loop that reads no message until its end. Both report when they begin and end, for
+ * the lanes.
  */
 
 import { pause } from 'rescind'
 import { serveJobs } from 'rescind/wire'
 import { reasonOf } from '../words.ts'
 
-/** What is to be done. */
+/** A request to the worker. */
 export interface Order {
-  /** Of the request, for the lanes. */
+  /** The id of the request, for the lanes. */
   readonly id: string
   /** How long to compute, in milliseconds. */
   readonly ms: number
@@ -24,10 +24,10 @@ export interface Counted {
   readonly share: number
 }
 
-/** What the worker says apart from jobs. */
+/** The worker's messages outside of jobs. */
 export interface Word {
   readonly id: string
-  /** What a count by hand reports. */
+  /** The progress of a count without rescind. */
   readonly progress?: Counted
   readonly result?: Counted
   /** For the lanes. */

@@ -1,8 +1,8 @@
 /**
  * The contenders: five ways to make work end with its parent, behind one interface, so that every workload runs the
- * same code for each of them. Each is written as its best users would write it, and each does the whole work: a child
- * ends with its parent, ends by its own cancel, and when it ends leaves nothing in its parent as far as its mechanism
- * can.
+ * same code for each of them. Each is written as its best users would write it, and does the whole work: a child ends
+ * with its parent, ends by its own cancel, and leaves nothing in its parent when it ends, as far as its mechanism
+ * allows.
  */
 
 import { afterFunc, background, withCancel, withTimeout } from 'rescind'
@@ -10,20 +10,20 @@ import type { Cancel, Context } from 'rescind'
 import { Subscription } from 'rxjs'
 
 /**
- * `Ctx` is what is passed on, `Child` what its owner holds: with some the same, with others the context and its
- * cancel.
+ * `Ctx` is passed on, and `Child` belongs to the caller that derives: for some contenders they are the same, for others
+ * a context and a pair with its cancel.
  */
 export interface Contender<Ctx, Child> {
   readonly name: string
-  /** Something without a parent that lives until it is canceled. */
+  /** A root that lives until it is canceled. */
   root(): Child
-  /** What ends with `parent`, or by its own cancel. */
+  /** A child that ends with `parent` or by its own cancel. */
   derive(parent: Ctx): Child
-  /** What also ends by itself after `ms`. */
+  /** A child that also ends after `ms`. */
   limit(parent: Ctx, ms: number): Child
   cancel(child: Child): void
   context(child: Child): Ctx
-  /** Calls `fn` when `ctx` ends, whoever ends it. */
+  /** Calls `fn` when `ctx` ends. */
   listen(ctx: Ctx, fn: () => void): void
   ended(ctx: Ctx): boolean
 }
@@ -31,8 +31,8 @@ export interface Contender<Ctx, Child> {
 type Cancelable = readonly [signal: AbortSignal, cancel: () => void]
 
 /**
- * Aborting with a reason at hand is the cheapest: a bare `abort()`, as most code has it, builds a DOMException with its
- * stack each time and takes several times as long.
+ * An existing reason is the cheapest way to abort: a bare `abort()`, as in most code, builds a DOMException with its
+ * stack each time, and takes several times as long.
  */
 const CANCELED = new DOMException('canceled', 'AbortError')
 const EXPIRED = new DOMException('expired', 'TimeoutError')
@@ -49,7 +49,7 @@ const rescind: Contender<Context, readonly [ctx: Context, cancel: Cancel]> = {
   ended: (ctx) => ctx.err !== undefined,
 }
 
-/** What signals have in common, however they are derived. */
+/** The part that all contenders with signals share. */
 const signals: Omit<Contender<AbortSignal, Cancelable>, 'name' | 'derive' | 'limit'> = {
   root: () => {
     const controller = new AbortController()
@@ -61,7 +61,7 @@ const signals: Omit<Contender<AbortSignal, Cancelable>, 'name' | 'derive' | 'lim
   ended: (signal) => signal.aborted,
 }
 
-/** A controller that listens to its parent's signal, and takes its listener and its timer back when it ends. */
+/** A controller that listens to its parent's signal, and removes its listener and its timer when it ends. */
 export const controller: Contender<AbortSignal, Cancelable> = {
   ...signals,
   name: 'AbortController + listener',
@@ -91,7 +91,7 @@ export const controller: Contender<AbortSignal, Cancelable> = {
   },
 }
 
-/** The platform's own composition. Its timers cannot be given back: they stay until they fire or are collected. */
+/** The platform's own composition. Its timers cannot be cleared: they stay until they fire or are collected. */
 export const any: Contender<AbortSignal, Cancelable> = {
   ...signals,
   name: 'AbortSignal.any',
@@ -105,7 +105,7 @@ export const any: Contender<AbortSignal, Cancelable> = {
   },
 }
 
-/** Subscriptions form a tree and know no reasons and no deadlines: the timer is ours, kept as lean as it can be. */
+/** Subscriptions form a tree without reasons and deadlines: the timer is ours, as lean as possible. */
 export const subscription: Contender<Subscription, Subscription> = {
   name: 'rxjs Subscription',
   root: () => new Subscription(),
@@ -128,9 +128,9 @@ export const subscription: Contender<Subscription, Subscription> = {
 }
 
 /**
- * A cancellation token source with the ideas of Visual Studio Code's: a flag, listeners made on demand, a link that
- * only `dispose` takes back. Written for this comparison, with a Set where the editor's own emitter has an array, so
- * that taking a listener back does not search: it stands for what such a class can do, not for that product.
+ * A cancellation token source after the ideas of Visual Studio Code: a flag, listeners made on demand, and a link that
+ * only `dispose` removes. Written for this comparison, with a Set where the editor's emitter has an array, so that
+ * removing a listener needs no search: it shows what such a class can do, and does not measure that product.
  */
 class TokenSource {
   canceled = false
@@ -141,7 +141,7 @@ class TokenSource {
     this.#unlink = parent?.listen(() => this.cancel())
   }
 
-  /** Gives a function that takes `fn` back. */
+  /** Returns a function that removes `fn`. */
   listen(fn: () => void): (() => void) | undefined {
     if (this.canceled) return void fn()
     const listeners = (this.#listeners ??= new Set())

@@ -1,8 +1,8 @@
 /**
- * The benchmark of the databases, `npm run bench:databases`: a statement that would run for hours is given up after
- * 100 ms. How long until the caller knows, how long until the engine is idle, and how much the engine computes for
- * nobody in the second after that, beside what one does without a context. Then a long text of statements, beside what
- * SQLite itself takes for it.
+ * The benchmark of the databases, `npm run bench:databases`: a statement that would run for hours is canceled after 100
+ * ms. It measures the time until the caller is notified, the time until the engine is idle, and the CPU time that the
+ * engine wastes in the second after that, compared with code without a context. Then a long text of statements,
+ * compared with SQLite itself.
  */
 
 import type { Worker } from 'node:worker_threads'
@@ -22,7 +22,7 @@ import { median } from './measure.ts'
 
 const NAME = 'bench'
 const ROUNDS = 15
-/** How long the statement has run when it is given up, and how long the engine is watched afterwards. */
+/** How long the statement runs before the cancel, and how long the engine is observed afterwards. */
 const RUN_MS = 100
 const WATCH_MS = 1_000
 const INSERTS = 40_000
@@ -30,10 +30,10 @@ const TEXT_ROUNDS = 7
 
 const bg = background()
 
-/** One way to give a statement up: starts it, and gives it up after RUN_MS. */
+/** One way to cancel a statement, which starts it and cancels it after RUN_MS. */
 interface Way {
   readonly name: string
-  /** Resolves when the caller knows, to the moment at which it gave up. */
+  /** Resolves when the caller is notified, to the time of the cancel. */
   giveUp(client: Client): Promise<number>
 }
 
@@ -161,7 +161,7 @@ async function sqlite(): Promise<void> {
     queryContext(bg, db, endlessInSqlite).catch(() => {})
     await sleep(bg, RUN_MS)
     const start = performance.now()
-    // What is left without a way to stop: give the thread up, and with it what was in memory.
+    // The only way without a cancel: terminate the thread, with all data in its memory.
     await thread?.terminate()
     const again = await openSqlite(bg)
     await queryContext(bg, again, 'SELECT 1')
@@ -172,7 +172,7 @@ async function sqlite(): Promise<void> {
   print(['SQLite: another thread, data lost', '', milliseconds(restart), ''])
 }
 
-/** A text of many inserts: by rescind, by `exec` of SQLite's package, and by the bare loop over its C interface. */
+/** A text of many inserts: by rescind, by `exec` of SQLite's package, and by a bare loop over its C interface. */
 async function texts(): Promise<void> {
   const sqlite3 = await init()
   const inserts = Array.from({ length: INSERTS }, (_, index) => `INSERT INTO t VALUES (${index}, 'row ${index}')`)

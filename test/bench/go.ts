@@ -1,6 +1,6 @@
 /**
- * The Go side, where there is a Go: its benchmarks are compiled once, into a temporary folder, and run after each
- * process of ours, so that both have met the same machine. Without a Go the comparison says so, and nothing fails.
+ * The Go side, if Go is installed: its benchmarks are compiled once, into a temporary folder, and run after each
+ * process of ours, so that both run under the same conditions. Without Go the comparison says so, and nothing fails.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ export const GO = 'Go'
 
 const COMMAND = GO.toLowerCase()
 
-/** Its benchmarks, by our workloads. */
+/** The names of Go's benchmarks, by our workloads. */
 const WORKLOADS: Record<string, string> = {
   BenchmarkDerive: DERIVE,
   BenchmarkTree: TREE,
@@ -23,7 +23,7 @@ const WORKLOADS: Record<string, string> = {
 }
 
 export interface GoSide {
-  /** `go1.19.8`, or why there is none. */
+  /** `go1.19.8`, or the reason why there is none. */
   readonly version: string
   time(): Metrics
   [Symbol.dispose](): void
@@ -35,7 +35,7 @@ export function prepareGo(): GoSide {
   const folder = mkdtempSync(join(tmpdir(), 'rescind-bench-'))
   const program = join(folder, 'context.test.exe')
   const source = resolve('test/bench/go/context_test.go')
-  // Vet may object to the cancels that the benchmark drops on purpose.
+  // Vet may report the cancels that the benchmark drops on purpose.
   const compile = ['test', '-vet=off', '-c', '-o', program, source]
   const build = spawnSync(COMMAND, compile, { cwd: folder, env: environment() })
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -50,10 +50,10 @@ export function prepareGo(): GoSide {
   }
 }
 
-/** One processor, as JavaScript has. Go tells means: many short runs give a median as ours. */
+/** One processor, like JavaScript. Go reports means, so many short runs give a median like ours. */
 const FLAGS = '-test.run ^$ -test.bench . -test.count 15 -test.benchtime 5ms -test.cpu 1'.split(' ')
 
-/** Whatever Go is there is the one that is meant: it must not fetch another. */
+/** Uses the installed Go; it must not download another version. */
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off' }
 }

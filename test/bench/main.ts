@@ -1,8 +1,8 @@
 /**
- * The benchmark, `npm run bench`: rescind beside what one would use instead, and beside Go. It measures in several
- * processes, one after the other, since two runs of one process share the luck of its compiler and its heap. A whole
- * run goes into RESULTS.md and into the README's table. With `--quick` it takes fewer processes, and with a text, as in
- * `npm run bench -- turn`, only the workloads with that in their names: then it only prints. Other work on the machine
+ * The benchmark, `npm run bench`: rescind compared with its alternatives, and with Go. It measures in several
+ * processes, one after the other, since runs in one process share the luck of its compiler and its heap. A whole run
+ * goes into RESULTS.md and into the README's table. With `--quick` it uses fewer processes; with a text, as in `npm run
+ * bench -- turn`, it runs only the workloads with that text in their names, and only prints. Other load on the machine
  * widens the spread.
  */
 
@@ -76,7 +76,7 @@ function versionOf(name: string): string {
   return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string }).version
 }
 
-/** What a process of its own measures. */
+/** What a separate process measures. */
 function measure(name: string, argument = ''): Promise<Metrics> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), [name, argument], { execArgv: ['--expose-gc'] })

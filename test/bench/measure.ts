@@ -1,8 +1,8 @@
 /**
- * Measuring: two cases take turns, A B B A, so that a drift of the machine meets both alike. Each is known by the
- * median of many short samples; a mean would tell about the neighbours. Only two at a time, since what one leaves to
- * the garbage collector another may have to pay; and no forced collection in between: it throws optimized code away,
- * which costs the faster one the most.
+ * Measuring: two cases alternate, A B B A, so that a drift of the machine affects both alike. The result for each is
+ * the median of many short samples; a mean would include noise of the machine. Only two cases at a time, since the
+ * garbage of one may slow down another; and no forced collection in between, which would discard optimized code and
+ * cost the faster case most.
  */
 
 /** What one process has measured, by workload and contender: nanoseconds, bytes, or times. */
@@ -10,21 +10,21 @@ export type Metrics = Record<string, number>
 
 export interface Case {
   readonly name: string
-  /** Does the work `count` times. Gives the milliseconds that each of its phases took in all; most work has one. */
+  /** Does the work `count` times. Returns the total milliseconds of each of its phases; most work has one. */
   run(count: number): Phases | Promise<Phases>
 }
 
 export type Phases = readonly number[]
 
-/** How long each phase of a sample takes at least, and a case runs before the first: in milliseconds. */
+/** The minimal duration of each phase of a sample, and of the run before the first one, in milliseconds. */
 const SAMPLE = 3
 const WARM_UP = 30
 
-/** How long the samples of one comparison take, all in all, unless the fewest take longer. */
+/** The total duration of the samples of one comparison, unless the minimal number takes longer. */
 const BUDGET = 160
 const FEWEST_ROUNDS = 1
 
-/** Under this name a metric is stored. */
+/** The name of a stored metric. */
 export function metric(workload: string, contender: string): string {
   return `${workload}: ${contender}`
 }
@@ -35,12 +35,12 @@ export async function compare(subject: Case, other: Case): Promise<number[]> {
   return theirs.map((ns, phase) => ns / (ours[phase] ?? NaN))
 }
 
-/** How many nanoseconds `subject` takes. */
+/** The nanoseconds that `subject` takes. */
 export async function clock(subject: Case): Promise<number> {
   return (await measure([subject]))[0]?.[0] ?? NaN
 }
 
-/** For each case the median nanoseconds of each phase. */
+/** The median nanoseconds of each phase, for each case. */
 async function measure(cases: readonly Case[]): Promise<number[][]> {
   globalThis.gc?.()
   const entrants: { entrant: Case; count: number; samples: Phases[] }[] = []
@@ -56,7 +56,7 @@ async function measure(cases: readonly Case[]): Promise<number[][]> {
   )
 }
 
-/** Warms the case up and finds how often its work has to be done for a sample. */
+/** Warms the case up, and finds how often its work must run for a sample. */
 async function calibrate({ run }: Case): Promise<number> {
   const start = performance.now()
   for (let count = 1; ;) {

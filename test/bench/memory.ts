@@ -1,6 +1,6 @@
 /**
- * What is weighed: the heap before and after, each time collected until nothing more can go. Runs in a process of its
- * own, since keeping many objects alive makes the engine allocate their like differently from then on.
+ * Heap sizes before and after, each after a full collection. Runs in a separate process, since keeping many objects
+ * alive changes how the engine allocates similar ones afterwards.
  */
 
 import { setMaxListeners } from 'node:events'
@@ -13,13 +13,13 @@ export const LIVE = 'live context'
 export const PAIR = 'live context with its cancel'
 export const RETAINED = 'retained by each ended child'
 
-/** Signals with more children than this take too long to fill. */
+/** Larger groups of children take too long with signals. */
 const CHILDREN = 1_000
 
-/** The first round also pays for code and caches: it is dropped. */
+/** The first round also includes code and caches, and is dropped. */
 const ROUNDS = 3
 
-/** What takes microseconds a child is weighed with fewer of them. */
+/** The fast contenders; the others are measured with fewer children. */
 const lean = new Set([subject, ...peers])
 
 export async function weigh(): Promise<Metrics> {
@@ -38,13 +38,13 @@ export function shortLived(contender: Contender<unknown, unknown>): number {
   return lean.has(contender) ? 1_000_000 : 20_000
 }
 
-/** Bytes for each of many live children, of which the caller keeps what `kept` says. */
+/** The bytes of each of many live children, of which the caller keeps the result of `kept`. */
 async function live<Ctx, Child>(contender: Contender<Ctx, Child>, kept: (child: Child) => unknown): Promise<number> {
   const rounds: number[] = []
   const count = lean.has(contender) ? 100 : 5
   for (let round = 0; round < ROUNDS; round++) {
     const parents = Array.from({ length: count }, () => contender.root())
-    // What a parent makes for its first child belongs to the parent.
+    // Objects that a parent makes for its first child count for the parent.
     for (const parent of parents) contender.cancel(contender.derive(contender.context(parent)))
     const all = Array.from<unknown>({ length: count * CHILDREN }).fill(undefined)
     const before = await heap()
@@ -58,7 +58,7 @@ async function live<Ctx, Child>(contender: Contender<Ctx, Child>, kept: (child: 
   return median(rounds.slice(1))
 }
 
-/** Bytes for each of `count` children that lived shortly under one parent, which is still alive. */
+/** The bytes that remain of each of `count` short-lived children while their parent lives. */
 async function retained<Ctx, Child>(contender: Contender<Ctx, Child>, count: number): Promise<number> {
   const parent = contender.context(contender.root())
   const run = (times: number) => {

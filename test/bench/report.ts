@@ -1,7 +1,7 @@
 /**
- * The targets, and what became of them. Only ratios within one process count, since times belong to the machine. A line
- * tells the median over the processes and their spread: what the middle half of them covers, so that one process with
- * bad luck decides nothing. A target that lies within the spread is neither reached nor missed: that line is `open`.
+ * The targets and the results. Only ratios within one process count, since times depend on the machine. A line has the
+ * median over the processes and their spread, which covers the middle half, so that one process with bad luck decides
+ * nothing. A target within the spread is neither reached nor missed: that line is `open`.
  */
 
 import { any, controller, others, subject, subscription } from './contenders.ts'
@@ -105,7 +105,7 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
 
 const ANY_DOES_LESS = 'It does less here: its timers stay until they fire or are collected.'
 
-/** Why a target is missed, as far as that was measured; by workload, or by workload and contender. */
+/** The reasons for missed targets, as far as they were measured; by workload, or by workload and contender. */
 const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
@@ -117,7 +117,7 @@ const REASONS: Readonly<Record<string, string>> = {
   [COLD]: 'Until the code is optimized, what counts is how much of it there is.',
 }
 
-/** The tables, as Markdown. Without a line for what was not measured. */
+/** The tables, as Markdown. What was not measured has no line. */
 export function tables(processes: readonly Metrics[], goVersion: string): string {
   return TABLES.map(([heading, unit, lines]) => {
     const verdicts = lines.map((line) => judge(line, processes))
@@ -135,7 +135,7 @@ export function tables(processes: readonly Metrics[], goVersion: string): string
     .join('\n\n')
 }
 
-/** Every target that was not reached, and why. */
+/** Every missed target, with its reason. */
 export function failures(processes: readonly Metrics[]): string[] {
   return TABLES.flatMap(([, unit, lines]) => lines.map((line) => [unit, judge(line, processes)] as const))
     .filter(([, { mark }]) => mark === 'miss' || mark === 'open')
@@ -147,7 +147,7 @@ export function failures(processes: readonly Metrics[]): string[] {
     })
 }
 
-/** The README's table: what a reader may compare with, and all that is measured against it. */
+/** The README's table: the alternatives for a reader, with all that was measured against each. */
 export function quoted(processes: readonly Metrics[]): string {
   const against = [controller, any, subscription]
   const rows = [DERIVE, LIMIT, LIMIT_APART, WIDE, DEEP].map((workload) => {
@@ -176,7 +176,7 @@ function judge(line: Line, processes: readonly Metrics[]): Verdict {
   return { ...verdict, mark: worst >= goal ? 'pass' : best < goal ? 'miss' : 'open' }
 }
 
-/** A line for each of the others: the controller, `any`, and the peers, the best of which counts, so that all do. */
+/** A line for each alternative: the controller, `any`, and the best of the peers, which stands for all. */
 function faster(workload: string, targets?: readonly [controller: number, any: number, peers: number]): Line[] {
   return others.map(({ name }, index) => ({
     workload,
@@ -207,7 +207,7 @@ function valueOf(workload: string, contender: string): Line['value'] {
   return (metrics) => metrics[metric(workload, contender)] ?? NaN
 }
 
-/** How many times longer than another's it takes. */
+/** How many times longer the other one takes. */
 function slower(workload: string, contender: string): Line['value'] {
   const value = valueOf(workload, contender)
   return (metrics) => 1 / value(metrics)
@@ -223,7 +223,7 @@ function besideGo(workload: string): Line['value'] {
   return (metrics) => ours(metrics) / theirs(metrics)
 }
 
-/** Three significant digits: what comes after them is noise. */
+/** Three significant digits: the rest is noise. */
 function digits(value: number): string {
   return value.toFixed(Math.abs(value) < 9.995 ? 2 : Math.abs(value) < 99.95 ? 1 : 0)
 }

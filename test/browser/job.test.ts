@@ -10,7 +10,7 @@ import { outcome } from '../support.ts'
 
 const start = () => new Worker(new URL('./jobs-worker.ts', import.meta.url), { type: 'module' })
 
-/** A job, and what resolves when it has begun. */
+/** A job, and a promise that resolves when it has begun. */
 function run(ctx: Context, worker: Worker, order: Order) {
   let begin!: () => void
   const began = new Promise<void>((resolve) => {
@@ -28,7 +28,7 @@ describe('a worker', () => {
 
   afterAll(() => worker.terminate())
 
-  it('gives its result, or its error', async () => {
+  it('returns the result of a job, or its error', async () => {
     const order: Order = { does: 'answer', with: new Map([['title', 'Blue Train']]) }
     expect(await job(background(), worker, order)).toEqual(new Map([['title', 'Blue Train']]))
     await expect(job(background(), worker, { does: 'fail' })).rejects.toMatchObject({
@@ -47,7 +47,7 @@ describe('a worker', () => {
     expect(result.error).toBe(ctx.err)
   })
 
-  it('stops at once, beside another job that goes on', async () => {
+  it('stops one job at once while another continues', async () => {
     const [ctx, cancel] = withCancel(background())
     const [other, stop] = withCancel(background())
     const one = run(ctx, worker, { does: 'compute and pause' })
@@ -61,7 +61,7 @@ describe('a worker', () => {
     stop()
   })
 
-  it('stops a computation that reads no messages at the deadline, and takes the next job', async () => {
+  it('stops a computation that reads no messages at the deadline, and accepts the next job', async () => {
     const [ctx] = withTimeout(background(), 20, { label: 'resize' })
     const error = await job(ctx, worker, { does: 'compute' }).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
@@ -71,7 +71,7 @@ describe('a worker', () => {
 })
 
 describe('a worker that fails', () => {
-  it('outside of its jobs fails them at once', async () => {
+  it('an error outside a job fails all jobs of the worker at once', async () => {
     const worker = start()
     const [ctx, cancel] = withCancel(background())
     const { result, began } = run(ctx, worker, { does: 'wait' })
@@ -85,7 +85,7 @@ describe('a worker that fails', () => {
     worker.terminate()
   })
 
-  it('to load fails its jobs', async () => {
+  it('a worker that cannot be loaded fails its jobs', async () => {
     const worker = new Worker(new URL('/no-such-worker.js', location.href), { type: 'module' })
     worker.addEventListener('error', (event) => event.preventDefault())
     await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'WorkerError' })
@@ -93,7 +93,7 @@ describe('a worker that fails', () => {
 })
 
 describe('a shared worker', () => {
-  it('takes the jobs of the page through its port', async () => {
+  it('runs jobs of the page through its port', async () => {
     const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
     expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
     port.close()

@@ -1,4 +1,4 @@
-/** A worker of a page that works on one job after the other. */
+/** A worker of a page that runs one job after the other. */
 
 import { work } from '../wire/port-job.ts'
 import type { Job } from '../wire/port-job.ts'

@@ -13,7 +13,7 @@ afterEach(() => {
   for (const worker of workers.splice(0)) worker.terminate()
 })
 
-/** A worker that works on a job under `ctx`, and what it has told so far. */
+/** A worker that runs a job under `ctx`, and its reports so far. */
 function start(ctx: Context, job: Job['job']) {
   const worker = new Worker(new URL('./port-worker.ts', import.meta.url), { type: 'module' })
   workers.push(worker)
@@ -33,7 +33,7 @@ function failureOf({ reports }: { readonly reports: readonly Report[] }): unknow
 }
 
 describe('a worker', () => {
-  it('has the values, and ends with the cause when the context here does', async () => {
+  it('receives the values, and ends with the cause when the context on this side ends', async () => {
     const [parent, cancel] = withCancel(background())
     const { closed, next, reports } = start(withValue(parent, requestId, 'r-17'), 'wait')
     await next(1)
@@ -46,7 +46,7 @@ describe('a worker', () => {
     await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1))
   })
 
-  it('notices the deadline in a computation that reads no messages', async () => {
+  it('notices the deadline during a computation that reads no messages', async () => {
     const [ctx] = withTimeout(background(), 20, { label: 'search', cause: 'too slow' })
     const { next, reports } = start(ctx, 'compute')
     await next(2)
@@ -56,7 +56,7 @@ describe('a worker', () => {
     ])
   })
 
-  it('notices a cancel in a computation that pauses now and then', async () => {
+  it('notices a cancel during a computation with pauses', async () => {
     const [ctx, cancel] = withCancel(background())
     const { next, reports } = start(ctx, 'compute and pause')
     await next(1)
@@ -65,7 +65,7 @@ describe('a worker', () => {
     expect(reports[2]).toMatchObject({ event: 'ended', name: 'AbortError', cause: 'enough' })
   })
 
-  it('sends the error its work failed with, and here it is what it was', async () => {
+  it('sends back the error of its work, which keeps its kind, cause and deadline', async () => {
     const late = start(withTimeout(background(), 20, { label: 'search' })[0], 'fail with the end')
     await late.next(2)
     expect(failureOf(late)).toBeInstanceOf(DeadlineExceededError)
@@ -82,7 +82,7 @@ describe('a worker', () => {
     expect(failureOf(failed)).toMatchObject({ name: 'RangeError', message: 'no such part', cause: { part: 7 } })
   })
 
-  it('that is terminated says nothing, and is released by who terminates it', async () => {
+  it('a terminated worker sends nothing, and its sender can release it', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, next, release, worker } = start(ctx, 'wait')
     await next(1)
@@ -93,7 +93,7 @@ describe('a worker', () => {
     cancel()
   })
 
-  it('that is done lets go of the context here, which goes on', async () => {
+  it('closes the connection when its work is done, and the context on this side stays alive', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, next } = start(ctx, 'be done')
     await next(2)
@@ -102,7 +102,7 @@ describe('a worker', () => {
     cancel()
   })
 
-  it('ends when its work is called off', async () => {
+  it('ends when the sender releases it', async () => {
     const [ctx, cancel] = withCancel(background())
     const { next, release, reports } = start(ctx, 'wait')
     await next(1)

@@ -1,6 +1,6 @@
 /**
- * A server for the tests in the browser, in the process that started them: answers slowly, and knows who has gone.
- * `/slow?id=` answers after `ms`, in `chunks` parts; `/log` says what became of each id.
+ * A server for the tests in the browser, in the process that started them: answers slowly, and notices lost clients.
+ * `/slow?id=` answers after `ms`, in `chunks` parts; `/log` has the fate of each id.
  */
 
 import { once } from 'node:events'
@@ -12,9 +12,9 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** With a slash at the end. */
+    /** The address of the server, with a slash at the end. */
     server: string
-    /** Which version of React the project has. */
+    /** The major version of React in this project. */
     react: number
   }
 }
@@ -54,6 +54,6 @@ async function handle(fates: Map<string, Fate>, request: IncomingMessage, respon
     }
     response.end()
   } catch {
-    // The client has gone, and so is the work.
+    // The client has left.
   }
 }

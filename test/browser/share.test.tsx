@@ -1,4 +1,4 @@
-/** Shared work over real sockets: what the server sees when two components ask for the same. */
+/** Shared work over real sockets: what the server sees when two components need the same data. */
 
 import { render } from '@testing-library/react'
 import { StrictMode } from 'react'
@@ -13,7 +13,7 @@ failOnNoise()
 
 const patiently = { timeout: 20_000 }
 
-/** Counts its requests. */
+/** Shared work that counts its requests. */
 function load() {
   let requests = 0
   const text = share(background(), async ({ signal }, url: string) => {
@@ -51,7 +51,7 @@ function url(id: string, ms: number): string {
   return `${inject('server')}slow?id=${id}&ms=${ms}`
 }
 
-it('the server is asked once by two components, and sees the end when both have gone, not when one has', async () => {
+it('the server is asked once by two components, and sees the end when both unmount, not when one does', async () => {
   const { text, requests } = load()
 
   const view = render(<Answers both text={text} url={url('both-stay', 10)} />, { wrapper: StrictMode })

@@ -9,7 +9,7 @@ import { inPages, show } from '../devtools/support.tsx'
 
 inPages()
 
-it('is a tab of TanStack Devtools, and shows what happened before that was opened', async () => {
+it('the panel is a tab of TanStack Devtools, and shows what happened before it was opened', async () => {
   using inspector = inspect({ silence: 'all' })
   const [, cancel] = withCancel(background(), { label: 'search' })
   cancel('the reader pressed Stop')

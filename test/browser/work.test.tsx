@@ -1,4 +1,4 @@
-/** Work of components over real sockets: what the server sees when a component does not want it any more. */
+/** Work of components over real sockets: what the server sees when a component no longer needs it. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
@@ -15,7 +15,7 @@ const patiently = { timeout: 20_000 }
 
 let names = 0
 
-/** The address of work that nobody else has asked for; it takes `ms` for each of its `chunks`. */
+/** The address of new work, which takes `ms` for each of its `chunks`. */
 function slow(ms: number, chunks = 1) {
   const id = `${inject('react')}-${++names}`
   return { id, url: `${inject('server')}slow?id=${id}&ms=${ms}&chunks=${chunks}` }
@@ -25,7 +25,7 @@ async function log(): Promise<Readonly<Record<string, Fate>>> {
   return (await fetch(`${inject('server')}log`)).json()
 }
 
-/** Waits until the server says so. React works meanwhile. */
+/** Waits until the server reports `fate`, while React continues. */
 async function expectFate(id: string, fate: Fate): Promise<void> {
   await expect.poll(async () => (await log())[id], patiently).toBe(fate)
 }
@@ -57,7 +57,7 @@ function mount(url: string, options?: TaskOptions, load: (ctx: Context, url: str
   return { task, scope, unmount: view.unmount, render: (url: string) => view.rerender(app(url)) }
 }
 
-describe('the server', () => {
+describe('the server, for reads', () => {
   it('is asked once under StrictMode, and answers', async () => {
     const { id, url } = slow(10)
     const { task } = mount(url)
@@ -66,7 +66,7 @@ describe('the server', () => {
     await expectFate(id, 'finished')
   })
 
-  it('sees an unmount', async () => {
+  it('sees the client leave when the component unmounts', async () => {
     const { id, url } = slow(60_000)
     const { task, unmount } = mount(url)
     await expectFate(id, 'running')
@@ -75,7 +75,7 @@ describe('the server', () => {
     await expectFate(id, 'client gone')
   })
 
-  it('sees a timeout and a Cancel button', async () => {
+  it('sees the client leave at a timeout and at a Cancel button', async () => {
     const [one, other] = [slow(60_000), slow(60_000)]
     const late = mount(one.url, { timeout: 50 })
     const stopped = mount(other.url)
@@ -87,7 +87,7 @@ describe('the server', () => {
     expect(late.task.last.error).toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('sees a click on a button that has `cancel` itself for a handler', async () => {
+  it('sees the client leave when `cancel` itself is the click handler', async () => {
     const { id, url } = slow(60_000)
     const task = watch<Task<string>>()
     function Component() {
@@ -103,7 +103,7 @@ describe('the server', () => {
     expect(task.last.context.err?.cause).toBeUndefined()
   })
 
-  it('stops work on 99 of 100 keystrokes, and one answer is shown', async () => {
+  it('stops work for 99 of 100 keystrokes, and one answer is shown', async () => {
     const requests = Array.from({ length: 99 }, () => slow(60_000))
     const last = slow(10)
     const contexts: Context[] = []
@@ -122,7 +122,7 @@ describe('the server', () => {
     await expectFate(last.id, 'finished')
   })
 
-  it('goes on streaming after success, beyond the timeout, until the component goes', async () => {
+  it('continues to stream after success, beyond the timeout, until the component unmounts', async () => {
     const { id, url } = slow(40, 1_000)
     const texts: string[] = []
     const { task, unmount } = mount(url, { timeout: 1_000 }, async ({ signal }) => {
@@ -161,8 +161,8 @@ function mountAction(options?: ActionOptions) {
   return { action, close: view.unmount }
 }
 
-describe('the server, of writes', () => {
-  it('finishes one that was started in a menu that closes, and the caller has the answer', async () => {
+describe('the server, for writes', () => {
+  it('finishes a write that began in a menu which has closed, and the caller gets the answer', async () => {
     const { id, url } = slow(200)
     const { action, close } = mountAction()
     const answer = action.last.run(url)
@@ -171,7 +171,7 @@ describe('the server, of writes', () => {
     await expectFate(id, 'finished')
   })
 
-  it('sees the cancel of one of many, and finishes the others', async () => {
+  it('sees the cancel of one of several writes, and finishes the others', async () => {
     const files = [slow(300), slow(60_000), slow(300)]
     const { action } = mountAction({ mode: 'all' })
     await settle(() => files.forEach(({ url }) => void action.last.run(url)))
@@ -183,7 +183,7 @@ describe('the server, of writes', () => {
     expect(action.last).toMatchObject({ data: `${files[2]?.id} `, runs: [] })
   })
 
-  it('gets them one after the other, in order', async () => {
+  it('receives writes one after the other, in order', async () => {
     const [one, two] = [slow(200), slow(10)]
     const { action } = mountAction()
     await settle(() => [one, two].forEach(({ url }) => void action.last.run(url)))
@@ -194,8 +194,8 @@ describe('the server, of writes', () => {
   })
 })
 
-describe('an answer that streams', () => {
-  it('shows as it comes, keeps what there is after Stop, and the server stops', async () => {
+describe('a streamed answer', () => {
+  it('is shown as it arrives and kept after Stop, and the server stops', async () => {
     const { id, url } = slow(20, 10_000)
     const { task } = mount(url, undefined, (ctx, url) => words(ctx, url) as never)
     await expect.poll(() => settle().then(() => String(task.last.data)), patiently).toContain(`${id} ${id} `)
@@ -206,7 +206,7 @@ describe('an answer that streams', () => {
   })
 })
 
-/** All that has come so far, again and again. */
+/** Yields the whole text so far with each chunk. */
 async function* words({ signal }: Context, url: string): AsyncGenerator<string> {
   const { body } = await fetch(url, { signal })
   const reader = (body as ReadableStream<BufferSource>).pipeThrough(new TextDecoderStream()).getReader()

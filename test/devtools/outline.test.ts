@@ -1,4 +1,4 @@
-/** The tree of the panel: what is in it, and how an end came about. */
+/** The tree of the panel: its lines, and the chain of causes. */
 
 import type { Row } from 'rescind/inspect'
 import { describe, expect, it } from 'vitest'
@@ -28,7 +28,7 @@ function ids(all: readonly Row[], { filter = {}, leaks = NONE, folded = NONE, at
 }
 
 describe('the outline', () => {
-  it('has children below their parents, in the order of their birth', () => {
+  it('lists children below their parents, in the order in which they were derived', () => {
     expect(ids(rows)).toEqual([1, 2, 3, 5, 4])
     const lines = outlineOf(rows, NO_FILTER, NONE, NONE, 0)
     expect(lines.map(({ depth }) => depth)).toEqual([0, 1, 2, 2, 1])
@@ -37,11 +37,11 @@ describe('the outline', () => {
     expect(lines.map(({ isFolded }) => isFolded)).toEqual([false, false, undefined, undefined, undefined])
   })
 
-  it('leaves out what is folded', () => {
+  it('leaves out the children of folded rows', () => {
     expect(ids(rows, { folded: new Set([2]) })).toEqual([1, 2, 4])
   })
 
-  it('finds words of names, causes and outcomes, and keeps what is above a match', () => {
+  it('finds words in names, causes and outcomes, and keeps the ancestors of a match', () => {
     expect(ids(rows, { filter: { text: 'superseded' } })).toEqual([1, 2, 3])
     expect(ids(rows, { filter: { text: 'SEARCH completed' } })).toEqual([1, 2, 5])
     expect(ids(rows, { filter: { text: '#4' } })).toEqual([1, 4])
@@ -50,31 +50,31 @@ describe('the outline', () => {
     expect(lines.map(({ isMatch }) => isMatch)).toEqual([false, false, true])
   })
 
-  it('finds what has been alive for long, and what leaks', () => {
+  it('finds old live contexts, and leaks', () => {
     expect(ids(rows, { filter: { aliveFor: 10_000 } })).toEqual([1, 2])
     expect(ids(rows, { filter: { hasLeak: true }, leaks: new Set([4]) })).toEqual([1, 4])
   })
 
-  it('counts lost cancels and deaf work as leaks, and no other warning', () => {
+  it('counts lost cancels and deaf work as leaks, and no other warnings', () => {
     const codes = ['RESCIND_LOST_CANCEL', 'RESCIND_DEAF_WORK', 'RESCIND_LATE_DERIVE', 'RESCIND_VAIN_TIMEOUT'] as const
     const warnings = codes.map((code, index) => ({ code, row: index, message: '', at: 0, stack: undefined }))
     expect([...leaksIn(warnings)]).toEqual([0, 1])
   })
 
-  it('shows each row once, whatever a recording says of parents', () => {
+  it('shows each row once, even if a recording has circular parents', () => {
     const circle = [rowOf({ id: 1, parent: 2 }), rowOf({ id: 2, parent: 1 }), rowOf({ id: 3, parent: 3 })]
     expect(ids(circle)).toEqual([1, 2, 3])
     expect(ids(circle, { filter: { text: '#2' } })).toEqual([1, 2])
   })
 
-  it('is not limited by how deep calls can be', () => {
+  it('shows chains deeper than the call stack', () => {
     const chain = Array.from({ length: 50_000 }, (_, index) => rowOf({ id: index + 1, parent: index }))
     expect(ids(chain)).toHaveLength(50_000)
   })
 })
 
 describe('the chain of causes', () => {
-  it('leads up to where the end began', () => {
+  it('leads to the context where the end began', () => {
     const all = [
       rowOf({ id: 1, kind: 'background' }),
       rowOf({ id: 2, parent: 1, how: 'canceled', cause: 'stop' }),
@@ -85,7 +85,7 @@ describe('the chain of causes', () => {
     expect(chainOf(rowAt(all, 1), all).map(({ id }) => id)).toEqual([2])
   })
 
-  it('ends elsewhere if the end came through a signal or a link', () => {
+  it('leads to another branch if the end came through a signal or a link', () => {
     const all = [
       rowOf({ id: 1, how: 'canceled' }),
       rowOf({ id: 2 }),
@@ -94,7 +94,7 @@ describe('the chain of causes', () => {
     expect(chainOf(rowAt(all, 2), all).map(({ id }) => id)).toEqual([3, 1])
   })
 
-  it('is short where the rest is no longer known', () => {
+  it('stops at rows that are no longer known', () => {
     const all = [rowOf({ id: 9, parent: 8, how: 'parent', by: 7 })]
     expect(chainOf(rowAt(all, 0), all).map(({ id }) => id)).toEqual([9])
   })

@@ -1,4 +1,4 @@
-/** The panel, as its user has it: what it shows, what the keys do, and what no context can do to it. */
+/** The panel as its user sees it: what it shows, what the keys do, and that no context can harm it. */
 
 import { StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
@@ -50,7 +50,7 @@ function Waiter() {
 async function choose(panel: Shown, text: string, name: string): Promise<void> {
   const input = await found(panel, 'input[type=file]')
   const file = new File([text], name)
-  // jsdom's files cannot be read as text.
+  // Files of jsdom have no text().
   Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
   Object.defineProperty(input, 'files', { value: [file], configurable: true })
   input.dispatchEvent(new Event('change', { bubbles: true }))
@@ -61,7 +61,7 @@ function has(text: string): (names: string[]) => boolean {
 }
 
 describe('the panel', () => {
-  it('shows who canceled and why, though it was opened later', async () => {
+  it('shows the origin and the cause of an end, though it was opened later', async () => {
     start({ stacks: true })
     const [ctx, cancel] = page()
     withCancel(ctx, { label: 'search' })
@@ -83,7 +83,7 @@ describe('the panel', () => {
     expect(chain[2]).toContain('onStop')
   })
 
-  it('says how to see the call where stacks were not noted', async () => {
+  it('explains how to record stacks if there are none', async () => {
     const [, cancel] = page()
     cancel()
     const panel = await openPanel()
@@ -93,7 +93,7 @@ describe('the panel', () => {
     expect(panel.shadow().querySelectorAll('pre')).toHaveLength(0)
   })
 
-  it('shows what happens while it is open, and the time that is left', async () => {
+  it('is updated while it is open, with the time that is left', async () => {
     const panel = await openPanel()
     const [, cancel] = withTimeout(background(), 60_000, { label: 'load' })
     const names = await linesWhen(panel, has('load'))
@@ -141,7 +141,7 @@ describe('the panel', () => {
     }
   })
 
-  it('stands still while it is paused, and catches up', async () => {
+  it('does not change while it is paused, and is updated when it resumes', async () => {
     page()
     const panel = await openPanel()
     await linesWhen(panel, has('page'))
@@ -155,7 +155,7 @@ describe('the panel', () => {
     await linesWhen(panel, has('later'))
   })
 
-  it('forgets all on Clear', async () => {
+  it('clears all rows on Clear', async () => {
     page()
     const panel = await openPanel()
     await linesWhen(panel, has('page'))
@@ -165,7 +165,7 @@ describe('the panel', () => {
     expect(inspector.rows).toEqual([])
   })
 
-  it('opens a recording, and goes back to what is live', async () => {
+  it('opens a recording, and returns to the live rows', async () => {
     const [, cancel] = withCancel(background(), { label: 'recorded' })
     cancel('long ago')
     const json = JSON.stringify(inspector.record())
@@ -180,7 +180,7 @@ describe('the panel', () => {
     expect(await linesWhen(panel, (names) => !has('recorded')(names))).toEqual([])
   })
 
-  it('marks leaks, finds them, and shows their warning', async () => {
+  it('marks leaks, filters by them, and shows their warning', async () => {
     page()
     withCancel(background(), { label: 'lost' })
     const { rows, ...recording } = inspector.record()
@@ -196,11 +196,11 @@ describe('the panel', () => {
     const line = await found(panel, '[role=treeitem]', 'lost')
     line.click()
     await found(panel, '.warning', 'lives on')
-    // Nothing in a recording can be canceled.
+    // Contexts in a recording cannot be canceled.
     expect(panel.shadow().querySelector('.details button:not(.plain)')).toBeNull()
   })
 
-  it('saves what an inspector opens again', async () => {
+  it('saves a recording as JSON', async () => {
     const [, cancel] = withCancel(background(), { label: 'saved' })
     cancel()
     const panel = await openPanel()
@@ -221,7 +221,7 @@ describe('the panel', () => {
     expect(blobs[0]?.type).toBe('application/json')
   })
 
-  it('has only what is in sight in the document', async () => {
+  it('has only the visible lines in the document', async () => {
     const [ctx] = page()
     for (let count = 0; count < 1_990; count++) withCancel(ctx)[1]()
     const panel = await openPanel()
@@ -231,8 +231,8 @@ describe('the panel', () => {
   })
 })
 
-describe('the keys', () => {
-  it('move, fold, select and close, and are not seen by the page', async () => {
+describe('the keys of the panel', () => {
+  it('move, fold, select and close, and do not reach the page', async () => {
     const [ctx] = page()
     withCancel(ctx, { label: 'below' })
     const panel = await openPanel()
@@ -268,7 +268,7 @@ describe('the keys', () => {
 })
 
 describe('hostile text', () => {
-  it('breaks neither the panel nor the page', async () => {
+  it('damages neither the panel nor the page', async () => {
     const html = '<img src=x onerror="document.title = 1"><script>document.title = 1</script>'
     const getters = {
       get message(): string {
@@ -301,7 +301,7 @@ describe('hostile text', () => {
 })
 
 describe('<Devtools>', () => {
-  it('leaves no rows behind in StrictMode, and shows each run once', async () => {
+  it('leaves no rows in StrictMode, and shows each run once', async () => {
     const element = (query: string) => (
       <StrictMode>
         <Devtools inspector={inspector} />
@@ -325,7 +325,7 @@ describe('<Devtools>', () => {
     })
   })
 
-  it('shows 99 superseded runs and one that was completed after 100 keystrokes', async () => {
+  it('shows 99 superseded runs and a completed one after 100 keystrokes', async () => {
     const settle: (() => void)[] = []
     const App = ({ query }: { readonly query: number }) => {
       useTask(() => new Promise<void>((resolve) => void settle.push(resolve)), [query], { label: 'search' })
@@ -351,7 +351,7 @@ describe('<Devtools>', () => {
     expect(runs.filter(({ how }) => how === 'completed')).toHaveLength(1)
   })
 
-  it('is open as its page says, and then has no button', async () => {
+  it('is controlled by `open`, and has no button then', async () => {
     const changes: boolean[] = []
     const element = (open: boolean) => (
       <Devtools inspector={inspector} open={open} onOpenChange={(next) => changes.push(next)} />
@@ -364,7 +364,7 @@ describe('<Devtools>', () => {
     await vi.waitFor(() => expect(panel.shadow().querySelector('button')).toBeNull())
   })
 
-  it('attaches an inspector by itself, before the effects of its page', async () => {
+  it('attaches an inspector itself, before the effects of the page', async () => {
     const panel = show(
       <>
         <Waiter />
@@ -376,12 +376,12 @@ describe('<Devtools>', () => {
     expect(await linesWhen(panel, has('first'))).toContainEqual(expect.stringMatching(/\(first\), alive/))
   })
 
-  it('is an empty element on a server', () => {
+  it('renders an empty element on a server', () => {
     const html = renderToString(<Devtools />)
     expect(html).toBe('<div data-rescind="dock"></div>')
   })
 
-  it('goes with its page, also before it was loaded', async () => {
+  it('unmounts with the page, also before it has loaded', async () => {
     const early = show(<Devtools inspector={inspector} />)
     early.unmount()
     const panel = await openPanel()
@@ -391,8 +391,8 @@ describe('<Devtools>', () => {
   })
 })
 
-describe('the panel alone', () => {
-  it('is a plugin of TanStack Devtools by its form', async () => {
+describe('the panel without its dock', () => {
+  it('can be a plugin of TanStack Devtools', async () => {
     const plugin = tanStackDevtoolsPlugin({ inspector })
     expect(plugin.name).toBe('rescind')
     expect(plugin.render.type).toBe(DevtoolsPanel)

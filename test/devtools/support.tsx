@@ -1,4 +1,4 @@
-/** What the tests of the panel share: a page with the panel in it, read as its user would read it. */
+/** A page with the panel for the tests, read as its user would read it. */
 
 import type { ReactNode } from 'react'
 import { flushSync } from 'react-dom'
@@ -10,7 +10,7 @@ const ACT = 'IS_REACT_ACT_ENVIRONMENT'
 
 let undo: (() => void)[] = []
 
-/** The panel updates by itself, as in a page: without `act`. */
+/** Lets the panel update as in a page, without `act`. */
 export function inPages(): void {
   let before: unknown
   beforeEach(() => {
@@ -61,7 +61,7 @@ export function show(element: ReactNode): Shown {
 
 const patiently = { timeout: 10_000, interval: 5 }
 
-/** The element that `selector` finds, and whose name or text has `text`, once there is one. */
+/** Resolves to an element that matches `selector` and has `text` in its name or text. */
 export function found(page: Shown, selector: string, text = ''): Promise<HTMLElement> {
   return vi.waitFor(() => {
     const all = [...page.shadow().querySelectorAll<HTMLElement>(selector)]
@@ -71,7 +71,7 @@ export function found(page: Shown, selector: string, text = ''): Promise<HTMLEle
   }, patiently)
 }
 
-/** The names of the lines, as a screen reader has them, once they are as `check` asks for. */
+/** Resolves to the accessible names of the lines once `check` accepts them. */
 export function linesWhen(page: Shown, check: (names: string[]) => boolean): Promise<string[]> {
   return vi.waitFor(() => {
     const names = linesOf(page)
@@ -89,13 +89,13 @@ export function press(element: Element, key: string, options: KeyboardEventInit 
   element.dispatchEvent(new KeyboardEvent('keydown', event))
 }
 
-/** Types into a field of React, which looks at the setter. */
+/** Types into a field of React, which overrides the setter. */
 export function type(field: HTMLElement, text: string): void {
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(field, text)
   field.dispatchEvent(new Event('input', { bubbles: true }))
 }
 
-/** A row as an inspector makes it. */
+/** A row of an inspector, with defaults. */
 export function rowOf(row: Partial<Row> & { readonly id: number }): Row {
   return {
     parent: undefined,

@@ -1,4 +1,4 @@
-/** No violation of the rules of accessibility that a machine can check, in any scenario, light or dark. */
+/** axe finds no violation of accessibility rules in any scenario, light or dark. */
 
 import { readdirSync } from 'node:fs'
 import { source } from 'axe-core'
@@ -9,12 +9,12 @@ import { demoUrl, outcome, visit } from './demo.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
 const QUICK = 'latency=400&timeout=100&failure=100&pause=100&leave=100&step=50&background=100&query=1'
-/** The scenarios are tested in so many parts, at the same time. */
+/** The scenarios are split into this many concurrent tests. */
 const PARTS = [0, 1, 2, 3]
 const TELEPHONE = { width: 390, height: 844 }
 
 describe.concurrent('axe', () => {
-  // One page for some: to open one takes longer than all that it does.
+  // One page for several scenarios, since opening a page takes longest.
   it.for(PARTS)('finds nothing in any scenario, on and off, light and dark: part %i', async (part, { expect }) => {
     await using demo = await visit('')
     const { page } = demo
@@ -44,7 +44,7 @@ describe.concurrent('axe', () => {
     }
   })
 
-  it('finds nothing in the inspector, light and dark, wide and on a telephone', async ({ expect }) => {
+  it('finds nothing in the inspector, light and dark, wide and on a phone', async ({ expect }) => {
     await using demo = await visit(`#/stale-search?${QUICK}`)
     const { page } = demo
     await outcome(page)
@@ -61,7 +61,7 @@ describe.concurrent('axe', () => {
     await page.getByRole('button', { name: 'Close the inspector' }).click()
   })
 
-  it('would find something', async ({ expect }) => {
+  it('finds a violation that the test adds', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     expect(await violations(demo.page)).toEqual([])
     await demo.page.locator('.about').evaluate((about) => about.setAttribute('style', 'color: #ddd'))
@@ -69,7 +69,7 @@ describe.concurrent('axe', () => {
   })
 })
 
-/** What is wrong, and where. */
+/** Violated rules with their elements. */
 async function violations(page: Page): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(source)
   return page.evaluate(async () => {

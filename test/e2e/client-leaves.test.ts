@@ -1,10 +1,10 @@
-/** The scenario The client leaves: a frame that is closed ends the handler that works for it. */
+/** The scenario The client leaves: closing a frame stops the handler of its request. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, total, visit } from './demo.ts'
 
 describe.concurrent('The client leaves', () => {
-  it('stops the handler when the frame is closed', async ({ expect }) => {
+  it('stops the handler when the scenario closes the frame', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=5000&leave=400')
     await outcome(demo.page, 'the frame was closed')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
@@ -15,7 +15,7 @@ describe.concurrent('The client leaves', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops it when the user closes the frame', async ({ expect }) => {
+  it('stops the handler when the user closes the frame', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=5000&leave=3000')
     await demo.page
       .frameLocator('iframe')
@@ -26,7 +26,7 @@ describe.concurrent('The client leaves', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets it work to the end for nothing without rescind', async ({ expect }) => {
+  it('lets the handler finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=1500&leave=100&rescind=off')
     await outcome(demo.page, 'the frame was closed')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
@@ -36,7 +36,7 @@ describe.concurrent('The client leaves', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the frame read its report when it is not closed', async ({ expect }) => {
+  it('lets an open frame read its whole report', async ({ expect }) => {
     await using demo = await visit('#/client-leaves?latency=100&leave=3000')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
     expect((await demo.entry('report'))?.wasted).toEqual({ ms: 0, bytes: 0 })

@@ -1,4 +1,4 @@
-/** The scenario Database query timeout: the engine itself stops at the deadline, wherever it is. */
+/** The scenario Database query timeout: the engine itself stops at the deadline, on the server and in the tab. */
 
 import { Pool } from 'pg'
 import type { Page } from 'playwright'
@@ -11,7 +11,7 @@ const TAB = 0
 const SERVER = 1
 const POSTGRES = 2
 
-/** What can be chosen, and what cannot. */
+/** The options for the engine, with the disabled ones marked. */
 function engines(page: Page): Promise<string[]> {
   return page
     .getByRole('combobox', { name: 'Engine' })
@@ -21,24 +21,24 @@ function engines(page: Page): Promise<string[]> {
     )
 }
 
-/** With all the time there can be: how busy the machine is must not decide. */
+/** Runs the short query with the longest timeout, since the machine may be busy. */
 async function selectAlbums(page: Page): Promise<void> {
   await page.getByRole('slider', { name: 'Timeout' }).fill('5000')
   await page.getByRole('combobox', { name: 'Query' }).selectOption('SELECT * FROM album')
 }
 
 describe.concurrent('Database query timeout', () => {
-  it('stops the scan of the SQLite on the server at the deadline', async ({ expect }) => {
+  it('stops the scan of SQLite on the server at the deadline', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=600`)
     await outcome(demo.page, 'context deadline exceeded')
     await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'stopped', wasted: { bytes: 0 } })
     const entry = await demo.entry('query')
-    // The header brings the deadline along; who is first is a matter of milliseconds.
+    // The header has the deadline too; which side ends first is a matter of milliseconds.
     expect(entry?.cause).toMatch(/^(client gone|deadline)$/)
     expect(entry?.lines.at(-1)?.text).toMatch(/, [\d,]+ rows scanned$/)
     expect(entry?.ended).toBeLessThan(5000)
     await row(demo.page, 'Browser', 'deadline').waitFor()
-    // The connection is free again at once: the next statement is answered.
+    // The connection is free at once for the next statement.
     await selectAlbums(demo.page)
     await outcome(demo.page, '6 rows received')
     await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })
@@ -48,7 +48,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the server scan on for nothing without rescind', async ({ expect }) => {
+  it('lets the server finish the scan for nothing without rescind', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${SERVER}&query=0&timeout=300&rescind=off`)
     await outcome(demo.page, 'timed out')
     await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'finished' })
@@ -60,7 +60,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the scan in the tab, with no server, and the worker is free for the next', async ({ expect }) => {
+  it('stops the scan in the tab without a server, and the worker is free for the next query', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${TAB}&query=0&timeout=1000`)
     const { page } = demo
     const log = page.getByRole('region', { name: 'Worker log' })
@@ -70,8 +70,8 @@ describe.concurrent('Database query timeout', () => {
       return Number((await page.locator('.scanned b').innerText()).replaceAll(',', ''))
     }
     let rows = await stopped()
-    // To open the database may take longer than the query has. The next one finds it open; after five seconds the demo
-    // itself would give the scan up.
+    // Opening the database may take longer than the timeout. The next query finds it open; after five seconds the demo
+    // itself would stop the scan.
     if (rows === 0) {
       await page.getByRole('slider', { name: 'Timeout' }).fill('3000')
       await page.locator('.summary[data-outcome=running]').waitFor()
@@ -89,7 +89,7 @@ describe.concurrent('Database query timeout', () => {
     const { page } = demo
     const arrived = page.getByText('query arrived in the worker')
     const late = page.locator('.summary .outcome', { hasText: 'context deadline exceeded' })
-    // To open the database may take longer than the query has: a later run finds it open.
+    // Opening the database may take longer than the timeout. A later run finds it open.
     for (;;) {
       await arrived.or(late).first().waitFor()
       if (await arrived.isVisible()) break
@@ -101,10 +101,10 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the scan in a PostgreSQL, which has nothing left to do then', async ({ expect }) => {
+  it('stops the scan in PostgreSQL, which is idle then', async ({ expect }) => {
     const postgres = await startPostgres()
     const pool = new Pool(postgres.access)
-    // `pool.end()` does not wait for its connections, and the server says goodbye to each.
+    // `pool.end()` does not wait for its connections, and the server ends each with an error.
     pool.on('error', () => {})
     const { host, port, user, password, database } = postgres.access
     try {
@@ -135,7 +135,7 @@ describe.concurrent('Database query timeout', () => {
     }
   })
 
-  it('says how to have a PostgreSQL where there is none', async ({ expect }) => {
+  it('explains how to start PostgreSQL if there is none', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${POSTGRES}&query=1&timeout=5000`)
     await outcome(demo.page, 'there is no PostgreSQL: npm run demo:postgres starts one')
     expect((await engines(demo.page)).at(-1)).toBe('PostgreSQL: npm run demo:postgres (disabled)')

@@ -1,6 +1,6 @@
 /**
- * The demo as its users have it: its server in a process of its own, and Chromium. What is proved about the server
- * comes from the server's log, never from the page.
+ * The demo as its users see it, with its server in a separate process, and Chromium. Facts about the server come from
+ * the server's log, never from the page.
  */
 
 import { chromium } from 'playwright'
@@ -8,28 +8,28 @@ import type { Page } from 'playwright'
 import { inject } from 'vitest'
 import type { Entry } from '../../demo/server/log.ts'
 
-/** Where the demo is served, with a slash at the end. */
+/** The address of the demo, with a slash at the end. */
 export const demoUrl: string = inject('demo')
 
-/** The test files share it, and the tabs that no test uses: the process that runs them ends it. */
+/** Shared by the test files, like the idle tabs; the process that runs them closes it. */
 const browser = await chromium.connect(inject('browser'))
 
-/** A page of the demo, and what the server's log says of its requests. */
+/** A page of the demo, and the entries of its requests in the server's log. */
 export interface Visit extends AsyncDisposable {
   readonly page: Page
   /** The entry of the visit's newest request called `name`; undefined as long as the server has none. */
   entry(name: string): Promise<Entry | undefined>
   /** All entries of the visit, oldest first. */
   entries(): Promise<Entry[]>
-  /** The ids of what the page has asked of the server in this visit so far. */
+  /** The ids of the page's requests in this visit so far. */
   readonly requests: readonly string[]
   /** The addresses of the scripts that the page has loaded. */
   readonly scripts: readonly string[]
-  /** Everything that went to the console as an error or a warning in this visit, and every uncaught error. */
+  /** Errors and warnings on the console in this visit, and uncaught errors. */
   readonly complaints: readonly string[]
 }
 
-/** A page that is open, and where it notes what happens. Visits follow one another on it: to open one takes longest. */
+/** An open page, with records of the current visit. Several visits use it, since opening a page takes longest. */
 interface Tab {
   readonly page: Page
   readonly scripts: string[]
@@ -37,12 +37,12 @@ interface Tab {
   complaints: string[]
 }
 
-/** The tabs that no test uses, by the demo that they show. */
+/** The tabs that no test uses at the moment, by the address of their demo. */
 const idle = new Map<string, Tab[]>()
 
 const VIEWPORT = { width: 1280, height: 720 }
 
-/** Shows no scenario, so what was under way there has been canceled. */
+/** Shows no scenario, so runs of the previous one have been canceled. */
 const NOWHERE = '#/nowhere'
 
 /** @param hash the scenario and its settings: `#/http-timeout?latency=800` */
@@ -51,7 +51,7 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
   return visitIn(tab, hash, url)
 }
 
-/** The same in a tab that has shown nothing before: for what a page loads, and what it keeps while it is open. */
+/** Visits in a new tab, for tests of what a page loads and keeps. */
 export async function visitAfresh(hash: string): Promise<Visit> {
   return visitIn(await openTab(), hash, demoUrl)
 }
@@ -61,7 +61,7 @@ async function visitIn(tab: Tab, hash: string, url: string): Promise<Visit> {
   const requests: string[] = (tab.requests = [])
   const complaints: string[] = (tab.complaints = [])
   const entries = async () => {
-    // Only its own: the log of all the pages there are would be read again and again.
+    // Only the entries of this visit, since the log of all pages is long.
     const pages = new Set(requests.map((id) => id.replace(/\d+$/, '')))
     const logs = await Promise.all([...pages].map((page) => fetch(`${url}api/log?page=${page}`)))
     const log = (await Promise.all(logs.map((response) => response.json() as Promise<Entry[]>))).flat()
@@ -99,12 +99,12 @@ async function openTab(): Promise<Tab> {
   return tab
 }
 
-/** Waits until the page says that the run came to this; to anything at all, if left out. */
+/** Waits until the page shows the outcome `text` of the run; any outcome by default. */
 export async function outcome(page: Page, text: string | RegExp = ''): Promise<void> {
   await page.locator('.summary:not([data-outcome=running]) .outcome', { hasText: text }).waitFor()
 }
 
-/** Waits until the page has counted that. */
+/** Waits until the page shows `count` in the total `name`. */
 export async function total(
   page: Page,
   title: 'Without rescind' | 'With rescind',
@@ -115,7 +115,7 @@ export async function total(
   await result.locator(`[data-total=${name}]`, { hasText: new RegExp(`^${count}$`) }).waitFor()
 }
 
-/** For `expect.poll`: what comes at all comes sooner, however busy the machine is. */
+/** For `expect.poll`: longer than anything takes, even on a busy machine. */
 export const patiently = { timeout: 30_000, interval: 100 }
 
 /** A row of a lane. */

@@ -1,4 +1,4 @@
-/** The scenario Dependent operations: the failure of the first halts the second, on the server too. */
+/** The scenario Dependent operations: the failure of the first stops the second, on the server too. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
@@ -6,7 +6,7 @@ import { outcome, patiently, row, visit } from './demo.ts'
 const HALTED = { outcome: 'stopped', cause: 'client gone' }
 
 describe.concurrent('Dependent operations', () => {
-  it('halts operation 2 when operation 1 fails', async ({ expect }) => {
+  it('stops operation 2 when operation 1 fails', async ({ expect }) => {
     await using demo = await visit('#/dependent-operations?failure=100&latency=2000&timeout=3000')
     await outcome(demo.page, 'operation 1 failed')
     await expect.poll(() => demo.entry('operation 2'), patiently).toMatchObject(HALTED)
@@ -21,7 +21,7 @@ describe.concurrent('Dependent operations', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('halts both at the deadline', async ({ expect }) => {
+  it('stops both operations at the deadline', async ({ expect }) => {
     await using demo = await visit('#/dependent-operations?failure=1950&latency=2000&timeout=600')
     await outcome(demo.page, 'context deadline exceeded')
     for (const name of ['operation 1', 'operation 2']) {
@@ -30,7 +30,7 @@ describe.concurrent('Dependent operations', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets both finish when nothing fails', async ({ expect }) => {
+  it('lets both operations finish when nothing fails', async ({ expect }) => {
     await using demo = await visit('#/dependent-operations?failure=2000&latency=50&timeout=3000')
     await outcome(demo.page, 'both operations done')
     for (const name of ['operation 1', 'operation 2']) {

@@ -1,4 +1,4 @@
-/** The demo as `npm start` serves it: the development build of React, where StrictMode mounts everything twice. */
+/** The demo from `npm start`: the development build of React, in which StrictMode mounts everything twice. */
 
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
@@ -15,13 +15,13 @@ describe('the development build', () => {
   })
   afterAll(() => dev[Symbol.asyncDispose]())
 
-  it('counts a part that is asked for twice once', async ({ expect }) => {
+  it('counts each part once though StrictMode requests it twice', async ({ expect }) => {
     await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off', dev.url)
     await outcome(demo.page, 'timed out, 4 of 4 missing')
     expect(demo.requests).toHaveLength(8)
   })
 
-  it('mounts a component twice, and sends once all the same', async ({ expect }) => {
+  it('mounts a component twice, but sends its request once', async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=3000&pause=300&rescind=on', dev.url)
     const { page } = demo
     await outcome(page, '2 requests sent, 2 aborted')

@@ -1,4 +1,4 @@
-/** The first screen: two sides at once, measured, on one screen, without a click. */
+/** The first screen: a measured comparison of two sides that runs without a click. */
 
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
@@ -7,7 +7,7 @@ import type { Visit } from './demo.ts'
 
 const OVERTAKEN = ['p', 'pe', 'per']
 
-/** Until both sides have come to their ends. */
+/** Waits until both sides have finished. */
 async function ends({ page }: Visit): Promise<void> {
   for (const title of ['Without rescind, live', 'With rescind, live']) {
     await page.getByRole('region', { name: title }).locator('.summary:not([data-outcome=running])').waitFor()
@@ -20,18 +20,18 @@ async function gzipped(response: Response): Promise<number> {
 }
 
 describe.concurrent('the first screen', () => {
-  it('plays by itself and counts what the server did for nothing', async ({ expect }) => {
+  it('runs without a click, and counts what the server finished for nothing', async ({ expect }) => {
     await using demo = await visit('')
     await ends(demo)
     const entries = await demo.entries()
-    // Those of the right side that were canceled on their way have not arrived.
+    // Requests of the right side that were canceled in transit have not arrived.
     const stopped = entries.filter(({ outcome }) => outcome === 'stopped')
     const finished = entries.filter(({ outcome }) => outcome === 'finished')
     const wasted = finished.filter(({ wasted }) => wasted.ms > 0)
     await total(demo.page, 'Without rescind', 'requests', wasted.length)
     await total(demo.page, 'With rescind', 'requests', 0)
     await total(demo.page, 'With rescind', 'wrong', 0)
-    // All three, unless the machine is so busy that an answer comes before the next key.
+    // All three, unless a busy machine answers before the next key.
     expect(wasted.length).toBeGreaterThan(0)
     for (const name of OVERTAKEN) expect(finished.map(({ name }) => name)).toContain(name)
     expect(finished.filter(({ name }) => name === 'peru')).toHaveLength(2)
@@ -44,7 +44,7 @@ describe.concurrent('the first screen', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('needs no scrolling, and no more than 150 kB of JavaScript', async ({ expect }) => {
+  it('needs no scrolling, and at most 150 kB of JavaScript', async ({ expect }) => {
     await using demo = await visitAfresh('')
     const { page } = demo
     await page.setViewportSize({ width: 1280, height: 800 })
@@ -58,7 +58,7 @@ describe.concurrent('the first screen', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000)
   })
 
-  it('shows only how it came out to who wants no motion, and plays again', async ({ expect }) => {
+  it('shows only the result if the user prefers reduced motion, and can play again', async ({ expect }) => {
     await using demo = await visit('')
     const { page } = demo
     await page.getByText('Measuring').first().waitFor()
@@ -73,7 +73,7 @@ describe.concurrent('the first screen', () => {
 
   it('stops on Esc', async ({ expect }) => {
     await using demo = await visit('')
-    // At once, while the search still goes on.
+    // At once, while the search still runs.
     await demo.page.evaluate(
       () =>
         new Promise<void>((resolve) => {
@@ -88,7 +88,7 @@ describe.concurrent('the first screen', () => {
     await ends(demo)
     const right = demo.page.getByRole('region', { name: 'With rescind, live' })
     await right.locator('.outcome', { hasText: 'context canceled: Esc' }).waitFor()
-    // The left one goes on, the right one is stopped, on its way or in its handler.
+    // The left search continues; the right one is stopped, in transit or in its handler.
     const ways = async () => (await demo.entries()).flatMap(({ name, outcome }) => (name === 'peru' ? [outcome] : []))
     await expect.poll(ways, patiently).toContain('finished')
     expect((await ways()).filter((outcome) => outcome !== 'stopped')).toEqual(['finished'])

@@ -1,4 +1,4 @@
-/** The scenario Heavy work in a worker: when the worker stops. Its lane is drawn from what the worker itself says. */
+/** The scenario Heavy work in a worker: when the worker stops. Its lane shows the worker's own reports. */
 
 import { describe, it } from 'vitest'
 import { demoUrl, outcome, row, visit } from './demo.ts'
@@ -23,7 +23,7 @@ describe.concurrent('Heavy work in a worker', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('goes on computing after Stop by hand', async ({ expect }) => {
+  it('continues the computation after Stop without rescind', async ({ expect }) => {
     await using demo = await visit('#/heavy-work?latency=1200&stop=300&timeout=8000&rescind=off')
     const { page } = demo
     await outcome(page, 'stopped, and the worker computed on')

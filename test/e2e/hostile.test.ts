@@ -1,4 +1,4 @@
-/** What strangers send to the demo's server: it answers in words, keeps within its bounds, and goes on. */
+/** Hostile input to the demo's server: it answers with a reason, keeps its limits, and stays up. */
 
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
@@ -19,14 +19,14 @@ import type { Server } from './servers.ts'
 
 const HOST = 'Host: localhost\r\n'
 const LONG = 'a'.repeat(40_000)
-/** What every request for work says. */
+/** The parameters of every request for work. */
 const ORDER = 'id=a&name=a&latency=1'
 
-/** Requests by what is wrong with them, and the status of the answer. */
+/** Invalid requests, with the status of the answer. */
 const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text: string])[] = [
   ['two slashes', 400, `GET // HTTP/1.1\r\n${HOST}\r\n`],
   ['a host in the path', 400, `GET //evil.example/api/clock HTTP/1.1\r\n${HOST}\r\n`],
-  ['a host that is none', 400, `GET http://[ HTTP/1.1\r\n${HOST}\r\n`],
+  ['an invalid host', 400, `GET http://[ HTTP/1.1\r\n${HOST}\r\n`],
   ['an asterisk', 400, `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`],
   ['an escape that is none', 400, `GET /%zz HTTP/1.1\r\n${HOST}\r\n`],
   ['half a character', 400, `GET /api/%E0%A4%A HTTP/1.1\r\n${HOST}\r\n`],
@@ -47,7 +47,7 @@ const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text:
   ['an upgrade to nothing', 404, `GET /api/socket HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: foo\r\n\r\n`],
 ]
 
-/** What Node refuses before the demo sees it. */
+/** Requests that Node refuses before the demo sees them. */
 const READ_BY_NODE: readonly (readonly [fault: string, status: number, text: string])[] = [
   ['a null', 400, `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`],
   ['long headers', 431, `GET / HTTP/1.1\r\n${HOST}X: ${LONG}\r\n\r\n`],
@@ -68,7 +68,7 @@ async function open(url: string, text = ''): Promise<Socket> {
   return socket
 }
 
-/** Reads until there is the end of an answer's text, or the connection ends. */
+/** Reads until the end of an answer's text, or of the connection. */
 async function answer(url: string, text: string): Promise<string> {
   const socket = await open(url, text)
   let answer = ''
@@ -87,7 +87,7 @@ async function ask(url: string, method: string, headers: Readonly<Record<string,
   return response.statusCode
 }
 
-/** The head of an upload with a body of so many bytes. */
+/** The head of an upload with a body of `length` bytes. */
 function uploadOf(length: number): string {
   return `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Connection: close\r\nContent-Length: ${length}\r\n\r\n`
 }
@@ -110,7 +110,7 @@ describe.each([
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  it.each(faults)('answers in words what comes with %s, and goes on', async (_, status, text) => {
+  it.each(faults)('answers a request with %s with a reason, and stays up', async (_, status, text) => {
     const answered = await answer(server.url, text)
     expect(answered).toMatch(refusal(status))
     expect(answered).toMatch(plain)
@@ -118,7 +118,7 @@ describe.each([
     expect(await isAlive(server)).toBe(true)
   })
 
-  it('survives clients that break their connections off', async () => {
+  it('survives clients that reset their connections', async () => {
     const heads = ['', ...faults.map(([, , text]) => text), `GET /api/events HTTP/1.1\r\n${HOST}\r\nGARBAGE\r\n\r\n`]
     const sockets = await Promise.all(heads.map((text) => open(server.url, text)))
     for (const socket of sockets) socket.resetAndDestroy()
@@ -154,7 +154,7 @@ describe.each([
     expect(await ask(url, 'POST')).toBe(204)
   })
 
-  it('takes no word that is no number, no id, or one of too many', async () => {
+  it('refuses invalid numbers, invalid ids, and too many of them', async () => {
     const url = `${server.url}api/unwanted`
     for (const at of ['soon', '', 'NaN', '1e999']) expect(await ask(`${url}?id=a&at=${at}`, 'POST')).toBe(400)
     expect(await ask(`${url}?id=a`, 'POST')).toBe(400)
@@ -173,8 +173,8 @@ describe.each([
     expect(await (await fetch(`${server.url}api/log`)).text()).not.toContain('null')
   })
 
-  it('takes no more bodies at once than it has room for, and takes them again when others have gone', async () => {
-    // Each announces the longest body there may be, and sends nothing of it.
+  it('refuses bodies beyond its limit, and accepts more when others have ended', async () => {
+    // Each announces a body of the maximal length, and sends none of it.
     const sockets = await Promise.all(Array.from({ length: 64 }, () => open(server.url, uploadOf(2 ** 16))))
     const ask = (length: number) => answer(server.url, uploadOf(length) + 'a'.repeat(length))
     await expect.poll(() => ask(1), patiently).toMatch(refusal(503))
@@ -183,7 +183,7 @@ describe.each([
     await expect.poll(() => ask(1), patiently).toMatch(/^HTTP\/1\.1 200 /)
   })
 
-  it('stores no note that is too long', async () => {
+  it('refuses a note that is too long', async () => {
     const { status } = await fetch(`${server.url}api/save?${ORDER}&note=long`, { method: 'POST', body: LONG })
     expect(status).toBe(400)
     expect(await (await fetch(`${server.url}api/note?note=long`)).json()).toEqual({ text: '', isPinned: false })
@@ -197,7 +197,7 @@ describe.each([
     for (const { text } of log[0]?.lines ?? []) expect(text.length).toBeLessThan(200)
   })
 
-  it('hears an early word among junk', async () => {
+  it('counts an early report of a canceled request among invalid ones', async () => {
     const junk = Array.from({ length: 60 }, (_, batch) =>
       Array.from({ length: 100 }, (_, index) => `id=junk${batch}.${index}&at=1`).join('&'),
     )
@@ -231,7 +231,7 @@ interface Stream extends AsyncDisposable {
   readonly answers: readonly ServerResponse[]
 }
 
-/** The stream of events alone, with a log to write into. */
+/** The event stream alone, with a log for the test. */
 async function serveEvents(): Promise<Stream> {
   const log = new Log()
   const answers: ServerResponse[] = []
@@ -261,8 +261,8 @@ async function serveEvents(): Promise<Stream> {
 
 const LISTEN = `GET /api/events HTTP/1.1\r\n${HOST}\r\n`
 
-describe('the stream of events', () => {
-  it('drops a reader that does not keep up, and says so', async () => {
+describe('the event stream', () => {
+  it('drops a slow reader, and tells it so', async () => {
     await using stream = await serveEvents()
     const { answers, log } = stream
     const keen = (await open(stream.url, LISTEN)).resume()
@@ -272,7 +272,7 @@ describe('the stream of events', () => {
     await expect.poll(() => log.readers, patiently).toBe(3)
     const dropped = () => answers.filter(({ writableEnded }) => writableEnded).length
     let most = 0
-    // Connections hold some megabytes themselves.
+    // Connections buffer some megabytes themselves.
     for (let entry = 0; entry < 5000 && dropped() < 2; entry++) {
       log.open({ id: `id${entry}`, name: 'name', latency: 0 }, 'arrived'.padEnd(4000))
       log.end(`id${entry}`, 'finished', 'finished')
@@ -288,13 +288,13 @@ describe('the stream of events', () => {
       if (last.includes('event: dropped\ndata: too much of the log was left unread\n\n')) break
     }
     expect(last).toContain('event: dropped')
-    // The lazy one is disconnected without having read why.
+    // The lazy reader is disconnected without having read the reason.
     await expect.poll(() => log.readers, patiently).toBe(1)
     expect(keen.destroyed).toBe(false)
     for (const socket of [keen, lazy]) socket.destroy()
   })
 
-  it('has no more than 64 readers, and a place again when one goes', async () => {
+  it('accepts at most 64 readers, and another when one leaves', async () => {
     await using stream = await serveEvents()
     const sockets = await Promise.all(Array.from({ length: 64 }, () => open(stream.url, LISTEN)))
     await expect.poll(() => stream.log.readers, patiently).toBe(64)
@@ -308,7 +308,7 @@ describe('the stream of events', () => {
   })
 })
 
-describe('a word about a request that has not come', () => {
+describe('a report of a canceled request that has not arrived', () => {
   it('counts for ten seconds', () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {

@@ -1,10 +1,10 @@
-/** The scenario HTTP timeout: who ends first, and that the handler on the server ends with it. */
+/** The scenario HTTP timeout: which side ends first, and that the handler on the server ends too. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
 
 describe.concurrent('HTTP timeout', () => {
-  it('receives the response when that comes before the deadline', async ({ expect }) => {
+  it('receives the response if that arrives before the deadline', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=50&timeout=3000')
     await outcome(demo.page, 'response received')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })
@@ -16,7 +16,7 @@ describe.concurrent('HTTP timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the handler when the deadline comes first', async ({ expect }) => {
+  it('stops the handler if the deadline comes first', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=3000&timeout=100')
     await outcome(demo.page, 'context deadline exceeded')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
@@ -29,7 +29,7 @@ describe.concurrent('HTTP timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the handler work to the end for nothing without rescind', async ({ expect }) => {
+  it('lets the handler finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=1500&timeout=50&rescind=off')
     await outcome(demo.page, 'timed out')
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'finished' })

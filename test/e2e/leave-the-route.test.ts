@@ -1,4 +1,4 @@
-/** The scenario Leave the route: what belongs to a page ends with its route, on the server too. */
+/** The scenario Leave the route: work of a page ends with its route, on the server too. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, total, visit } from './demo.ts'
@@ -6,7 +6,7 @@ import { outcome, patiently, row, total, visit } from './demo.ts'
 const REPORTS = ['report 2024', 'report 2025']
 
 describe.concurrent('Leave the route', () => {
-  it('stops the report of a page that is left', async ({ expect }) => {
+  it('stops the report of the old page', async ({ expect }) => {
     await using demo = await visit('#/leave-the-route?latency=5000&leave=500')
     await outcome(demo.page, '2 reports stopped with the route')
     for (const name of REPORTS) {
@@ -21,7 +21,7 @@ describe.concurrent('Leave the route', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets both stream to their ends for nothing without rescind', async ({ expect }) => {
+  it('lets both reports finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/leave-the-route?latency=1500&leave=100&rescind=off')
     await outcome(demo.page, '2 reports came in for a page that was left')
     await total(demo.page, 'Without rescind', 'requests', 2)
@@ -36,11 +36,11 @@ describe.concurrent('Leave the route', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('follows links and the back button, one request a page', async ({ expect }) => {
+  it('follows links and the back button, with one request for each page', async ({ expect }) => {
     await using demo = await visit('#/leave-the-route?latency=5000&leave=50')
     const { page } = demo
     const pages = page.getByRole('list', { name: 'Pages of the application' })
-    // Whatever came of pages that were left so soon.
+    // The outcome of the automatic run does not matter.
     await outcome(page)
     const before = demo.requests.length
     await pages.getByRole('link', { name: 'report 2024' }).click()

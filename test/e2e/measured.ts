@@ -1,4 +1,4 @@
-/** What the scenario StrictMode and Activity has measured: what was sent and what was aborted after each step. */
+/** The table of the scenario StrictMode and Activity: requests sent and aborted after each step. */
 
 import type { Page } from 'playwright'
 

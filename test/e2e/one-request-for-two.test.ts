@@ -1,10 +1,10 @@
-/** The scenario One request for two: how many requests there are, and what a caller that leaves does to others. */
+/** The scenario One request for two: the number of requests, and the effect of a caller that leaves on others. */
 
 import { describe, it } from 'vitest'
 import { demoUrl, outcome, patiently, row, visit } from './demo.ts'
 
 describe.concurrent('One request for two', () => {
-  it('sends one request for all, which ends when the last one goes', async ({ expect }) => {
+  it('sends one request for all components, which ends when the last one leaves', async ({ expect }) => {
     await using demo = await visit('#/one-request-for-two?latency=1500&pause=200')
     const { page } = demo
     await outcome(page, '2 requests, the card has its report')
@@ -14,7 +14,7 @@ describe.concurrent('One request for two', () => {
     const second = { outcome: 'stopped', cause: 'client gone' }
     await expect.poll(() => demo.entry('report 2 #2'), patiently).toMatchObject(second)
     await row(page, 'Browser', 'report 2 #2').filter({ hasText: 'unused' }).waitFor()
-    // By hand: what the pointer began, the click joins, and the pointer that leaves does not end it.
+    // The click joins the request of the hover, which does not end when the pointer leaves.
     await page.getByRole('button', { name: 'Report 1' }).hover()
     await page.getByRole('button', { name: 'Report 1' }).click()
     await page.getByRole('heading', { name: 'One request for two' }).hover()
@@ -24,7 +24,9 @@ describe.concurrent('One request for two', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('sends a request for each by hand, or loses the report to the first one’s abort', async ({ expect }) => {
+  it('sends a request for each component without rescind, or loses the report to the first one’s abort', async ({
+    expect,
+  }) => {
     await using demo = await visit('#/one-request-for-two?latency=1000&pause=50&hand=0&rescind=off')
     const { page } = demo
     await outcome(page, '5 requests, the card has its report')

@@ -1,4 +1,4 @@
-/** The scenario Request-scoped values: what is typed in the page is in the lines of the server's log. */
+/** The scenario Request-scoped values: the id from the page is in the lines of the server's log. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
@@ -19,7 +19,7 @@ describe.concurrent('Request-scoped values', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('has no id in the log by hand', async ({ expect }) => {
+  it('has no id in the log without rescind', async ({ expect }) => {
     await using demo = await visit('#/request-values?latency=100&rescind=off')
     await outcome(demo.page, 'the server’s log has no id')
     const entry = await demo.entry('order')

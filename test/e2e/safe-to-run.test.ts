@@ -1,4 +1,4 @@
-/** The scenario Is this code safe to run?: what is handed to the background lives as long as its context. */
+/** The scenario Is this code safe to run?: background work lives as long as its context. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
@@ -14,11 +14,11 @@ describe.concurrent('Is this code safe to run?', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('loses it with the context of the order', async ({ expect }) => {
+  it('loses the receipt with the context of the order', async ({ expect }) => {
     await using demo = await visit(`${HASH}&rescind=off`)
     await outcome(demo.page, 'order placed, receipt lost')
     expect(await demo.entry('order')).toMatchObject({ outcome: 'finished' })
-    // One that is canceled on its way does not arrive at all.
+    // A request that is canceled in transit does not arrive.
     await expect.poll(async () => (await demo.entry('receipt'))?.outcome ?? 'stopped', patiently).toBe('stopped')
     const result = demo.page.getByRole('region', { name: 'ctx handed on' })
     await result.locator('[data-total=lost]', { hasText: /^1$/ }).waitFor()

@@ -1,17 +1,17 @@
-/** The scenario A save that survives: what the server has in the end, and in which order it came. */
+/** The scenario A save that survives: what the server has stored in the end, and in which order. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
 
 describe.concurrent('A save that survives', () => {
-  it('saves the last text, in order, and pins the note that the same click has closed', async ({ expect }) => {
+  it('saves the last text, in order, and pins the note that the same click closes', async ({ expect }) => {
     await using demo = await visit('#/save-survives?latency=800&pause=20&debounce=100')
     const { page } = demo
     await outcome(page, 'the server has “Kind of Blue”, pinned')
     await page.getByText('The note is closed. What was typed: “Kind of Blue”.').waitFor()
     const entries = await demo.entries()
     for (const entry of entries) expect(entry).toMatchObject({ outcome: 'finished', wasted: { ms: 0 } })
-    // Others gave their turn to a newer text; how many is a matter of the machine's pace.
+    // Newer texts replace waiting ones; how many depends on the speed of the machine.
     const saves = entries.filter(({ name }) => name !== 'pin')
     expect(saves.length).toBeLessThan('Kind of Blue'.length)
     expect(saves.at(-1)?.name).toBe('Kind of Blue')
@@ -26,7 +26,7 @@ describe.concurrent('A save that survives', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('loses the last text and the pin by hand, and stores an old text over a newer one', async ({ expect }) => {
+  it('loses the last text and the pin without rescind, and stores an old text over a newer one', async ({ expect }) => {
     await using demo = await visit('#/save-survives?latency=3000&pause=20&debounce=400&rescind=off')
     const { page } = demo
     await outcome(page, 'the server has “Kind”, not pinned')
@@ -37,7 +37,7 @@ describe.concurrent('A save that survives', () => {
     }
     expect(entries.map(({ name }) => name)).not.toContain('Kind of Blue')
     expect(end('Kind of')).toBeLessThan(end('Kind'))
-    // One that is aborted on its way does not arrive at all.
+    // A request that is aborted in transit does not arrive.
     expect(entries.find(({ name }) => name === 'pin')?.outcome ?? 'stopped').toBe('stopped')
     await row(page, 'Browser', 'pin').filter({ hasText: 'aborted' }).waitFor()
     const result = page.getByRole('region', { name: 'By hand', exact: true })
@@ -46,7 +46,7 @@ describe.concurrent('A save that survives', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('saves what the user has typed when another scenario is opened before it is sent', async ({ expect }) => {
+  it('saves typed text when another scenario is opened before it is sent', async ({ expect }) => {
     await using demo = await visit('#/save-survives?latency=100&pause=300&debounce=1000')
     const { page } = demo
     await page.getByRole('textbox', { name: 'Note' }).fill('So What')

@@ -1,4 +1,4 @@
-/** The scenario A scope's budget: one deadline, and one cancel, for all that is below. */
+/** The scenario A scope's budget: one deadline and one cancel for all parts below. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, visit } from './demo.ts'
@@ -28,7 +28,7 @@ describe.concurrent("A scope's budget", () => {
     const isOver = async () => (await demo.entries()).every(({ outcome }) => outcome !== undefined)
     await expect.poll(isOver, patiently).toBe(true)
     const entries = await demo.entries()
-    // On a busy machine the faster ones may be through before the click, at least on the server.
+    // On a busy machine the faster parts may finish before the click, at least on the server.
     const stopped = entries.filter(({ outcome }) => outcome !== 'finished')
     expect(stopped.map(({ name }) => name)).toEqual(expect.arrayContaining(['prices', 'reviews']))
     for (const entry of stopped) {
@@ -41,7 +41,7 @@ describe.concurrent("A scope's budget", () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it.for(['on', 'off'])('lets everything arrive that comes in time, rescind %s', async (rescind, { expect }) => {
+  it.for(['on', 'off'])('shows all parts that arrive in time, rescind %s', async (rescind, { expect }) => {
     await using demo = await visit(`#/scope-budget?latency=100&timeout=5000&rescind=${rescind}`)
     await outcome(demo.page, 'everything arrived within the budget')
     for (const name of PARTS) {
@@ -51,7 +51,7 @@ describe.concurrent("A scope's budget", () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets all of them finish for nothing without rescind', async ({ expect }) => {
+  it('lets all parts finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off')
     await outcome(demo.page, 'timed out, 4 of 4 missing')
     for (const name of PARTS) {

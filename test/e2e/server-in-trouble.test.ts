@@ -1,10 +1,10 @@
-/** The scenario A server in trouble: how many requests the server gets, and whether it recovers. */
+/** The scenario A server in trouble: how many requests the server receives, and whether it recovers. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
 
 describe.concurrent('A server in trouble', () => {
-  it('gets no more retries than the budget has, and answers again when it has recovered', async ({ expect }) => {
+  it('receives no more retries than the budget allows, and answers again after its recovery', async ({ expect }) => {
     await using demo = await visit('#/server-in-trouble?trouble=1800&pause=120&latency=20')
     const { page } = demo
     await outcome(page, /^\d+ of 20 answered, \d+ requests(?!,)/)
@@ -15,17 +15,17 @@ describe.concurrent('A server in trouble', () => {
     const failed = entries.filter(({ outcome }) => outcome === 'failed')
     expect(failed.length).toBeGreaterThan(0)
     expect(failed[0]?.cause).toBe('503, overloaded')
-    // Ten tokens, and a tenth for each call that succeeds.
+    // Ten tokens, and a tenth for each successful call.
     expect(entries.length).toBeLessThanOrEqual(32)
     for (const name of ['call 1', 'call 20']) {
       expect(entries.findLast((entry) => entry.name === name)).toMatchObject({ outcome: 'finished' })
     }
-    // One line for each call, whatever its attempts.
+    // One line for each call, whatever the number of its attempts.
     expect(await page.getByRole('region', { name: 'Server', exact: true }).getByRole('listitem').count()).toBe(20)
     expect(demo.complaints).toEqual([])
   })
 
-  it('is kept down by loops that try again at once', async ({ expect }) => {
+  it('does not recover under loops that retry at once', async ({ expect }) => {
     await using demo = await visit('#/server-in-trouble?trouble=3000&pause=80&latency=10&rescind=off')
     const { page } = demo
     await outcome(page, /^\d+ of 20 answered, \d+ requests, a storm/)

@@ -8,11 +8,11 @@ import type { BrowserServer } from 'playwright'
 import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
 
 export interface Server extends AsyncDisposable {
-  /** With a slash at the end. */
+  /** The address, with a slash at the end. */
   readonly url: string
 }
 
-/** The production server of the built demo. Port 0 is any that is free. */
+/** The production server of the built demo. Port 0 takes any free port. */
 export function serveDemo(port = 0, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []): Promise<Server> {
   return serve(['dist-demo/main.js', ...args], { ...env, PORT: String(port) })
 }

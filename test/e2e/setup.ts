@@ -1,4 +1,4 @@
-/** What all tests share: the demo, built so that no test drives an old one, its server, and a browser. */
+/** Shared by all tests: the demo, built now, its server, and a browser. */
 
 import type { TestProject } from 'vitest/node'
 import { run } from '../package/run.ts'
@@ -6,9 +6,9 @@ import { launchBrowser, serveDemo } from './servers.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the demo is served, with a slash at the end. */
+    /** The address of the demo, with a slash at the end. */
     readonly demo: string
-    /** Where the browser listens. */
+    /** The address of the browser. */
     readonly browser: string
   }
 }

@@ -1,4 +1,4 @@
-/** What all scenarios share: the buttons, the keyboard, the address, the code, and what happens without a server. */
+/** The parts that all scenarios share: buttons, keyboard, address, code, and what the page shows without a server. */
 
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -30,7 +30,7 @@ describe.concurrent('Cancel', () => {
     await expect.poll(() => demo.entry('report'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
   })
 
-  it('only makes the page look away without rescind', async ({ expect }) => {
+  it('lets the handler finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=2500&timeout=5000&rescind=off')
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.keyboard.press('Escape')
@@ -41,7 +41,7 @@ describe.concurrent('Cancel', () => {
 })
 
 describe.concurrent('a run', () => {
-  it('is canceled by the next one', async ({ expect }) => {
+  it('is canceled by the next run', async ({ expect }) => {
     await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     const first = await demo.entry('report')
@@ -51,7 +51,7 @@ describe.concurrent('a run', () => {
     expect(log).toMatchObject([{ id: first?.id, outcome: 'stopped', cause: 'client gone' }])
   })
 
-  it('is canceled when its scenario is left', async ({ expect }) => {
+  it('is canceled when another scenario is opened', async ({ expect }) => {
     await using demo = await visit(SLOW)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await demo.page.getByRole('link', { name: 'Dependent operations' }).click()
@@ -61,7 +61,7 @@ describe.concurrent('a run', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('is said in words to who does not see it', async ({ expect }) => {
+  it('announces its outcome to screen readers', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=3000&timeout=500')
     await demo.page
       .getByRole('status')
@@ -72,7 +72,7 @@ describe.concurrent('a run', () => {
 })
 
 describe.concurrent('Compare', () => {
-  it.for(['on', 'off'])('runs without rescind and then with it, from %s', async (rescind, { expect }) => {
+  it.for(['on', 'off'])('runs without rescind and then with it, starting from %s', async (rescind, { expect }) => {
     await using demo = await visit(`#/http-timeout?latency=2500&timeout=100&rescind=${rescind}`)
     const { page } = demo
     await outcome(page, rescind === 'on' ? 'context deadline exceeded' : 'timed out')
@@ -88,7 +88,7 @@ describe.concurrent('Compare', () => {
     await using demo = await visit('#/http-timeout?latency=500&timeout=5000&rescind=off')
     const { page } = demo
     await outcome(page, 'response received')
-    // At once, before the answer can come.
+    // At once, before the answer can arrive.
     await page.getByRole('button', { name: 'Compare' }).evaluate((button: HTMLButtonElement) => {
       button.click()
       dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))
@@ -105,7 +105,7 @@ describe.concurrent('Compare', () => {
 })
 
 describe.concurrent('on a narrow screen', () => {
-  it('nothing of any page hangs out at its side', async ({ expect }) => {
+  it('no page is wider than the screen', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     const { page } = demo
     await page.setViewportSize({ width: 390, height: 844 })
@@ -121,7 +121,7 @@ describe.concurrent('on a narrow screen', () => {
   })
 
   it('the last label of the axis stays within its card', async ({ expect }) => {
-    // Its tick is as near to the end as one may be, on a card as narrow as those of the first screen.
+    // Its tick is as close to the end as possible, on a card as narrow as those of the first screen.
     await using demo = await visit('#/http-timeout?latency=1950&timeout=100')
     const { page } = demo
     await page.setViewportSize({ width: 280, height: 844 })
@@ -147,13 +147,13 @@ describe.concurrent('the address', () => {
     expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
   })
 
-  it('takes what makes no sense for what is nearest', async ({ expect }) => {
+  it('replaces invalid values with the nearest valid ones', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=99999&timeout=soon')
     expect(await demo.page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('5000')
     expect(await demo.page.getByRole('slider', { name: 'Timeout' }).inputValue()).toBe('500')
   })
 
-  it('may name no scenario at all', async ({ expect }) => {
+  it('shows a message for an unknown scenario', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
     expect(demo.complaints).toEqual([])
@@ -161,7 +161,7 @@ describe.concurrent('the address', () => {
 })
 
 describe.concurrent('the code', () => {
-  it('is the one that runs, in every scenario', async ({ expect }) => {
+  it('is the running code in every scenario', async ({ expect }) => {
     await using demo = await visit('')
     for (const id of scenarios) await checkCode(expect, demo, id)
     expect(demo.complaints).toEqual([])
@@ -189,9 +189,9 @@ async function checkCode(expect: ExpectStatic, { page }: Visit, id: string): Pro
   expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
 }
 
-// One after the other: there is one clipboard.
+// Not concurrent, since there is one clipboard.
 describe('Copy', () => {
-  it.for(['Code', 'Go'])('copies what is under %s', async (label, { expect }) => {
+  it.for(['Code', 'Go'])('copies the code under %s', async (label, { expect }) => {
     await using demo = await visit('#/http-timeout')
     const { page } = demo
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
@@ -223,8 +223,8 @@ describe('Copy', () => {
   })
 })
 
-describe.concurrent('without its server', () => {
-  it('says so, and goes on when the server is back', async ({ expect }) => {
+describe.concurrent('without a server', () => {
+  it('the page says so, and continues when the server is back', async ({ expect }) => {
     const first = await serveDemo()
     await using demo = await visit('#/http-timeout?latency=50&timeout=3000', first.url)
     const { page } = demo

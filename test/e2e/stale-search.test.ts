@@ -1,4 +1,4 @@
-/** The scenario Stale search: a search that is overtaken is stopped, on the server too, and never shown. */
+/** The scenario Stale search: a superseded search is stopped, on the server too, and never shown. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, row, total, visit } from './demo.ts'
@@ -6,14 +6,14 @@ import { outcome, patiently, row, total, visit } from './demo.ts'
 const OVERTAKEN = ['m', 'me', 'mex', 'mexi', 'mexic']
 
 describe.concurrent('Stale search', () => {
-  it('stops every search that a keystroke has overtaken', async ({ expect }) => {
+  it('stops every search that a keystroke supersedes', async ({ expect }) => {
     await using demo = await visit('#/stale-search?latency=4000&pause=150')
     await outcome(demo.page, '“mexico” shows its results')
     await expect.poll(() => demo.entry('mexico'), patiently).toMatchObject({ outcome: 'finished' })
-    // A busy page may draw two keys at once, and never search for the first.
+    // A busy page may render two keys at once, and skip the search for the first.
     expect(demo.requests.length).toBeGreaterThan(2)
     expect((await demo.entry('mexico'))?.wasted).toEqual({ ms: 0, bytes: 0 })
-    // One that is canceled on its way does not arrive at all.
+    // A request that is canceled in transit does not arrive.
     const arrived = async () => (await demo.entries()).filter(({ name }) => OVERTAKEN.includes(name))
     expect((await arrived()).length).toBeGreaterThan(0)
     await expect.poll(async () => (await arrived()).every(({ ended }) => ended !== undefined), patiently).toBe(true)
@@ -31,7 +31,7 @@ describe.concurrent('Stale search', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('finishes all of them and shows wrong results without rescind', async ({ expect }) => {
+  it('finishes all searches and shows wrong results without rescind', async ({ expect }) => {
     await using demo = await visit('#/stale-search?latency=1500&pause=40&rescind=off')
     await outcome(demo.page)
     const asked = demo.requests.length
@@ -54,7 +54,7 @@ describe.concurrent('Stale search', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it.for(['on', 'off'])('asks once with a debounce, rescind %s', async (rescind, { expect }) => {
+  it.for(['on', 'off'])('sends one request with a debounce, rescind %s', async (rescind, { expect }) => {
     const hash = `#/stale-search?latency=100&pause=40&debounce=500&rescind=${rescind}`
     await using demo = await visit(hash)
     await outcome(demo.page, '“mexico” shows its results')

@@ -1,4 +1,4 @@
-/** The demo on a host that has only files, in a folder of it: a service worker answers, and its log proves the rest. */
+/** The demo in a folder of a static host: a service worker answers, and its log shows when work stops. */
 
 import { createReadStream, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -21,11 +21,11 @@ const TYPES: Readonly<Record<string, string>> = {
 
 interface Host extends AsyncDisposable {
   readonly url: string
-  /** The paths that it was asked for. */
+  /** The paths of all requests. */
   readonly asked: string[]
 }
 
-/** The dullest host there is. */
+/** A minimal static host. */
 async function serveFiles(): Promise<Host> {
   const asked: string[] = []
   const server = createServer((req, res) => {
@@ -53,14 +53,14 @@ async function entry(page: Page, name: string): Promise<Entry | undefined> {
   return (log as Entry[]).findLast((entry) => entry.name === name)
 }
 
-describe('on a host of files', () => {
+describe('on a static host', () => {
   let host: Host
   beforeAll(async () => {
     host = await serveFiles()
   })
   afterAll(() => host[Symbol.asyncDispose]())
 
-  it('stops the handlers of the service worker, and says who answers', async ({ expect }) => {
+  it('stops the handlers of the service worker, and shows that it answers', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=3000&timeout=300', host.url)
     const { page } = demo
     await page.getByText('No server here: a service worker streams in its place').waitFor()
@@ -79,7 +79,7 @@ describe('on a host of files', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('takes uploads and notes in the service worker', async ({ expect }) => {
+  it('accepts uploads and notes in the service worker', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=400&cancel=50', host.url)
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
@@ -117,7 +117,7 @@ describe('on a host of files', () => {
     await outcome(demo.page, '6 rows received')
     const elsewhere = demo.page.getByRole('option', { name: 'SQLite on a server: npm start' })
     expect(await elsewhere.isDisabled()).toBe(true)
-    // An old link may ask for it all the same.
+    // An old link may still select it.
     await demo.page.goto(`${host.url}#/database-timeout?engine=1&query=1&timeout=5000`)
     await outcome(demo.page, 'there is no server here: choose SQLite in this tab')
     expect(demo.complaints).toEqual([])
@@ -125,7 +125,7 @@ describe('on a host of files', () => {
 })
 
 describe.concurrent('on its own server', () => {
-  it('says that there is one', async ({ expect }) => {
+  it('shows that a server answers', async ({ expect }) => {
     await using demo = await visit('')
     await demo.page.getByText('Server: Node, on real sockets').waitFor()
     expect(demo.complaints).toEqual([])

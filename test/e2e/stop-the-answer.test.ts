@@ -1,10 +1,10 @@
-/** The scenario Stop the answer: the page keeps what came, and the server writes no more. */
+/** The scenario Stop the answer: the page keeps the text so far, and the server stops writing. */
 
 import { describe, it } from 'vitest'
 import { demoUrl, outcome, patiently, row, total, visit } from './demo.ts'
 
 describe.concurrent('Stop the answer', () => {
-  it('keeps what came, and the server stops writing', async ({ expect }) => {
+  it('keeps the text so far, and the server stops writing', async ({ expect }) => {
     await using demo = await visit('#/stop-the-answer?latency=8000&stop=700&first=5000&idle=5000')
     const { page } = demo
     await outcome(page, /^stopped, [1-9]\d* words kept/)
@@ -19,7 +19,7 @@ describe.concurrent('Stop the answer', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the server write to the end by hand', async ({ expect }) => {
+  it('lets the server finish writing without rescind', async ({ expect }) => {
     await using demo = await visit('#/stop-the-answer?latency=1500&stop=300&rescind=off')
     const { page } = demo
     await outcome(page, /^stopped, \d+ words kept, and the server wrote on/)
@@ -35,7 +35,7 @@ describe.concurrent('Stop the answer', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('tells a server that falls silent from one that is slow to begin', async ({ expect }) => {
+  it('distinguishes a server that falls silent from one that starts slowly', async ({ expect }) => {
     await using demo = await visit('#/stop-the-answer?server=1&latency=300&stop=8000&first=5000&idle=1500')
     const { page } = demo
     const stopped = { outcome: 'stopped', cause: 'client gone' }
@@ -50,7 +50,7 @@ describe.concurrent('Stop the answer', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops when the user says so, and writes the next answer whole', async ({ expect }) => {
+  it('stops when the user clicks Stop, and writes the next answer to its end', async ({ expect }) => {
     await using demo = await visit('#/stop-the-answer?latency=3000&stop=8000&first=5000&idle=5000')
     const { page } = demo
     await page.getByText(/A context says/).waitFor()

@@ -1,11 +1,11 @@
-/** The scenario StrictMode and Activity: how often the work runs, and what is stopped when. */
+/** The scenario StrictMode and Activity: how often the work runs, and when it is stopped. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, total, visit } from './demo.ts'
 import { measured, ONCE } from './measured.ts'
 
 describe.concurrent('StrictMode and Activity', () => {
-  it('sends once for each time it is shown, and stops when it is not', async ({ expect }) => {
+  it('sends one request each time it is shown, and stops when it is hidden', async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=5000&pause=500')
     await outcome(demo.page, '2 requests sent, 2 aborted')
     expect(await measured(demo.page)).toEqual(ONCE)
@@ -23,7 +23,7 @@ describe.concurrent('StrictMode and Activity', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the handlers run to their ends by hand', async ({ expect }) => {
+  it('lets the handlers finish without rescind', async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=1500&pause=400&rescind=off')
     await outcome(demo.page, '2 requests sent, 2 aborted')
     expect(await measured(demo.page)).toEqual(ONCE)
@@ -36,7 +36,7 @@ describe.concurrent('StrictMode and Activity', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('obeys the user', async ({ expect }) => {
+  it("follows the user's buttons", async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=5000&pause=100')
     const { page } = demo
     await outcome(page, '2 requests sent, 2 aborted')

@@ -1,10 +1,10 @@
-/** The scenario Uploads: how many are under way at once, and what the cancel of one does to the others. */
+/** The scenario Uploads: how many run at once, and how the cancel of one affects the others. */
 
 import { describe, it } from 'vitest'
 import type { Entry } from '../../demo/server/log.ts'
 import { outcome, patiently, row, visit } from './demo.ts'
 
-/** How many of the requests the server worked on at the same time. */
+/** How many requests the server handled at the same time. */
 function mostOf(entries: readonly Entry[]): number {
   const isOpen = (at: number) =>
     entries.filter(({ arrived, ended = Infinity }) => arrived <= at && at < arrived + ended).length
@@ -12,7 +12,7 @@ function mostOf(entries: readonly Entry[]): number {
 }
 
 describe.concurrent('Uploads', () => {
-  it('sends three at once, and stores all but the one that was canceled', async ({ expect }) => {
+  it('sends three at once, and stores all but the canceled one', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=400&cancel=50')
     const { page } = demo
     await outcome(page, '19 of 20 files stored, 1 canceled')
@@ -29,7 +29,7 @@ describe.concurrent('Uploads', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('sends all at once by hand, and stops all with the one', async ({ expect }) => {
+  it('sends all at once without rescind, and stops all with the canceled one', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=4000&cancel=50&rescind=off')
     const { page } = demo
     await outcome(page, /^\d+ of 20 files stored, \d+ stopped with the one that was canceled/)
@@ -42,7 +42,7 @@ describe.concurrent('Uploads', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('lets the user cancel one that waits and one that is sent, and Esc all of them', async ({ expect }) => {
+  it('lets the user cancel a waiting upload and a running one, and all with Esc', async ({ expect }) => {
     await using demo = await visit('#/uploads?latency=4000&cancel=1000')
     const { page } = demo
     await expect.poll(() => demo.requests.length, patiently).toBe(3)
@@ -52,7 +52,7 @@ describe.concurrent('Uploads', () => {
     })
     await row(page, 'Browser', 'file 2').filter({ hasText: 'canceled alone' }).waitFor()
     await expect.poll(() => demo.entry('file 2'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
-    // The next one has its place.
+    // The next upload takes its place.
     await expect.poll(() => demo.entry('file 4'), patiently).toBeDefined()
     await page.keyboard.press('Escape')
     await outcome(page, 'context canceled: Esc')

@@ -1,4 +1,4 @@
-/** The scenario Why did it end?: err and cause of every way, and that the server hears of each. */
+/** The scenario Why did it end?: err and cause for every way to end, each of which reaches the server. */
 
 import { describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
@@ -12,20 +12,20 @@ const WITH = [
 ]
 
 describe.concurrent('Why did it end?', () => {
-  it('tells err and cause of each way', async ({ expect }) => {
+  it('shows err and cause for each way', async ({ expect }) => {
     await using demo = await visit('#/why-did-it-end?step=100')
     await outcome(demo.page, '5 ends, 2 kinds of err, 4 causes')
     const rows = await demo.page.locator('.ways tbody tr').all()
     expect(await Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()))).toEqual(WITH)
     for (const [name = ''] of WITH) {
-      // One that is canceled on its way does not arrive at all.
+      // A request that is canceled in transit does not arrive.
       await expect.poll(async () => (await demo.entry(name))?.outcome ?? 'stopped', patiently).toBe('stopped')
     }
     expect((await demo.entries()).length).toBeGreaterThan(0)
     expect(demo.complaints).toEqual([])
   })
 
-  it('knows nothing of it by hand', async ({ expect }) => {
+  it('shows no cause without rescind', async ({ expect }) => {
     await using demo = await visit('#/why-did-it-end?step=100&rescind=off')
     await outcome(demo.page, '5 ends, and no telling them apart')
     expect(demo.complaints).toEqual([])

@@ -1,7 +1,7 @@
 /**
- * How Vitest comes by a browser of each engine. Playwright drives Chromium, and its own builds of the others. What the
- * distribution calls Firefox or WebKit it cannot drive, but nobody has to: the tests run by themselves in a page that a
- * program was told to open, each time in a new profile.
+ * Starts a browser of each engine for Vitest. Playwright drives Chromium, and its own builds of the others. It cannot
+ * drive the distribution's Firefox or WebKit, which is not needed: the tests run by themselves in a page that a program
+ * opens, each time in a new profile.
  */
 
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ import { browserArgs } from '../../scripts/browser.mjs'
 import { findEngine, keptByPlaywright } from '../../scripts/engines.mjs'
 import type { Engine } from '../../scripts/engines.mjs'
 
-/** What setup.ts needs, and nothing that a first start opens, asks or fetches. */
+/** What setup.ts needs, without the pages, dialogs and requests of a first start. */
 const FIREFOX_PREFERENCES: Record<string, boolean | number | string> = {
   'app.normandy.enabled': false,
   'browser.aboutwelcome.enabled': false,
@@ -39,7 +39,7 @@ export async function providerOf(engine: Engine): Promise<BrowserProviderOption>
   })
 }
 
-/** Starts a program that opens `url` and keeps everything it has to keep in `profile`. */
+/** Starts a program that opens `url`, with all its files in `profile`. */
 type Start = (url: string, profile: string) => ChildProcess
 
 function firefox(path: string): Start {
@@ -59,7 +59,7 @@ function webkit(path: string): Start {
   }
 }
 
-/** A process group of its own: both programs start others. */
+/** Each has its own process group, since both programs start others. */
 const OPTIONS = { detached: true, stdio: 'ignore' } as const
 
 function program(start: Start): BrowserProviderOption {
@@ -68,7 +68,7 @@ function program(start: Start): BrowserProviderOption {
 
 class Program implements BrowserProvider {
   readonly name = 'program'
-  /** One page at a time: in a second window the first would be hidden. */
+  /** One page at a time: a second window would hide the first. */
   readonly supportsParallelism = false
   readonly #start: Start
   readonly #running: [child: ChildProcess, profile: string][] = []
@@ -79,7 +79,7 @@ class Program implements BrowserProvider {
   }
 
   async openPage(_sessionId: string, url: string): Promise<void> {
-    // Not in the system's folder for temporary files: a Firefox that came as a snap has one of its own.
+    // Not in the system's temporary folder: a Firefox from a snap has another one.
     const folder = resolve('node_modules/.rescind')
     mkdirSync(folder, { recursive: true })
     const profile = mkdtempSync(join(folder, 'profile-'))
@@ -88,7 +88,7 @@ class Program implements BrowserProvider {
     await once(child, 'spawn')
   }
 
-  /** Of the driver, for commands of the tests: there are none. */
+  /** Commands of the tests to the driver: none. */
   getCommandsContext(): Record<string, unknown> {
     return {}
   }
@@ -107,7 +107,7 @@ class Program implements BrowserProvider {
       try {
         if (pid) process.kill(-pid)
       } catch {
-        // It has gone by itself.
+        // It has already exited.
       }
     }
   }

@@ -1,10 +1,10 @@
-/** What the tests need and an engine lacks. The sources have to do without: they are loaded first. */
+/** Features that the tests need and an engine lacks. The sources are loaded before, so they work without. */
 
 await import('rescind')
 
 declare const TestUtils: { gc(): Promise<void> } | undefined
 
-// Firefox keeps a collector for its own tests. WebKit has none to call, but large buffers make it collect.
+// Firefox has a collector for its own tests. WebKit has none, but large buffers make it collect.
 const gc = typeof TestUtils === 'object' ? () => void TestUtils.gc() : collect
 if (!('gc' in globalThis)) Object.assign(globalThis, { gc })
 
@@ -13,7 +13,7 @@ function collect(): void {
   for (let i = 0; i < 40; i++) void new ArrayBuffer(2 ** 24)
 }
 
-/** WebKit takes whatever is left on the stack for a reference. */
+/** WebKit treats stale values on the stack as references. */
 function overwriteStack(depth: number): number {
   return depth && overwriteStack(depth - 1) + depth
 }

@@ -1,8 +1,8 @@
 /**
- * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off, overrun and shared with strangers
- * by poolers, SQLite loses its thread, and contexts end at random. Arguments choose faults by parts of their names.
- * Each fault counts what became of the statements and says what must never be: a statement that hangs, a row that is
- * lost or half there, a client that is not given back.
+ * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off, overloaded, and shared with other
+ * clients by poolers; SQLite loses its thread; and contexts end at random. Arguments choose faults by parts of their
+ * names. Each fault counts the fates of the statements, and reports violations: a statement that hangs, a row that is
+ * lost or incomplete, a client that is not returned.
  */
 
 import { startPostgres } from '../../scripts/postgres.ts'

@@ -1,4 +1,4 @@
-/** The line to the server is cut, or goes dead without a word. */
+/** The connection to the server is cut, or silently stops. */
 
 import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
@@ -26,7 +26,7 @@ export const cuts: Fault = {
       while (running) {
         const before = completed
         await sleep(bg, Math.random() * 100)
-        // A machine that is busy elsewhere gets as far as a commit, too.
+        // Also reaches a commit on a busy machine.
         const end = performance.now() + 1_000
         while (running && completed === before && performance.now() < end) await sleep(bg, 5)
         proxy.cut()
@@ -90,7 +90,7 @@ export const halfOpen: Fault = {
       await comesTrue(async () => (await observer.sessions('half-open')).length === 2)
       proxy.freeze()
       await Promise.all([query, transaction])
-      // The client cannot tell the server anything any more: it is the server's own timeouts that end both.
+      // The client cannot reach the server: the server's own timeouts end both.
       const isOver = async () => (await observer.sessions('half-open')).every(({ state }) => state === 'idle')
       tally.assert(await comesTrue(isOver), 'the server runs on for a client that it cannot reach')
       tally.count('dead lines')
@@ -104,14 +104,14 @@ export const halfOpen: Fault = {
 
 interface Proxy {
   readonly access: Access
-  /** Cuts all lines. */
+  /** Cuts all connections. */
   cut(): void
-  /** Passes nothing on any more, and closes nothing. */
+  /** Stops forwarding, without closing anything. */
   freeze(): void
   close(): Promise<void>
 }
 
-/** Of the commits that pass, `lossy` of all are cut off, half of them before the server hears of them. */
+/** Cuts the connection at the share `lossy` of all commits, half of them before the server receives them. */
 async function startProxy(target: Access, lossy: number = 0): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let isFrozen = false

@@ -1,6 +1,6 @@
 /**
- * Strangers share the connections of a pooler with us: deadlines and cancels storm, and no query of theirs may be hit,
- * no setting of ours may be there for them, and no transaction of ours.
+ * Other clients share the connections of a pooler with us, under a storm of deadlines and cancels. None of their
+ * queries may be hit, and they must not find settings or transactions of ours.
  */
 
 import { Pool } from 'pg'
@@ -18,7 +18,7 @@ import type { Fault } from './tally.ts'
 
 const bg = background()
 const STRANGERS = 500
-/** How long a stranger's query takes: longer than most deadlines of ours. */
+/** How long another client's query takes: longer than most of our deadlines. */
 const STRANGE = 'SELECT pg_sleep(0.05)'
 
 export const bouncer: Fault = {
@@ -62,7 +62,7 @@ export const late: Fault = {
   },
 }
 
-/** Ours come by `ours`, strangers by `theirs`; the tables are asked at `server`. */
+/** We connect to `ours`, the other clients to `theirs`; the tables are read at `server`. */
 async function storm(ours: Access, theirs: Access, server: Access): Promise<Tally> {
   const tally = new Tally()
   const observer = await observe(server)
@@ -77,7 +77,7 @@ async function storm(ours: Access, theirs: Access, server: Access): Promise<Tall
   const strangers = Array.from({ length: 6 }, async (_, from) => {
     for (let count = from; count < STRANGERS; count += 6) await ask(tally, others)
   })
-  // Our own statements without any context are strangers, too.
+  // Our own statements without a context count as other clients too.
   const own = (async () => {
     while (!isOver) {
       await queryContext(bg, db, 'SELECT pg_sleep(0.01)').then(
@@ -102,7 +102,7 @@ async function storm(ours: Access, theirs: Access, server: Access): Promise<Tall
   return tally
 }
 
-/** One query of a stranger, which looks at the settings and the transaction that it has come into. */
+/** One query of another client, which reads the settings and the transaction of its connection. */
 async function ask(tally: Tally, others: Pool): Promise<void> {
   tally.count('queries of strangers')
   const look = `SELECT current_setting('statement_timeout') AS timeout,
@@ -118,7 +118,7 @@ async function ask(tally: Tally, others: Pool): Promise<void> {
   }
 }
 
-/** A statement of ours of any kind, under a deadline or a cancel that comes at any time. */
+/** One of our statements of any kind, under a deadline or a cancel at any time. */
 async function gust(tally: Tally, db: Database, round: number): Promise<void> {
   const ms = 1 + Math.random() * 30
   const hasDeadline = round % 2 === 0

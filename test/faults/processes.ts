@@ -1,4 +1,4 @@
-/** The server is killed, and paused, in the middle of its work. */
+/** The server is killed or paused during its work. */
 
 import { readFileSync, readdirSync } from 'node:fs'
 import { background, sleep, withCancel, withTimeout } from 'rescind'
@@ -117,6 +117,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended by itself.
+    // It has already exited.
   }
 }

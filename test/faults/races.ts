@@ -1,4 +1,4 @@
-/** Contexts end at random, while statements complete: each must have happened, or not, as it was reported. */
+/** Contexts end at random while statements complete: the outcome in the database must match the reported one. */
 
 import { background, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -47,7 +47,7 @@ export const races: Fault = {
   },
 }
 
-/** What races against its cancel: how many rows it leaves, and how long it takes beside the others. */
+/** Work that races against its cancel: the rows that it inserts, and its duration relative to the others. */
 interface Kind {
   readonly what: string
   readonly run: (ctx: Context, id: number) => Promise<unknown>
@@ -55,7 +55,7 @@ interface Kind {
   readonly length: number
 }
 
-/** Eight at a time; `slow` takes some time, and contexts live up to `ms` milliseconds. */
+/** Runs eight at a time; `slow` takes some time, and contexts live up to `ms` milliseconds. */
 export async function race(
   db: Database,
   rounds: number,

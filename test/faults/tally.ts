@@ -1,4 +1,4 @@
-/** What a fault came to: how often each thing happened, and what must not have happened. */
+/** The results of a fault: how often each outcome occurred, and all violations. */
 
 import { Pool } from 'pg'
 import { background, sleep } from 'rescind'
@@ -12,7 +12,7 @@ export interface Fault {
   run(server: PostgresServer): Promise<Tally>
 }
 
-/** Longer than any statement here may take, and shorter than any that hangs. */
+/** Longer than any statement here may take; a statement that takes longer hangs. */
 const HANG_MS = 20_000
 
 export class Tally {
@@ -27,7 +27,7 @@ export class Tally {
     if (!isTrue) this.violations.push(violation)
   }
 
-  /** Follows a statement to its end, counts it, and tells how it ended. */
+  /** Follows a statement to its end, counts it, and returns how it ended. */
   async follow(ctx: Context, statement: Promise<unknown>, what: string): Promise<Ending> {
     const ending = await Promise.race([
       statement.then(
@@ -45,7 +45,7 @@ export class Tally {
     return ending
   }
 
-  /** Asserts that the clients of `pool` come back, and that the server does nothing for them any more. */
+  /** Asserts that the clients of `pool` are returned, and that the server no longer works for them. */
   async settles(pool: Pool, access: Access, name: string): Promise<void> {
     const isFree = () => pool.idleCount === pool.totalCount && pool.waitingCount === 0
     this.assert(await comesTrue(isFree), `${pool.totalCount - pool.idleCount} clients were not given back`)
@@ -63,7 +63,7 @@ export type Ending =
   | 'failed with an error of the database'
   | 'hung'
 
-/** Whether `isTrue` comes true before it must be taken for a hang. */
+/** Whether `isTrue` becomes true in time. */
 export async function comesTrue(isTrue: () => boolean | Promise<boolean>): Promise<boolean> {
   const end = performance.now() + HANG_MS
   while (!(await isTrue())) {
@@ -73,10 +73,10 @@ export async function comesTrue(isTrue: () => boolean | Promise<boolean>): Promi
   return true
 }
 
-/** A pool that survives what is done to its server. */
+/** A pool that survives faults of its server. */
 export function toughPool(access: Access, name: string, max: number): Pool {
   const pool = new Pool({ ...access, application_name: name, max, connectionTimeoutMillis: 5_000 })
-  // Of a client that was idle when the server went.
+  // For clients that were idle when the server failed.
   pool.on('error', () => {})
   return pool
 }

@@ -1,4 +1,4 @@
-/** SQLite loses the thread it runs in, and is overrun with cancels. */
+/** SQLite loses its thread, and receives many cancels. */
 
 import type { Worker } from 'node:worker_threads'
 import { background, sleep } from 'rescind'

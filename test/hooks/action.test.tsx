@@ -1,4 +1,4 @@
-/** Writes: what a component starts and does not end. */
+/** Writes: work that outlives the component which starts it. */
 
 import { act, render } from '@testing-library/react'
 import { Fragment, StrictMode, createRef, startTransition, useEffect, useState, useTransition } from 'react'
@@ -24,7 +24,7 @@ const modes: [name: string, wrapper: FunctionComponent<{ children?: ReactNode }>
   ['in StrictMode', ({ children }) => <StrictMode>{children}</StrictMode>],
 ]
 
-/** What became of a promise: its value or its error. */
+/** Records how promises settle: with a value or an error. */
 function outcomes() {
   const seen: unknown[] = []
   const note = (what: unknown) => void seen.push(what)
@@ -58,7 +58,7 @@ afterEach(() => {
 })
 
 describe.each(modes)('an action, %s', (_, wrapper) => {
-  /** Mounts a component that saves, in a scope of which the test has the handle. */
+  /** Mounts a component that saves, inside a scope with a handle. */
   function mount(options?: ActionOptions, work: SaveWork = fakeWork()) {
     const save = watch<Save>()
     const scope = createRef<ScopeHandle>()
@@ -83,7 +83,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     }
   }
 
-  it('shows what its runs come to, and that nothing is under way', async () => {
+  it('shows the outcome of its runs, and which are in flight', async () => {
     const { run, save, work } = mount()
     expect(save.last).toMatchObject({ status: 'idle', data: undefined, runs: [] })
     await run('Blue')
@@ -97,7 +97,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(save.last).toMatchObject({ status: 'error', error: 'full', data: undefined })
   })
 
-  describe('that is started in what closes in the same handler', () => {
+  describe('that is started in a component which unmounts', () => {
     it.each([
       ['resolves', (work: SaveWork) => work.last.resolve('deleted'), 'deleted'],
       ['rejects', (work: SaveWork) => work.last.reject('conflict'), 'conflict'],
@@ -113,7 +113,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen).toEqual([expected])
     })
 
-    it('is not aborted when the scope, the whole tree or the route goes', async () => {
+    it('is not aborted by its scope, by an unmount of the whole tree or by a route change', async () => {
       const { save, scope, unmount, work } = mount()
       const { of, seen } = outcomes()
       await settle(() => of(save.last.run('a')))
@@ -128,7 +128,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen).toEqual(['saved'])
     })
 
-    it('can be started after the component has gone, too', async () => {
+    it('can be started after the unmount', async () => {
       const { close, save, work } = mount({ debounce: 60_000 })
       const { of, seen } = outcomes()
       close()
@@ -137,7 +137,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen).toEqual(['deleted'])
     })
 
-    it('starts what waits for its turn after the component has gone', async () => {
+    it('starts queued runs after the unmount', async () => {
       const { close, save, work } = mount()
       const { of, seen } = outcomes()
       await settle(() => ['a', 'b'].forEach((name) => of(save.last.run(name))))
@@ -147,7 +147,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen).toEqual(['a', 'b'])
     })
 
-    it('is started from an effect under a scope that is over, and from the clean-up of an effect', async () => {
+    it('can be started from an effect under an ended scope, and from the clean-up of an effect', async () => {
       const work = fakeWork<string, [name: string]>()
       const [parent, cancel] = withCancel(background())
       cancel('over')
@@ -169,7 +169,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     })
   })
 
-  it.skipIf(!Activity)('is not aborted in an Activity that is hidden; that shows the outcome later', async () => {
+  it.skipIf(!Activity)('is not aborted in an Activity that is hidden, which shows the outcome later', async () => {
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
     function Saver() {
@@ -191,7 +191,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(save.last).toMatchObject({ status: 'success', data: 'saved' })
   })
 
-  it('just before navigate() goes on, and the next page is shown', async () => {
+  it('can be started just before navigate(), and the next page is shown', async () => {
     const work: SaveWork = fakeWork()
     const { of, seen } = outcomes()
     const press = watch<() => void>()
@@ -218,7 +218,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(seen).toEqual(['saved'])
   })
 
-  it('ends with an explicit parent, and what waits under it is not called', async () => {
+  it('ends with an explicit parent, and queued runs are not called then', async () => {
     const [parent, cancel] = withCancel(background())
     const { run, save, work } = mount({ parent })
     await run('a', 'b')
@@ -228,7 +228,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(save.last).toMatchObject({ status: 'canceled', cause: 'signed out', runs: [] })
   })
 
-  it('has the values of the scope, those of the run and not those of the first render', async () => {
+  it('has the values of the scope at the time of the run, not of the first render', async () => {
     const user = createKey<string>('user')
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
@@ -247,7 +247,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(work.last.ctx.deadline).toBeUndefined()
   })
 
-  it('ends by cancel and by its timeout, and says which it was', async () => {
+  it('ends by cancel and by its timeout, with the matching state', async () => {
     const clock = fakeClock(0)
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
@@ -272,7 +272,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(work.last.ctx.err).toBeUndefined()
   })
 
-  it('forgets everything by reset, and ends what is under way', async () => {
+  it('forgets its state and ends the run in flight on reset', async () => {
     const { run, save, work } = mount()
     await run('a', 'b')
     await settle(() => save.last.reset())
@@ -283,7 +283,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(save.last).toMatchObject({ status: 'success', data: 'saved' })
   })
 
-  it('is slow while one of its runs is', async () => {
+  it('is slow while one of its runs is slow', async () => {
     const clock = fakeClock(0)
     const { run, save, work } = mount({ mode: 'all', slowAfter: 100, parent: clock.root })
     await run('a')
@@ -306,10 +306,10 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     expect(save.last).toMatchObject({ run: first, action, flush, cancel, reset })
   })
 
-  describe('that saves by itself', () => {
+  describe('with keepLatest and a debounce', () => {
     const autosave = { mode: 'keepLatest', debounce: 50 } as const
 
-    it('while the first save is slow sends two requests, the last one last, and aborts none', async () => {
+    it('sends two requests while the first save is slow, the last one last, and aborts none', async () => {
       const clock = fakeClock(0)
       const { save, work } = mount({ ...autosave, parent: clock.root })
       const { of, seen } = outcomes()
@@ -332,9 +332,9 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
 
     it.each<[what: string, go: (it: ReturnType<typeof mount>) => void]>([
       ['is unmounted', ({ close }) => close()],
-      ['goes with the whole tree', ({ unmount }) => unmount()],
-      ['has its page left', () => void globalThis.dispatchEvent(new Event('pagehide'))],
-    ])('before the debounce is over %s, and saves all the same', async (_, go) => {
+      ['unmounts with the whole tree', ({ unmount }) => unmount()],
+      ['is on a page that is left', () => void globalThis.dispatchEvent(new Event('pagehide'))],
+    ])('saves at once when its component %s before the debounce is over', async (_, go) => {
       const clock = fakeClock(0)
       const it = mount({ ...autosave, parent: clock.root })
       await it.run('v1', 'v2')
@@ -395,7 +395,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       await settle(() => work.last.resolve('saved'))
     })
 
-    it('starts in the event in which the page is left, though another save is under way', async () => {
+    it('saves in the event in which the page is left, though another save is in flight', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ ...autosave, parent: clock.root })
       await run('v1')
@@ -406,7 +406,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       await settle()
     })
 
-    it('drops it instead with onLeave: cancel, and what was started goes on', async () => {
+    it('drops the waiting run with onLeave: cancel, and lets the one in flight continue', async () => {
       const clock = fakeClock(0)
       const { close, run, save, work } = mount({ ...autosave, onLeave: 'cancel', parent: clock.root })
       const { of, seen } = outcomes()
@@ -420,7 +420,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen.map((error) => (error as Error).cause)).toEqual([Unmounted])
     })
 
-    it('by flush saves at once, and once', async () => {
+    it('saves at once on flush, and only once', async () => {
       const clock = fakeClock(0)
       const { run, save, work } = mount({ ...autosave, parent: clock.root })
       await run('v1', 'v2')
@@ -435,7 +435,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(save.last).toMatchObject({ status: 'success', data: 'saved' })
     })
 
-    it('holds only what came in the quiet time: the turn of what waits is not put off by a newer run', async () => {
+    it('does not delay runs that are already queued when a newer one is debounced', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ mode: 'queue', debounce: 50, parent: clock.root })
       await run('v1')
@@ -451,7 +451,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(work)).toEqual(['v1', 'v2', 'v3'])
     })
 
-    it.skipIf(!Activity)('before the debounce is over is hidden, and saves all the same', async () => {
+    it.skipIf(!Activity)('saves at once when an Activity hides it before the debounce is over', async () => {
       const clock = fakeClock(0)
       const work: SaveWork = fakeWork()
       const save = watch<Save>()
@@ -468,8 +468,8 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     })
   })
 
-  describe('of mode queue, which is the default', () => {
-    it('keeps the order, and a failure does not stop the ones after it', async () => {
+  describe('in mode queue, the default', () => {
+    it('keeps the order, and a failure does not stop later runs', async () => {
       const { save, work } = mount()
       const { of, seen } = outcomes()
       await settle(() => ['a', 'b', 'c'].forEach((name) => of(save.last.run(name))))
@@ -485,7 +485,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(save.last).toMatchObject({ status: 'success', data: 'saved c', stale: false })
     })
 
-    it('gives each run its own time, from when its turn has come', async () => {
+    it('gives each run its own time, counted from its turn', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ timeout: 100, parent: clock.root })
       await run('a', 'b')
@@ -494,8 +494,8 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     })
   })
 
-  describe('of mode drop', () => {
-    it('sends one request for a double click, and both callers hear of it', async () => {
+  describe('in mode drop', () => {
+    it('sends one request for a double click, and both callers get its result', async () => {
       const { save, work } = mount({ mode: 'drop' })
       const { of, seen } = outcomes()
       await settle(() => of(save.last.run('a')))
@@ -505,7 +505,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(seen).toEqual(['ordered', 'ordered'])
     })
 
-    it('refuses other arguments with Busy, and its action resolves all the same', async () => {
+    it('rejects other arguments with Busy, though its action resolves', async () => {
       const { save, work } = mount({ mode: 'drop' })
       const { of, seen } = outcomes()
       await settle(() => void save.last.run('a'))
@@ -520,7 +520,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(work)).toEqual(['a', 'b'])
     })
 
-    it('joins no run that was canceled in this turn', async () => {
+    it('does not join a run that was canceled in the same turn', async () => {
       const { save, work } = mount({ mode: 'drop' })
       await settle(() => void save.last.run('a'))
       await settle(() => {
@@ -531,8 +531,8 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
     })
   })
 
-  describe('of mode all', () => {
-    it('has no more than limit at once, shows all of them, and each can be canceled alone', async () => {
+  describe('in mode all', () => {
+    it('runs at most limit at once, shows all runs, and each can be canceled alone', async () => {
       const { save, work } = mount({ mode: 'all', limit: 3 })
       const { of, seen } = outcomes()
       await settle(() => {
@@ -542,7 +542,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
         ...Array(3).fill('pending'),
         ...Array(17).fill('waiting'),
       ])
-      // The fifth waits, the second is under way.
+      // The fifth waits, the second is in flight.
       await settle(() => save.last.runs[4]?.cancel('not this one'))
       await settle(() => save.last.runs[1]?.cancel('nor this'))
       expect(work.causes).toEqual([undefined, 'nor this', undefined, undefined])
@@ -560,14 +560,14 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(save.last).toMatchObject({ status: 'success', data: 'sent file 20' })
     })
 
-    it('takes an event for no cause', async () => {
+    it('does not use an event as the cause of a cancel', async () => {
       const { run, save, work } = mount({ mode: 'all' })
       await run('a')
       await settle(() => save.last.runs[0]?.cancel(new Event('click')))
       expect(work.last.ctx.err?.cause).toBeUndefined()
     })
 
-    it('starts more as soon as the limit is raised', async () => {
+    it('starts waiting runs as soon as the limit is raised', async () => {
       const { render, run, work } = mount({ mode: 'all', limit: 1 })
       await run('a', 'b', 'c')
       expect(names(work)).toEqual(['a'])
@@ -578,7 +578,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
 })
 
 describe('a transition', () => {
-  it('may start a write, which is not canceled by its rerenders', async () => {
+  it('can start a write, which its rerenders do not cancel', async () => {
     const work: SaveWork = fakeWork()
     const transition = watch<boolean>()
     const start = watch<() => void>()
@@ -598,7 +598,7 @@ describe('a transition', () => {
     expect(transition.last).toBe(false)
   })
 
-  it.skipIf(!use)('that waits for a write is pending until it is done, has failed or is canceled', async () => {
+  it.skipIf(!use)('is pending until the write that it waits for succeeds, fails or is canceled', async () => {
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
     const transition = watch<boolean>()
@@ -622,11 +622,11 @@ describe('a transition', () => {
   })
 })
 
-/** Stand in their place where React has none, and the test is skipped. */
+/** Stand-ins where React has none, and the tests are skipped. */
 const useAnswer = useActionState ?? ((): never => expect.unreachable())
 const useOptimisticName = useOptimistic ?? ((): never => expect.unreachable())
 
-/** Sends the form as a click on its button does. */
+/** Submits the form like a click on its button. */
 function submit(form: HTMLFormElement | null, name: string) {
   const input = form?.querySelector('input')
   if (input) input.value = name
@@ -634,7 +634,7 @@ function submit(form: HTMLFormElement | null, name: string) {
 }
 
 describe.skipIf(!useActionState)('a form', () => {
-  it('has the action as it is: shows that it is under way, and a failure in the state', async () => {
+  it('can use the action directly, with pending and error in its state', async () => {
     const work = fakeWork<string, [data: FormData]>()
     function Form() {
       const save = useAction(work.fn)
@@ -658,7 +658,7 @@ describe.skipIf(!useActionState)('a form', () => {
     expect(work.calls.map(({ args: [data] }) => data.get('album'))).toEqual(['Blue', 'Hejira'])
   })
 
-  it('comes to its end though its action resets the scope around it first', async () => {
+  it('completes though its action first resets the scope around it', async () => {
     const work = fakeWork<string, []>()
     const scope = createRef<ScopeHandle>()
     function Form() {
@@ -680,7 +680,7 @@ describe.skipIf(!useActionState)('a form', () => {
     expect(container.textContent).toBe('success')
   })
 
-  it('keeps state with useActionState, which awaits run and handles what it rejects with', async () => {
+  it('keeps state with useActionState, which awaits run and handles its rejections', async () => {
     const clock = fakeClock(0)
     const states = watch<unknown>()
     const save = watch<Save>()
@@ -709,7 +709,7 @@ describe.skipIf(!useActionState)('a form', () => {
   it.each<[what: string, end: (work: SaveWork, save: Save) => void]>([
     ['a failure', (work) => work.last.reject(new Error('full'))],
     ['a cancel', (_, save) => save.cancel('why')],
-  ])('rolls back what useOptimistic shows on %s', async (_, end) => {
+  ])('rolls back an optimistic name of useOptimistic on %s', async (_, end) => {
     const work: SaveWork = fakeWork()
     const save = watch<Save>()
     const press = watch<(name: string) => void>()
@@ -732,8 +732,8 @@ describe.skipIf(!useActionState)('a form', () => {
   })
 })
 
-describe('an action that many components have', () => {
-  it('makes nothing in render, and nothing on a server', () => {
+describe('an action in many components', () => {
+  it('calls nothing during render and on a server', () => {
     const work: SaveWork = fakeWork()
     function Saver() {
       const { context, status } = useAction(work.fn, { debounce: 100 })
@@ -761,7 +761,7 @@ describe('an action that many components have', () => {
     expect(contexts.last[1]).toBe(parent)
   })
 
-  it('is told of each change, and its state is one of the last', async () => {
+  it('notifies of each change once, with a consistent state', async () => {
     const work: SaveWork = fakeWork()
     const seen = watch<string>()
     const save = watch<Save>()
@@ -787,7 +787,7 @@ describe('an action that many components have', () => {
   })
 })
 
-describe('the wrong arguments of an action', () => {
+describe('invalid arguments of an action', () => {
   it.each<[message: string, options: unknown, fn?: unknown]>([
     ['rescind: fn must be a function, got undefined', {}, null],
     ['rescind: options must be an object, got null', null],

@@ -1,4 +1,4 @@
-/** Error boundaries: a cancel never reaches one, whatever a component does with its task; a timeout does. */
+/** Error boundaries: a cancel never reaches one, a timeout does. */
 
 import { render } from '@testing-library/react'
 import { Component, StrictMode, useEffect, useMemo, useState } from 'react'
@@ -28,7 +28,7 @@ class Boundary extends Component<{ readonly children: ReactNode }, { readonly er
 
 type Load = (ctx: Context) => Promise<string>
 
-/** Hands its error on to the boundary, as many components do. */
+/** Rethrows its error to the boundary, as many components do. */
 function Thrower({ load, see, timeout }: { load: Load; see: (task: Task<string>) => void; timeout?: number }) {
   const task = useTask(load, [load], { timeout })
   see(task)
@@ -54,7 +54,7 @@ function mount(timeout?: number) {
 const key = createKey<string>('key')
 
 describe('an error boundary', () => {
-  it('never sees that work was canceled, by hand, by newer work or by the unmount', async () => {
+  it('never receives a cancel, by hand, by newer work or by the unmount', async () => {
     const { container, rerender, task, unmount, work } = mount()
     await settle(() => task.last.cancel('by hand'))
     expect(container.textContent).toBe('canceled')
@@ -68,15 +68,15 @@ describe('an error boundary', () => {
     expect(work.causes).toEqual(['by hand'])
   })
 
-  it('sees a timeout, which is an error', async () => {
-    // React 18 reports what a boundary has caught as uncaught, too.
+  it('receives a timeout, which is an error', async () => {
+    // React 18 also reports errors that a boundary has caught.
     noise.allow(/deadline exceeded|error boundary/)
     const { clock, container } = mount(100)
     await settle(() => clock.advance(100))
     expect(container.textContent).toBe('caught TimeoutError')
   })
 
-  it('sees an error, and the work beside it is aborted since it is removed', async () => {
+  it('receives an error, and removes siblings, whose work is aborted', async () => {
     noise.allow(/no such album|error boundary/)
     const beside = fakeWork()
     const work = fakeWork()
@@ -96,8 +96,8 @@ describe('an error boundary', () => {
 
   it.each<[what: string, useEndless: (work: () => number) => Task<number>]>([
     ['a parent derived in render', (work) => useTask(work, [], { parent: withCancel(useScope())[0] })],
-    ['deps that are made in render, and only seem to be others', (work) => useTask(work, [{ page: 1 }])],
-  ])('gets the error of %s: that would ask for ever', async (_, useEndless) => {
+    ['equal deps that are made in render', (work) => useTask(work, [{ page: 1 }])],
+  ])('receives a TypeError for %s, which would restart the work forever', async (_, useEndless) => {
     noise.allow(/deps and parent must be the same at each render/)
     noise.allow(/occurred in the <Endless>|Maximum update depth/)
     let calls = 0
@@ -115,7 +115,7 @@ describe('an error boundary', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  it('gets none for a parent made in render that has other values only: the work runs once', async () => {
+  it('receives no error for a parent made in render that differs in values only, and the work runs once', async () => {
     const work = fakeWork()
     const draw = watch<() => void>()
     function Component() {
@@ -134,14 +134,14 @@ describe('an error boundary', () => {
     expect(work.last.ctx.value(key)).toBe('0')
   })
 
-  it('gets none for deps that really change at each of two hundred commits, whatever they are', async () => {
+  it('receives no error for deps that really change at each of two hundred commits', async () => {
     noise.allow(/Maximum update depth/)
     const work = fakeWork()
     function Counter() {
       const [page, setPage] = useState({ count: 0 })
       const pages = useMemo(() => new Set([page]), [page])
       useEffect(() => {
-        // oxlint-disable-next-line react/set-state-in-effect -- so that no commit has the deps of the one before
+        // oxlint-disable-next-line react/set-state-in-effect -- every commit must have new deps
         if (page.count < 200) setPage({ count: page.count + 1 })
       }, [page])
       return `${useTask(work.fn, [pages]).status} ${page.count}`

@@ -1,6 +1,6 @@
 /**
- * Everything at once: any sequence of what can happen to a component. Whatever it was, work that is shown runs exactly
- * once at a time, work that is not shown does not run, and nothing is left at the end.
+ * Random sequences of all events in the life of a component. Work that is shown runs exactly once at a time, hidden
+ * work does not run, and nothing is left at the end.
  */
 
 import { act } from '@testing-library/react'
@@ -25,7 +25,7 @@ const steps = [
 ]
 type Step = (typeof steps)[number]
 
-/** These end the scope and begin it anew. What is below and suspended cannot follow before it is resumed. */
+/** Steps that restart the scope. Suspended descendants cannot restart before they resume. */
 const renewing: ReadonlySet<Step> = new Set<Step>([
   'reset',
   'reset key',
@@ -113,7 +113,7 @@ async function live(isStrict: boolean, first: Pick<World, 'isVisible' | 'isSuspe
   }
   const running = () => work.calls.filter(({ ctx }) => ctx.err === undefined).length
   const counts: (readonly [step: string, running: number, expected: number])[] = []
-  // Effects are on from when it is shown; a fallback alone does not turn them off.
+  // Effects run once it is shown; a fallback alone does not clean them up.
   let isOn = world.isVisible && !world.isSuspended
   let isBehind = false
   await settle(draw)
@@ -132,8 +132,8 @@ async function live(isStrict: boolean, first: Pick<World, 'isVisible' | 'isSuspe
   return counts
 }
 
-describe('a component to which anything may happen', () => {
-  it('runs its work once while it is shown, and not at all while it is not', async () => {
+describe('a component after random events', () => {
+  it('runs its work once while it is shown, and not while it is hidden', async () => {
     const first = fc.record({
       isVisible: Activity ? fc.boolean() : fc.constant(true),
       isSuspended: fc.boolean(),

@@ -1,4 +1,4 @@
-/** What the React Compiler memoizes must not go stale. */
+/** Values that the React Compiler memoizes must not go stale. */
 
 import { render } from '@testing-library/react'
 import { StrictMode } from 'react'
@@ -31,9 +31,9 @@ async function mount() {
   }
 }
 
-// The runtime of the compiled code comes with React 19.
+// React 19 has the runtime of compiled code.
 describe.skipIf(isReact18)('a component built by the React Compiler', () => {
-  it('is memoized, so that the other tests prove something', async () => {
+  it('is memoized, which the other tests rely on', async () => {
     const { source } = await mount()
     expect(source).toMatch(/\$\[\d+\] (!==|=)/)
   })
@@ -52,7 +52,7 @@ describe.skipIf(isReact18)('a component built by the React Compiler', () => {
     expect(work.causes.at(-1)).toBe('button')
   })
 
-  it('loads with the latest query, and shows what that gives', async () => {
+  it('loads with the latest query, and shows the result', async () => {
     const { text, type, work } = await mount()
     type('other')
     await settle(() => work.last.resolve('other albums'))
@@ -60,7 +60,7 @@ describe.skipIf(isReact18)('a component built by the React Compiler', () => {
     expect(text()).toBe('success other albums live 5000')
   })
 
-  it('shows that time ran out', async () => {
+  it('shows a timeout', async () => {
     const { clock, text } = await mount()
     await settle(() => clock.advance(5_000))
     expect(text()).toBe('error  over 0')

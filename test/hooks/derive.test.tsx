@@ -1,4 +1,4 @@
-/** `withCancel` and its kin for a component. */
+/** Hooks that derive a context for a component. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, useLayoutEffect, useMemo } from 'react'
@@ -64,7 +64,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     await settle()
   })
 
-  it('ends by cancel, alone and for good', async () => {
+  it('can be canceled, alone and permanently', async () => {
     const [parent] = withCancel(background())
     const it = mount(useHook, { parent })
     const { ctx } = it
@@ -75,7 +75,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('ends when the component goes', () => {
+  it('ends when the component unmounts', () => {
     const [parent] = withCancel(background())
     const it = mount(useHook, { parent })
     it.unmount()
@@ -83,7 +83,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(parent.err).toBeUndefined()
   })
 
-  it('keeps its identity until the parent is another one', async () => {
+  it('keeps its identity until the parent changes', async () => {
     const [one] = withCancel(background())
     const [other] = withCancel(background())
     const it = mount(useHook, { parent: one })
@@ -97,7 +97,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(it.ctx.err).toBeUndefined()
   })
 
-  it('is another one at each render under a parent that is derived in render, unless that is kept', async () => {
+  it('is new at each render under a parent that is derived in render, unless that is memoized', async () => {
     const [root] = withCancel(background())
     const it = mount(({ parent }: Parent) => useHook({ parent: withValue(parent, key, 'value') }), { parent: root })
     it.render({ parent: root })
@@ -125,7 +125,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     )
   })
 
-  it('takes its cancel as a handler: an event is no cause', async () => {
+  it('has a cancel that can be an event handler, without a cause then', async () => {
     const contexts = watch<Context>()
     function Component() {
       const [ctx, cancel] = useHook({ parent: background() })
@@ -139,7 +139,7 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(cause(contexts.last)).toBe(contexts.last.err)
   })
 
-  it('takes its cancel as a listener of the page, and disposes by it', async () => {
+  it('has a cancel that can be a listener of the page, and that disposes', async () => {
     const [parent] = withCancel(background())
     const [one, other] = [mount(useHook, { parent }), mount(useHook, { parent })]
     const target = new EventTarget()
@@ -174,7 +174,7 @@ describe('useTimeout', () => {
   }
   const useHook = ({ parent, ms }: Props) => useTimeout(parent, ms, { label: 'search' })
 
-  it('ends by itself, counted from when the component appeared', async () => {
+  it('ends after its time, counted from the mount', async () => {
     const clock = fakeClock(1_000)
     const it = mount<Props>(useHook, { parent: clock.root, ms: 100 })
     expect(it.ctx.deadline).toBe(1_100)
@@ -182,7 +182,7 @@ describe('useTimeout', () => {
     expect(it.ctx.err).toMatchObject({ name: 'TimeoutError', label: 'search', ms: 100 })
   })
 
-  it('takes another time, null and Infinity without a new context', async () => {
+  it('accepts another time, null and Infinity without a new context', async () => {
     const clock = fakeClock(0)
     const it = mount<Props>(useHook, { parent: clock.root, ms: 100 })
     for (const [ms, deadline] of [
@@ -201,7 +201,7 @@ describe('useTimeout', () => {
     await settle()
   })
 
-  it('gives another parent all of its time', async () => {
+  it('starts its whole time again under another parent', async () => {
     const [one, other] = [fakeClock(0), fakeClock(5_000)]
     const it = mount(useHook, { parent: one.root, ms: 100 })
     await settle(() => one.advance(60))
@@ -229,7 +229,7 @@ describe('useDeadline', () => {
   }
   const useHook = ({ parent, at }: Props) => useDeadline(parent, at)
 
-  it('ends by itself at that time, as a Date or a number', async () => {
+  it('ends at its time, as a Date or a number', async () => {
     const clock = fakeClock(1_000)
     const it = mount<Props>(useHook, { parent: clock.root, at: 1_100 })
     expect(it.ctx.deadline).toBe(1_100)
@@ -243,7 +243,7 @@ describe('useDeadline', () => {
     expect(new Set(it.all).size).toBe(1)
   })
 
-  it('is not disturbed by another Date for the same time', () => {
+  it('is unaffected by another Date for the same time', () => {
     const clock = fakeClock(0)
     const it = mount<Props>(useHook, { parent: clock.root, at: new Date(100) })
     it.render({ parent: clock.root, at: new Date(100) })

@@ -1,4 +1,4 @@
-/** A component as an application writes it; the tests build it with the React Compiler. */
+/** A component like one of an application; the tests compile it with the React Compiler. */
 
 import type { ReactElement } from 'react'
 import type { Context } from 'rescind'

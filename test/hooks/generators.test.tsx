@@ -1,4 +1,4 @@
-/** Tasks and actions whose work yields: answers that show as they come, and polls. */
+/** Tasks and actions whose work yields: streamed answers, and polls. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
@@ -12,7 +12,7 @@ import { failOnNoise, settle, watch } from './support.tsx'
 
 failOnNoise()
 
-/** A source that the test feeds, and that knows whether it was closed. It rejects when its context ends. */
+/** A source that the test feeds, and that counts its closes. It rejects when its context ends. */
 function source() {
   let next: ((word: string | undefined) => void) | undefined
   const it = {
@@ -54,14 +54,14 @@ function mount(fn: (ctx: Context) => AsyncGenerator<string>, options?: TaskOptio
   return { task, scope, unmount: view.unmount, render: (id: number) => view.rerender(app(id)) }
 }
 
-/** What has come so far, as a chat shows it. */
+/** Yields the whole text so far, for a chat. */
 async function* chat(from: ReturnType<typeof source>, ctx: Context) {
   let text = ''
   for await (const word of from.read(ctx)) yield (text += word)
 }
 
-describe('an answer that is yielded', () => {
-  it('shows as it comes, while it is pending, and is the result in the end', async () => {
+describe('a yielded answer', () => {
+  it('is shown as it arrives, while the task is pending, and is the result in the end', async () => {
     const words = source()
     const { task } = mount((ctx) => chat(words, ctx))
     expect(task.last).toMatchObject({ status: 'pending', data: undefined })
@@ -74,7 +74,7 @@ describe('an answer that is yielded', () => {
     expect([words.opened, words.closed]).toEqual([1, 1])
   })
 
-  it('keeps what there is after Stop, and closes its source', async () => {
+  it('is kept after Stop, which closes its source', async () => {
     const words = source()
     const { task } = mount((ctx) => chat(words, ctx))
     await words.feed('to be')
@@ -85,7 +85,7 @@ describe('an answer that is yielded', () => {
     expect(task.last).toMatchObject({ status: 'pending', data: undefined })
   })
 
-  it('keeps what there is when it fails, and when its time is over', async () => {
+  it('is kept after an error and after a timeout', async () => {
     const clock = fakeClock(0)
     const words = source()
     const fails = mount(async function* (ctx) {
@@ -102,7 +102,7 @@ describe('an answer that is yielded', () => {
     expect([words.opened, words.closed]).toEqual([2, 2])
   })
 
-  it('to another question is never mixed with it, and with keepPrevious stays until that says something', async () => {
+  it('is never mixed with that of other deps, and with keepPrevious stays until the next one yields', async () => {
     const words = source()
     const { render, task } = mount((ctx) => chat(words, ctx), { keepPrevious: true })
     await words.feed('one')
@@ -114,7 +114,7 @@ describe('an answer that is yielded', () => {
     expect([words.opened, words.closed]).toEqual([2, 1])
   })
 
-  it('is closed when the component goes', async () => {
+  it('is closed when the component unmounts', async () => {
     const words = source()
     const { unmount } = mount((ctx) => chat(words, ctx))
     await words.feed('to be')
@@ -123,7 +123,7 @@ describe('an answer that is yielded', () => {
     expect(words.closed).toBe(1)
   })
 
-  it('resolves run with the last value, and rejects it when it is stopped', async () => {
+  it('resolves run with the last value, and rejects run when it is canceled', async () => {
     const words = source()
     const { task } = mount((ctx) => chat(words, ctx), { enabled: false })
     let result: Promise<string> | undefined
@@ -138,7 +138,7 @@ describe('an answer that is yielded', () => {
 })
 
 describe('a poll', () => {
-  it('is one line, stops with the component and in a hidden tab, and begins again when that is shown', async () => {
+  it('runs once, stops with the component and in a hidden tab, and restarts when the tab is shown', async () => {
     const clock = fakeClock(0)
     const causes: unknown[] = []
     const task = watch<Task<number>>()
@@ -176,7 +176,7 @@ describe('a poll', () => {
   })
 })
 
-/** Hides the tab, or shows it. */
+/** Hides or shows the tab. */
 function turnTab(hidden: boolean): void {
   Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
   document.dispatchEvent(new Event('visibilitychange'))
@@ -184,7 +184,7 @@ function turnTab(hidden: boolean): void {
 }
 
 describe('a generator that ignores its context', () => {
-  it('is left behind, is asked for nothing more, and writes nothing', async () => {
+  it('is abandoned: it is not resumed, and its values are ignored', async () => {
     const gates: (() => void)[] = []
     const seen: string[] = []
     const { render, task } = mount(async function* () {
@@ -205,8 +205,8 @@ describe('a generator that ignores its context', () => {
   })
 })
 
-describe('what is iterated, too, but is no generator', () => {
-  it('is handed out as it is', async () => {
+describe('an iterable that is not a generator', () => {
+  it('is returned as data, and not iterated', async () => {
     const stream = new ReadableStream<string>()
     const task = watch<Task<ReadableStream<string>>>()
     function Streams() {
@@ -219,8 +219,8 @@ describe('what is iterated, too, but is no generator', () => {
   })
 })
 
-describe('an action that yields', () => {
-  it('shows its progress, keeps what there is when it is stopped, and outlives its component', async () => {
+describe('an action whose work yields', () => {
+  it('shows its progress, keeps it when it is canceled, and outlives its component', async () => {
     const words = source()
     const upload = watch<Action<string>>()
     function Upload() {
@@ -241,8 +241,8 @@ describe('an action that yields', () => {
   })
 })
 
-describe('a run that a newer one has ended', () => {
-  it('says Superseded to its generator', async () => {
+describe('a superseded run', () => {
+  it('ends its generator with Superseded as the cause', async () => {
     const causes: unknown[] = []
     const { render } = mount(async function* (ctx) {
       yield 'one'

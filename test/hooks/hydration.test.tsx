@@ -1,4 +1,4 @@
-/** Server rendering makes nothing that needs clean-up, and a page that is hydrated says the same as its HTML. */
+/** Server rendering needs no clean-up, and a hydrated page shows the same as its HTML. */
 
 import { act, render } from '@testing-library/react'
 import { StrictMode, Suspense, useId } from 'react'
@@ -41,7 +41,7 @@ function app(load: (ctx: Context) => Promise<string>, parent = background()) {
   )
 }
 
-/** Hydrates `html`; every complaint of React about it is an error in `errors`. */
+/** Hydrates `html`; React's complaints are in `errors`. */
 async function hydrate(html: string, tree: React.ReactNode) {
   const container = document.createElement('div')
   document.body.append(container)
@@ -62,7 +62,7 @@ async function hydrate(html: string, tree: React.ReactNode) {
 }
 
 describe('hydration', () => {
-  it('finds what the server has said, the countdown included, and goes on from there', async () => {
+  it('matches the HTML of the server, countdowns included, and continues from there', async () => {
     const work = fakeWork()
     const html = renderToString(app(work.fn))
     expect(work.calls).toEqual([])
@@ -77,7 +77,7 @@ describe('hydration', () => {
     expect(work.causes).toEqual([Unmounted])
   })
 
-  it('of a page whose context has ended meanwhile shows the end afterwards', async () => {
+  it('shows the end of a context that has ended before the hydration', async () => {
     const work = fakeWork()
     const [parent, cancel] = withTimeout(background(), 60_000)
     const html = renderToString(app(work.fn, parent))
@@ -90,7 +90,7 @@ describe('hydration', () => {
     page.unmount()
   })
 
-  it('and a render in the browser show the same', async () => {
+  it('shows the same as a render in the browser', async () => {
     const work = fakeWork()
     const { container } = render(app(work.fn))
     const page = await hydrate(renderToString(app(work.fn)), app(work.fn))

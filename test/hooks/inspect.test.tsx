@@ -1,4 +1,4 @@
-/** What an inspector says about the contexts of components. */
+/** How an inspector shows the contexts of components. */
 
 import { act, render } from '@testing-library/react'
 import { StrictMode } from 'react'
@@ -52,7 +52,7 @@ describe.each<[name: string, wrap: (children: ReactNode) => ReactNode]>([
   ['under a scope', (children) => <Scope label="page">{children}</Scope>],
   ['without a scope', (children) => children],
 ])('the rows of a search field %s', (_, wrap) => {
-  it('are, after 100 keystrokes, 99 superseded runs and one completed', async () => {
+  it('show 99 superseded runs and one completed after 100 keystrokes', async () => {
     const view = render(wrap(<Search text="" />))
     for (let count = 1; count < 100; count++) view.rerender(wrap(<Search text={'x'.repeat(count)} />))
     await act(() => sleep(background(), 20))
@@ -82,7 +82,7 @@ function tree(mode: 'visible' | 'hidden'): ReactNode {
 }
 
 describe.runIf(Activity)('StrictMode and Activity', () => {
-  it('leave no rows of what was never shown', async () => {
+  it('leave no rows of contexts that were never shown', async () => {
     const view = render(tree('visible'))
     await act(() => sleep(background(), 20))
     expect(rows('search')).toHaveLength(1)

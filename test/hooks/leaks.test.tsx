@@ -1,4 +1,4 @@
-/** What is never committed leaves nothing, and what is gone leaves nothing either. */
+/** Renders that are never committed and unmounted components leave nothing behind. */
 
 import { act, render } from '@testing-library/react'
 import { StrictMode, Suspense, startTransition, useState } from 'react'
@@ -24,11 +24,11 @@ failOnNoise()
 
 interface Held extends Disposable {
   readonly timers: Set<unknown>
-  /** By type. */
+  /** The types of the listeners. */
   readonly listeners: string[]
 }
 
-/** Counts what is held from now on: platform timers, and listeners of the window and of the Navigation API. */
+/** Records platform timers, and listeners of the window and of the Navigation API, from now on. */
 function count(): Held {
   const timers = new Set<unknown>()
   const held: { readonly type: string; readonly listener: unknown }[] = []
@@ -57,7 +57,7 @@ function count(): Held {
         addEventListener.call(target, type, listener, options)
       },
       removeEventListener(type: string, listener: EventListener, options?: EventListenerOptions) {
-        // What was there before is not counted, and must not count for another one.
+        // Earlier listeners are not recorded; removing one must not count for another.
         const index = held.findIndex((one) => one.type === type && one.listener === listener)
         if (index >= 0) held.splice(index, 1)
         removeEventListener.call(target, type, listener, options)
@@ -77,7 +77,7 @@ function count(): Held {
   }
 }
 
-/** Uses everything that there is. */
+/** Uses all hooks. */
 function Everything({ work }: { readonly work: (ctx: Context) => void }) {
   const scope = useScope()
   const [ctx] = useTimeout(scope, 60_000)
@@ -112,7 +112,7 @@ function Suspends(): never {
 }
 
 describe('renders that are never committed', () => {
-  it('fifty of them, interrupted, leave no context, no timer, no listener and no call', async () => {
+  it('leave no context, timer, listener or call after fifty interruptions', async () => {
     using held = count()
     const [parent] = withCancel(background())
     const calls = watch<Context>()
@@ -174,13 +174,13 @@ describe('renders that are never committed', () => {
   })
 })
 
-/** How many are still there. React itself may hold on to the last ones. */
+/** How many are not collected. React itself may retain the last ones. */
 async function countAlive(refs: readonly WeakRef<Context>[]): Promise<number> {
   await isCollected(() => ({}))
   return refs.filter((ref) => ref.deref() !== undefined).length
 }
 
-describe('what is gone', () => {
+describe('an unmounted component', () => {
   it('leaves no timer and no listener', async () => {
     using held = count()
     const [parent] = withTimeout(background(), Infinity)
@@ -197,7 +197,7 @@ describe('what is gone', () => {
     expect(calls.all).toHaveLength(1)
   })
 
-  it('while its page was left does not wait for the page to come back', async () => {
+  it('does not wait for its page to come back', async () => {
     using held = count()
     const calls = watch<Context>()
     const view = render(<App parent={background()} work={calls.see} />, { wrapper: StrictMode })
@@ -209,7 +209,7 @@ describe('what is gone', () => {
     expect(calls.all).toHaveLength(1)
   })
 
-  it('a hundred times leaves nothing in the parent', async () => {
+  it('leaves nothing in the parent, a hundred times', async () => {
     const [parent] = withCancel(background())
     const scopes: WeakRef<Context>[] = []
     function Tell() {

@@ -1,4 +1,4 @@
-/** Which end of a scope is final, what begins it again, and that nothing is called under one that is over. */
+/** Which ends of a scope are final, what restarts it, and that no work is called under one that has ended. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, forwardRef, useCallback, useEffect, useImperativeHandle } from 'react'
@@ -57,7 +57,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
   }
 
   describe('that follows the route', () => {
-    it('whose time ran out has a new life on the next route, with its whole time', async () => {
+    it('restarts after a timeout on the next route, with its whole time', async () => {
       const clock = fakeClock(0)
       const { handle, task, work } = mount({ parent: clock.root, timeout: 100, route: true })
       await settle(() => clock.advance(100))
@@ -68,7 +68,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
       expect(remaining(handle().context)).toBe(100)
     })
 
-    it('that was canceled by hand has a new life on the next route', async () => {
+    it('restarts after a cancel on the next route', async () => {
       const { handle, task, work } = mount({ route: true })
       await settle(() => handle().cancel('by hand'))
       expect(task.last).toMatchObject({ status: 'canceled', cause: 'by hand' })
@@ -79,14 +79,14 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
     })
   })
 
-  it('that does not follow the route stays canceled on the next one', async () => {
+  it('stays canceled on the next route if it does not follow the route', async () => {
     const { handle, work } = mount({})
     await settle(() => handle().cancel('by hand'))
     await go('/b')
     expect(work.causes).toEqual(['by hand'])
   })
 
-  it('is meant by a cancel that was taken from its ref before a reset', async () => {
+  it('can be canceled after a reset by a cancel that was read from its ref before', async () => {
     const { handle, task, work } = mount({})
     const { cancel, reset } = handle()
     await settle(() => reset())
@@ -102,7 +102,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
     expect(task.last).toMatchObject({ status: 'canceled', cause: 'at once' })
   })
 
-  it('has values that are made inline, which restart nothing, though a child lifts its state', async () => {
+  it("restarts nothing for values that are made inline, though a child sets its parent's state", async () => {
     const user = createKey<{ readonly id: number }>('user')
     const work = fakeWork()
     const ids = watch<number | undefined>()
@@ -133,7 +133,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
     expect(ids.last).toBe(60)
   })
 
-  it('has values that reach what is derived below it, which keeps its life', async () => {
+  it('passes new values to contexts derived below it, which do not restart', async () => {
     const user = createKey<string>('user')
     const work = fakeWork<string, []>()
     const task = watch<Task<string>>()
@@ -160,7 +160,7 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
   })
 })
 
-/** Runs a task wherever a component can, from render's end on. */
+/** Runs a task in every kind of effect. */
 function mountRunners(work: ReturnType<typeof fakeWork<string, []>>) {
   const outcomes: unknown[] = []
   const start = (run: () => Promise<string>) =>
@@ -203,7 +203,7 @@ function mountRunners(work: ReturnType<typeof fakeWork<string, []>>) {
   return { Runners, outcomes }
 }
 
-describe.each(modes)('a scope that is over, %s', (_, wrapper) => {
+describe.each(modes)('a scope that has ended, %s', (_, wrapper) => {
   it.each<[what: string, over: (children: ReactNode) => ReactNode, why: unknown]>([
     [
       'its parent had ended',
@@ -230,7 +230,7 @@ describe.each(modes)('a scope that is over, %s', (_, wrapper) => {
       'over',
     ],
     ['its time is over', (children) => <Scope timeout={0}>{children}</Scope>, undefined],
-  ])('since %s calls nothing, and what is run settles with its end', async (_, over, why) => {
+  ])('calls no work when %s, and runs settle with its end', async (_, over, why) => {
     const work = fakeWork<string, []>()
     const { Runners, outcomes } = mountRunners(work)
     render(over(<Runners />), { wrapper })
@@ -240,7 +240,7 @@ describe.each(modes)('a scope that is over, %s', (_, wrapper) => {
     expect(new Set(outcomes)).toEqual(new Set([why]))
   })
 
-  it('calls nothing under what is derived from it in a render either', async () => {
+  it('calls no work under contexts that a render derives from it', async () => {
     const key = createKey<string>('key')
     const [parent, cancel] = withCancel(background())
     cancel('over')
@@ -268,7 +268,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
   ['useCancellable', (parent) => useCancellable(parent)],
   ['useTimeout', (parent) => useTimeout(parent, 100)],
   ['useRoute', (parent) => useRoute(parent)],
-])('what %s gives', (name, useHook) => {
+])('the context of %s', (name, useHook) => {
   function mount(parent: Context) {
     const derived = watch<Derived>()
     const work = fakeWork()
@@ -281,7 +281,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
     return { derived, work, ...view }
   }
 
-  it('can be had again by reset, which keeps its identity, as cancel does', async () => {
+  it('restarts on reset, which keeps its identity like cancel', async () => {
     const clock = fakeClock(0)
     const { container, derived, work } = mount(clock.root)
     const [first, cancel, reset] = derived.last
@@ -297,7 +297,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
     expect(work.causes).toEqual(['by hand', 'again'])
   })
 
-  it('resets what lives, too, and does nothing when the component has gone', async () => {
+  it('restarts on reset while it lives, and not after the unmount', async () => {
     const { derived, unmount, work } = mount(fakeClock(0).root)
     const [, , reset] = derived.last
     await settle(() => reset())
@@ -311,7 +311,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
 describe('useRoute', () => {
   it.each<[how: string, end: (cancel: Cancel) => void, why: unknown]>([
     ['was canceled by hand', (cancel) => cancel('by hand'), 'by hand'],
-  ])('that %s is another context on the next route', async (_, end, why) => {
+  ])('returns a new context on the next route for one that %s', async (_, end, why) => {
     const derived = watch<Derived>()
     function Component() {
       derived.see(useRoute(background()))
@@ -327,8 +327,8 @@ describe('useRoute', () => {
   })
 })
 
-describe.skipIf(!Activity)('what is hidden', () => {
-  it('after the time of its scope ran out begins again when it is shown, with its whole budget', async () => {
+describe.skipIf(!Activity)('a hidden scope', () => {
+  it('restarts after a timeout when it is shown, with its whole time', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const scope = createRef<ScopeHandle>()
@@ -355,7 +355,7 @@ describe.skipIf(!Activity)('what is hidden', () => {
   })
 })
 
-/** Hides the tab, or shows it. */
+/** Hides or shows the tab. */
 async function turn(hidden: boolean) {
   Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
   await settle(() => document.dispatchEvent(new Event('visibilitychange')))
@@ -377,12 +377,12 @@ function mountVisible() {
   return { work, task, scope, ...view, render: (visible: boolean) => view.rerender(app(visible)) }
 }
 
-describe('a scope that is only there for what is visible', () => {
+describe('a scope with `visible`', () => {
   afterEach(() => {
     Reflect.deleteProperty(document, 'hidden')
   })
 
-  it('stops in a hidden tab, begins again when that is shown, and never shows the cancel', async () => {
+  it('ends in a hidden tab, restarts when the tab is shown, and never shows the cancel', async () => {
     const { task, work } = mountVisible()
     await turn(true)
     expect(work.causes).toEqual([Hidden])
@@ -391,7 +391,7 @@ describe('a scope that is only there for what is visible', () => {
     expect(new Set(task.all.map(({ status }) => status))).toEqual(new Set(['pending']))
   })
 
-  it('calls nothing in a tab that is hidden from the start', async () => {
+  it('calls no work in a tab that is hidden from the start', async () => {
     Object.defineProperty(document, 'hidden', { configurable: true, value: true })
     const { work } = mountVisible()
     await settle()
@@ -400,7 +400,7 @@ describe('a scope that is only there for what is visible', () => {
     expect(work.causes).toEqual([undefined])
   })
 
-  it('that was canceled while the tab was hidden stays so', async () => {
+  it('stays canceled if it was canceled while the tab was hidden', async () => {
     const { scope, task, work } = mountVisible()
     await turn(true)
     await settle(() => scope.current?.cancel('by hand'))
@@ -409,7 +409,7 @@ describe('a scope that is only there for what is visible', () => {
     expect(task.last).toMatchObject({ status: 'canceled', cause: 'by hand' })
   })
 
-  it('goes on in a hidden tab once it is no longer', async () => {
+  it('continues in a hidden tab once `visible` is false', async () => {
     const { render, work } = mountVisible()
     await turn(true)
     await settle(() => render(false))
@@ -421,7 +421,7 @@ describe('a scope that is only there for what is visible', () => {
 })
 
 describe.each(modes)("a task in another task's context, %s", (_, wrapper) => {
-  it('starts once at mount, in the same component and in a child, and ends with the run of the other', async () => {
+  it("starts once at mount, in the same component and in a child, and ends with the other's run", async () => {
     const [one, two, three] = [fakeWork<string, []>(), fakeWork<string, []>(), fakeWork<string, []>()]
     const first = watch<Task<string>>()
     function Child({ parent }: { readonly parent: Context }) {
@@ -448,7 +448,7 @@ describe.each(modes)("a task in another task's context, %s", (_, wrapper) => {
     expect([one.causes, two.causes, three.causes]).toEqual([stopped, stopped, stopped])
   })
 
-  it('is under the timeout of the run, and is not called under a scope that is over', async () => {
+  it('ends at the timeout of the run, and is not called under an ended scope', async () => {
     const clock = fakeClock(0)
     const [one, two] = [fakeWork<string, []>(), fakeWork<string, []>()]
     function Child({ parent }: { readonly parent: Context }) {

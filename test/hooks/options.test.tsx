@@ -28,7 +28,7 @@ function cause(error: unknown): unknown {
   return (error as Error).cause
 }
 
-/** Mounts a task: one that runs by itself if there are `deps`. */
+/** Mounts a task, which is automatic if there are `deps`. */
 function mount(first: Props) {
   type Either = Task<string, [name?: string]>
   const task = watch<Either>()
@@ -50,8 +50,8 @@ function mount(first: Props) {
   }
 }
 
-describe('mode latest, which is the default', () => {
-  it('ends what is in flight', async () => {
+describe('mode latest, the default', () => {
+  it('ends the run in flight', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task, run } = mount({ fn: work.fn })
     await run('one', 'two')
@@ -64,7 +64,7 @@ describe('mode latest, which is the default', () => {
 })
 
 describe('mode first', () => {
-  it('joins the run of the same arguments, and ends that of others', async () => {
+  it('joins a run with the same arguments, and ends one with others', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
     const results: unknown[] = []
@@ -83,7 +83,7 @@ describe('mode first', () => {
     expect(work.calls).toHaveLength(3)
   })
 
-  it('joins no run for other deps when it is run by hand', async () => {
+  it('joins no run for other deps when it is run manually', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first', enabled: false } })
     await settle(() => void task.last.run())
@@ -94,7 +94,7 @@ describe('mode first', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
-  it('joins no run that was canceled in this turn', async () => {
+  it('joins no run that was canceled in the same turn', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
     await settle(() => void task.last.run('one'))
@@ -107,7 +107,7 @@ describe('mode first', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'answer' })
   })
 
-  it.each([false, true])('never answers other deps with what was asked before (keepPrevious: %s)', async (keeps) => {
+  it.each([false, true])('never shows an answer for earlier deps (keepPrevious: %s)', async (keeps) => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options: { mode: 'first', keepPrevious: keeps } })
     render({ deps: [2] })
@@ -118,7 +118,7 @@ describe('mode first', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two', stale: false })
   })
 
-  it('with deps joins what is run by hand to what runs by itself', async () => {
+  it('joins a manual run to the automatic one', async () => {
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, deps: [1], options: { mode: 'first' } })
     await settle(() => void task.last.run())
@@ -129,7 +129,7 @@ describe('mode first', () => {
 })
 
 describe('debounce', () => {
-  it('makes one call of many changes, with the last value', async () => {
+  it('makes one call for many changes, with the last value', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const options = { debounce: 200, parent: clock.root }
@@ -147,7 +147,7 @@ describe('debounce', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('makes none if the component goes before', async () => {
+  it('makes no call if the component unmounts before it is over', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { unmount } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent: clock.root } })
@@ -157,7 +157,7 @@ describe('debounce', () => {
     expect(work.calls).toEqual([])
   })
 
-  it('is canceled by hand as the work is', async () => {
+  it('can be canceled like the work', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent: clock.root } })
@@ -167,7 +167,7 @@ describe('debounce', () => {
     expect(work.calls).toEqual([])
   })
 
-  it('does not count as time of the work', async () => {
+  it("is not part of the work's time", async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     mount({ fn: work.fn, deps: [], options: { debounce: 200, timeout: 100, parent: clock.root } })
@@ -175,7 +175,7 @@ describe('debounce', () => {
     expect(work.last.ctx.deadline).toBe(300)
   })
 
-  it('of a run that fails in it because of the scope is that failure', async () => {
+  it('is shared by two runs in mode first', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, options: { debounce: 200, mode: 'first', parent: clock.root } })
@@ -185,7 +185,7 @@ describe('debounce', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('with maxWait lets a call through though the changes do not stop', async () => {
+  it('calls the work after maxWait though the changes continue', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const options = { debounce: { ms: 50, maxWait: 120 }, parent: clock.root }
@@ -194,13 +194,13 @@ describe('debounce', () => {
       await settle(() => clock.advance(20))
       render({ deps: [key] })
     }
-    // At 120 ms what was there since 100; at 170 the one that came at 120.
+    // At 120 ms the deps of 100 ms run; at 170 ms those of 120 ms.
     expect(work.calls).toHaveLength(1)
     await settle(() => clock.advance(50))
     expect(work.causes).toEqual([Superseded, undefined])
   })
 
-  it('that is leading starts the first at once, and the last of those that follow when it is quiet', async () => {
+  it('calls the first run at once if it is leading, and the last of the following ones when it is over', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })
@@ -216,7 +216,7 @@ describe('debounce', () => {
     expect(work.last.args).toEqual(['four'])
   })
 
-  it('that is leading is quiet again after the quiet time, though nothing has followed', async () => {
+  it('calls the next run after a pause at once if it is leading', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run } = mount({ fn: work.fn, options: { debounce: { ms: 50, leading: true }, parent: clock.root } })
@@ -226,7 +226,7 @@ describe('debounce', () => {
     expect(work.calls.map(({ args: [name] }) => name)).toEqual(['one', 'two'])
   })
 
-  it('is cut short by flush, which starts what waits, once', async () => {
+  it('ends on flush, which calls the waiting run once', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run, task } = mount({ fn: work.fn, options: { debounce: 200, parent: clock.root } })
@@ -244,7 +244,7 @@ describe('debounce', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
-  it('that waits for a parent that was canceled waits again under another one, and starts', async () => {
+  it('waits again, under another parent, after the parent it waited under was canceled, and starts', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const work = fakeWork()
@@ -263,7 +263,7 @@ describe('debounce', () => {
 })
 
 describe('slowAfter', () => {
-  it('says that the run is slow, from that time until it is over', async () => {
+  it('sets slow from that time until the run is over', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, deps: [1], options: { slowAfter: 300, parent: clock.root } })
@@ -275,7 +275,7 @@ describe('slowAfter', () => {
     expect(task.last).toMatchObject({ status: 'success', slow: false })
   })
 
-  it('is never true for one render of the next run, whatever ended the one before', async () => {
+  it('never sets slow for the first render of the next run', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const options = { slowAfter: 300, keepPrevious: true, parent: clock.root }
@@ -294,7 +294,7 @@ describe('slowAfter', () => {
     expect(task.last).toMatchObject({ status: 'pending', slow: true, data: 'two', stale: true })
   })
 
-  it('never comes for work that is quick, failed or canceled before', async () => {
+  it('does not set slow for work that succeeds, fails or is canceled earlier', async () => {
     const clock = fakeClock(0)
     const work = fakeWork<string, [name?: string]>()
     const { run, task } = mount({ fn: work.fn, options: { slowAfter: 300, parent: clock.root } })
@@ -308,7 +308,7 @@ describe('slowAfter', () => {
     expect(new Set(task.all.map(({ slow }) => slow))).toEqual(new Set([false]))
   })
 
-  it('counts from the start of the work, not from that of the debounce', async () => {
+  it('counts from the start of the work, not of the debounce', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mount({ fn: work.fn, deps: [1], options: { slowAfter: 100, debounce: 200, parent: clock.root } })
@@ -322,7 +322,7 @@ describe('slowAfter', () => {
 describe('keepPrevious', () => {
   const options = { keepPrevious: true }
 
-  it('keeps the data, marked as stale, from the very render on that asks for other data', async () => {
+  it('keeps the data as stale, starting with the first render that needs other data', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options })
     expect(task.last).toMatchObject({ status: 'pending', data: undefined, stale: false })
@@ -337,7 +337,7 @@ describe('keepPrevious', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two', stale: false })
   })
 
-  it('keeps it through an error and a cancel, still stale, and reset forgets it', async () => {
+  it('keeps the data as stale through an error and a cancel, but not through reset', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task, run } = mount({ fn: work.fn, options })
     await run('one')
@@ -353,7 +353,7 @@ describe('keepPrevious', () => {
     expect(task.last).toMatchObject({ status: 'idle', data: undefined, stale: false })
   })
 
-  it('takes undefined for data that is none', async () => {
+  it('accepts undefined as data', async () => {
     const { task } = mount({ fn: () => Promise.resolve(undefined as never), deps: [], options })
     await settle()
     expect(task.last).toMatchObject({ status: 'success', data: undefined, stale: false })
@@ -361,7 +361,7 @@ describe('keepPrevious', () => {
 })
 
 describe('enabled', () => {
-  it('false keeps it from running, and it is idle', async () => {
+  it('keeps the task from running while it is false, and idle', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options: { enabled: false } })
     render({ deps: [2], options: { enabled: false } })
@@ -373,7 +373,7 @@ describe('enabled', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('false stops what is in flight, and true starts it again', async () => {
+  it('ends the run in flight when it becomes false, and restarts it when it becomes true', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
     render({ options: { enabled: false } })
@@ -386,7 +386,7 @@ describe('enabled', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
 
-  it('false leaves what came out before, and true does not ask again for what is known', async () => {
+  it('keeps the result when it becomes false, and does not repeat the run when it becomes true', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
     await settle(() => work.last.resolve('one'))
@@ -401,7 +401,7 @@ describe('enabled', () => {
     expect(work.calls).toHaveLength(2)
   })
 
-  it('false never shows what is known of other deps', async () => {
+  it('never shows results for other deps while it is false', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
     await settle(() => work.last.resolve('one'))
@@ -418,7 +418,7 @@ describe('enabled', () => {
   it.each([
     ['an error', (work: Work<string, []>) => work.last.reject('failed')],
     ['a cancel', (_: unknown, task: Task<string>) => task.cancel('why')],
-  ])('true asks again after %s', async (_, end) => {
+  ])('repeats the run after %s when it becomes true', async (_, end) => {
     const work = fakeWork<string, []>()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
     await settle(() => end(work, task.last as Task<string>))
@@ -432,7 +432,7 @@ describe('enabled', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
 
-  it('true asks again for deps that were answered before others were run by hand', async () => {
+  it('repeats the run for earlier deps after a manual run for others', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
     await settle(() => work.last.resolve('one'))
@@ -446,7 +446,7 @@ describe('enabled', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'one again' })
   })
 
-  it('false in the middle of the next run shows what was kept of the one before', async () => {
+  it('shows the previous result as stale when it becomes false during the next run', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: [1], options: { keepPrevious: true } })
     await settle(() => work.last.resolve('one'))
@@ -459,7 +459,7 @@ describe('enabled', () => {
   it.each([
     ['without deps', {}],
     ['with deps', { deps: [1] }],
-  ])('false does not keep anybody from running it by hand, %s', async (_, deps) => {
+  ])('allows manual runs while it is false, %s', async (_, deps) => {
     const work = fakeWork<string, [name?: string]>()
     const { task, run, render } = mount({ fn: work.fn, ...deps, options: { enabled: false } })
     await run('one')
@@ -468,7 +468,7 @@ describe('enabled', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
     expect(work.calls).toHaveLength(1)
   })
-  it('false leaves alone what is run by hand after that, or by a child as it appears', async () => {
+  it("leaves manual runs alone after it became false, and those of a child's first effect", async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task, run, render: rerender } = mount({ fn: work.fn, deps: [1] })
     await settle(() => work.last.resolve('one'))
@@ -487,10 +487,10 @@ describe('enabled', () => {
   })
 })
 
-describe('what a component runs by hand for its props', () => {
+describe('a manual run for some deps', () => {
   const byHand = { enabled: false }
 
-  it('is not shown for other props, from the very render on that has them, and without a remount', async () => {
+  it('is not shown for other deps, starting with the first render that has them, without a remount', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: ['a'], options: byHand })
     await settle(() => void task.last.run())
@@ -506,7 +506,7 @@ describe('what a component runs by hand for its props', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'details of b', stale: false })
   })
 
-  it('ends with them while it is under way, and is idle', async () => {
+  it('ends when the deps change, and the task is idle', async () => {
     const work = fakeWork()
     const { task, render } = mount({ fn: work.fn, deps: ['a'], options: byHand })
     await settle(() => void task.last.run())
@@ -532,8 +532,8 @@ describe('what a component runs by hand for its props', () => {
   })
 })
 
-describe('deps that are undefined for a while', () => {
-  it('are as enabled: false', async () => {
+describe('undefined deps', () => {
+  it('act like enabled: false', async () => {
     const work = fakeWork()
     const task = watch<Task<string>>()
     function Component({ id }: { readonly id: number | undefined }) {
@@ -560,7 +560,7 @@ describe('deps that are undefined for a while', () => {
 })
 
 describe('transition', () => {
-  it('shows what came out in a transition: what suspends on it does not hide what is there', async () => {
+  it('shows the result in a transition, so suspending on it does not hide the content', async () => {
     const work = fakeWork()
     const never = new Promise<never>(() => {})
     function Suspends({ isReady }: { readonly isReady: boolean }) {
@@ -583,7 +583,7 @@ describe('transition', () => {
     expect(blunt.container.textContent).toContain('fallback')
   })
 
-  it('does not delay the news that something is pending', async () => {
+  it('does not delay the pending state', async () => {
     const work = fakeWork()
     const never = new Promise<never>(() => {})
     const starts = watch<() => void>()
@@ -605,7 +605,7 @@ describe('transition', () => {
     expect(container.textContent).toContain('fallback')
   })
 
-  it('is overtaken by newer deps, and does not come back', async () => {
+  it('is superseded by newer deps, and its result is not shown', async () => {
     const work = fakeWork()
     const task = watch<Task<string>>()
     const steps = watch<(id: number) => void>()

@@ -1,4 +1,4 @@
-/** The page: what a component does when the page is left and comes back. The browser's own events stand at the end. */
+/** The page: what a component does when the page is left and comes back. */
 
 import { render } from '@testing-library/react'
 import { StrictMode } from 'react'
@@ -33,7 +33,7 @@ function mount(parent?: Context) {
 }
 
 describe('a page that is left', () => {
-  it('stops the work with PageHidden as the cause, and starts nothing', async () => {
+  it('ends the work with PageHidden as the cause, and starts nothing', async () => {
     const { work } = mount()
     const { signal } = work.last.ctx
     await settle(() => {
@@ -43,7 +43,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden])
   })
 
-  it('and comes back runs automatic work again, once, and shows no cancel', async () => {
+  it('restarts automatic work once when it comes back, and shows no cancel', async () => {
     const { work, task } = mount()
     await settle(leave)
     await settle(comeBack)
@@ -57,7 +57,7 @@ describe('a page that is left', () => {
     expect(work.calls).toHaveLength(3)
   })
 
-  it('and comes back has no context that stays dead', async () => {
+  it('has a new context for each ended one when it comes back', async () => {
     const contexts = watch<Context[]>()
     const [parent] = withCancel(background())
     function Component() {
@@ -76,7 +76,7 @@ describe('a page that is left', () => {
     expect(contexts.last.map((ctx) => ctx.err)).toEqual(Array(4).fill(undefined))
   })
 
-  it('leaves work that was run by hand canceled, and it can be run again', async () => {
+  it('leaves manual runs canceled, and they can run again', async () => {
     const work = fakeWork()
     const task = watch<Task<string>>()
     function Component() {
@@ -94,7 +94,7 @@ describe('a page that is left', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
   })
 
-  it('and comes back after the component has gone does nothing', async () => {
+  it('starts nothing for an unmounted component when it comes back', async () => {
     const { work, unmount } = mount()
     await settle(leave)
     unmount()
@@ -102,7 +102,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden])
   })
 
-  it('is another matter than a scope that begins anew in the same turn', async () => {
+  it('restarts work once if its scope restarts in the turn in which the page is left', async () => {
     const work = fakeWork()
     const app = (id: number) => (
       <Scope resetKeys={[id]}>
@@ -118,7 +118,7 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden, undefined])
   })
 
-  it('does not bring back what was canceled before', async () => {
+  it('does not restart canceled work when it comes back', async () => {
     const [parent, cancel] = withCancel(background())
     const { work, task } = mount(parent)
     await settle(() => cancel('before'))
@@ -128,7 +128,7 @@ describe('a page that is left', () => {
     expect(task.last).toMatchObject({ status: 'canceled', cause: 'before' })
   })
 
-  it('ends a component that goes afterwards as one that has gone', async () => {
+  it('ends a component with Unmounted if that unmounts after the page came back', async () => {
     const { work, unmount } = mount()
     await settle(leave)
     await settle(comeBack)
@@ -136,25 +136,28 @@ describe('a page that is left', () => {
     expect(work.causes).toEqual([PageHidden, Unmounted])
   })
 
-  it.skipIf(!Activity)('while an Activity hides the work: it runs when that shows again', async () => {
-    const work = fakeWork()
-    const app = (mode: 'visible' | 'hidden') =>
-      Activity && (
-        <Activity mode={mode}>
-          <Worker load={work.fn} see={() => {}} />
-        </Activity>
-      )
-    const view = render(app('visible'))
-    await settle(leave)
-    await settle(() => view.rerender(app('hidden')))
-    await settle(comeBack)
-    expect(work.causes).toEqual([PageHidden])
-    await settle(() => view.rerender(app('visible')))
-    expect(work.causes).toEqual([PageHidden, undefined])
-  })
+  it.skipIf(!Activity)(
+    'restarts work in an Activity only when that is shown, if it was hidden when the page came back',
+    async () => {
+      const work = fakeWork()
+      const app = (mode: 'visible' | 'hidden') =>
+        Activity && (
+          <Activity mode={mode}>
+            <Worker load={work.fn} see={() => {}} />
+          </Activity>
+        )
+      const view = render(app('visible'))
+      await settle(leave)
+      await settle(() => view.rerender(app('hidden')))
+      await settle(comeBack)
+      expect(work.causes).toEqual([PageHidden])
+      await settle(() => view.rerender(app('visible')))
+      expect(work.causes).toEqual([PageHidden, undefined])
+    },
+  )
 })
 
-/** A context that has the values of the scope and not its end, the same one each time. */
+/** A context with the values of the scope but not its end; the same one for the same scope. */
 const free = new WeakMap<Context, Context>()
 
 function useMemoized(scope: Context): Context {

@@ -1,4 +1,4 @@
-/** How much is under way below a scope. */
+/** How many runs are in flight below a scope. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
@@ -22,7 +22,7 @@ function Reader({ load }: { readonly load: (ctx: Context) => Promise<string> }) 
 }
 
 describe('usePending', () => {
-  it('counts what is under way in the nearest scope and below it, and not beside it', async () => {
+  it('counts runs in the nearest scope and below it, but not beside it', async () => {
     const [one, other, beside] = [fakeWork(), fakeWork(), fakeWork()]
     const [outer, inner, root] = [watch<number>(), watch<number>(), watch<number>()]
     render(
@@ -51,7 +51,7 @@ describe('usePending', () => {
     expect([root.last, outer.last, inner.last]).toEqual([0, 0, 0])
   })
 
-  it('counts writes that a scope has let go on, whatever life that has by then', async () => {
+  it('counts writes that continue after a reset of their scope', async () => {
     const work = fakeWork<string, [name: string]>()
     const save = watch<Action<string, [name: string]>>()
     const count = watch<number>()

@@ -1,4 +1,4 @@
-/** Routes: what belongs to one stops when another is shown, with React Router for real and with the bare history. */
+/** Routes: work that belongs to one ends when another is shown, with the real React Router and the bare history. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useLayoutEffect } from 'react'
@@ -30,7 +30,7 @@ afterEach(() => {
   history.replaceState(null, '', home)
 })
 
-/** What its address is about; tells what it shows at each commit. */
+/** Loads the album of the route; adds its status to `shown` at each commit. */
 function Album({ work, shown }: { readonly work: Load; readonly shown: string[] }) {
   const { id } = useParams()
   const { status, data } = useTask((ctx) => work.fn(ctx, id), [work, id])
@@ -92,7 +92,7 @@ function site(options: () => RouteOptions | boolean): Site {
 
 type Router = ReturnType<typeof createMemoryRouter>
 
-/** Both ways: a router that nobody else knows, with its source, and one that moves the browser's address. */
+/** A memory router with its source, and a router that changes the browser's address. */
 const ways: [name: string, start: (options?: RouteOptions) => Promise<Site & { router: Router; click: Click }>][] = [
   [
     'a memory router and its source',
@@ -126,7 +126,7 @@ async function mount(pages: Site, router: Router) {
 }
 
 describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
-  it('ends when another page is pushed; the page that is left is not started once more', async () => {
+  it('ends when another page is pushed, and the old page does not restart', async () => {
     const { about, album, router } = await start()
     expect(album.causes).toEqual([undefined])
     await settle(() => router.navigate('/about'))
@@ -134,7 +134,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
     expect(about.causes).toEqual([undefined])
   })
 
-  it('ends by a link, by replace and by back', async () => {
+  it('ends on a link, on replace and on back', async () => {
     const { about, album, click, router } = await start()
     await click('About')
     expect(album.causes).toEqual([Navigated])
@@ -145,7 +145,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
     expect(album.last.args).toEqual(['1'])
   })
 
-  it('begins anew where a parameter changes and the component stays, and never shows the cancel', async () => {
+  it('restarts if only a parameter changes and the component stays, and never shows the cancel', async () => {
     const { album, router, shown } = await start()
     await settle(() => router.navigate('/albums/2'))
     expect(album.causes).toEqual([Navigated, undefined])
@@ -156,7 +156,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
     expect(album.causes).toEqual([Navigated, Navigated, undefined])
   })
 
-  it('goes on where only the hash or the state changes, or nothing', async () => {
+  it('stays alive if only the hash or the state changes, or nothing', async () => {
     const { album, click, router } = await start()
     await settle(() => router.navigate('/albums/1#songs'))
     await settle(() => router.navigate('/albums/1#cover', { state: { from: 'songs' } }))
@@ -167,7 +167,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
     expect(album.causes).toEqual([Navigated, undefined])
   })
 
-  it('goes on where its owner says that the change is none', async () => {
+  it('stays alive if `ignore` returns true', async () => {
     const { album, router } = await start({ ignore: (to, from) => to.pathname === from.pathname })
     await settle(() => router.navigate('/albums/1?sort=year'))
     expect(album.causes).toEqual([undefined])
@@ -177,7 +177,7 @@ describe.each(ways)('a scope that ends with its route: %s', (_, start) => {
 })
 
 describe('a navigation', () => {
-  it('that is blocked ends nothing, and does so when it is let through', async () => {
+  it('ends nothing while it is blocked, and the old page when it proceeds', async () => {
     const work = fakeWork()
     const blockers = watch<ReturnType<typeof useBlocker>>()
     function Form() {
@@ -209,7 +209,7 @@ describe('a navigation', () => {
     expect(work.causes).toEqual([Navigated])
   })
 
-  it('with a loader ends the page when the next one is shown, and does not start it once more', async () => {
+  it('ends the old page only after its loader, and does not restart it', async () => {
     const work = fakeWork()
     const loads: (() => void)[] = []
     function Home() {
@@ -232,7 +232,7 @@ describe('a navigation', () => {
     )
     const route: RouteOptions = { source: reactRouterSource(router) }
     const { container } = render(<RouterProvider router={router} />)
-    // Again and again, since React gives every transition another of its ten lanes.
+    // Several rounds, since React gives each transition the next of its ten lanes.
     for (let round = 1; round <= 12; round++) {
       await settle(() => void router.navigate('/slow'))
       expect(container.textContent).toBe('pending')
@@ -254,8 +254,8 @@ function Worker({ work }: { readonly work: Work<string, []> }) {
   return useTask(work.fn, []).status
 }
 
-describe('a route and another reason to begin anew', () => {
-  it('are one new beginning', async () => {
+describe('a scope that follows the route', () => {
+  it('restarts once if its resetKeys change at the same time', async () => {
     const work = fakeWork<string, []>()
     const page = (id: number) => (
       <Scope route resetKeys={[id]}>
@@ -270,7 +270,7 @@ describe('a route and another reason to begin anew', () => {
     expect(work.causes).toEqual([Navigated, undefined])
   })
 
-  it('shows no cancel below a scope with values, which follows the one with the route', async () => {
+  it('shows no cancel below a nested scope with values', async () => {
     const work = fakeWork<string, []>()
     const statuses: string[] = []
     const key = createKey<string>('key')
@@ -292,7 +292,7 @@ describe('a route and another reason to begin anew', () => {
     expect(new Set(statuses)).toEqual(new Set(['pending']))
   })
 
-  it('nested scopes that both follow the route begin anew once', async () => {
+  it('restarts once together with a nested scope that also follows the route', async () => {
     const work = fakeWork<string, []>()
     render(
       <Scope route>
@@ -317,8 +317,8 @@ function Routed({ children }: { readonly children: ReactNode }) {
   return <Scope route>{children}</Scope>
 }
 
-describe('what a route has ended', () => {
-  it('is not pending where nothing is asked any more', async () => {
+describe('work that a route change has ended', () => {
+  it('is idle, not pending, if its new deps are undefined', async () => {
     const work: Load = fakeWork()
     const page = (id?: string) => (
       <Scope route>
@@ -338,7 +338,7 @@ describe('what a route has ended', () => {
     expect(work.calls).toHaveLength(2)
   })
 
-  it('is not pending when it was run by hand, with deps for which nothing is asked', async () => {
+  it('is canceled, not pending, if it was a manual run and `enabled` is false', async () => {
     const work: Load = fakeWork()
     const tasks = watch<Task<string>>()
     function ByHand({ enabled }: { readonly enabled: boolean }) {
@@ -353,7 +353,7 @@ describe('what a route has ended', () => {
     expect(tasks.last).toMatchObject({ status: 'canceled', cause: Navigated })
   })
 
-  it('is canceled once what is above has ended before it could begin anew', async () => {
+  it('is canceled if a scope above ends before its own could restart', async () => {
     const work = fakeWork<string, []>()
     const session = createRef<ScopeHandle>()
     const tasks = watch<Task<string>>()
@@ -378,32 +378,35 @@ describe('what a route has ended', () => {
     expect(tasks.last.status).toBe('pending')
   })
 
-  it.each(['before', 'after'])('is canceled for another root that came %s and gets no other context', async (when) => {
-    const work = fakeWork<string, []>()
-    const scope = watch<Context>()
-    const tasks = watch<Task<string>>()
-    function Sees() {
-      scope.see(useScope())
-      return null
-    }
-    function Elsewhere({ parent }: { readonly parent: Context }) {
-      return tasks.see(useTask(work.fn, [], { parent })).status
-    }
-    render(
-      <Scope route>
-        <Sees />
-      </Scope>,
-    )
-    await settle()
-    const old = scope.last
-    if (when === 'before') render(<Elsewhere parent={old} />)
-    await settle(() => history.pushState(null, '', '/albums/2'))
-    if (when === 'after') render(<Elsewhere parent={old} />)
-    await settle()
-    expect(tasks.last).toMatchObject({ status: 'canceled', cause: Navigated })
-  })
+  it.each(['before', 'after'])(
+    'is canceled in another root that mounted %s the change with the old context',
+    async (when) => {
+      const work = fakeWork<string, []>()
+      const scope = watch<Context>()
+      const tasks = watch<Task<string>>()
+      function Sees() {
+        scope.see(useScope())
+        return null
+      }
+      function Elsewhere({ parent }: { readonly parent: Context }) {
+        return tasks.see(useTask(work.fn, [], { parent })).status
+      }
+      render(
+        <Scope route>
+          <Sees />
+        </Scope>,
+      )
+      await settle()
+      const old = scope.last
+      if (when === 'before') render(<Elsewhere parent={old} />)
+      await settle(() => history.pushState(null, '', '/albums/2'))
+      if (when === 'after') render(<Elsewhere parent={old} />)
+      await settle()
+      expect(tasks.last).toMatchObject({ status: 'canceled', cause: Navigated })
+    },
+  )
 
-  it('is not told of as an end by what shows the state of the scope, which begins anew', async () => {
+  it('is never shown as ended by useContextState and useRemaining, since its scope restarts', async () => {
     const clock = fakeClock(0)
     const seen: string[] = []
     function Countdown() {
@@ -425,7 +428,7 @@ describe('what a route has ended', () => {
     view.unmount()
   })
 
-  it('is not called when it is run by hand before the scope has begun anew', async () => {
+  it('is not called by a manual run before the scope has restarted', async () => {
     const work: Load = fakeWork()
     const tasks = watch<Task<string, [id?: string]>>()
     function Search() {
@@ -451,7 +454,7 @@ describe('what a route has ended', () => {
 })
 
 describe('useRoute', () => {
-  it('ends with the route, and gives a new context for the next', async () => {
+  it('ends with the route, and returns a new context for the next', async () => {
     const contexts = watch<Context>()
     const scopes = watch<Context>()
     function Component() {
@@ -471,7 +474,7 @@ describe('useRoute', () => {
     expect(contexts.last.err).toMatchObject({ cause: Unmounted })
   })
 
-  it('is another one with a `source` that is made in render', () => {
+  it('returns a new context for each `source` that is made in render', () => {
     const contexts = watch<Context>()
     function Component() {
       const source = { href: () => '/', subscribe: () => () => {} }
@@ -484,7 +487,7 @@ describe('useRoute', () => {
     expect(new Set(contexts.all).size).toBe(2)
   })
 
-  it('takes another `ignore` at each render: the latest counts, and the work goes on', async () => {
+  it('uses the latest `ignore`, and a new function does not restart the work', async () => {
     const work = fakeWork()
     const said: number[] = []
     function Component({ count, ignores }: { readonly count: number; readonly ignores: boolean }) {
@@ -507,13 +510,13 @@ describe('useRoute', () => {
     expect(work.causes).toEqual([Navigated, undefined])
   })
 
-  it('throws a TypeError for an `ignore` that is no function', () => {
+  it('throws a TypeError for an `ignore` that is not a function', () => {
     expect(() => renderToString(<Scope route={{ ignore: 'hash' as never }} />)).toThrow(
       new TypeError('rescind: ignore must be a function, got "hash"'),
     )
   })
 
-  it('leaves the history as it was, when all who follow the route are gone', async () => {
+  it('restores history when all followers have unmounted', async () => {
     const before = [Object.getOwnPropertyDescriptor(history, 'pushState'), history.pushState, history.replaceState]
     const one = render(<FollowsRoute />, { wrapper: StrictMode })
     const other = render(<FollowsRoute />)

@@ -1,4 +1,4 @@
-/** Routers as sources of routes, with stand-ins; route.test.tsx and tanstack-router.test.tsx have the routers. */
+/** Routers as sources of routes, with stand-ins; the real ones are in route.test.tsx and tanstack-router.test.tsx. */
 
 import { background, cause, Navigated, withRoute } from 'rescind'
 import { reactRouterSource, tanStackRouterSource } from 'rescind/react'
@@ -6,14 +6,14 @@ import { describe, expect, it } from 'vitest'
 import { microtask, wrong } from '../support.ts'
 
 describe('reactRouterSource', () => {
-  it('takes two slashes for a path', () => {
+  it('accepts the path //', () => {
     const router = { state: { location: { pathname: '//', search: '' } }, subscribe: () => () => {} }
     const [ctx, cancel] = withRoute(background(), { source: reactRouterSource(router) })
     expect(ctx.err).toBeUndefined()
     cancel()
   })
 
-  it('tells of every change that the router shows, and leaves it alone afterwards', async () => {
+  it('notifies of every change that the router shows, and unsubscribes afterwards', async () => {
     const listeners = new Set<() => void>()
     const router = {
       state: { location: { pathname: '/albums', search: '?sort=year', hash: '' } },
@@ -40,14 +40,14 @@ describe.each([
   { name: 'reactRouterSource', sourceOf: reactRouterSource },
   { name: 'tanStackRouterSource', sourceOf: tanStackRouterSource },
 ])('$name', ({ sourceOf }) => {
-  it('is the same for the same router, so that it may be asked for in render', () => {
+  it('returns the same source for the same router, so it can be called during render', () => {
     const router = { state: { location: { pathname: '/', search: '', href: '/' } }, subscribe: () => () => {} }
     const source = sourceOf(router)
     expect(sourceOf(router)).toBe(source)
     expect(sourceOf({ ...router })).not.toBe(source)
   })
 
-  it('throws a TypeError for what is no router', () => {
+  it('throws a TypeError for an invalid router', () => {
     expect(() => sourceOf(wrong(undefined))).toThrow(new TypeError('rescind: router must be a router, got undefined'))
     expect(() => sourceOf(wrong({ state: {} }))).toThrow(
       new TypeError('rescind: router must be a router, got [object Object]'),

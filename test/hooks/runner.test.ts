@@ -1,4 +1,4 @@
-/** The modes of a task against a naive model of them: any sequence of runs, answers, cancels and resets. */
+/** The modes of a task against a simple model: random sequences of runs, answers, cancels and resets. */
 
 import * as fc from 'fast-check'
 import { background, cause, withCancel } from 'rescind'
@@ -28,7 +28,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 type Status = 'idle' | 'pending' | 'success' | 'error' | 'canceled'
 
-/** What a task is expected to do, as simple as it can be said. */
+/** The expected behavior of a task. */
 class Model {
   mode: TaskMode
   readonly isKeeping: boolean
@@ -38,7 +38,7 @@ class Model {
   calls = 0
   data: string | undefined
   dataOf = 0
-  /** Whether what the latest call has handed out is in use. */
+  /** Whether the context of the latest call is alive. */
   isLive = false
 
   constructor(mode: TaskMode, isKeeping: boolean) {
@@ -146,13 +146,13 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
     const live = called.filter(({ ctx }) => ctx.err === undefined)
     expect(live).toEqual(model.isLive ? [called.at(-1)] : [])
   }
-  // Each was ended by what came first: newer work, the cancel, the reset or its own error.
+  // The first reason ended each: newer work, a cancel, a reset or its own error.
   expect(causes).not.toContain(undefined)
   cancelParent()
 }
 
-describe('a task of mode', () => {
-  it.each(modes)('%s does what the naive model does', async (mode) => {
+describe('a task in mode', () => {
+  it.each(modes)('%s behaves like the model', async (mode) => {
     const sequences = fc.array(step, { maxLength: 20 })
     const property = fc.asyncProperty(fc.boolean(), sequences, (isKeeping, steps) => expectSame(mode, isKeeping, steps))
     expect(fc.defaultReportMessage(await fc.check(property, { numRuns: 150 }))).toBeUndefined()
@@ -162,7 +162,7 @@ describe('a task of mode', () => {
 interface Watched {
   readonly runner: Runner<string, [name: string]>
   readonly calls: (Called & { readonly name: string })[]
-  /** Whatever was shown, in order. */
+  /** The states that were shown, in order. */
   readonly shown: TaskState<string>[]
 }
 
@@ -182,19 +182,19 @@ function watched(mode: TaskMode, within?: (name: string, it: Watched) => void): 
   return watch
 }
 
-/** Runs another as soon as the work `one` is aborted. */
+/** Runs another one as soon as the work `one` is aborted. */
 function again(name: string, { runner, calls }: Watched): void {
   const listener = () => void runner.steering.run(`after ${name}`)
   if (name === 'one') calls.at(-1)?.ctx.signal.addEventListener('abort', listener)
 }
 
-/** Forgets everything as soon as the work `one` is aborted. */
+/** Calls reset as soon as the work `one` is aborted. */
 function forget(name: string, { runner, calls }: Watched): void {
   if (name === 'one') calls.at(-1)?.ctx.signal.addEventListener('abort', () => runner.steering.reset())
 }
 
 describe('work that calls `run` itself', () => {
-  it.each(modes)('in mode %s gets a promise, and the state is that of the run that lasts', async (mode) => {
+  it.each(modes)('gets a promise in mode %s, and the state is that of the last run', async (mode) => {
     const inner: Promise<string>[] = []
     const { runner, calls, shown } = watched(mode, (name, { runner }) => {
       if (name === 'one') inner.push(runner.steering.run('two'))
@@ -213,7 +213,7 @@ describe('work that calls `run` itself', () => {
     expect(shown.filter(({ status }) => status === 'success').map(({ data }) => data)).toEqual(['answer two'])
   })
 
-  it('with its own arguments, in mode first, joins itself', async () => {
+  it('joins itself in mode first if its arguments are the same', async () => {
     const inner: Promise<string>[] = []
     const { runner, calls } = watched('first', (name, { runner }) => void inner.push(runner.steering.run(name)))
     const outer = runner.steering.run('one')
@@ -225,7 +225,7 @@ describe('work that calls `run` itself', () => {
 })
 
 describe('work that calls `cancel` itself', () => {
-  it.each(modes)('in mode %s is canceled, and the next run is not', async (mode) => {
+  it.each(modes)('is canceled in mode %s, and the next run is not', async (mode) => {
     const { runner, calls } = watched(mode, (name, { runner }) => name === 'one' && runner.steering.cancel('why'))
     const one = runner.steering.action('one')
     await rest()
@@ -239,7 +239,7 @@ describe('work that calls `cancel` itself', () => {
 })
 
 describe('work that calls `reset` itself', () => {
-  it.each(modes)('in mode %s is forgotten, whatever it returns', async (mode) => {
+  it.each(modes)('is forgotten in mode %s, whatever it returns', async (mode) => {
     const { runner, calls } = watched(mode, (_, { runner }) => runner.steering.reset())
     const one = runner.steering.action('one')
     expect(runner.state).toMatchObject({ status: 'idle', context: undefined })
@@ -252,7 +252,7 @@ describe('work that calls `reset` itself', () => {
 })
 
 describe('a listener of the signal that calls `run`', () => {
-  it('has the last word: its run is newer than the one that superseded the work', async () => {
+  it('starts a run that is newer than the one that superseded the work', async () => {
     const { runner, calls } = watched('latest', again)
     void runner.steering.run('one')
     const two = runner.steering.action('two')
@@ -265,7 +265,7 @@ describe('a listener of the signal that calls `run`', () => {
     expect(calls[1]?.ctx.err).toBeUndefined()
   })
 
-  it.each(modes)('after a cancel, in mode %s, is shown as what it is', async (mode) => {
+  it.each(modes)('starts a run after a cancel in mode %s, and its state is shown', async (mode) => {
     const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     runner.steering.cancel('why')
@@ -277,7 +277,7 @@ describe('a listener of the signal that calls `run`', () => {
     expect(runner.state).toMatchObject({ status: 'success', data: 'answer' })
   })
 
-  it.each(modes)('after a reset, in mode %s, is not shown as idle', async (mode) => {
+  it.each(modes)('starts a run after a reset in mode %s, and idle is not shown', async (mode) => {
     const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     runner.steering.reset()
@@ -287,7 +287,7 @@ describe('a listener of the signal that calls `run`', () => {
     expect(runner.state).toMatchObject({ status: 'success', data: 'answer' })
   })
 
-  it.each(modes)('when newer work takes the place of what succeeded, in mode %s, is the newest', async (mode) => {
+  it.each(modes)('starts the newest run in mode %s when newer work supersedes a success', async (mode) => {
     const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     calls[0]?.answer('one')
@@ -301,7 +301,7 @@ describe('a listener of the signal that calls `run`', () => {
     expect(calls.filter(({ ctx }) => ctx.err === undefined).map(({ name }) => name)).toEqual(['after one'])
   })
 
-  it.each(modes)('when the work has failed, in mode %s, is the newest', async (mode) => {
+  it.each(modes)('starts the newest run in mode %s when the work has failed', async (mode) => {
     const { runner, calls } = watched(mode, again)
     void runner.steering.run('one')
     calls[0]?.fail('failed')
@@ -314,7 +314,7 @@ describe('a listener of the signal that calls `run`', () => {
 })
 
 describe('a listener of the signal that calls `reset`', () => {
-  it.each(modes)('has the last word when the work has failed, in mode %s', async (mode) => {
+  it.each(modes)('resets the state when the work has failed, in mode %s', async (mode) => {
     const { runner, calls } = watched(mode, forget)
     void runner.steering.run('one')
     calls[0]?.fail('failed')
@@ -322,7 +322,7 @@ describe('a listener of the signal that calls `reset`', () => {
     expect(runner.state).toMatchObject({ status: 'idle', error: undefined })
   })
 
-  it.each(modes)('has it when newer work takes its place, in mode %s', async (mode) => {
+  it.each(modes)('resets the state when newer work supersedes it, in mode %s', async (mode) => {
     const { runner, calls } = watched(mode, forget)
     void runner.steering.run('one')
     calls[0]?.answer('one')

@@ -1,4 +1,4 @@
-/** The boundary: what ends everything below it, and what begins it anew. */
+/** The boundary: what ends all work below it, and what restarts it. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, startTransition, useLayoutEffect, useRef } from 'react'
@@ -37,7 +37,7 @@ import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
 
-/** Tells which context it is below. */
+/** Reports the context of the nearest scope. */
 function Below({ see }: { readonly see: (ctx: Context) => void }) {
   see(useScope())
   return null
@@ -125,7 +125,7 @@ describe('a scope', () => {
     expect(work.causes).toEqual(['outer'])
   })
 
-  it('ends with its parent, and not with the scope above, if it is given one', async () => {
+  it('ends with its explicit parent, and not with the scope above', async () => {
     const [parent, cancel] = withCancel(background())
     const outer = createRef<ScopeHandle>()
     const inner = watch<Context>()
@@ -143,7 +143,7 @@ describe('a scope', () => {
     await settle()
   })
 
-  it('ends when it is removed, with all that is below', async () => {
+  it('ends when it is unmounted, with all work below', async () => {
     const { work, scope, unmount } = mount()
     unmount()
     expect(work.causes).toEqual([Unmounted])
@@ -151,7 +151,7 @@ describe('a scope', () => {
     await settle()
   })
 
-  it('ends with the parent that had ended before it was there', async () => {
+  it('has ended from the start under a parent that has ended', async () => {
     const [parent, cancel] = withCancel(background())
     cancel('before')
     const { work, statuses } = mount({ parent })
@@ -163,7 +163,7 @@ describe('a scope', () => {
 })
 
 describe('the timeout of a scope', () => {
-  it('ends it and all below it, with its label in the error', async () => {
+  it('ends the scope and all work below it, with its label in the error', async () => {
     const clock = fakeClock(0)
     const { work, scope, statuses } = mount({ parent: clock.root, timeout: 100, label: 'page' })
     await settle(() => clock.advance(99))
@@ -174,7 +174,7 @@ describe('the timeout of a scope', () => {
     expect(statuses.last).toBe('error')
   })
 
-  it('that changes counts from the same start, and disturbs nothing', async () => {
+  it('counts from the same start when it changes, and restarts nothing', async () => {
     const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(50))
@@ -190,7 +190,7 @@ describe('the timeout of a scope', () => {
     expect(new Set(scope.all).size).toBe(1)
   })
 
-  it('that changes after the end revives nothing', async () => {
+  it('restarts nothing when it changes after the end', async () => {
     const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(100))
@@ -199,7 +199,7 @@ describe('the timeout of a scope', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('of 0 and less ends it at once: nothing below is called', async () => {
+  it('ends the scope at once if it is 0 or less, and no work below is called', async () => {
     for (const timeout of [0, -1, -Infinity]) {
       const { work, scope } = mount({ timeout })
       await settle()
@@ -210,7 +210,7 @@ describe('the timeout of a scope', () => {
 })
 
 describe('the deadline of a scope', () => {
-  it('is a time, as a Date or a number', async () => {
+  it('accepts a Date or a number', async () => {
     const clock = fakeClock(1_000)
     const one = mount({ parent: clock.root, deadline: new Date(1_100) })
     const other = mount({ parent: clock.root, deadline: 1_100 })
@@ -219,7 +219,7 @@ describe('the deadline of a scope', () => {
     expect([one, other].map(({ scope }) => isDeadlineExceeded(scope.last.err))).toEqual([true, true])
   })
 
-  it('holds beside a timeout and beside the time of the scope above: the soonest counts', async () => {
+  it('applies together with a timeout and with the deadline of the scope above: the soonest wins', async () => {
     const clock = fakeClock(0)
     const inner = watch<Context>()
     const app = (outer: ScopeProps, props: ScopeProps) => (
@@ -243,7 +243,7 @@ describe('the deadline of a scope', () => {
     expect(inner.last.err).toMatchObject({ ms: 1_000 })
   })
 
-  it('may be endless, or long past', async () => {
+  it('may be infinite, or in the past', async () => {
     for (const deadline of [Infinity, Number.MAX_VALUE, null]) {
       expect(mount({ deadline, timeout: null }).scope.last.deadline).toBeUndefined()
     }
@@ -259,7 +259,7 @@ describe('the values of a scope', () => {
   const user = createKey<string>('user', 'nobody')
   const page = createKey<number>('page')
 
-  it('are seen by everything below, the nearest first', () => {
+  it('are visible to all descendants, the nearest first', () => {
     const seen: unknown[] = []
     function Read({ ctx }: { readonly ctx?: Context }) {
       seen.push([useValue(user), useValue(page), useValue(user, ctx)])
@@ -281,7 +281,7 @@ describe('the values of a scope', () => {
     ])
   })
 
-  it('that are the same, by Object.is, leave the work alone', async () => {
+  it('restart nothing if they are equal by Object.is', async () => {
     const { work, scope, render } = mount({ values: [provide(user, 'Ada'), provide(page, NaN)] })
     render({ values: [provide(user, 'Ada'), provide(page, NaN)] })
     await settle()
@@ -289,7 +289,7 @@ describe('the values of a scope', () => {
     expect(work.causes).toEqual([undefined])
   })
 
-  it('that change end nothing, and are seen by the runs to come', async () => {
+  it('end nothing when they change, and later runs see them', async () => {
     const { work, scope, handle, render } = mount({ values: [provide(user, 'Ada')] })
     render({ values: [provide(user, 'Grace')] })
     await settle()
@@ -303,7 +303,7 @@ describe('the values of a scope', () => {
     expect(scope.last.value(user)).toBe('nobody')
   })
 
-  it('leave the deadline as it is, and a context derived in a render sees it, too', () => {
+  it('do not affect the deadline, which contexts derived in a render have too', () => {
     const clock = fakeClock(0)
     const inner = watch<Context>()
     const seen = watch<Context>()
@@ -325,7 +325,7 @@ describe('the values of a scope', () => {
 })
 
 describe('resetKeys', () => {
-  it('begin the scope anew when one of them changes, and only then', async () => {
+  it('restart the scope when one of them changes, and only then', async () => {
     const clock = fakeClock(0)
     const { work, scope, render } = mount({ parent: clock.root, timeout: 100, resetKeys: [1, NaN] })
     await settle(() => clock.advance(60))
@@ -341,7 +341,7 @@ describe('resetKeys', () => {
     expect(work.calls).toHaveLength(3)
   })
 
-  it('revive a scope that was canceled', async () => {
+  it('restart a scope that was canceled', async () => {
     const { work, handle, render } = mount({ resetKeys: [1] })
     await settle(() => handle.cancel('by hand'))
     await settle(() => render({ resetKeys: [2] }))
@@ -349,8 +349,8 @@ describe('resetKeys', () => {
   })
 })
 
-describe('rendering below a scope whose time is over', () => {
-  it('ends nothing: no listener hears of it in the middle of a render', async () => {
+describe('a render below a scope whose time is over', () => {
+  it('ends nothing: no listener runs during the render', async () => {
     const [parent, cancel] = withTimeout(background(), 60_000)
     const phases = watch<'render' | 'rest'>()
     const heard: string[] = []
@@ -362,7 +362,7 @@ describe('rendering below a scope whose time is over', () => {
       return null
     }
     const view = render(<Scope parent={parent} />)
-    // Not sooner: the first render may take its time.
+    // Not sooner: the first render may be slow.
     rearm(parent, 2)
     block(3)
     view.rerender(
@@ -377,7 +377,7 @@ describe('rendering below a scope whose time is over', () => {
 })
 
 describe('the handle of a scope', () => {
-  it('cancels everything below, for good: what is mounted later is never called', async () => {
+  it('cancels all work below permanently: components mounted later never call theirs', async () => {
     const scope = createRef<ScopeHandle>()
     const [early, late] = [fakeWork(), fakeWork()]
     const statuses = watch<string>()
@@ -402,7 +402,7 @@ describe('the handle of a scope', () => {
     expect(statuses.last).toBe('pending')
   })
 
-  it('resets what is live, too, with all of its time', async () => {
+  it('restarts a live scope too, with its whole time', async () => {
     const clock = fakeClock(0)
     const { work, handle, scope } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(60))
@@ -413,7 +413,7 @@ describe('the handle of a scope', () => {
     expect(scope.last.deadline).toBe(160)
   })
 
-  it('revives a scope whose time was over', async () => {
+  it('restarts a scope whose time was over', async () => {
     const clock = fakeClock(0)
     const { work, handle } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => clock.advance(100))
@@ -423,7 +423,7 @@ describe('the handle of a scope', () => {
     expect(work.last.ctx.err).toBeUndefined()
   })
 
-  it('resets at once: what is run by hand before the next commit is not called', async () => {
+  it('ends the old context on reset at once: a manual run before the next commit is not called', async () => {
     const work = fakeWork<string, [name: string]>()
     const scope = createRef<ScopeHandle>()
     const tasks = watch<Task<string, [name: string]>>()
@@ -467,7 +467,7 @@ describe('the handle of a scope', () => {
     await settle()
     await settle(async () => {
       inner.current?.reset()
-      // The work hears of it, in some microtasks.
+      // Work is notified within some microtasks.
       for (let turn = 0; turn < 20; turn++) await Promise.resolve()
       outer.current?.reset()
     })
@@ -475,21 +475,21 @@ describe('the handle of a scope', () => {
     expect(new Set(statuses)).toEqual(new Set(['pending']))
   })
 
-  it('resets again and again by the same function', async () => {
+  it('resets several times by the same function', async () => {
     const { work, handle } = mount()
     await settle(() => handle.reset())
     await settle(() => handle.reset())
     expect(work.causes).toEqual([Superseded, Superseded, undefined])
   })
 
-  it('resets once, in a transition as well', async () => {
+  it('resets once within a transition', async () => {
     const { work, handle } = mount()
     await settle(() => startTransition(() => handle.reset()))
     expect(work.causes).toEqual([Superseded, undefined])
   })
 
   it.each([Navigated, Hidden, PageHidden])(
-    'cancels for good whatever the cause, even $name, which passes',
+    'cancels permanently whatever the cause, even $name, after which a scope restarts by itself',
     async (why) => {
       const { work, handle, statuses } = mount()
       await settle(() => handle.cancel(why))
@@ -498,7 +498,7 @@ describe('the handle of a scope', () => {
     },
   )
 
-  it('may be given more time by hand, which another render does not take back', async () => {
+  it('allows a later deadline by rearm, which another render does not undo', async () => {
     const clock = fakeClock(0)
     const { scope, render } = mount({ parent: clock.root, timeout: 100 })
     await settle(() => rearm(scope.last, 60_000))
@@ -524,7 +524,7 @@ describe('the handle of a scope', () => {
     expect(work.calls).toEqual([])
   })
 
-  it('does nothing when the scope is gone', async () => {
+  it('does nothing after the unmount', async () => {
     const { work, handle, unmount } = mount()
     unmount()
     handle.cancel('late')
@@ -534,8 +534,8 @@ describe('the handle of a scope', () => {
   })
 })
 
-describe('what is not one tree', () => {
-  it('a portal is below the scope around it', async () => {
+describe('scopes across trees', () => {
+  it('include portals of the scope around them', async () => {
     const target = document.createElement('div')
     const work = fakeWork()
     function Worker() {
@@ -548,7 +548,7 @@ describe('what is not one tree', () => {
     await settle()
   })
 
-  it('two roots under one context end with it, each once, and each alone when it is removed', async () => {
+  it('end two roots under one context once each, and each alone when it unmounts', async () => {
     const [parent, cancel] = withCancel(background())
     const [one, other] = [mount({ parent }), mount({ parent })]
     one.unmount()
@@ -560,7 +560,7 @@ describe('what is not one tree', () => {
     expect(third.statuses.last).toBe('canceled')
   })
 
-  it('a thousand tasks are canceled in one call, and each renders once', async () => {
+  it('cancel a thousand tasks in one call, and each renders once', async () => {
     const scope = createRef<ScopeHandle>()
     const work = fakeWork()
     const renders = watch<string>()
@@ -582,7 +582,7 @@ describe('what is not one tree', () => {
   })
 })
 
-describe('the wrong properties', () => {
+describe('invalid properties', () => {
   it.each<[message: string, props: object]>([
     ['rescind: parent must be a context, got [object Object]', { parent: {} }],
     ['rescind: timeout must be a number of milliseconds, got NaN', { timeout: NaN }],

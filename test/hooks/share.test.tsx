@@ -1,4 +1,4 @@
-/** Shared work in components: one request for all that show the same thing, for as long as one of them does. */
+/** Shared work in components: one request for all that show the same data, as long as one of them is mounted. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, useState } from 'react'
@@ -20,7 +20,7 @@ function User({ user, id }: UserProps) {
   return <p>{data ?? status}</p>
 }
 
-/** Shows a user in as many places as there are ids. */
+/** Mounts a component for each of the two ids. */
 function mount() {
   const work = fakeWork<string, [id: number]>()
   const user = share(background(), work.fn)
@@ -34,7 +34,7 @@ function mount() {
   return { work, container: view.container, show: (...ids: (number | undefined)[]) => view.rerender(tree(ids)) }
 }
 
-describe('two components that show the same', () => {
+describe('two components with the same data', () => {
   it('make one request, and both show its result', async () => {
     const { work, container } = mount()
     await settle()
@@ -43,7 +43,7 @@ describe('two components that show the same', () => {
     expect(container.textContent).toBe('AnnAnn')
   })
 
-  it('do not take it from each other: one goes, the other gets its data', async () => {
+  it('keep the request alive when one unmounts, and the other gets the data', async () => {
     const { work, container, show } = mount()
     await settle()
     show(undefined, 1)
@@ -54,7 +54,7 @@ describe('two components that show the same', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('end it when both have gone', async () => {
+  it('end the request when both unmount', async () => {
     const { work, show } = mount()
     await settle()
     show()
@@ -62,7 +62,7 @@ describe('two components that show the same', () => {
     expect(work.causes).toEqual([Unused])
   })
 
-  it('end it when one has gone and the other asks for something else', async () => {
+  it('end the request when one unmounts and the other needs other data', async () => {
     const { work, container, show } = mount()
     await settle()
     show(undefined, 2)
@@ -73,7 +73,7 @@ describe('two components that show the same', () => {
     expect(container.textContent).toBe('Bob')
   })
 
-  it('make one request again after one that failed', async () => {
+  it('make a new request after one that failed', async () => {
     const { work, container, show } = mount()
     await settle(() => work.last.reject(new Error('down')))
     expect(container.textContent).toBe('errorerror')
@@ -105,7 +105,7 @@ function Anchor({ user, open }: Omit<UserProps, 'id'> & { readonly open: () => v
 }
 
 describe('a prefetch on hover', () => {
-  it.each([true, false])('is joined by the click, whether the link stays or goes: %s', async (stays) => {
+  it.each([true, false])('shares its request with the click, whether the link stays (%s) or not', async (stays) => {
     const work = fakeWork<string, [id: number]>()
     const view = render(<Link user={share(background(), work.fn)} stays={stays} />, { wrapper: StrictMode })
     const button = view.getByRole('button')
@@ -120,7 +120,7 @@ describe('a prefetch on hover', () => {
 })
 
 describe('a batch of ids', () => {
-  it('is one request for all components of a page, as with a data loader', async () => {
+  it('is one request for all components of a page, like with a data loader', async () => {
     const requests: number[][] = []
     const { fn, calls } = fakeWork<ReadonlyMap<number, string>, [ids: readonly number[]]>()
     let ids = new Set<number>()

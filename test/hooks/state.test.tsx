@@ -1,4 +1,4 @@
-/** What a context says, as React state. */
+/** The state of a context as React state. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useEffect, useLayoutEffect, useMemo, useState } from 'react'
@@ -40,7 +40,7 @@ function mountRemaining(ctx: Context, interval?: number) {
   }
 }
 
-/** Counts how often somebody asks for the deadline of `ctx`. */
+/** Counts the reads of `ctx.deadline`. */
 function countLooks(ctx: Context): () => number {
   let looks = 0
   Object.defineProperty(ctx, 'deadline', {
@@ -63,7 +63,7 @@ function Budget() {
   return `${ms} ${done ? 'over' : 'live'}`
 }
 
-/** Tells at each commit whether its context has ended. */
+/** Reports at each commit whether its context has ended. */
 function TellsDone({ seen }: { readonly seen: (readonly [done: boolean, left: number | undefined])[] }) {
   const [ctx] = useCancellable(background())
   const { done } = useContextState(ctx)
@@ -82,7 +82,7 @@ describe('the hooks that read a context', () => {
   it.each([undefined, null, {}, 'ctx'])('throw a TypeError for %s', (wrong) => {
     const ctx = wrong as never
     const hooks: (() => unknown)[] = [() => useContextState(ctx), () => useRemaining(ctx)]
-    // Nothing stands for the nearest scope there.
+    // Without `ctx`, useValue takes the nearest scope.
     if (wrong) hooks.push(() => useValue(key, ctx))
     const shown = wrong === 'ctx' ? '"ctx"' : wrong && '[object Object]'
     for (const useHook of hooks) {
@@ -95,7 +95,7 @@ describe('the hooks that read a context', () => {
 })
 
 describe('useContextState', () => {
-  it('tells of the end, whoever ends it', async () => {
+  it('shows the end and its cause', async () => {
     const [ctx, cancel] = withCancel(background())
     const { state } = mountState(ctx)
     expect(state.last).toEqual(LIVE)
@@ -103,7 +103,7 @@ describe('useContextState', () => {
     expect(state.last).toEqual({ ...LIVE, done: true, err: ctx.err, cause: 'why' })
   })
 
-  it('tells of a deadline, and of its passing', async () => {
+  it('shows a deadline, and its end', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100, { cause: 'slow' })
     const { state } = mountState(ctx)
@@ -112,7 +112,7 @@ describe('useContextState', () => {
     expect(state.last).toEqual({ done: true, err: ctx.err, cause: 'slow', deadline: 100 })
   })
 
-  it('renders once for the end, and is the same object until something changes', async () => {
+  it('renders once for the end, and keeps its identity until something changes', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { state, render } = mountState(ctx)
     render(ctx)
@@ -124,14 +124,14 @@ describe('useContextState', () => {
     expect(new Set(state.all.slice(state.all.indexOf(before))).size).toBe(2)
   })
 
-  it('is right from the start for what has ended before', () => {
+  it('is correct from the first render for a context that has ended before', () => {
     const [ctx, cancel] = withCancel(background())
     cancel('before')
     const { state } = mountState(ctx)
     expect(state.all.map(({ cause }) => cause)).toEqual(state.all.map(() => 'before'))
   })
 
-  it('ends nothing by rendering, not even what is due', async () => {
+  it('does not end a due context by rendering', async () => {
     const [ctx] = withTimeout(background(), 30_000)
     const seen: unknown[] = []
     function Component() {
@@ -150,7 +150,7 @@ describe('useContextState', () => {
     expect(seen.at(-1)).toBe(true)
   })
 
-  it('follows another context, and leaves the one before', async () => {
+  it('follows another context, and unsubscribes from the previous one', async () => {
     const [one, cancelOne] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     const { state, render } = mountState(one)
@@ -162,7 +162,7 @@ describe('useContextState', () => {
     expect(state.last.cause).toBe('other')
   })
 
-  it('tells of a deadline that moves: by rearm, by a timeout above, by success', async () => {
+  it('shows a deadline that moves: by rearm, by a timeout above, by success', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 100)
     const { state } = mountState(ctx)
@@ -173,7 +173,7 @@ describe('useContextState', () => {
     const below = watch<number | undefined>()
     const Tell = memo(function Tell() {
       const scope = useScope()
-      // Not the scope itself: a view of it, which nobody has armed.
+      // Not the scope itself: a view of it that is not armed.
       const view = useMemo(() => withValue(scope, key, 1), [scope])
       below.see(useContextState(view).deadline)
       return null
@@ -195,13 +195,13 @@ describe('useContextState', () => {
     expect(below.last).toBe(90)
   })
 
-  it('throws a TypeError for what is no context', () => {
+  it('throws a TypeError for an invalid context', () => {
     expect(() => renderToString(<IsDone ctx={{} as Context} />)).toThrow(TypeError)
   })
 })
 
 describe('useRemaining', () => {
-  it('counts down in whole intervals, and ends at 0', async () => {
+  it('counts down in whole intervals to 0', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 2_500)
     const { left } = mountRemaining(ctx)
@@ -232,7 +232,7 @@ describe('useRemaining', () => {
     expect(left.last).toBe(0)
   })
 
-  it('is 0 at once when somebody cancels', async () => {
+  it('is 0 at once after a cancel', async () => {
     const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 60_000)
     const { left } = mountRemaining(ctx)
@@ -265,7 +265,7 @@ describe('useRemaining', () => {
     expect(left.last).toBeUndefined()
   })
 
-  it('of a task goes when the work is done, and follows its timeout', async () => {
+  it('is undefined once the work of a task is done, and follows its timeout before', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const left = watch<number | undefined>()
@@ -286,7 +286,7 @@ describe('useRemaining', () => {
     expect(left.last).toBeUndefined()
   })
 
-  it('ticks no more when it is gone, and does not look at a deadline that moves', async () => {
+  it('does not tick after the unmount, nor read a deadline that moves', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const looks = countLooks(ctx)
     const { unmount, render } = mountRemaining(ctx, 5)
@@ -298,7 +298,7 @@ describe('useRemaining', () => {
     const before = looks()
     rearm(ctx, 70_000)
     expect(looks()).toBe(before)
-    // The timer of the last tick may still come once, and finds that the deadline is next.
+    // The timer of the last tick may still fire once; the next one is the deadline's.
     const { setTimeout } = globalThis
     const later = () => new Promise((resolve) => void setTimeout(resolve, 20))
     await later()
@@ -308,7 +308,7 @@ describe('useRemaining', () => {
     cancel()
   })
 
-  it('looks once at a deadline for each time that it moves', async () => {
+  it('reads a deadline once for each move', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     mountState(ctx)
     const looks = countLooks(ctx)
@@ -317,7 +317,7 @@ describe('useRemaining', () => {
     await settle(() => cancel())
   })
 
-  it('takes another context and another interval', async () => {
+  it('accepts another context and another interval', async () => {
     const clock = fakeClock(0)
     const [one] = withTimeout(clock.root, 1_500)
     const [other] = withTimeout(clock.root, 9_500)
@@ -344,7 +344,7 @@ describe('useRemaining', () => {
 })
 
 describe('a countdown and a Cancel button', () => {
-  it('agree on the end', async () => {
+  it('show the end together', async () => {
     const clock = fakeClock(0)
     const scope = createRef<ScopeHandle>()
     const { container } = render(
@@ -360,8 +360,8 @@ describe('a countdown and a Cancel button', () => {
   })
 })
 
-describe('what a component is told', () => {
-  it.skipIf(!Activity)('never shows the end by which an Activity was hidden, when that is shown again', async () => {
+describe('the state of a context in a component', () => {
+  it.skipIf(!Activity)('never shows the end by a hidden Activity when that is shown again', async () => {
     const seen: (readonly [done: boolean, left: number | undefined])[] = []
     const app = (mode: 'visible' | 'hidden') =>
       Activity && (
@@ -377,7 +377,7 @@ describe('what a component is told', () => {
     expect(new Set(seen.map(String))).toEqual(new Set(['false,']))
   })
 
-  it('is the end together with what the same listener of an event sets', async () => {
+  it('shows the end together with other state that the same event listener sets', async () => {
     const [ctx, cancel] = withCancel(background())
     const seen: string[] = []
     function Counter() {
@@ -396,7 +396,7 @@ describe('what a component is told', () => {
     }
     render(<Counter />)
     await settle()
-    // As in a page, where nobody collects what is to be rendered.
+    // As in a page, where act does not collect renders.
     vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', false)
     document.body.click()
     await task()
@@ -404,7 +404,7 @@ describe('what a component is told', () => {
     expect(seen).toEqual(['0 false', '1 true'])
   })
 
-  it('keeps a deadline that was moved by hand though something is mounted below', async () => {
+  it('keeps a deadline that was moved by rearm when a child mounts below', async () => {
     const ref = createRef<ScopeHandle>()
     const add = watch<() => void>()
     function Adder() {

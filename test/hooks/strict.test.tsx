@@ -51,14 +51,14 @@ function Probe({ log }: { readonly log: string[] }) {
   return null
 }
 
-describe('the React of this project', () => {
-  it('is the one that it says', () => {
+describe('React in this project', () => {
+  it('has the expected version', () => {
     expect(version).toMatch(new RegExp(`^${inject('react')}\\.`))
   })
 })
 
-describe("React's order, on which all of this stands", () => {
-  it('cleans insertion effects up on a real unmount, and before all others', () => {
+describe("React's effects, whose order the hooks rely on", () => {
+  it('clean up insertion effects on a real unmount only, and before all others', () => {
     const log: string[] = []
     const view = render(<Probe log={log} />)
     log.length = 0
@@ -66,14 +66,14 @@ describe("React's order, on which all of this stands", () => {
     expect(log).toEqual(['insertion gone', 'layout gone', 'passive gone'])
   })
 
-  it('leaves them alone in StrictMode', () => {
+  it('keep insertion effects in StrictMode', () => {
     const log: string[] = []
     render(<Probe log={log} />, { wrapper: StrictMode })
     expect(log.slice(0, 3)).toEqual(['insertion', 'layout', 'passive'])
     expect(log.slice(3)).toEqual(['layout gone', 'passive gone', 'layout', 'passive'])
   })
 
-  it.skipIf(!Activity)('leaves them alone when an Activity hides and shows', () => {
+  it.skipIf(!Activity)('keep insertion effects when an Activity hides and shows', () => {
     const log: string[] = []
     const app = (mode: Mode) => Activity && <Activity mode={mode}>{<Probe log={log} />}</Activity>
     const view = render(app('visible'))
@@ -90,7 +90,7 @@ describe("React's order, on which all of this stands", () => {
 })
 
 describe('StrictMode', () => {
-  it('calls work once, aborts it zero times, and shows the result', async () => {
+  it('calls work once, never aborts it, and shows the result', async () => {
     const work = fakeWork()
     const view = render(<Loader work={work.fn} />, { wrapper: StrictMode })
     expect(view.container.textContent).toBe('pending: ')
@@ -101,7 +101,7 @@ describe('StrictMode', () => {
     expect(work.causes).toEqual([undefined])
   })
 
-  it('calls work once under scopes, and makes their time count once', async () => {
+  it('calls work once under scopes, and starts their time once', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     render(
@@ -152,7 +152,7 @@ describe('a real unmount', () => {
     expect(seen).toEqual([Unmounted])
   })
 
-  it('of one child leaves its siblings and the scope alone', async () => {
+  it('does not affect siblings and the scope', async () => {
     const [one, other] = [fakeWork(), fakeWork()]
     const scopes = watch<Context>()
     function Both({ isBoth }: { readonly isBoth: boolean }) {
@@ -172,14 +172,14 @@ describe('a real unmount', () => {
     expect(cause(scopes.last)).toBeUndefined()
   })
 
-  it('by another key begins anew', () => {
+  it('a new key restarts work', () => {
     const work = fakeWork()
     const view = render(<Loader key="one" work={work.fn} />)
     view.rerender(<Loader key="other" work={work.fn} />)
     expect(work.causes).toEqual([Unmounted, undefined])
   })
 
-  it('in the same tick as the first render leaves nothing', async () => {
+  it('leaves nothing if it happens in the turn of the first render', async () => {
     const [parent, cancel] = withCancel(background())
     const work = fakeWork()
     const container = document.createElement('div')
@@ -204,7 +204,7 @@ describe('a real unmount', () => {
     expect(work.causes).toEqual([Unmounted])
   })
 
-  it('does not happen when a list is put in another order', async () => {
+  it('does not happen when a list is reordered', async () => {
     const works = { one: fakeWork(), two: fakeWork(), three: fakeWork() }
     const list = Object.entries(works).map(([name, { fn }]) => <Loader key={name} work={fn} />)
     const view = render(<StrictMode>{list}</StrictMode>)
@@ -214,7 +214,7 @@ describe('a real unmount', () => {
   })
 })
 
-/** Tells which context it is below. */
+/** Reports the context of the nearest scope. */
 function Tell({ see }: { readonly see: (ctx: Context) => void }) {
   see(useScope())
   return null
@@ -230,7 +230,7 @@ describe.skipIf(!Activity).each([
     return { ...view, turn: (mode: Mode) => view.rerender(app(mode)) }
   }
 
-  it('cancels when it hides, with Hidden as the cause, and runs exactly once more when it shows', async () => {
+  it('cancels work when it hides, with Hidden as the cause, and restarts it once when it is shown', async () => {
     const work = fakeWork()
     const { container, turn } = mount(<Loader work={work.fn} />)
     await settle()
@@ -243,7 +243,7 @@ describe.skipIf(!Activity).each([
     expect(container.textContent).toBe('success: albums')
   })
 
-  it('asks again for what was there when it hid, and not for what a component around it has', async () => {
+  it('repeats finished work inside it when it is shown, but not work of a component around it', async () => {
     const [inside, around] = [fakeWork(), fakeWork()]
     const tasks = watch<Task<string>>()
     const seen = watch<Task<string>>()
@@ -271,7 +271,7 @@ describe.skipIf(!Activity).each([
     expect(tasks.last.status).toBe('success')
   })
 
-  it('never shows that work was canceled only to begin anew', async () => {
+  it('never shows the cancel of work that restarts', async () => {
     const work = fakeWork()
     const statuses: string[] = []
     function Shown() {
@@ -290,7 +290,7 @@ describe.skipIf(!Activity).each([
     expect(new Set(statuses)).toEqual(new Set(['pending']))
   })
 
-  it('does not show work as pending for which nothing is asked any more', async () => {
+  it('does not show work as pending that was disabled meanwhile', async () => {
     const work = fakeWork()
     const statuses = watch<string>()
     const enable = watch<(enabled: boolean) => void>()
@@ -308,7 +308,7 @@ describe.skipIf(!Activity).each([
     expect(statuses.last).toBe('canceled')
   })
 
-  it('that was canceled by hand while it was hidden is canceled when it shows, with that cause', async () => {
+  it('shows a cancel by hand that came while it was hidden, with that cause', async () => {
     const work = fakeWork()
     const scope = createRef<ScopeHandle>()
     const tasks = watch<Task<string>>()
@@ -331,7 +331,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([Hidden, undefined])
   })
 
-  it('runs nothing while it is hidden from the start, and once when it shows', async () => {
+  it('runs no work while it is hidden from the start, and once when it is shown', async () => {
     const work = fakeWork()
     const { turn } = mount(
       <Scope>
@@ -345,7 +345,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([undefined])
   })
 
-  it('does not notice that it was hidden and shown in one turn', async () => {
+  it('ignores that it was hidden and shown in one turn', async () => {
     const work = fakeWork()
     const { turn } = mount(<Loader work={work.fn} />)
     await settle()
@@ -355,7 +355,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([undefined])
   })
 
-  it('gives what is below a scope a new context, with all of its time', async () => {
+  it('restarts a scope with a new context and its whole time', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { turn } = mount(
@@ -370,7 +370,7 @@ describe.skipIf(!Activity).each([
     expect(work.last.ctx.deadline).toBe(150)
   })
 
-  it('leaves nothing when it is removed while it is hidden', async () => {
+  it('leaves nothing when it is unmounted while it is hidden', async () => {
     const work = fakeWork()
     const { turn, unmount } = mount(<Loader work={work.fn} />)
     await settle(() => turn('hidden'))
@@ -379,7 +379,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([Hidden])
   })
 
-  it('that hides and is removed in one turn says Unmounted', async () => {
+  it('ends work with Unmounted when it hides and unmounts in one turn', async () => {
     const work = fakeWork()
     const { turn, unmount } = mount(<Loader work={work.fn} />)
     await settle()
@@ -389,7 +389,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([Unmounted])
   })
 
-  it('takes another parent that came while it was hidden', async () => {
+  it('uses another parent that was set while it was hidden', async () => {
     const [one, cancelOne] = withCancel(background())
     const [other] = withCancel(background())
     const work = fakeWork()
@@ -408,7 +408,7 @@ describe.skipIf(!Activity).each([
     expect(work.causes).toEqual([Hidden, undefined])
   })
 
-  it('begins again with its whole time what ran out of time, and not what was canceled by hand', async () => {
+  it('restarts contexts that timed out with their whole time, but not canceled ones', async () => {
     const [parent] = withCancel(background())
     const clock = fakeClock(0)
     const canceled = watch<ReturnType<typeof useCancellable>>()
@@ -428,7 +428,7 @@ describe.skipIf(!Activity).each([
     expect(remaining(expired.last)).toBe(100)
   })
 
-  it('ends what a root of its own has armed below a scope that was never shown', async () => {
+  it('ends work in another root below a scope that was never shown', async () => {
     const work = fakeWork()
     const scopes = watch<Context>()
     const { unmount } = mount(
@@ -451,7 +451,7 @@ describe.skipIf(!Activity).each([
     other.unmount()
   })
 
-  it('ends what a root of its own has armed below a scope that was replaced before it was shown', async () => {
+  it('ends work in another root below a scope that was replaced before it was shown', async () => {
     const work = fakeWork()
     const scopes = watch<Context>()
     const set = watch<(key: number) => void>()
@@ -478,7 +478,7 @@ describe.skipIf(!Activity).each([
 })
 
 describe('another parent', () => {
-  it('takes the place of the one before, whose work is Superseded, and the work runs once under it', async () => {
+  it('supersedes the work under the previous one, and the work runs once under the new one', async () => {
     const [one] = withCancel(background())
     const [other, cancelOther] = withCancel(background())
     const work = fakeWork()
@@ -496,7 +496,7 @@ describe('another parent', () => {
     expect(work.causes).toEqual([Superseded, 'other'])
   })
 
-  it('is not what a render with the same properties gives', async () => {
+  it('is not assumed when a render has the same properties', async () => {
     const work = fakeWork()
     const app = () => (
       <Scope timeout={60_000} values={[]} resetKeys={[1]} route={false}>

@@ -1,6 +1,6 @@
 /**
- * What the tests of the hooks share: work that the test settles, and the promise that nothing is printed. A test of a
- * file that calls `failOnNoise` fails on everything that React, the browser or a promise complains about.
+ * Work that the test settles, and a check that nothing is printed, for the tests of the hooks. A test in a file that
+ * calls `failOnNoise` fails on every complaint of React, the browser or a promise.
  */
 
 import { act, cleanup } from '@testing-library/react'
@@ -14,7 +14,7 @@ export { watch } from './watch.ts'
 
 export const isReact18: boolean = React.version.startsWith('18.')
 
-/** Looked up by name: React 18 has none of these. */
+/** Read by name, since React 18 has none of these. */
 const features: Partial<Pick<typeof React, 'Activity' | 'use' | 'useActionState' | 'useOptimistic'>> = { ...React }
 
 export const Activity: typeof React.Activity | undefined = features.Activity
@@ -23,11 +23,11 @@ export const useActionState: typeof React.useActionState | undefined = features.
 export const useOptimistic: typeof React.useOptimistic | undefined = features.useOptimistic
 
 interface Noise {
-  /** What a test expects to be printed is not counted. */
+  /** Allows output that a test expects. */
   allow(pattern: RegExp): void
 }
 
-/** From here on a test of this file fails if anything is printed, or thrown or rejected without being caught. */
+/** Makes every later test of this file fail if anything is printed, uncaught or unhandled. */
 export function failOnNoise(): Noise {
   const printed: unknown[] = []
   let allowed: RegExp[] = []
@@ -40,7 +40,7 @@ export function failOnNoise(): Noise {
     }
     const uncaught = catchUncaught()
     const unhandled = catchUnhandled()
-    // Under jsdom the window reports what is uncaught, besides Node.
+    // Under jsdom the window reports uncaught errors, besides Node.
     const onError = (event: ErrorEvent) => {
       event.preventDefault()
       printed.push(`uncaught: ${String(event.error)}`)
@@ -65,7 +65,7 @@ export function failOnNoise(): Noise {
   return { allow: (pattern) => allowed.push(pattern) }
 }
 
-/** A call of work that is under way. */
+/** A call of the work, which the test settles. */
 interface Call<T, A extends readonly unknown[]> {
   readonly ctx: Context
   readonly args: A
@@ -76,13 +76,13 @@ interface Call<T, A extends readonly unknown[]> {
 export interface Work<T, A extends readonly unknown[]> {
   readonly fn: (ctx: Context, ...args: A) => Promise<T>
   readonly calls: Call<T, A>[]
-  /** Why each call's context has ended; undefined while it lives. */
+  /** The cause of each call's context; undefined while it lives. */
   readonly causes: unknown[]
-  /** The newest call. */
+  /** The latest call. */
   readonly last: Call<T, A>
 }
 
-/** Work that does nothing but wait until the test settles it. It ignores its signal. */
+/** Work that waits until the test settles it, and ignores its signal. */
 export function fakeWork<T = string, A extends readonly unknown[] = readonly []>(): Work<T, A> {
   const calls: Call<T, A>[] = []
   return {
@@ -99,7 +99,7 @@ export function fakeWork<T = string, A extends readonly unknown[] = readonly []>
   }
 }
 
-/** Does something, and waits until React and all promises have come to rest. */
+/** Runs `action`, and waits until React and all promises are idle. */
 export async function settle(action?: () => unknown): Promise<void> {
   await act(async () => {
     await action?.()

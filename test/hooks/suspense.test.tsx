@@ -1,4 +1,4 @@
-/** Suspense: what was never shown never ran, what is hidden by a fallback goes on, and what is removed is aborted. */
+/** Suspense: work that was never shown never runs, work behind a fallback continues, and removed work is aborted. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, Suspense, createRef, startTransition, useEffect, useState } from 'react'
@@ -13,7 +13,7 @@ import { failOnNoise, fakeWork, isReact18, settle, use, watch } from './support.
 
 failOnNoise()
 
-/** Something that components can wait for, in the way that React 18 knows, too. */
+/** A gate for which components suspend, in a way that React 18 supports too. */
 function gate() {
   let isOpen = true
   let open: (() => void) | undefined
@@ -50,7 +50,7 @@ describe.each([
   ['without StrictMode', ({ children }: { readonly children?: ReactNode }) => children],
   ['in StrictMode', StrictMode],
 ])('a component that suspends, %s', (_, wrapper) => {
-  it('at first runs nothing until it is shown, and then once', async () => {
+  it('runs no work until it is first shown, and then once', async () => {
     const work = fakeWork()
     const door = gate()
     door.close()
@@ -64,7 +64,7 @@ describe.each([
     expect(view.container.textContent).toBe('success albums')
   })
 
-  it('again is not canceled, and shows what came meanwhile', async () => {
+  it('does not cancel its work when it suspends later, and shows the result afterwards', async () => {
     const work = fakeWork()
     const door = gate()
     const app = (name: string) =>
@@ -86,7 +86,7 @@ describe.each([
     expect(work.calls).toHaveLength(1)
   })
 
-  it('and is removed meanwhile is aborted', async () => {
+  it('aborts its work if it is removed while it suspends', async () => {
     const work = fakeWork()
     const door = gate()
     const view = render(boundary(<Worker work={work.fn} gate={door} />), { wrapper })
@@ -96,7 +96,7 @@ describe.each([
     expect(view.container.textContent).toContain('fallback')
     expect(work.causes).toEqual([undefined])
     view.rerender(boundary(null))
-    // React 18 leaves the insertion effects of what is hidden alone, even when it is removed.
+    // React 18 keeps the insertion effects of hidden components, even when it removes them.
     const [atOnce, soon] = isReact18 ? [undefined, Hidden] : [Unmounted, Unmounted]
     expect(work.causes).toEqual([atOnce])
     await settle()
@@ -105,7 +105,7 @@ describe.each([
     expect(work.calls).toHaveLength(1)
   })
 
-  it('at first, and is removed before it was ever shown, leaves nothing', async () => {
+  it('leaves nothing if it is removed before it was ever shown', async () => {
     const work = fakeWork()
     const door = gate()
     door.close()
@@ -115,7 +115,7 @@ describe.each([
     expect(work.calls).toEqual([])
   })
 
-  it('in a transition goes on with what it had', async () => {
+  it('keeps its running work when it suspends in a transition', async () => {
     const work = fakeWork()
     const door = gate()
     const closing = watch<() => void>()
@@ -137,16 +137,16 @@ describe.each([
   })
 })
 
-/** Reads what there is to read. */
+/** Reads `promise` with use, if there is one. */
 function Reader({ promise }: { readonly promise: Promise<string> | undefined }) {
   return promise && use ? use(promise) : 'nothing yet'
 }
 
-/** Loads under its scope, above the boundary. */
+/** Loads in its scope, above the boundary. */
 function Owner({ load }: { readonly load: (ctx: Context) => Promise<string> }) {
   const scope = useScope()
   const { promise, read } = usePromise()
-  // What is canceled is not read any more, and no error.
+  // A cancel is not an error here, since its result is no longer read.
   useEffect(() => read(until(scope, load).catch(() => 'canceled')), [scope, load, read])
   return boundary(<Reader promise={promise} />)
 }
@@ -157,7 +157,7 @@ function usePromise() {
 }
 
 describe.skipIf(!use)('a promise that a scope above the boundary owns', () => {
-  it('may be read with use, and is aborted when the scope is removed', async () => {
+  it('can be read with use, and is aborted when the scope unmounts', async () => {
     const work = fakeWork()
     const container = document.createElement('div')
     const root = createRoot(container)
@@ -180,7 +180,7 @@ describe.skipIf(!use)('a promise that a scope above the boundary owns', () => {
     expect(work.causes).toEqual([Unmounted, Unmounted])
   })
 
-  it('may be another one after a reset, though a scope with values shows its state while it is read', async () => {
+  it('is replaced after a reset, though a scope with values shows its state while it is read', async () => {
     const scope = createRef<ScopeHandle>()
     const loads = watch<(data: string) => void>()
     const promises = new Map<Context, Promise<string>>()
@@ -213,7 +213,7 @@ interface Loads {
   readonly load: (ctx: Context) => Promise<string>
 }
 
-/** Reads under one scope what belongs to the one around it, and shows the state of the inner. */
+/** Reads a promise of the outer scope inside an inner one, and shows the state of the inner one. */
 function Around({ load }: Loads) {
   return boundary(
     <Scope values={[provide(key, 'value')]}>

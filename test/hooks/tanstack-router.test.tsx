@@ -1,4 +1,4 @@
-/** The source of TanStack Router, with the router for real: what belongs to a page stops when another one is shown. */
+/** The source of the real TanStack Router: work that belongs to a page ends when another one is shown. */
 
 import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router'
 import { RouterProvider, useBlocker } from '@tanstack/react-router'
@@ -11,7 +11,7 @@ import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
 
-/** Albums at `/albums/$id`, and `/slow`, which is shown when the test lets its loader go. */
+/** Albums at `/albums/$id`, and `/slow`, which is shown when the test resolves its loader. */
 async function start(options?: RouteOptions) {
   vi.spyOn(globalThis, 'scrollTo').mockImplementation(() => {})
   const work = fakeWork<string, [id: string]>()
@@ -77,7 +77,7 @@ async function start(options?: RouteOptions) {
 }
 
 describe('a scope that ends with its route, with TanStack Router', () => {
-  it('ends when another page is shown; the page that is left is not started once more', async () => {
+  it('ends when another page is shown, and the old page does not restart', async () => {
     const { go, loads, work } = await start()
     expect(work.causes).toEqual([undefined])
     await go('/slow')
@@ -85,7 +85,7 @@ describe('a scope that ends with its route, with TanStack Router', () => {
     expect(work.causes).toEqual([Navigated])
   })
 
-  it('begins anew where a parameter changes and the component stays', async () => {
+  it('restarts if only a parameter changes and the component stays', async () => {
     const { go, router, work } = await start()
     await go('/albums/2')
     expect(work.causes).toEqual([Navigated, undefined])
@@ -96,7 +96,7 @@ describe('a scope that ends with its route, with TanStack Router', () => {
     expect(work.causes).toEqual([Navigated, Navigated, Navigated, undefined])
   })
 
-  it('goes on where only the hash changes, or nothing, or its owner says so', async () => {
+  it('stays alive if only the hash changes, or nothing, or `ignore` returns true', async () => {
     const { go, work } = await start({ ignore: (to, from) => to.pathname === from.pathname })
     await go('/albums/1#songs')
     await go('/albums/1#songs')
@@ -106,12 +106,12 @@ describe('a scope that ends with its route, with TanStack Router', () => {
     expect(work.causes).toEqual([Navigated, undefined])
   })
 
-  it('goes on while the next page loads, and ends when that is shown', async () => {
+  it('stays alive while the next page loads, and ends when that is shown', async () => {
     const { container, go, loads, openLate, work } = await start()
     await go('/slow')
     expect(container.textContent).toContain('1: pending')
     expect(work.causes).toEqual([undefined])
-    // Who comes now still belongs to the page that is shown.
+    // Components that mount now belong to the old page.
     await openLate()
     expect(work.causes).toEqual([undefined, undefined])
     await settle(() => loads.at(-1)?.())
@@ -119,14 +119,14 @@ describe('a scope that ends with its route, with TanStack Router', () => {
     expect(work.causes).toEqual([Navigated, Navigated])
   })
 
-  it('goes on where a navigation is taken back before the next page is shown', async () => {
+  it('stays alive if a navigation is reversed before the next page is shown', async () => {
     const { go, work } = await start()
     await go('/slow')
     await go('/albums/1')
     expect(work.causes).toEqual([undefined])
   })
 
-  it('goes on where a navigation is blocked, and ends when it is let through', async () => {
+  it('stays alive while a navigation is blocked, and ends when it proceeds', async () => {
     const { block, go, work } = await start()
     const blockers = block()
     await go('/albums/2')

@@ -15,7 +15,7 @@ failOnNoise()
 
 type Fn<A extends readonly unknown[]> = (ctx: Context, ...args: A) => unknown
 
-/** Mounts a task that waits for `run`. */
+/** Mounts a manual task. */
 function mountManual<A extends readonly unknown[]>(fn: Fn<A>, options?: TaskOptions) {
   const task = watch<Task<unknown, A>>()
   function Component(props: { readonly options?: TaskOptions | undefined; readonly fn: Fn<A> }) {
@@ -30,7 +30,7 @@ function mountManual<A extends readonly unknown[]>(fn: Fn<A>, options?: TaskOpti
   }
 }
 
-/** Mounts a task that runs by itself. */
+/** Mounts an automatic task. */
 function mountAuto(fn: (ctx: Context) => unknown, deps: readonly unknown[] = [], options?: TaskOptions) {
   const task = watch<Task<unknown>>()
   function Component(props: { readonly deps: readonly unknown[]; readonly options?: TaskOptions | undefined }) {
@@ -54,7 +54,7 @@ function RunsIt({ run }: { readonly run: () => unknown }) {
 const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false }
 
 describe('a task without deps', () => {
-  it('is idle until it is run, then pending, then shows what came out', async () => {
+  it('is idle until it is run, then pending, then shows the result', async () => {
     const work = fakeWork<string, [name: string, year: number]>()
     const { task } = mountManual(work.fn)
     await settle()
@@ -71,7 +71,7 @@ describe('a task without deps', () => {
     expect(await result).toBe('Joni Mitchell')
   })
 
-  it('is pending as soon as the update in which it is run is through', async () => {
+  it('is pending as soon as the update that runs it is committed', async () => {
     const work = fakeWork<string, []>()
     function Button() {
       const { run, status } = useTask(work.fn)
@@ -87,13 +87,13 @@ describe('a task without deps', () => {
     expect([button?.disabled, button?.textContent]).toEqual([true, 'pending'])
   })
 
-  it('calls the work before `run` returns, and takes a plain value', async () => {
+  it('calls the work before `run` returns, and accepts a plain value', async () => {
     const { task } = mountManual((_, one: number, other: number) => one + other)
     await settle(async () => expect(await task.last.run(1, 2)).toBe(3))
     expect(task.last).toMatchObject({ status: 'success', data: 3 })
   })
 
-  it('shows an error, thrown or rejected, and forgets it at the next run', async () => {
+  it('shows an error, thrown or rejected, and clears it at the next run', async () => {
     const error = new Error('no such album')
     const work = fakeWork()
     const { task, render } = mountManual(() => {
@@ -108,7 +108,7 @@ describe('a task without deps', () => {
     expect(task.last).toMatchObject({ ...NOTHING, status: 'error', error: 'rejected' })
   })
 
-  it('needs no catch, whatever becomes of a run', async () => {
+  it('needs no catch, however a run ends', async () => {
     const work = fakeWork()
     const { task, unmount } = mountManual(work.fn)
     await settle(() => void task.last.run())
@@ -136,7 +136,7 @@ describe('a task without deps', () => {
     expect(task.last).toBe(before)
   })
 
-  it('runs what the latest render says, even from a layout effect', async () => {
+  it('runs with the values of the latest render, even from a layout effect', async () => {
     const queries: string[] = []
     function Component({ query }: { readonly query: string }) {
       const { run } = useTask(() => void queries.push(query), undefined)
@@ -151,7 +151,7 @@ describe('a task without deps', () => {
     expect(queries).toEqual(['one', 'other'])
   })
 
-  it('run from the first layout effect works under the scope, deadline included', async () => {
+  it('runs in its scope from the first layout effect, deadline included', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     function Component() {
@@ -170,7 +170,7 @@ describe('a task without deps', () => {
     expect(isDeadlineExceeded(work.last.ctx.err)).toBe(true)
   })
 
-  it('run by a child, before its own effects, is not lost', async () => {
+  it('is not lost when a child runs it before its own effects', async () => {
     const work = fakeWork()
     function Component() {
       const { run, status } = useTask(work.fn)
@@ -186,7 +186,7 @@ describe('a task without deps', () => {
     expect(container.textContent).toBe('success')
   })
 
-  it('run after the unmount rejects, without calling the work', async () => {
+  it('rejects when it is run after the unmount, without calling the work', async () => {
     const work = fakeWork()
     const { task, unmount } = mountManual(work.fn)
     unmount()
@@ -207,7 +207,7 @@ describe('a task with deps', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('runs again when they change, by Object.is, and only then', async () => {
+  it('restarts when they change by Object.is, and only then', async () => {
     const work = fakeWork()
     const { render } = mountAuto(work.fn, [NaN, 'one', 0])
     render([NaN, 'one', 0])
@@ -220,7 +220,7 @@ describe('a task with deps', () => {
     expect(work.causes).toEqual([Superseded, Superseded, Superseded, undefined])
   })
 
-  it('never shows the answer to another question', async () => {
+  it('never shows the answer for other deps', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
     await settle(() => work.last.resolve('one'))
@@ -233,7 +233,7 @@ describe('a task with deps', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
-  it('never shows what came under another parent', async () => {
+  it('never shows the answer under another parent', async () => {
     const [one] = withCancel(background())
     const [other] = withCancel(background())
     const work = fakeWork()
@@ -247,7 +247,7 @@ describe('a task with deps', () => {
     )
   })
 
-  it('renders no more often than there is something new', async () => {
+  it('renders only when something changes', async () => {
     const work = fakeWork()
     const idle = watch<string>()
     const busy = watch<string>()
@@ -267,7 +267,7 @@ describe('a task with deps', () => {
     expect(busy.all).toEqual(['pending', 'pending', 'success'])
   })
 
-  it('of 100 keystrokes aborts 99 and shows one answer, in whatever order they come', async () => {
+  it('aborts 99 runs of 100 keystrokes and shows one answer, in whatever order they arrive', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [0])
     for (let key = 1; key < 100; key++) render([key])
@@ -279,7 +279,7 @@ describe('a task with deps', () => {
     expect([...shown]).toEqual(['pending undefined', 'success answer 99'])
   })
 
-  it('calls the work with the values of the render that asked for it', async () => {
+  it('calls the work with the values of the render that changed the deps', async () => {
     const seen: number[] = []
     function Component({ id, other }: { readonly id: number; readonly other: number }) {
       useTask(() => void seen.push(id, other), [id])
@@ -292,7 +292,7 @@ describe('a task with deps', () => {
     expect(seen).toEqual([1, 1, 2, 3])
   })
 
-  it('can be run by hand, too', async () => {
+  it('can also be run manually', async () => {
     const work = fakeWork()
     const { task } = mountAuto(work.fn)
     await settle(() => work.last.resolve('one'))
@@ -304,7 +304,7 @@ describe('a task with deps', () => {
 })
 
 describe('cancel', () => {
-  it('stops what is in flight, with a cause, and shows that it was canceled', async () => {
+  it('ends the run in flight with a cause, and shows that it was canceled', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn)
     let result: Promise<unknown> | undefined
@@ -322,7 +322,7 @@ describe('cancel', () => {
     expect(task.last.data).toBeUndefined()
   })
 
-  it('is a handler as it is: an event is no cause', async () => {
+  it('can be an event handler, without a cause then', async () => {
     const work = fakeWork()
     function Component() {
       const { cancel } = useTask(work.fn, [])
@@ -334,7 +334,7 @@ describe('cancel', () => {
     expect(work.last.ctx.err?.cause).toBeUndefined()
   })
 
-  it('of an automatic task lasts until the deps change', async () => {
+  it('lasts until the deps of an automatic task change', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
     await settle(() => task.last.cancel())
@@ -345,7 +345,7 @@ describe('cancel', () => {
     expect(work.calls).toHaveLength(2)
   })
 
-  it('ends what the last result has handed out, and leaves the result', async () => {
+  it('ends the context of the last result, and keeps the result', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn)
     await settle(() => void task.last.run())
@@ -355,7 +355,7 @@ describe('cancel', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'stream' })
   })
 
-  it('does nothing when nothing runs, and may be repeated', async () => {
+  it('does nothing when nothing runs, and can be repeated', async () => {
     const work = fakeWork()
     const { task, unmount } = mountManual(work.fn)
     await settle(() => task.last.cancel())
@@ -371,7 +371,7 @@ describe('cancel', () => {
     expect(work.causes).toEqual(['first'])
   })
 
-  it('in a layout effect, before there is anything, cancels nothing', async () => {
+  it('does nothing in a layout effect before the first run', async () => {
     const work = fakeWork()
     function Component() {
       const { cancel } = useTask(work.fn, [])
@@ -385,7 +385,7 @@ describe('cancel', () => {
 })
 
 describe('reset', () => {
-  it('ends what is in flight and forgets everything', async () => {
+  it('ends the run in flight and clears the state', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn)
     await settle(() => void task.last.run())
@@ -399,7 +399,7 @@ describe('reset', () => {
     expect(task.last.context.err).toBeUndefined()
   })
 
-  it('after success and after an error ends what was handed out', async () => {
+  it('ends the context of the last result after success and after an error', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn)
     await settle(() => void task.last.run())
@@ -412,7 +412,7 @@ describe('reset', () => {
     expect(task.last).toMatchObject(NOTHING)
   })
 
-  it('of an automatic task lasts until the deps change', async () => {
+  it('lasts until the deps of an automatic task change', async () => {
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [1])
     await settle(() => task.last.reset())
@@ -426,7 +426,7 @@ describe('reset', () => {
 })
 
 describe('action', () => {
-  it('resolves when the run is over, however it went: the outcome is the state', async () => {
+  it('resolves when the run is over, whatever its outcome, which is in the state', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
@@ -448,7 +448,7 @@ describe('action', () => {
 })
 
 describe('the context of a task', () => {
-  it('is what its runs will be derived from, and then what the latest works under', async () => {
+  it('is the parent of its runs before the first one, and then that of the latest run', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn, { label: 'search', timeout: 60_000 })
     const before = task.last.context
@@ -460,7 +460,7 @@ describe('the context of a task', () => {
     expect(task.last.context).toBe(before)
   })
 
-  it('is derived from the nearest scope, or from the parent it is given', async () => {
+  it('is derived from the nearest scope, or from its explicit parent', async () => {
     const [parent, cancelParent] = withCancel(background())
     const [one, other] = [fakeWork(), fakeWork()]
     function Component() {
@@ -495,8 +495,8 @@ describe('the context of a task', () => {
   })
 })
 
-describe('success', () => {
-  it('releases: the signal stays live, without the timeout, until newer work takes its place', async () => {
+describe('the context after success', () => {
+  it('keeps its signal without the timeout until newer work supersedes it', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountManual(work.fn, { parent: clock.root, timeout: 100 })
@@ -511,7 +511,7 @@ describe('success', () => {
     expect(cause(ctx)).toBe(Superseded)
   })
 
-  it('lasts until the component goes', async () => {
+  it('lives until the component unmounts', async () => {
     const work = fakeWork()
     const { unmount } = mountAuto(work.fn)
     await settle(() => work.last.resolve('stream'))
@@ -522,7 +522,7 @@ describe('success', () => {
 })
 
 describe('a timeout', () => {
-  it('is an error, and says whose time it was', async () => {
+  it('is an error with its label and duration', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100, label: 'search' })
@@ -534,7 +534,7 @@ describe('a timeout', () => {
     expect(task.last).toMatchObject({ status: 'error', error: err, cause: err })
   })
 
-  it('of a scope above is an error, too', async () => {
+  it('is an error too if it belongs to a scope above', async () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 50, { label: 'page', cause: 'slow page' })
     const { task } = mountAuto(fakeWork().fn, [], { parent, timeout: 100 })
@@ -542,7 +542,7 @@ describe('a timeout', () => {
     expect(task.last).toMatchObject({ status: 'error', error: { label: 'page' }, cause: 'slow page' })
   })
 
-  it('of 0 fails at once, without calling the work', async () => {
+  it('fails at once if it is 0, without calling the work', async () => {
     const work = fakeWork()
     const { task } = mountAuto(work.fn, [], { timeout: 0 })
     await settle()
@@ -550,7 +550,7 @@ describe('a timeout', () => {
     expect(isDeadlineExceeded(task.last.error)).toBe(true)
   })
 
-  it('that changes counts from the start of the run, and does not start it again', async () => {
+  it('counts from the start of the run when it changes, and does not restart the run', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
@@ -569,7 +569,7 @@ describe('a timeout', () => {
     expect(work.calls).toHaveLength(1)
   })
 
-  it('that changes to less than has passed ends the run at once', async () => {
+  it('ends the run at once when it becomes shorter than the time that has passed', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
@@ -578,7 +578,7 @@ describe('a timeout', () => {
     expect(isDeadlineExceeded(task.last.error)).toBe(true)
   })
 
-  it('that changes after success changes nothing', async () => {
+  it('has no effect when it changes after success', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     const { task, render } = mountAuto(work.fn, [], { parent: clock.root, timeout: 100 })
@@ -590,8 +590,8 @@ describe('a timeout', () => {
   })
 })
 
-describe('whose cancel it was', () => {
-  it("is read from the context: a library's own error because of our signal is our cancel", async () => {
+describe('the cause of a failed run', () => {
+  it("is read from the context: a library's error because of our signal is a cancel", async () => {
     const { task } = mountManual(
       ({ signal }) =>
         new Promise((_, reject) => {
@@ -603,14 +603,14 @@ describe('whose cancel it was', () => {
     expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'why' })
   })
 
-  it('an AbortError of the platform, while the context lives, is an error', async () => {
+  it('is an error for an AbortError while the context lives', async () => {
     const error = new DOMException('The user aborted a request.', 'AbortError')
     const { task: native } = mountManual(() => Promise.reject(error))
     await settle(() => void native.last.run())
     expect(native.last).toMatchObject({ status: 'error', error })
   })
 
-  it('a cancel of what the work has derived from its context is a cancel, with its cause', async () => {
+  it('is a cancel if a context that the work derived was canceled', async () => {
     const { task } = mountManual(async (ctx) => {
       const [part, cancel] = withCancel(ctx)
       cancel('enough')
@@ -622,7 +622,7 @@ describe('whose cancel it was', () => {
     expect(rejected).toMatchObject({ name: 'AbortError', cause: 'enough' })
   })
 
-  it('a timeout of what the work has derived from its context is an error', async () => {
+  it('is an error if a context that the work derived timed out', async () => {
     const clock = fakeClock(0)
     const { task } = mountManual(
       async (ctx) => {
@@ -639,7 +639,7 @@ describe('whose cancel it was', () => {
 
 const negative = { ms: 1, maxWait: -1 }
 
-describe('the wrong arguments', () => {
+describe('invalid arguments of a task', () => {
   it.each<[message: string, fn: unknown, options: unknown, deps?: unknown]>([
     ['rescind: fn must be a function, got undefined', undefined, {}],
     ['rescind: deps must be an array, got [object Object]', () => {}, {}, { timeout: 5 }],

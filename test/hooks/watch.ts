@@ -1,4 +1,4 @@
-/** Keeps what a component has at each render, for the test to look at. */
+/** Records a value of a component at each render. */
 export function watch<T>(): { readonly all: T[]; readonly last: T; see(value: T): T } {
   const all: T[] = []
   return {

@@ -1,4 +1,4 @@
-/** The modes of an action against a naive model of them: any sequence of runs, answers, cancels and resets. */
+/** The modes of an action against a simple model: random sequences of runs, answers, cancels and resets. */
 
 import * as fc from 'fast-check'
 import { background, cause } from 'rescind'
@@ -41,7 +41,7 @@ interface Expected {
 
 const LIMIT = 2
 
-/** What an action is expected to do, as simple as it can be said. */
+/** The expected behavior of an action. */
 class Model {
   readonly mode: ActionMode
   runs: Expected[] = []
@@ -189,15 +189,15 @@ async function expectSame(mode: ActionMode, steps: readonly Step[]): Promise<voi
   }
 }
 
-describe('an action of mode', () => {
-  it.each(modes)('%s does what the naive model does', async (mode) => {
+describe('an action in mode', () => {
+  it.each(modes)('%s behaves like the model', async (mode) => {
     const property = fc.asyncProperty(fc.array(step, { maxLength: 20 }), (steps) => expectSame(mode, steps))
     expect(fc.defaultReportMessage(await fc.check(property, { numRuns: 150 }))).toBeUndefined()
   })
 })
 
 describe('work that calls the action itself', () => {
-  it.each(modes)('in mode %s gets a promise, and never stands in its own way', async (mode) => {
+  it.each(modes)('gets a promise in mode %s, and never blocks itself', async (mode) => {
     const inner: Promise<string>[] = []
     const called: Called[] = []
     const fn = (ctx: Context, name: string) =>
@@ -217,7 +217,7 @@ describe('work that calls the action itself', () => {
     expect(writer.state).toMatchObject({ status: 'success', runs: [] })
   })
 
-  it.each(modes)('from a listener of its signal, in mode %s, starts a run that counts', async (mode) => {
+  it.each(modes)('can start a run from a listener of its signal in mode %s', async (mode) => {
     const called: Called[] = []
     const fn = (ctx: Context, name: string) =>
       new Promise<string>((answer, fail) => {

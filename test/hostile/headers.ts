@@ -1,4 +1,4 @@
-/** Headers of strangers: of this package and of the W3C, changed at random. */
+/** Untrusted headers of this package and of the W3C, changed at random. */
 
 import { background, createKey, withTimeout } from 'rescind'
 import {
@@ -21,7 +21,7 @@ const requestId = carry(createKey<string>('requestId'), 'x-request-id')
 const traces = [traceparent, tracestate, baggage]
 const api = 'https://api.example'
 
-/** Headers as they should be. */
+/** Valid headers. */
 const VALID: Readonly<Record<string, string>> = {
   'rescind-timeout-ms': '5000',
   'connect-timeout-ms': '5000',
@@ -32,7 +32,7 @@ const VALID: Readonly<Record<string, string>> = {
   baggage: 'userId=alice,serverNode=DF%2028;ttl=30;private,isProduction=false',
 }
 
-/** In milliseconds: no headers may take longer to read. */
+/** In milliseconds: the longest time that reading may take. */
 const SLOW = 1_000
 
 export const received: Fuzzer = {
@@ -83,14 +83,14 @@ export const traced: Fuzzer = {
       for (const { value } of ctx.value(baggage.key)?.values() ?? []) {
         tally.assert(isHarmless(value.slice(0, 999)), `baggage of several lines: ${value}`)
       }
-      // What was read can be sent on.
+      // Values that were read can be sent again.
       headers(ctx, { to: api, allow: [api], values: traces })
     }
     return tally
   },
 }
 
-/** Valid headers of which some were changed, left out, or sent twice. */
+/** Valid headers, some of which are changed, omitted or sent twice. */
 function sent(random: Random): Record<string, string | string[]> {
   const record: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(VALID)) {

@@ -1,6 +1,6 @@
 /**
- * The hostile run, `npm run test:hostile`: what strangers may send, changed at random, at full length. Nothing leaves
- * the process. A seed as the only argument repeats a run: `npm run test:hostile -- 17`.
+ * The hostile run, `npm run test:hostile`: untrusted input, changed at random, in many rounds. Nothing leaves the
+ * process. A seed as the only argument repeats a run: `npm run test:hostile -- 17`.
  */
 
 import { received, traced } from './headers.ts'

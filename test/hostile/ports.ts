@@ -1,4 +1,4 @@
-/** Messages that no sender of ours would post, memory that others write to, and causes that are full of traps. */
+/** Messages that no sender of ours would post, shared memory with other content, and causes that throw when read. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -25,11 +25,11 @@ import type { Fuzzer } from './tally.ts'
 const requestId = createKey<unknown>('requestId')
 const keys = [requestId]
 
-/** How many channels are open at a time. */
+/** The number of channels that are open at a time. */
 const BATCH = 100
-/** In milliseconds: long enough for the messages of a batch, which nothing else tells of. */
+/** In milliseconds: long enough for the messages of a batch, whose arrival has no other sign. */
 const PATIENCE = 5
-/** No message may give a context more time than this, which its parent has. */
+/** No message may give a context more time than this, which is its parent's. */
 const LIMIT = 60_000
 
 export const receivers: Fuzzer = {
@@ -122,7 +122,7 @@ export const traps: Fuzzer = {
         judgeError(ctx.err, tally, 'here')
         judgeError(received.err, tally, 'there')
         const { err } = withSignal(background(), AbortSignal.abort(why))[0]
-        // An error of a context is taken over as it is, traps included.
+        // An error of a context is taken over unchanged, traps included.
         if (err !== why) judgeError(err, tally, 'from a signal')
         tally.assert(typeof isCanceled(why) === 'boolean', 'isCanceled has no answer')
         tally.assert(typeof isDeadlineExceeded(why) === 'boolean', 'isDeadlineExceeded has no answer')
@@ -155,7 +155,7 @@ async function inBatches(rounds: number, run: (count: number) => Promise<void>):
   for (let left = rounds; left > 0; left -= BATCH) await run(Math.min(left, BATCH))
 }
 
-/** Empty for what JSON cannot hold. */
+/** Empty for data that JSON cannot represent. */
 function jsonOf(data: unknown): string {
   try {
     return JSON.stringify(data) ?? ''
@@ -164,7 +164,7 @@ function jsonOf(data: unknown): string {
   }
 }
 
-/** What a real sender posts. */
+/** The messages of a real sender. */
 function recorded(): object[] {
   const messages: object[] = []
   const port = {
@@ -180,15 +180,15 @@ function recorded(): object[] {
   rearm(ctx, 5_000)
   cancel(new Error('left'))
   messages.push({ rescind: 'end', err: serializeError(ctx.err) })
-  // The sender will say in its memory that the context has ended, and no message would be read after that.
+  // The sender writes the end into its memory, after which no message would be read; so the memory is a new one.
   const fresh = { rescind: 'memory', memory: new SharedArrayBuffer(16_384) }
   return messages.map((message) => ('memory' in message ? fresh : message))
 }
 
-/** The same for all rounds: nothing writes to it. */
+/** The same for all rounds, since nothing writes to it. */
 let sample: readonly object[] | undefined
 
-/** Messages, of which most are as they should be and some are not. */
+/** Messages, most of which are valid. */
 function stream(random: Random): unknown[] {
   const honest = (sample ??= recorded())
   const messages: unknown[] = random.chance(0.9) ? [...honest] : [random.data()]
@@ -246,14 +246,14 @@ function judgeError(error: unknown, tally: Tally, where: string): void {
   const isEnd = error instanceof CanceledError || error instanceof DeadlineExceededError
   tally.assert(isEnd, `${where}: the error is neither of the two: ${typeof error}`)
   const why = isEnd ? error.cause : undefined
-  // Errors of the sender arrive as plain ones.
+  // Errors of the sender's own code arrive as plain ones.
   const isFault = isInstance(why, TypeError) || isInstance(why, RangeError)
   tally.assert(where === 'here' || !isFault, `${where}: a fault of ours is the cause`)
   tally.count(isInstance(why, PortError) ? `${where}: PortError` : `${where}: ${isEnd ? error.name : 'no error'}`)
   if (isInstance(why, PortError)) tally.assert(isHarmless(why.message), `a message shows ${why.message}`)
 }
 
-/** Asks for the prototype, which may be a trap. */
+/** Reads the prototype, which may throw. */
 function isInstance<T>(value: unknown, type: new () => T): value is T {
   try {
     return value instanceof type
@@ -266,7 +266,7 @@ function fail(): never {
   throw new Error('a trap')
 }
 
-/** A cause that no one would write by chance. */
+/** A cause that throws when it is read, or contains one. */
 function trapped(random: Random): unknown {
   const { proxy, revoke } = Proxy.revocable(random.chance(0.5) ? {} : new Error('why'), {})
   revoke()

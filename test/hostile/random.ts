@@ -1,6 +1,6 @@
 /** Random input for the fuzzers: the same seed gives the same input. */
 
-/** What breaks code that reads text: no text, much of it, what logs and terminals obey, and the words of protocols. */
+/** Texts that break parsers: empty, long, with control characters, and with keywords of the protocols. */
 const TEXTS = [
   ['', ' ', '0', '-1', '1.5', '1e9', 'NaN', 'Infinity', '9'.repeat(10), '9'.repeat(400), 'x'.repeat(9_000)],
   ['a\nb', '\r\n', '\0', '\u001b[2J', '\u0085', '\u009b', '\u2028', '\u2029', '\u202e', '\u2066', '\ud83c', '🎵', 'é'],
@@ -8,7 +8,7 @@ const TEXTS = [
   ['AbortError', 'TimeoutError', 'AggregateError', '__proto__', 'constructor', 'toString', 'then'],
 ].flat()
 
-/** What decides how the rest of a message is read. */
+/** The keywords that decide how the rest of a message is read. */
 const KINDS = ['begin', 'move', 'end', 'over', 'ready', 'memory', 'value', 'error', 'canceled', 'exceeded']
 
 const NUMBERS = [0, -0, 1, -1, 0.5, 2, 1_000, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, 5e-324, NaN, Infinity, -Infinity]
@@ -20,7 +20,7 @@ export class Random {
     this.#state = seed
   }
 
-  /** At least 0 and less than 1: mulberry32. */
+  /** At least 0 and less than 1, by mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -28,7 +28,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number from 0 and less than `count`. */
+  /** An integer of at least 0 and less than `count`. */
   below(count: number): number {
     return Math.floor(this.next() * count)
   }
@@ -64,14 +64,14 @@ export class Random {
     return object
   }
 
-  /** `value` with a text that was changed somewhere. */
+  /** `value` with a change somewhere. */
   mutatedText(value: string): string {
     const at = this.below(value.length + 1)
     const rest = this.chance(0.5) ? value.slice(at) : value.slice(at + 1 + this.below(3))
     return this.pick([value.slice(0, at), '']) + this.pick([this.text(), '', value]) + rest
   }
 
-  /** A copy of `value` in which something was replaced, left out or added. */
+  /** A copy of `value` with something replaced, omitted or added. */
   mutated(value: unknown, depth = 6): unknown {
     if (depth === 6 && this.chance(0.6)) return this.#nudged(value)
     if (depth === 0 || typeof value !== 'object' || value === null || this.chance(0.15)) return this.data()
@@ -88,7 +88,7 @@ export class Random {
     return copy
   }
 
-  /** A copy of `value` with one of its objects replaced by one of `donor`: each is readable, but not there. */
+  /** A copy of `value` with one of its objects replaced by one of `donor`: readable, but in the wrong place. */
   grafted(value: unknown, donor: unknown): unknown {
     const copy = structuredClone({ value })
     const [holder, name] = this.pick(partsOf(copy).filter(([holder, name]) => isObject(holder[name]))) ?? []
@@ -97,7 +97,7 @@ export class Random {
     return copy.value
   }
 
-  /** A copy of `value` with one leaf of the same type but another value: the rest stays readable. */
+  /** A copy of `value` with another value of the same type in one leaf, so the rest stays readable. */
   #nudged(value: unknown): unknown {
     const copy = structuredClone({ value })
     const leaf = this.pick(partsOf(copy).filter(([holder, name]) => !isObject(holder[name])))
@@ -111,7 +111,7 @@ export class Random {
 
 type Part = readonly [holder: Record<string, unknown>, name: string]
 
-/** Where everything in `data` is. */
+/** The places of everything in `data`. */
 function partsOf(data: object): Part[] {
   const parts: Part[] = []
   const seen = new Set<object>()

@@ -1,8 +1,8 @@
-/** What a fuzzer came to: how often each thing happened, and what must not have happened. */
+/** The results of a fuzzer: how often each outcome occurred, and all violations. */
 
 import type { Random } from './random.ts'
 
-/** An attack: so many rounds of it, with input from `random`. */
+/** An attack of `rounds` rounds, with input from `random`. */
 export interface Fuzzer {
   readonly name: string
   /** The rounds of `npm run test:hostile`; the tests run fewer. */
@@ -10,7 +10,7 @@ export interface Fuzzer {
   run(random: Random, rounds: number): Promise<Tally>
 }
 
-/** How many violations are kept: one fault shows itself in thousands of rounds. */
+/** The number of violations that are kept, since one fault occurs in thousands of rounds. */
 const MAX_VIOLATIONS = 20
 
 export class Tally {
@@ -26,7 +26,7 @@ export class Tally {
   }
 }
 
-/** Text in which nothing drives a terminal or passes for several lines, and which is no longer than a few lines. */
+/** Whether `text` is short, and has no control characters or line breaks. */
 export function isHarmless(text: string): boolean {
   return text.length < 1_000 && !/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text)
 }

@@ -1,4 +1,4 @@
-/** What an inspector says about contexts: rows, how each ended, by what and why, as text and in recordings. */
+/** How an inspector shows contexts: rows, how and why each ended, as text and in recordings. */
 
 import {
   afterFunc,
@@ -42,13 +42,13 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** Looks with other options than those that all tests have. */
+/** Attaches a new inspector with `options`. */
 function start(options: InspectOptions): void {
   inspector?.detach()
   inspector = inspect({ silence: 'all', ...options })
 }
 
-/** The row of the context with that label, or of that kind. */
+/** The row of the context with the label `name`, or of the kind `name`. */
 function row(name: string): Row {
   const found = inspector.rows.find(({ kind, label }) => (label ?? kind) === name)
   if (!found) throw new Error(`there is no row ${name} among\n${inspector.text()}`)
@@ -60,7 +60,7 @@ function named(label: string): { label: string } {
 }
 
 describe('the rows of an inspector', () => {
-  it('have each context after its parent, with the function that made it and its label', () => {
+  it('list each context after its parent, with its kind and its label', () => {
     const [ctx] = withCancel(root, named('page'))
     withTimeout(ctx, 5_000, named('search'))
     expect(inspector.rows).toMatchObject([
@@ -70,7 +70,7 @@ describe('the rows of an inspector', () => {
     ])
   })
 
-  it('say by when a context ends, and whose deadline that is', () => {
+  it('show when a context ends, and whose deadline that is', () => {
     const [page] = withTimeout(root, 5_000, named('page'))
     withTimeout(page, 2_000, named('search'))
     withTimeout(page, 9_000, named('rows'))
@@ -80,7 +80,7 @@ describe('the rows of an inspector', () => {
     expect(row('free').deadline).toBeUndefined()
   })
 
-  it('follow a deadline that moves, in everything below it', async () => {
+  it('follow a deadline that moves, in all descendants', async () => {
     const [page] = withTimeout(root, 5_000, named('page'))
     withCancel(page, named('search'))
     expect(row('search').deadline).toBe(6_000)
@@ -88,7 +88,7 @@ describe('the rows of an inspector', () => {
     expect(row('search')).toMatchObject({ deadline: 1_100, deadlineOf: row('page').id })
   })
 
-  it('of one lifetime are one, however many values are added, and name them all', () => {
+  it('are one for each lifetime, with the names of all values that were added', () => {
     const user = createKey<string>('user')
     const request = createKey<string>('request')
     const ctx = withValue(withValue(root, user, 'ann'), request, 'r-17')
@@ -97,7 +97,7 @@ describe('the rows of an inspector', () => {
     expect(row('search').values).toEqual([{ name: 'user' }, { name: 'request' }])
   })
 
-  it('show the contents of those values only whose keys may be shown', () => {
+  it('show values of the chosen keys only', () => {
     const secret = createKey<string>('secret')
     const request = createKey<string>('request')
     start({ values: [request] })
@@ -106,7 +106,7 @@ describe('the rows of an inspector', () => {
     expect(JSON.stringify(inspector.record()) + inspector.text()).not.toContain('password')
   })
 
-  it('have the trace of the request', () => {
+  it('show the trace of the request', () => {
     const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     withCancel(withValue(root, traceparent.key, header), named('search'))
     withCancel(withValue(root, traceparent.key, 'no trace'), named('other'))
@@ -116,7 +116,7 @@ describe('the rows of an inspector', () => {
     expect(row('namesake').trace).toBeUndefined()
   })
 
-  it('are the same until something happens, and then only those differ to which it happened', () => {
+  it('are the same objects until something happens, and then only the affected ones differ', () => {
     const [ctx] = withCancel(root, named('page'))
     const [, cancel] = withCancel(ctx, named('search'))
     const before = inspector.rows
@@ -126,7 +126,7 @@ describe('the rows of an inspector', () => {
     expect(inspector.rows.map((one, index) => one === before[index])).toEqual([true, true, false])
   })
 
-  it('push out those that ended first, and never a live one for one that has ended', () => {
+  it('drop contexts in the order of their end, and no live one for one that has ended', () => {
     start({ size: 4 })
     withCancel(root, named('page'))
     for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))[1]()
@@ -134,13 +134,13 @@ describe('the rows of an inspector', () => {
     expect(names).toEqual(['background', 'page', 'search 8', 'search 9'])
   })
 
-  it('keep the root when more is alive than there is room for', () => {
+  it('keep the root when more contexts are alive than fit', () => {
     start({ size: 3 })
     for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
     expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 8', 'search 9'])
   })
 
-  it('have a context that was pushed out again, under the same number, when something is derived from it', () => {
+  it('show a dropped context again, under the same number, when a child is derived from it', () => {
     start({ size: 3 })
     const [page] = withCancel(root, named('page'))
     const { id } = row('page')
@@ -151,8 +151,8 @@ describe('the rows of an inspector', () => {
   })
 })
 
-describe('what was alive before an inspector was attached', () => {
-  it('appears with what is above it when something is derived from it', () => {
+describe('a context that was alive before the inspector was attached', () => {
+  it('appears with its ancestors when a child is derived from it', () => {
     inspector.detach()
     const [page] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
@@ -164,7 +164,7 @@ describe('what was alive before an inspector was attached', () => {
     expect(row('rows').late).toBe(false)
   })
 
-  it('appears when it ends, with what it takes along', () => {
+  it('appears when it ends, with the descendants that it ends', () => {
     inspector.detach()
     const [page, cancel] = withCancel(root, named('page'))
     withCancel(page, named('search'))
@@ -174,7 +174,7 @@ describe('what was alive before an inspector was attached', () => {
     expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id, late: true })
   })
 
-  it('appears when something waits for it', () => {
+  it('appears when work waits under it', () => {
     inspector.detach()
     const [page] = withCancel(root, named('page'))
     start({})
@@ -182,7 +182,7 @@ describe('what was alive before an inspector was attached', () => {
     expect(row('page').waits).toEqual(['until'])
   })
 
-  it('is noticed for a hundred levels at most, however deep the chain is', () => {
+  it('appears with a hundred ancestors at most, however deep the chain is', () => {
     inspector.detach()
     let ctx = root
     for (let depth = 0; depth < 100_000; depth++) ctx = withCancel(ctx)[0]
@@ -192,8 +192,8 @@ describe('what was alive before an inspector was attached', () => {
   })
 })
 
-describe('how a context ended', () => {
-  it('is canceled for a cancel, with its cause, and parent for what it took along', () => {
+describe('the way a context ended', () => {
+  it('is canceled for a cancel, with its cause, and parent for its descendants', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
     withCancel(search, named('rows'))
@@ -204,7 +204,7 @@ describe('how a context ended', () => {
     expect(row('rows')).toMatchObject({ how: 'parent', cause, by: row('page').id })
   })
 
-  it('is parent for a context that was derived after that end', () => {
+  it('is parent for a context derived after the end', () => {
     const [page, cancel] = withCancel(root, named('page'))
     cancel('closed')
     withCancel(page, named('search'))
@@ -212,7 +212,7 @@ describe('how a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
   })
 
-  it('is deadline when its own ran out, at that time', async () => {
+  it('is deadline when its own time is over', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page', cause: 'too slow' })
     withCancel(page, named('search'))
     await clock.advance(7_000)
@@ -220,7 +220,7 @@ describe('how a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id, deadlineOf: row('page').id })
   })
 
-  it('is deadline for a time that has passed when it is derived', () => {
+  it('is deadline if the time was over when it was derived', () => {
     withTimeout(root, 0, named('page'))
     expect(row('page')).toMatchObject({ how: 'deadline', ms: 0 })
   })
@@ -233,7 +233,7 @@ describe('how a context ended', () => {
     expect(row('page')).toMatchObject({ how: 'disposed', cause: undefined })
   })
 
-  it('is canceled when the cancel came first, and the block ended after it', () => {
+  it('is canceled when a cancel came before the end of the block', () => {
     {
       const [, cancel] = withCancel(root, named('page'))
       using _ = cancel
@@ -244,7 +244,7 @@ describe('how a context ended', () => {
     expect(row('other').how).toBe('canceled')
   })
 
-  it('is canceled for what a listener cancels while another is disposed', () => {
+  it('is canceled for a context that a listener cancels during the disposal of another', () => {
     const [other, cancelOther] = withCancel(root, named('other'))
     withCancel(other, named('below'))
     {
@@ -256,7 +256,7 @@ describe('how a context ended', () => {
     expect(row('other').how).toBe('canceled')
   })
 
-  it('is by a signal what that said, and the signal has a row', () => {
+  it('follows the reason of a signal, which has a row of its own', () => {
     const controller = new AbortController()
     const [page] = withSignal(root, controller.signal, named('page'))
     withCancel(page, named('search'))
@@ -266,7 +266,7 @@ describe('how a context ended', () => {
     expect(row('signal')).toMatchObject({ how: 'canceled', by: undefined })
   })
 
-  it('is deadline by a signal that timed out, and canceled by one that had aborted before', () => {
+  it('is deadline for a signal that timed out, and canceled for one that had aborted before', () => {
     const late = AbortSignal.abort(new DOMException('too slow', 'TimeoutError'))
     withSignal(root, late, named('page'))
     withSignal(root, AbortSignal.abort('stop'), named('search'))
@@ -274,7 +274,7 @@ describe('how a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'canceled', cause: 'stop' })
   })
 
-  it('is completed for work that settled well: within, shield, a group and sleep', async () => {
+  it('is completed for successful work of within, shield, a group and sleep', async () => {
     await within(root, named('within'), () => 'done')
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
@@ -288,7 +288,7 @@ describe('how a context ended', () => {
     }
   })
 
-  it('is canceled with the error for work that failed', async () => {
+  it('is canceled with the error for failed work', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
     const g = group(root, named('group'))
@@ -302,7 +302,7 @@ describe('how a context ended', () => {
     }
   })
 
-  it('is disposed for a group whose block was left', async () => {
+  it('is disposed for a group at the end of its block', async () => {
     {
       await using g = group(root, named('group'))
       g.go((ctx) => sleep(ctx, 1_000))
@@ -311,7 +311,7 @@ describe('how a context ended', () => {
     expect(row('sleep')).toMatchObject({ how: 'parent', by: row('group').id, waits: ['sleep'] })
   })
 
-  it('is parent for the work of a within whose parent ended', async () => {
+  it('is parent for a within whose parent ended', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const work = within(page, 1_000, (ctx) => sleep(ctx, 500)).catch(() => {})
     cancel('stop')
@@ -319,7 +319,7 @@ describe('how a context ended', () => {
     expect(row('within')).toMatchObject({ how: 'parent', cause: 'stop', by: row('page').id, waits: ['within'] })
   })
 
-  it('is completed, from then on, for one that was disarmed or whose work went well by its own account', async () => {
+  it('is completed at once for a context that was disarmed or reported as completed', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [one] = withTimeout(page, 5_000, named('one'))
     const [other] = withTimeout(page, 5_000, named('other'))
@@ -334,21 +334,21 @@ describe('how a context ended', () => {
   })
 })
 
-describe('a context that is linked late', () => {
-  it('has a row from then on', () => {
+describe('a context of withLink', () => {
+  it('has a row once it is linked', () => {
     const [, , link] = withLink(root, { kind: 'useTask', label: 'rows' })
     expect(inspector.rows).toEqual([])
     link()
     expect(row('rows')).toMatchObject({ kind: 'useTask', late: false, parent: row('background').id, how: undefined })
   })
 
-  it('has none if it was canceled before: a render that was thrown away leaves no ghost', () => {
+  it('has no row if it was canceled before the link, as for a discarded render', () => {
     const [, cancel] = withLink(root, { kind: 'useTask', label: 'rows' })
     cancel()
     expect(inspector.rows).toEqual([])
   })
 
-  it('is parent if it is linked to one that has ended', () => {
+  it('has ended as parent if it is linked to an ended context', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [, , link] = withLink(page, { kind: 'useTask', label: 'rows' })
     cancel('closed')
@@ -358,7 +358,7 @@ describe('a context that is linked late', () => {
 })
 
 describe('a context without an end of its own', () => {
-  it('has a row when something is derived from it, and below it an end is as anywhere', () => {
+  it('has a row once a child is derived from it, and keeps the child from the end above', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const free = withoutCancel(page)
     expect(inspector.rows).toHaveLength(2)
@@ -369,8 +369,8 @@ describe('a context without an end of its own', () => {
   })
 })
 
-describe('what waits under a context', () => {
-  it('is named by the function of rescind that it waits in', async () => {
+describe('the waits of a context', () => {
+  it('name the function of rescind in which work waits', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const works = [
       until(page, new Promise(() => {})),
@@ -387,7 +387,7 @@ describe('what waits under a context', () => {
     expect(row('page').waits).toEqual(['until'])
   })
 
-  it('is named as long as it waits', async () => {
+  it('disappear when the wait is over', async () => {
     const [page] = withCancel(root, named('page'))
     let settle!: (value: string) => void
     const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
@@ -397,14 +397,14 @@ describe('what waits under a context', () => {
     expect(row('page').waits).toEqual([])
   })
 
-  it('is signal if its signal was read', () => {
+  it('include signal once its signal was read', () => {
     const [page, cancel] = withCancel(root, named('page'))
     page.signal.addEventListener('abort', () => {})
     cancel()
     expect(row('page').waits).toEqual(['signal'])
   })
 
-  it('is not what runs after the end', () => {
+  it('do not include callbacks of afterFunc', () => {
     const [page] = withCancel(root, named('page'))
     afterFunc(page, () => {})
     expect(row('page').waits).toEqual([])
@@ -412,7 +412,7 @@ describe('what waits under a context', () => {
 })
 
 describe('subscribers', () => {
-  it('are told once, in a microtask, of all that happened in a turn', async () => {
+  it('are called once, in a microtask, after all changes of a turn', async () => {
     const told = vi.fn<() => void>()
     inspector.subscribe(told)
     const [page, cancel] = withCancel(root, named('page'))
@@ -424,7 +424,7 @@ describe('subscribers', () => {
     expect(told).toHaveBeenCalledTimes(1)
   })
 
-  it('are not told after they left, or when nothing has happened', async () => {
+  it('are not called after they unsubscribed, or when nothing has happened', async () => {
     const told = vi.fn<() => void>()
     const leave = inspector.subscribe(told)
     await microtasks()
@@ -435,7 +435,7 @@ describe('subscribers', () => {
     expect(told).not.toHaveBeenCalled()
   })
 
-  it('are told all, though one throws', async () => {
+  it('are all called, though one throws', async () => {
     const reported = vi.fn<(error: unknown) => void>()
     vi.stubGlobal('reportError', reported)
     const told = vi.fn<() => void>()
@@ -452,7 +452,7 @@ describe('subscribers', () => {
 })
 
 describe('an inspector', () => {
-  it('cancels the context of a row, as its own cancel does', () => {
+  it('cancels the context of a row with the given cause', () => {
     const [page] = withCancel(root, named('page'))
     expect(inspector.cancel(row('page').id, 'from the panel')).toBe(true)
     expect(page.err?.cause).toBe('from the panel')
@@ -462,7 +462,7 @@ describe('an inspector', () => {
     expect(inspector.cancel(4_711)).toBe(false)
   })
 
-  it('keeps what it has seen when it is detached, and sees no more', () => {
+  it('keeps its rows when it is detached, and does not update them', () => {
     const [, cancel] = withCancel(root, named('page'))
     inspector.detach()
     cancel()
@@ -481,7 +481,7 @@ describe('an inspector', () => {
     expect(seen.rows).toEqual([])
   })
 
-  it('sees the same as another one beside it, and goes on without it', () => {
+  it('shows the same as a second one, and continues when that is detached', () => {
     const other = inspect({ silence: 'all' })
     const [, cancel] = withCancel(root, named('page'))
     cancel('stop')
@@ -492,7 +492,7 @@ describe('an inspector', () => {
     expect(other.rows).toHaveLength(2)
   })
 
-  it('forgets its rows on demand, and shows what lives again when something happens to it', () => {
+  it('clears its rows on demand, and shows a live context again when a child is derived from it', () => {
     const [page] = withCancel(root, named('page'))
     inspector.clear()
     expect(inspector.rows).toEqual([])
@@ -501,18 +501,18 @@ describe('an inspector', () => {
   })
 
   it.each<[what: string, options: unknown]>([
-    ['options that are no object', 1],
+    ['options that are not an object', 1],
     ['a size of 0', { size: 0 }],
-    ['a size that is no number', { size: '10' }],
-    ['values that are no list', { values: createKey('request') }],
-    ['a grace that is no number', { grace: 'long' }],
+    ['a size that is not a number', { size: '10' }],
+    ['values that are not a list', { values: createKey('request') }],
+    ['a grace that is not a number', { grace: 'long' }],
   ])('refuses %s', (_, options) => {
     expect(() => inspect(options as InspectOptions)).toThrow(TypeError)
   })
 })
 
 describe('the text of an inspector', () => {
-  it('is a tree that can be pasted into a report', async () => {
+  it('is a tree that can be pasted into a bug report', async () => {
     const request = createKey<string>('request')
     start({ values: [request] })
     const [page, cancel] = withTimeout(withValue(root, request, 'r-17'), 5_000, named('page'))
@@ -534,7 +534,7 @@ describe('the text of an inspector', () => {
     )
   })
 
-  it('of a chain of 10,000 is written without going deep', () => {
+  it('shows a chain of 10,000 contexts without deep recursion', () => {
     start({ size: 20_000 })
     let ctx = root
     for (let depth = 0; depth < 10_000; depth++) ctx = withCancel(ctx)[0]
@@ -543,7 +543,7 @@ describe('the text of an inspector', () => {
 })
 
 describe('a recording', () => {
-  it('shows the same elsewhere, by way of JSON', async () => {
+  it('shows the same rows after JSON', async () => {
     const [page, cancel] = withTimeout(root, 5_000, named('page'))
     const work = until(page, new Promise(() => {})).catch(() => {})
     cancel(new RangeError('too far'))
@@ -568,7 +568,7 @@ describe('a recording', () => {
     expect(() => open(recording as never)).toThrow(TypeError)
   })
 
-  it('of a stranger shows nonsense, and does nothing', () => {
+  it('shows nonsense for hostile content, and does no harm', () => {
     const rows = [
       null,
       7,
@@ -612,7 +612,7 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
-  ])('with %s break nothing', async (_, value, shown) => {
+  ])('do no harm: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
     expect(inspector.rows.at(-1)).toMatchObject({ how: 'canceled', cause: shown })
@@ -621,7 +621,7 @@ describe('hostile labels and causes', () => {
     expect(open(JSON.stringify(inspector.record())).rows).toEqual(inspector.rows)
   })
 
-  it('are read after the end, not in the middle of it, and may then derive and cancel', async () => {
+  it('are read after the end, and may then derive and cancel', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
     let seen: unknown
@@ -639,7 +639,7 @@ describe('hostile labels and causes', () => {
     await microtasks()
   })
 
-  it('of a deadline that throws break nothing', () => {
+  it('do no harm if a deadline throws', () => {
     const foreign = {
       signal: new AbortController().signal,
       get deadline(): number {
@@ -658,7 +658,7 @@ function search(ctx: Context) {
 }
 
 describe('stacks', () => {
-  it('say where a context was made, who canceled it and where work waited, in its row and its error', async () => {
+  it('show where a context was made and canceled and where work waited, in its row and its error', async () => {
     start({ stacks: true })
     function onClick() {
       cancel('the reader pressed Stop')
@@ -680,7 +680,7 @@ describe('stacks', () => {
     expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
   })
 
-  it('of what waited further down are in the error, too', async () => {
+  it('are in the error too for work that waited in a descendant', async () => {
     start({ stacks: true })
     const [ctx, cancel] = withCancel(root, named('page'))
     async function load() {
@@ -691,7 +691,7 @@ describe('stacks', () => {
     expect(((await error) as Error).stack).toContain('load')
   })
 
-  it('keep a function of the user that has a name of ours', () => {
+  it("keep a user's function that has the same name as one of ours", () => {
     start({ stacks: true })
     const [, stop] = withCancel(root, named('page'))
     function cancel() {
@@ -701,7 +701,7 @@ describe('stacks', () => {
     expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
   })
 
-  it('are not noted unless asked for', () => {
+  it('are not recorded by default', () => {
     const [ctx, cancel] = withCancel(root, named('page'))
     cancel()
     expect(row('page').stacks).toBeUndefined()

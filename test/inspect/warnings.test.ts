@@ -1,4 +1,4 @@
-/** What an inspector warns of, when, and how that is silenced. */
+/** The warnings of an inspector: when they appear, and how to silence them. */
 
 import { group, rearm, sleep, until, withCancel, within, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -36,7 +36,7 @@ function codes(): string[] {
   return inspector.warnings.map(({ code }) => code)
 }
 
-/** Work that does not look at its context. */
+/** Work that ignores its context. */
 function deaf(): [work: () => Promise<void>, finish: () => void] {
   let finish!: () => void
   const promise = new Promise<void>((resolve) => (finish = resolve))
@@ -44,7 +44,7 @@ function deaf(): [work: () => Promise<void>, finish: () => void] {
 }
 
 describe('RESCIND_DEAF_WORK', () => {
-  it('is for a function of a group that still runs a second after the end', async () => {
+  it('warns of a function of a group that still runs a second after the end', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     const g = group(page, { label: 'upload' })
@@ -66,7 +66,7 @@ describe('RESCIND_DEAF_WORK', () => {
     await g.wait().catch(() => {})
   })
 
-  it.each(['within', 'until'])('is for the work of %s that still runs', async (name) => {
+  it.each(['within', 'until'])('warns of the work of %s that still runs', async (name) => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root, { label: 'page' })
     const promise = name === 'within' ? within(page, 5_000, work) : until(page, work)
@@ -78,7 +78,7 @@ describe('RESCIND_DEAF_WORK', () => {
     finish()
   })
 
-  it('is not for work that stops within that time, or that went well before the end', async () => {
+  it('does not warn of work that stops within that time, or succeeded before the end', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     const g = group(page)
@@ -93,7 +93,7 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(inspector.warnings).toEqual([])
   })
 
-  it('comes after the grace time that was asked for', async () => {
+  it('warns after the given grace time', async () => {
     start({ grace: 50 })
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
@@ -104,7 +104,7 @@ describe('RESCIND_DEAF_WORK', () => {
     finish()
   })
 
-  it('says where the work began, if stacks are noted', async () => {
+  it('shows where the work began, if stacks are recorded', async () => {
     start({ stacks: true })
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
@@ -121,7 +121,7 @@ describe('RESCIND_DEAF_WORK', () => {
 })
 
 describe('RESCIND_LATE_DERIVE', () => {
-  it('is for a context that is derived long after its parent had ended', async () => {
+  it('warns of a context that is derived long after the end of its parent', async () => {
     const [page, cancel] = withCancel(root, { label: 'page' })
     cancel()
     await clock.advance(1_000)
@@ -136,7 +136,7 @@ describe('RESCIND_LATE_DERIVE', () => {
 })
 
 describe('RESCIND_VAIN_TIMEOUT', () => {
-  it('is for a timeout that a parent has less time for in all', async () => {
+  it('warns of a timeout that is longer than the whole time of a parent', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page' })
     const [inner] = withCancel(page)
     withTimeout(inner, 10_000, { label: 'search' })
@@ -147,7 +147,7 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
     )
   })
 
-  it('is not for one that may come first, though its parent has less time left now', async () => {
+  it('does not warn of a timeout that could come first, though its parent has less time left', async () => {
     const [page] = withTimeout(root, 5_000)
     await clock.advance(4_000)
     withTimeout(page, 2_000)
@@ -155,7 +155,7 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
     expect(inspector.warnings).toEqual([])
   })
 
-  it('is not for none, for a sleep, or below one that moves on', async () => {
+  it('does not warn of Infinity, of a sleep, or below a deadline that moves', async () => {
     const [page] = withTimeout(root, 5_000)
     withTimeout(page, Infinity)
     void sleep(page, 60_000).catch(() => {})
@@ -167,7 +167,7 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
   })
 })
 
-/** Makes a context of which there is a warning. */
+/** Makes a context with a warning. */
 async function vain(label: string): Promise<void> {
   const [page, cancel] = withTimeout(root, 100)
   withTimeout(page, 200, { label })
@@ -176,7 +176,7 @@ async function vain(label: string): Promise<void> {
 }
 
 describe('warnings', () => {
-  it('are printed once for each kind of context, and listed each time', async () => {
+  it('are printed once for each kind and label, and listed each time', async () => {
     await vain('search')
     await vain('search')
     await vain('rows')
@@ -184,7 +184,7 @@ describe('warnings', () => {
     expect(printed).toHaveBeenCalledTimes(2)
   })
 
-  it('are a hundred at most', async () => {
+  it('are limited to a hundred', async () => {
     for (let count = 0; count < 110; count++) await vain('search')
     expect(codes()).toHaveLength(100)
     expect(inspector.warnings.at(-1)?.row).toBe(inspector.rows.at(-1)?.id)
@@ -201,7 +201,7 @@ describe('warnings', () => {
     expect(printed).toHaveBeenCalledTimes(count)
   })
 
-  it('come no longer once it is detached', async () => {
+  it('stop once the inspector is detached', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     group(page).go(work)
@@ -213,7 +213,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('are told to subscribers, recorded, and forgotten with the rows', async () => {
+  it('are announced to subscribers, recorded, and cleared with the rows', async () => {
     const told = vi.fn<() => void>()
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
@@ -229,7 +229,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('show a hostile label in one line', async () => {
+  it('show a hostile label on one line', async () => {
     await vain(`${'x'.repeat(1_000_000)}\n`)
     await vain('one\n#2 two')
     expect(printed.mock.calls[0]?.[0]?.length).toBeLessThan(1_000)

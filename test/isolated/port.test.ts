@@ -1,4 +1,4 @@
-/** Contexts in the workers of a page that is cross-origin isolated: they share memory with it. */
+/** Contexts in the workers of a page that is cross-origin isolated, which share memory with it. */
 
 import { background, cause, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -12,7 +12,7 @@ afterEach(() => {
   for (const worker of workers.splice(0)) worker.terminate()
 })
 
-/** A worker that polls for the end of `ctx`, from when this resolves. */
+/** A worker that polls for the end of `ctx` once this resolves. */
 async function compute(ctx: Context) {
   const worker = new Worker(new URL('../browser/port-worker.ts', import.meta.url), { type: 'module' })
   workers.push(worker)
@@ -27,11 +27,11 @@ async function compute(ctx: Context) {
 }
 
 describe('a worker of an isolated page', () => {
-  it('is one that shares memory', () => {
+  it('shares memory with the page', () => {
     expect(crossOriginIsolated).toBe(true)
   })
 
-  it('notices a cancel in a computation that reads no messages, with its cause', async () => {
+  it('notices a cancel, with its cause, during a computation that reads no messages', async () => {
     const [ctx, cancel] = withCancel(background())
     const { next, reports } = await compute(ctx)
     cancel(new RangeError('left'))
@@ -39,7 +39,7 @@ describe('a worker of an isolated page', () => {
     expect(reports[1]).toEqual({ event: 'ended', name: 'AbortError', label: undefined, cause: 'RangeError: left' })
   })
 
-  it('notices that its work was called off', async () => {
+  it('notices that its sender released it', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { next, release, reports } = await compute(ctx)
     release({ because: 'enough' })
@@ -58,7 +58,7 @@ describe('a worker of an isolated page', () => {
 })
 
 describe('a shared worker, which shares no memory', () => {
-  it('has the context all the same, and its end', async () => {
+  it('receives the context and its end by messages', async () => {
     const { port } = new SharedWorker(new URL('../browser/port-shared-worker.ts', import.meta.url), { type: 'module' })
     const reports: Report[] = []
     port.onmessage = ({ data }: MessageEvent<Report>) => reports.push(data)

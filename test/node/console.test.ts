@@ -1,11 +1,11 @@
-/** What the console of Node shows of a context. */
+/** Contexts in the console of Node. */
 
 import { format, inspect } from 'node:util'
 import { background, createKey, withCancel, withTimeout, withValue } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { expect, it } from 'vitest'
 
-it('the console shows the path of a context, and nothing of its values and its siblings', () => {
+it('the console shows the path of a context, but not its values or siblings', () => {
   const [parent] = withCancel(fakeClock(0).root, { label: 'search' })
   const [ctx] = withTimeout(withValue(parent, createKey<string>('user'), 'secret'), 5_000)
   withCancel(ctx)
@@ -15,7 +15,7 @@ it('the console shows the path of a context, and nothing of its values and its s
   expect(inspect({ url: '/albums', ctx }, { breakLength: Infinity })).toBe(`{ url: '/albums', ctx: ${shown} }`)
 })
 
-it('the console shows roots, and what is derived from a foreign context, in the same way', () => {
+it('the console shows the path of a root, and of a context derived from a foreign one', () => {
   expect(format(background())).toBe('background')
   const [ctx] = withCancel(new AbortController())
   expect(format(ctx)).toBe(String(ctx))

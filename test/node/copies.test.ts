@@ -1,4 +1,4 @@
-/** Two copies of the package at once, as when two dependencies brought one each. */
+/** Two copies of the package at once, as when two dependencies have one each. */
 
 import * as here from 'rescind'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
@@ -11,16 +11,16 @@ beforeAll(async () => {
   there = await import('rescind')
 })
 
-it('are two', () => {
+it('the two imports of this file are different copies', () => {
   expect(there.background).not.toBe(here.background)
   expect(there.background()).not.toBe(here.background())
 })
 
 describe.each([
-  ['the one', () => [here, there] as const],
+  ['the first', () => [here, there] as const],
   ['the other', () => [there, here] as const],
 ])('two copies, seen from %s', (_, copies) => {
-  it('know each other’s errors', () => {
+  it('recognize each other’s errors', () => {
     const [ours, theirs] = copies()
     const canceled = new theirs.CanceledError('why')
     const exceeded = new theirs.DeadlineExceededError({ ms: 5 })
@@ -32,7 +32,7 @@ describe.each([
     expect([ours.isCanceled(exceeded), ours.isDeadlineExceeded(exceeded)]).toEqual([false, true])
   })
 
-  it('take each other’s contexts for parents, error, cause and label included', () => {
+  it('accept each other’s contexts as parents, with error, cause and label', () => {
     const [ours, theirs] = copies()
     const [parent, cancel] = theirs.withCancel(theirs.background())
     const [ctx] = ours.withCancel(parent)
@@ -54,7 +54,7 @@ describe.each([
     expect(ours.cause(late)).toBe('slow')
   })
 
-  it('pass the deadline on', () => {
+  it('pass on deadlines', () => {
     const [ours, theirs] = copies()
     const [parent, cancel] = theirs.withTimeout(theirs.background(), 60_000)
     expect(ours.withCancel(parent)[0].deadline).toBe(parent.deadline)
@@ -62,7 +62,7 @@ describe.each([
     cancel()
   })
 
-  it('know each other’s keys', () => {
+  it('share keys', () => {
     const [ours, theirs] = copies()
     const key = theirs.createKey('key', 'fallback')
     expect(ours.background().value(key)).toBe('fallback')
@@ -71,7 +71,7 @@ describe.each([
     expect(ours.withValue(ours.background(), key, 'ours').value(key)).toBe('ours')
   })
 
-  it('run each other’s callbacks', async () => {
+  it('run callbacks on each other’s contexts', async () => {
     const [ours, theirs] = copies()
     const [ctx, cancel] = theirs.withCancel(theirs.background())
     const fn = vi.fn<() => void>()
@@ -84,7 +84,7 @@ describe.each([
     expect(stopped).not.toHaveBeenCalled()
   })
 
-  it('leave no live child under a parent that is done, for any listener', () => {
+  it('end a child before any listener of its parent runs', () => {
     const [ours, theirs] = copies()
     const [top, cancel] = theirs.withCancel(theirs.background())
     const [parent] = theirs.withCancel(top)
@@ -97,7 +97,7 @@ describe.each([
     expect(seen).toEqual(['AbortError', 'AbortError', true])
   })
 
-  it('are as honest about each other’s deadlines as about their own', () => {
+  it('see each other’s deadlines as soon as they pass', () => {
     const [ours, theirs] = copies()
     const [parent] = theirs.withTimeout(theirs.background(), 2)
     const [child] = ours.withCancel(parent)
@@ -132,13 +132,13 @@ describe.each([
       },
     ],
     [
-      'a signal that somebody follows',
+      'a signal that a context follows',
       (ours, parent) => {
         const [ctx] = ours.withSignal(parent, parent.signal)
         return () => ctx.err?.name
       },
     ],
-  ])('are honest about each other’s deadlines in %s', (_, make) => {
+  ])('see each other’s deadlines as soon as they pass, by %s', (_, make) => {
     const [ours, theirs] = copies()
     const [parent] = theirs.withTimeout(theirs.background(), 2)
     const read = make(ours, parent)
@@ -146,7 +146,7 @@ describe.each([
     expect(read()).toBe('TimeoutError')
   })
 
-  it('refuse to disarm or rearm each other’s contexts, rather than do nothing in silence', () => {
+  it('throw instead of disarming or rearming each other’s contexts', () => {
     const [ours, theirs] = copies()
     const [ctx, cancel] = theirs.withTimeout(theirs.background(), 60_000)
     expect(() => ours.disarm(ctx)).toThrow('rescind: ctx must be a context of this copy of rescind, got [object')
@@ -156,7 +156,7 @@ describe.each([
     expect(ctx.err).toBeDefined()
   })
 
-  it('refuse keys that neither has made', () => {
+  it('refuse keys that neither of them made', () => {
     const [ours, theirs] = copies()
     const ctx = ours.withCancel(theirs.background())[0]
     expect(() => ctx.value('key' as never)).toThrow(TypeError)

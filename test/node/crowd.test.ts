@@ -1,6 +1,6 @@
 /**
- * Clients in great number that leave when it suits them: before, during and after the response, over HTTP/1.1 and
- * HTTP/2, with a FIN, a reset or no word at all. Every context has to end, and nothing may stay behind.
+ * Many clients that leave at random times: before, during and after the response, over HTTP/1.1 and HTTP/2, with a FIN,
+ * a reset or silently. Every context has to end, and nothing may be left behind.
  */
 
 import { createServer } from 'node:http'
@@ -21,7 +21,7 @@ const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = http2.constants
 /** How many clients there are at a time. */
 const AT_ONCE = 100
 
-/** Numbers in [0, 1) that are the same in each run (mulberry32). */
+/** Pseudo-random numbers in [0, 1), the same in each run (mulberry32). */
 function random(seed: number): () => number {
   let state = seed
   return () => {
@@ -39,7 +39,7 @@ interface Response extends ServerResponse {
   destroy(): unknown
 }
 
-/** Counts what its handlers see, and keeps no context alive. */
+/** Records what the handlers of requests see, without retaining their contexts. */
 class Handlers {
   readonly #root: Context
   readonly #next: () => number
@@ -82,7 +82,7 @@ class Handlers {
   }
 }
 
-/** Makes that many visits, `AT_ONCE` at a time. */
+/** Makes `visits` visits, `AT_ONCE` at a time. */
 async function crowd(visits: number, visit: () => Promise<void>): Promise<void> {
   let left = visits
   const visitor = async () => {
@@ -139,7 +139,7 @@ describe('a crowd of clients that leave at random', () => {
   it.each([
     ['HTTP/1.1', 300],
     ['HTTP/2', 500],
-  ])('over %s, %i of them, leaves no context alive and nothing behind', async (version, visits) => {
+  ])('over %s, %i of them, leave no context alive and no socket', async (version, visits) => {
     const next = random(1)
     const server = version === 'HTTP/2' ? http2.createServer() : createServer()
     server.on('sessionError', () => {})
@@ -162,12 +162,12 @@ describe('a crowd of clients that leave at random', () => {
       await crowd(visits, () => visit2(sessionOf(), next))
       for (const session of sessions) session.destroy()
     } else await crowd(visits, () => visit1(port, next))
-    // By the leaving of the clients alone; the time limit of the test is below that of the longest work.
+    // They end because clients leave: the longest work takes longer than the test may.
     while (handlers.unfinished.size > 0) await task()
-    // The grace time is endless: nothing is cut.
+    // The grace time is infinite: no connection is cut.
     shutDown()
     expect(await closed).toBe('finished')
-    // How many came through before they left depends on the machine.
+    // How many requests arrived before their clients left depends on the machine.
     expect(handlers.contexts.length).toBeGreaterThan(0)
     expect(handlers.statuses.get(499)).toBeGreaterThan(0)
     for (let round = 0; round < 10; round++) {

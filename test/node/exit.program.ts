@@ -1,4 +1,4 @@
-/** Programs whose work is done, or waits: exit.test.ts says which must end by themselves, and which must settle. */
+/** Programs that are done or wait; exit.test.ts says which must end by themselves, and which must settle. */
 
 import {
   afterFunc,
@@ -19,7 +19,7 @@ import {
 const never = new Promise<never>(() => {})
 const [forgotten] = withTimeout(background(), 60_000)
 
-/** A source that says nothing. */
+/** A source that never yields. */
 const silent = { [Symbol.asyncIterator]: () => ({ next: () => never }) }
 
 const programs: Record<string, () => unknown> = {

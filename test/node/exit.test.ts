@@ -1,4 +1,4 @@
-/** The end of a process: a deadline alone does not put it off, as `AbortSignal.timeout` does not; what waits does. */
+/** The exit of a process: pending waits delay it, a deadline alone does not, like `AbortSignal.timeout`. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -39,7 +39,7 @@ describe('a process', () => {
     'a wait that was given up',
     'a stream that nothing reads',
     'a stream that was left',
-  ])('ends though a deadline is pending after %s', async (name) => {
+  ])('exits though a deadline is pending after %s', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])
   })
 
@@ -55,7 +55,7 @@ describe('a process', () => {
     'the wait of a retry',
     'the wait for a slot',
     'the wait of a group',
-  ])('lives until %s is over', async (name) => {
+  ])('stays alive until %s is over', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])
   })
 })

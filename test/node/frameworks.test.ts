@@ -17,7 +17,7 @@ import { fromHeaders } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 import { cleanUp, ended, open, Queue } from './sockets.ts'
 
-/** Answers a request with what `work` returns, which gets the context of the request. */
+/** Answers a request with the result of `work`, which is called with the context of the request. */
 type Start = (work: (ctx: Context) => Promise<string>) => Promise<number>
 
 const startFastify: Start = async (work) => {
@@ -47,7 +47,7 @@ const startExpress: Start = async (work) => {
       (error) => res.status(statusOf(ctx, error)).end(),
     )
   }
-  // Express 5 takes what it rejects with.
+  // Express 5 handles its rejection.
   app.get('/report', (req, res) => report(req, res))
   const server = app.listen(0)
   await once(server, 'listening')
@@ -69,7 +69,7 @@ const startHono: Start = async (work) => {
   return listenHono(app)
 }
 
-/** By what every `Request` has: its signal and its headers. */
+/** Uses what every `Request` has: a signal and headers. */
 const startRequests: Start = async (work) => {
   const app = new Hono<{ Bindings: HttpBindings }>()
   app.get('/report', async (c) => {
@@ -102,9 +102,9 @@ describe.each<[framework: string, start: Start, gone: unknown]>([
   ['Fastify', startFastify, ClientGone],
   ['Express', startExpress, ClientGone],
   ['Hono', startHono, ClientGone],
-  // The reason of the signal is a text of the server's.
+  // The server aborts that signal with a text of its own.
   ['Hono, by the signal of the Request', startRequests, expect.any(String)],
-])('a handler of %s', (_, start, gone) => {
+])('a handler in %s', (_, start, gone) => {
   it.each(['destroy', 'resetAndDestroy', 'end'] as const)('stops when the client leaves by %s', async (leave) => {
     const contexts = new Queue<Context>()
     const port = await start((ctx) => {
@@ -118,7 +118,7 @@ describe.each<[framework: string, start: Start, gone: unknown]>([
     expect(await ended(ctx)).toEqual(gone)
   })
 
-  it('has the time that the client gives, within its limit', async () => {
+  it('has the time that the client allows, up to its own limit', async () => {
     const deadlines: (number | undefined)[] = []
     const port = await start((ctx) => {
       deadlines.push(ctx.deadline)
@@ -129,7 +129,7 @@ describe.each<[framework: string, start: Start, gone: unknown]>([
     expect(deadlines[0]).toBeLessThan(Date.now())
   })
 
-  it('answers, and its context ends without a cause', async () => {
+  it('answers, after which its context ends without a cause', async () => {
     const contexts = new Queue<Context>()
     const port = await start((ctx) => {
       contexts.put(ctx)

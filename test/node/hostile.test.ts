@@ -9,7 +9,7 @@ import { failOnUnhandled } from '../support.ts'
 
 failOnUnhandled()
 
-describe('whatever comes', () => {
+describe('hostile input', () => {
   it.each<[fuzzer: Fuzzer, rounds: number, expected: readonly string[]]>([
     [receivers, 2_000, ['arrived: AbortError', 'arrived: PortError', 'refused: PortError']],
     [senders, 500, ['contexts that no answer ended']],
@@ -18,7 +18,7 @@ describe('whatever comes', () => {
     [errors, 2_000, ['read', 'refused']],
     [received, 5_000, ['read', 'refused with 400', 'refused with 431']],
     [traced, 5_000, ['0 of 3 read', '3 of 3 read']],
-  ])('in $name, nothing happens that must not', async ({ run }, rounds, expected) => {
+  ])('causes no violation in $name', async ({ run }, rounds, expected) => {
     const { counts, violations } = await run(new Random(17), rounds)
     expect(violations).toEqual([])
     expect([...counts.keys()]).toEqual(expect.arrayContaining([...expected]))

@@ -1,4 +1,4 @@
-/** Importing does nothing, so that it is safe on a server, in a worker and in a bundle that drops what is not used. */
+/** Imports have no side effects, so they are safe on a server, in a worker, and in a bundle with tree shaking. */
 
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -20,7 +20,7 @@ const SERVICES = [
   'setTimeout',
 ] as const
 
-/** What a worker runs, and what is no module. */
+/** The script of a worker, and an export that is not a module. */
 const OTHERS = new Set(['./sql/sqlite-worker', './package.json'])
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly exports: object }
@@ -29,7 +29,7 @@ const entries = Object.keys(exports).filter((path) => !OTHERS.has(path))
 const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
 
 describe.each(entries)('importing %s of the package', (path) => {
-  it('uses no service of the platform and leaves everything as it was', async () => {
+  it('uses no service of the platform and changes no global', async () => {
     const used: string[] = []
     for (const name of SERVICES) {
       const note = () => {

@@ -1,4 +1,4 @@
-/** What an inspector keeps alive, which is nothing, and what it finds by that: the garbage collector is needed. */
+/** An inspector keeps nothing alive, and finds contexts that were collected. Needs `gc`. */
 
 import { background, createKey, until, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
@@ -28,7 +28,7 @@ function cancelWithItself(): Context {
 let told = 0
 const registry = new FinalizationRegistry(() => told++)
 
-/** Everything that can be collected was, and whoever asked for it has been told. */
+/** Resolves when everything collectable was collected, and finalizers have run. */
 async function collect(): Promise<void> {
   const before = told
   ;(() => registry.register({}, undefined))()
@@ -53,12 +53,12 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
     expect(await isCollected(() => withCancel(background())[0])).toBe(true)
   })
 
-  it('keeps none alive that has ended, nor its cause', async () => {
+  it('keeps neither an ended context alive, nor its cause', async () => {
     expect(await isCollected(cancelWithItself)).toBe(true)
     expect(inspector.rows.at(-1)?.how).toBe('canceled')
   })
 
-  it('keeps no value alive, nor what waits', async () => {
+  it('keeps neither values alive, nor waiting work', async () => {
     const key = createKey<object>('key')
     const waiting = () => {
       const value = {}
@@ -69,7 +69,7 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
     expect(await isCollected(waiting)).toBe(true)
   })
 
-  it('notes that a context was collected, which was never ended', async () => {
+  it('marks a context that was collected without an end', async () => {
     const { root } = fakeClock()
     const collected = () => withCancel(root, { label: 'dropped' })[0]
     expect(await isCollected(collected)).toBe(true)
@@ -79,7 +79,7 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
   })
 })
 
-it('would show contexts that it keeps alive', async () => {
+it('would show contexts that are kept alive', async () => {
   inspector = inspect()
   const kept: unknown[] = []
   const make = () => {
@@ -105,12 +105,12 @@ describe('the heap', { timeout: 60_000 }, () => {
     await run(5_000)
     const before = await heap()
     await run(100_000)
-    // Ten bytes for each would be as much.
+    // That is ten bytes for each.
     expect((await heap()) - before).toBeLessThan(1_000_000)
     expect(inspector.rows).toHaveLength(2_000)
   })
 
-  it('holds no more than the rows after 200,000 contexts of one turn', async () => {
+  it('holds only the rows after 200,000 contexts of one turn', async () => {
     inspector = inspect()
     const before = await heap()
     for (let index = 0; index < 200_000; index++) withCancel(parent)[1]()
@@ -123,7 +123,7 @@ describe('RESCIND_LOST_CANCEL', () => {
     inspector = inspect({ stacks: true })
   })
 
-  it('is for a context that lives on under its parent when its cancel was collected', async () => {
+  it('warns of a context whose cancel was collected while its parent keeps it alive', async () => {
     const [page, cancel] = withCancel(background(), { label: 'page' })
     function lose() {
       return withTimeout(page, 60_000, { label: 'search' })[0]
@@ -138,7 +138,7 @@ describe('RESCIND_LOST_CANCEL', () => {
     cancel()
   })
 
-  it('is for one that nothing but its parent refers to', async () => {
+  it('warns of a context that only its parent refers to', async () => {
     const [page, cancel] = withCancel(background(), { label: 'page' })
     ;(() => withCancel(page, { label: 'search' }))()
     await collect()
@@ -146,7 +146,7 @@ describe('RESCIND_LOST_CANCEL', () => {
     cancel()
   })
 
-  it('is not for a context that has ended, or whose cancel is still there', async () => {
+  it('does not warn of a context that has ended, or whose cancel is still referenced', async () => {
     const [page, cancel] = withCancel(background())
     const [, kept] = withCancel(page)
     ;(() => withCancel(page)[1]())()
@@ -156,7 +156,7 @@ describe('RESCIND_LOST_CANCEL', () => {
     cancel()
   })
 
-  it('is not for one that was collected along with it', async () => {
+  it('does not warn of a context that was collected together with its cancel', async () => {
     ;(() => withCancel(background()))()
     await collect()
     expect(inspector.warnings).toEqual([])

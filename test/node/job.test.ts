@@ -26,7 +26,7 @@ const here = import.meta.url
 
 const start = () => new Worker(new URL('./jobs-worker.js', here))
 
-/** A job, and what resolves when it has begun. */
+/** A job, and a promise that resolves when it has begun. */
 function run(ctx: Context, worker: Worker, order: Order) {
   let begin!: () => void
   const began = new Promise<void>((resolve) => {
@@ -44,7 +44,7 @@ describe('a thread', () => {
 
   afterAll(() => worker.terminate())
 
-  it('gives its result, or its error', async () => {
+  it('resolves to its result, or rejects with its error', async () => {
     const order: Order = { does: 'answer', with: new Map([['title', 'Blue Train']]) }
     expect(await job(background(), worker, order)).toEqual(new Map([['title', 'Blue Train']]))
     await expect(job(background(), worker, { does: 'fail' })).rejects.toMatchObject({
@@ -54,7 +54,7 @@ describe('a thread', () => {
     })
   })
 
-  it('runs several jobs at once, and one of them is canceled', async () => {
+  it('runs several jobs at once, one of which can be canceled', async () => {
     const [ctx, cancel] = withCancel(background())
     const [other, stop] = withCancel(background())
     const one = run(ctx, worker, { does: 'wait' })
@@ -70,17 +70,17 @@ describe('a thread', () => {
     expect(two.result.error).toBe(other.err)
   })
 
-  it('stops a computation that reads no messages when its job is canceled, and takes the next', async () => {
+  it('stops a computation that reads no messages when its job is canceled, and accepts the next', async () => {
     const [ctx, cancel] = withCancel(background())
     const { result, began } = run(ctx, worker, { does: 'compute' })
     await began
     cancel('Stop')
-    // A computation that nothing stops says so after a while.
+    // A computation that is not stopped reports no error after a while.
     expect(await job(background(), worker, { does: 'how it ended' })).toBe('AbortError')
     expect(result.error).toBe(ctx.err)
   })
 
-  it('stops such a computation at the deadline', async () => {
+  it('stops a computation that reads no messages at the deadline', async () => {
     const [ctx] = withTimeout(background(), 20, { label: 'resize' })
     const error = await job(ctx, worker, { does: 'compute' }).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
@@ -88,7 +88,7 @@ describe('a thread', () => {
     expect(await job(background(), worker, { does: 'how it ended' })).toBe('TimeoutError')
   })
 
-  it('has twenty jobs at once and one listener for all, and none when they are done', async () => {
+  it('runs twenty jobs at once with one listener for all, and none when they are done', async () => {
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
@@ -111,7 +111,7 @@ describe('a thread that dies', () => {
     ],
     ['by its exit', (worker) => job(background(), worker, { does: 'exit' }).catch(() => {}), { name: 'WorkerError' }],
     ['by terminate', (worker) => worker.terminate(), { name: 'WorkerError' }],
-  ])('%s fails all its jobs at once', async (_, act, error) => {
+  ])('fails all its jobs at once when it dies %s', async (_, act, error) => {
     const worker = start()
     const [ctx, cancel] = withCancel(background())
     const jobs = [run(ctx, worker, { does: 'wait' }), run(ctx, worker, { does: 'compute and pause' })]
@@ -123,12 +123,12 @@ describe('a thread that dies', () => {
       expect(result.error).toBeInstanceOf(WorkerError)
       expect(result.error).toMatchObject(error)
     }
-    // A job is not its context.
+    // The end of a job does not end its context.
     expect(ctx.err).toBeUndefined()
     cancel()
   })
 
-  it('before the job fails it at once', async () => {
+  it('fails a job at once that is sent after its death', async () => {
     const worker = start()
     cleanUp(() => worker.terminate())
     await worker.terminate()
@@ -136,13 +136,13 @@ describe('a thread that dies', () => {
     await expect(failed).rejects.toMatchObject({ name: 'WorkerError', message: 'the worker has ended' })
   })
 
-  it('because it cannot be loaded fails its jobs with the error', async () => {
+  it('fails its jobs with the error that its script throws', async () => {
     const worker = new Worker('throw new RangeError("no such file")', { eval: true })
     const failed = job(background(), worker, { does: 'wait' })
     await expect(failed).rejects.toMatchObject({ name: 'WorkerError', cause: { message: 'no such file' } })
   })
 
-  it('without a word fails its jobs when the port closes', async () => {
+  it('fails its jobs when the port closes silently', async () => {
     const { port1, port2 } = new MessageChannel()
     port2.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.close()
     await expect(job(background(), port1, 1)).rejects.toMatchObject({ name: 'WorkerError', cause: PortClosed })
@@ -208,7 +208,7 @@ describe('what the other thread cannot read', () => {
 })
 
 describe('500 jobs under one context', { timeout: 60_000 }, () => {
-  it('leave the heap flat, whether they are done or canceled', async () => {
+  it('leave the heap flat, whether they succeed or are canceled', async () => {
     const { port1, port2 } = new MessageChannel()
     const stop = serveJobs(async (ctx, waits: boolean) => void (waits && (await sleep(ctx, Infinity))), { port: port2 })
     const [parent, cancelParent] = withCancel(background())
@@ -225,7 +225,7 @@ describe('500 jobs under one context', { timeout: 60_000 }, () => {
     for (let index = 0; index < 50; index++) await use(index)
     const before = await heap()
     for (let index = 0; index < 500; index++) await use(index)
-    // A job that is kept takes several thousand bytes.
+    // A retained job takes several thousand bytes.
     expect((await heap()) - before).toBeLessThan(500 * 1_000)
     expect(parent.err).toBeUndefined()
     cancelParent()
@@ -243,7 +243,7 @@ async function heap(): Promise<number> {
 }
 
 describe('a thread whose jobs are stopped', () => {
-  it('ends by itself', async () => {
+  it('exits by itself', async () => {
     const worker = start()
     const exit = once(worker, 'exit')
     expect(await job(background(), worker, { does: 'stop' })).toBe('stopping')

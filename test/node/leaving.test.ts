@@ -1,6 +1,6 @@
 /**
- * Which side of a response ended first, where that is not plain: handlers that end what has no reader left, responses
- * that break, half-open connections, timeouts of the server, and the frames with which HTTP/2 says goodbye.
+ * Which side of a response ended first, where that is not obvious: responses that are ended without a reader or break,
+ * half-open connections, timeouts of the server, and the frames with which HTTP/2 closes.
  */
 
 import { once } from 'node:events'
@@ -53,7 +53,7 @@ async function serve2(handle: (req: http2.Http2ServerRequest, res: http2.Http2Se
 const GET = 'GET /albums HTTP/1.1\r\nhost: localhost\r\n\r\n'
 const POST = 'POST /albums HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf'
 
-/** A body that gives a part and breaks. */
+/** A body that sends a part and breaks. */
 function broken(error: Error): Readable {
   return Readable.from(
     (async function* () {
@@ -65,7 +65,7 @@ function broken(error: Error): Readable {
 
 describe('withRequest', () => {
   it.each(['aborted', 'error', 'close'])(
-    'ends with ClientGone when the handler ends the response because the request says "%s"',
+    'ends with ClientGone when the handler ends the response because the request emits "%s"',
     async (event) => {
       const { port, requests } = await serve((req, res) => {
         req.on('error', () => {}).on(event, () => res.end())
@@ -87,7 +87,7 @@ describe('withRequest', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
-  it('ends with ClientGone also if the handler asks only when the client has closed its side', async () => {
+  it('ends with ClientGone if withRequest is only called after the client has closed its side', async () => {
     const late = new Queue<Context>()
     const { port, requests } = await serve((req, res) => {
       req.socket.on('end', () => {
@@ -101,7 +101,7 @@ describe('withRequest', () => {
     expect(await ended(await late.next())).toBe(ClientGone)
   })
 
-  it('is not ended by a client that closes its side only, where the server allows that', async () => {
+  it('does not end when the client closes only its side, where the server allows that', async () => {
     const { port, requests, server } = await serve(() => {})
     Object.assign(server, { httpAllowHalfOpen: true })
     const client = await open(port, GET)
@@ -135,7 +135,7 @@ describe('withRequest', () => {
     await ended(ctx)
   })
 
-  it('ends with the error that broke the response, which the client did not do', async () => {
+  it('ends with the error that broke the response, not with ClientGone', async () => {
     const failure = new Error('no such file')
     const { port, requests } = await serve((_, res) => pipeline(broken(failure), res, () => {}))
     const client = await open(port, GET)
@@ -145,7 +145,7 @@ describe('withRequest', () => {
     expect(ctx.err?.cause).toBe(failure)
   })
 
-  it('ends with the error of a response that was broken before', async () => {
+  it('has ended from the start with the error of a response that was broken before', async () => {
     const failure = new Error('no such file')
     const { port, requests } = await serve(() => {})
     await open(port, GET)
@@ -154,7 +154,7 @@ describe('withRequest', () => {
     expect(cause(withRequest(background(), req, res)[0])).toBe(failure)
   })
 
-  it('ends with ClientGone when the client leaves while something is piped to it', async () => {
+  it('ends with ClientGone when the client leaves while a stream is piped to it', async () => {
     const { port, requests } = await serve((_, res) => {
       const endless = new Readable({ read: () => void endless.push(Buffer.alloc(1_000)) })
       pipeline(endless, res, () => {})
@@ -169,7 +169,7 @@ describe('withRequest', () => {
     }
   })
 
-  it('of a pipeline blames the client for those responses only that were not ended before it left', async () => {
+  it('ends with ClientGone only for responses of a pipeline that were not ended before the client left', async () => {
     const { port, requests } = await serve((req) => req.resume())
     const client = await open(port, GET.repeat(3))
     const seen = await requests.take(3)
@@ -199,7 +199,7 @@ describe('withRequest', () => {
     expect(counts.at(-1)).toBeLessThanOrEqual(counts[0] as number)
   })
 
-  it('ended without a cause when the server closes the idle connection later', async () => {
+  it('has ended without a cause though the server closes the idle connection later', async () => {
     const { port, requests, server } = await serve((_, res) => res.end('done'))
     const client = await open(port, GET)
     await readUntil(client, 'done')
@@ -222,7 +222,7 @@ describe('withRequest', () => {
     expect(await ended(seen.ctx)).toBe(ClientGone)
   })
 
-  it('ends with ClientGone when a client leaves that waited for leave to send its body', async () => {
+  it('ends with ClientGone when a client leaves that waits for 100-continue', async () => {
     const { port, requests, server, listener } = await serve(() => {})
     server.on('checkContinue', listener)
     const expecting = POST.replace('\r\n\r\nhalf', '\r\nexpect: 100-continue\r\n\r\n')
@@ -234,7 +234,7 @@ describe('withRequest', () => {
     expect(res.writableEnded).toBe(false)
   })
 
-  it('lets a client send its body that waited for leave, and ends without a cause', async () => {
+  it('lets a client that waited for 100-continue send its body, and ends without a cause', async () => {
     const { port, requests, server, listener } = await serve((req, res) => {
       res.writeContinue()
       req.resume().on('end', () => res.end('done'))
@@ -249,12 +249,12 @@ describe('withRequest', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
-  describe('of a request that was over before its handler began', () => {
+  describe('withRequest for a request that was over before its handler began', () => {
     it.each<[how: string, end: (seen: Seen, client: Socket) => unknown]>([
-      ['by req.destroy()', ({ req }) => req.destroy()],
-      ['with its socket', ({ req }) => req.socket.destroy()],
-      ['by the client', (_, client) => client.resetAndDestroy()],
-    ])('%s ends with ClientGone', async (_, end) => {
+      ['ended by req.destroy()', ({ req }) => req.destroy()],
+      ['whose socket was destroyed', ({ req }) => req.socket.destroy()],
+      ['that the client reset', (_, client) => client.resetAndDestroy()],
+    ])('has ended with ClientGone for one %s', async (_, end) => {
       const { port, requests } = await serve((req) => req.on('error', () => {}))
       const client = await open(port, GET)
       const seen = await requests.next()
@@ -264,7 +264,7 @@ describe('withRequest', () => {
       expect(cause(late)).toBe(ClientGone)
     })
 
-    it('but whose connection is only being closed ends with ClientGone as soon as it is', async () => {
+    it('ends with ClientGone as soon as a connection closes that was just being destroyed', async () => {
       const { port, requests } = await serve((req) => req.on('error', () => {}))
       await open(port, GET)
       const { req, res } = await requests.next()
@@ -273,7 +273,7 @@ describe('withRequest', () => {
     })
   })
 
-  it('gives one request as many contexts as are asked for, each with an end of its own', async () => {
+  it('gives one request several contexts, each with its own end', async () => {
     const { port, requests } = await serve(() => {})
     const client = await open(port, GET)
     const { ctx, req, res } = await requests.next()
@@ -308,7 +308,7 @@ describe('withRequest over HTTP/2', () => {
 
   it.each([
     ['CANCEL', NGHTTP2_CANCEL],
-    // What `stream.close()` of Node sends. Node 20 never says "close" then, since the write is not carried out.
+    // As `stream.close()` of Node sends. Node 20 never emits "close" then, since the write is not completed.
     ['NO_ERROR', NGHTTP2_NO_ERROR],
   ])('ends with ClientGone when a stream is opened and reset with %s in one packet', async (_, code) => {
     const late = new Queue<Context>()
@@ -323,7 +323,7 @@ describe('withRequest over HTTP/2', () => {
   })
 
   it.each(['aborted', 'close'])(
-    'ends with ClientGone when the handler ends the response because the request says "%s"',
+    'ends with ClientGone when the handler ends the response because the request emits "%s"',
     async (event) => {
       const { ask, requests } = await serve2((req, res) => void req.on(event, () => res.end()))
       const stream = ask({ ':method': 'POST' })
@@ -366,7 +366,7 @@ describe('withRequest over HTTP/2', () => {
     expect(counts.slice(4)).toEqual(counts.slice(0, 2))
   })
 
-  it('goes on when the client says with GOAWAY that it opens no more streams', async () => {
+  it('stays alive when the client announces with GOAWAY that it opens no more streams', async () => {
     const responses = new Queue<http2.Http2ServerResponse>()
     const { ask, requests, session } = await serve2((_, res) => responses.put(res))
     const stream = ask()
@@ -394,7 +394,7 @@ describe('withRequest over HTTP/2', () => {
     expect(await Promise.all(contexts.map((ctx) => ended(ctx)))).toEqual([ClientGone, ClientGone])
   })
 
-  it('ends with the error that broke the response, which the client did not do', async () => {
+  it('ends with the error that broke the response, not with ClientGone', async () => {
     const failure = new Error('no such file')
     const { ask, requests } = await serve2((_, res) => {
       res.stream.on('error', () => {})

@@ -1,6 +1,6 @@
 /**
- * What people's linters say: `exhaustive-deps` and the rules of the React Compiler take our documented usage without a
- * finding, and they do find what is wrong with it.
+ * What linters report: `exhaustive-deps` and the rules of the React Compiler accept our documented usage, and they find
+ * mistakes in it.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -14,7 +14,7 @@ const CONFIG = {
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   rules: {
     'react/react-in-jsx-scope': 'off',
-    // Steps that follow one another, as in a poll.
+    // Consecutive steps, as in a poll.
     'eslint/no-await-in-loop': 'off',
     'react/rules-of-hooks': 'error',
     'react/exhaustive-deps': ['error', { additionalHooks: '^useTask$' }],
@@ -106,12 +106,12 @@ function findings(...texts: readonly string[]): readonly string[] {
 }
 
 describe('the linter', () => {
-  it('finds nothing in what we tell people to write', () => {
+  it('finds nothing in documented usage of the hooks', () => {
     expect(findings(USAGE)).toEqual([])
     expect(USAGE).not.toContain('lint-disable')
   })
 
-  it('finds nothing in the examples of the README and of the pages', () => {
+  it('finds nothing in the examples of the README and of docs', () => {
     const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
     const texts = ['README.md', ...pages.map((name) => `docs/${name}`)].map((path) => readFileSync(path, 'utf8'))
     const blocks = texts.flatMap((text) => [...text.matchAll(/```tsx\n(.*?)```/gs)].map(([, code = '']) => code))
@@ -120,8 +120,8 @@ describe('the linter', () => {
   })
 
   it.each([
-    ['a dependency that is missing', '{ signal }), [id], {', '{ signal }), [], {', "missing dependency: 'id'"],
-    ['one too many', '{ signal }), [id], {', '{ signal }), [id, 7], {', 'exhaustive-deps'],
+    ['a missing dependency', '{ signal }), [id], {', '{ signal }), [], {', "missing dependency: 'id'"],
+    ['an unnecessary dependency', '{ signal }), [id], {', '{ signal }), [id, 7], {', 'exhaustive-deps'],
     ['a hook behind a condition', '  useDeadline(ctx, null)', '  if (id) useDeadline(ctx, null)', 'conditionally'],
     ['a ref that is read in a render', '<Scope ref={scope}', '<Scope label={scope.current?.context.toString()}', 'ref'],
   ])('finds %s', (_, right, wrong, finding) => {

@@ -1,4 +1,4 @@
-/** What short-lived contexts retain, and what has waited under them, measured on the heap. */
+/** What short-lived contexts and their waits retain, measured on the heap. */
 
 import {
   afterFunc,
@@ -20,7 +20,7 @@ import { countListeners, isCollected, task } from '../support.ts'
 
 const COUNT = 1_000_000
 
-/** One byte for each of the million would be as much; a context that is kept takes more than a hundred. */
+/** One byte for each of the million; a retained context takes more than a hundred. */
 const TOLERANCE = COUNT
 
 async function heap(): Promise<number> {
@@ -68,13 +68,13 @@ describe('1,000,000 short-lived children of one parent leave the heap flat', { t
     expect(parent.err).toBeUndefined()
   })
 
-  it('would show if they did not', async () => {
+  it('show in this measurement if they are retained', async () => {
     const [kept, cancel] = withCancel(background())
     expect(await retained(() => withCancel(kept))).toBeGreaterThan(100 * TOLERANCE)
     cancel()
   })
 
-  it('and the signals without listeners', () => {
+  it('signals keep no listeners of short-lived children', () => {
     const listeners = countListeners(signal)
     withSignal(parent, signal)[1]()
     withCancel({ signal })[1]()
@@ -82,14 +82,14 @@ describe('1,000,000 short-lived children of one parent leave the heap flat', { t
   })
 })
 
-describe('100,000 waits for one promise that stays pending leave nothing', { timeout: 60_000 }, () => {
+describe('100,000 waits for one pending promise', { timeout: 60_000 }, () => {
   const pending = new Promise<void>(() => {})
 
   it.each<[name: string, work: PromiseLike<void> | (() => PromiseLike<void>)]>([
     ['the promise', pending],
     ['a function that returns it', () => pending],
-    ['what is only like a promise', likePromise(pending)],
-  ])('until with %s', async (_, work) => {
+    ['a thenable', likePromise(pending)],
+  ])('leave the heap flat, by until with %s', async (_, work) => {
     const waits = 100_000
     const before = await heap()
     for (let index = 0; index < waits; index++) {
@@ -98,16 +98,16 @@ describe('100,000 waits for one promise that stays pending leave nothing', { tim
       cancel()
       if (index % 1_000 === 0) await task()
     }
-    // A handler on the promise for each of them would be more than a hundred bytes.
+    // One handler on the promise takes more than a hundred bytes.
     expect((await heap()) - before).toBeLessThan(10 * waits)
   })
 
   it.each<[name: string, wait: (ctx: Context) => Promise<unknown>]>([
     ['the promise', (ctx) => until(ctx, pending)],
     ['a function that returns it', (ctx) => until(ctx, () => pending)],
-    ['what is only like a promise', (ctx) => until(ctx, likePromise(pending))],
-    ['a function that returns what is only like it', (ctx) => until(ctx, () => likePromise(pending))],
-  ])('and no context with %s', async (_, wait) => {
+    ['a thenable', (ctx) => until(ctx, likePromise(pending))],
+    ['a function that returns a thenable', (ctx) => until(ctx, () => likePromise(pending))],
+  ])('retain no context, by until with %s', async (_, wait) => {
     const collected = await isCollected(() => {
       const [ctx, cancel] = withCancel(background())
       wait(ctx).catch(() => {})
@@ -118,7 +118,7 @@ describe('100,000 waits for one promise that stays pending leave nothing', { tim
   })
 })
 
-describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
+describe('the heap after 100,000 calls', { timeout: 60_000 }, () => {
   const [parent] = withCancel(background())
   const load = share(parent, async (_, id: number, options: object) => [id, options])
   const never = share(parent, (_, id: number) => new Promise<number>(() => id))
@@ -130,7 +130,7 @@ describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
     [
       'share',
       (ctx, index) => load(ctx, index, {}),
-      // All have left this one, and some that one.
+      // Every caller leaves the first run; a lasting one stays in the second.
       (ctx, index) => never(ctx, index),
       (ctx) => never(ctx, -1),
     ],
@@ -140,7 +140,7 @@ describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
       (ctx) => retry(ctx, refuse, { delay: () => 60_000 }),
     ],
     ['semaphore', (ctx) => two.run(ctx, () => {}), (ctx) => full.acquire(ctx)],
-  ])('of %s', async (_, ...kinds) => {
+  ])('is flat for %s', async (_, ...kinds) => {
     const use = (ctx: Context, index: number) => kinds[index % kinds.length]?.(ctx, index)
     void never(background(), -1)
     const uses = 100_000
@@ -156,7 +156,7 @@ describe('100,000 uses leave the heap flat', { timeout: 60_000 }, () => {
     await run(5_000)
     const before = await heap()
     await run(uses)
-    // What one use keeps would be more than a hundred bytes.
+    // One retained call takes more than a hundred bytes.
     expect((await heap()) - before).toBeLessThan(10 * uses)
   })
 })
@@ -165,8 +165,8 @@ function refuse(): Promise<never> {
   return Promise.reject(new Error('down'))
 }
 
-/** Another's promise: calls of its `then` go to `promise`. */
+/** A thenable whose `then` calls that of `promise`. */
 function likePromise<T>(promise: Promise<T>): PromiseLike<T> {
-  // oxlint-disable-next-line unicorn/no-thenable -- this is what the tests are about
+  // oxlint-disable-next-line unicorn/no-thenable -- the tests need one
   return { then: (...handlers) => promise.then(...handlers) }
 }

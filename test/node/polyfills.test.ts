@@ -24,7 +24,7 @@ const polyfills: [name: string, Polyfill: typeof AbortController][] = [
 ]
 
 describe.each(polyfills)('a signal of %s', (_, Polyfill) => {
-  it('ends a context that follows it, as soon as it aborts', async () => {
+  it('ends a context that follows it', async () => {
     const controller = new Polyfill()
     const [ctx] = withSignal(background(), controller.signal)
     const [child] = withCancel(ctx)
@@ -38,7 +38,7 @@ describe.each(polyfills)('a signal of %s', (_, Polyfill) => {
     expect([child.err?.name, isOver]).toEqual(['AbortError', true])
   })
 
-  it('is a parent', async () => {
+  it('can be a parent', async () => {
     const controller = new Polyfill()
     const [ctx] = withCancel(controller)
     const sleeping = sleep(ctx, 60_000)
@@ -46,7 +46,7 @@ describe.each(polyfills)('a signal of %s', (_, Polyfill) => {
     await expect(sleeping).rejects.toBe(ctx.err)
   })
 
-  it('keeps no listener of a context that has ended', async () => {
+  it('retains no listener of a context that has ended', async () => {
     const controller = new Polyfill()
     const listeners = new Set<unknown>()
     const { addEventListener, removeEventListener } = controller.signal
@@ -72,7 +72,7 @@ describe.each(polyfills)('a signal of %s', (_, Polyfill) => {
 })
 
 describe('an old React Native', () => {
-  it('has all of the core', async () => {
+  it('runs the whole core', async () => {
     const missing = ['DOMException', 'MessageChannel', 'EventTarget', 'AbortSignal', 'scheduler', 'reportError']
     for (const name of [...missing, 'setImmediate']) vi.stubGlobal(name, undefined)
     vi.stubGlobal('AbortController', Ponyfill)

@@ -1,4 +1,4 @@
-/** A worker thread that works on one job, and then has nothing left that keeps it. */
+/** A worker thread that runs one job, and then exits since nothing keeps it alive. */
 
 import { parentPort as port } from 'node:worker_threads'
 import { work } from '../wire/port-job.ts'

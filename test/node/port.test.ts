@@ -25,7 +25,7 @@ import { unreadable } from './unreadable.ts'
 
 const here = import.meta.url
 
-/** A thread that works on a job under `ctx`. */
+/** A thread that runs a job under `ctx`. */
 function start(ctx: Context, job: Job['job']) {
   const worker = new Worker(new URL('./port-worker.js', here))
   const reports = new Queue<Report>()
@@ -48,19 +48,19 @@ async function failureOf(reports: Queue<Report>): Promise<unknown> {
 }
 
 describe('a thread', () => {
-  it('has the values, and ends with the cause when the context here does', async () => {
+  it('receives the values, and ends with the cause when the context on this side ends', async () => {
     const [parent, cancel] = withCancel(background())
     const { exit, closed, reports } = start(withValue(parent, requestId, 'r-17'), 'wait')
     expect(await reports.next()).toEqual({ event: 'began', id: 'r-17', hasDeadline: false })
     cancel(ClientGone)
     const why = 'ClientGone: the client has gone'
     expect(await reports.next()).toEqual({ event: 'ended', name: 'AbortError', label: undefined, cause: why })
-    // Nothing keeps it.
+    // Nothing keeps the thread alive.
     await closed
     expect(await exit).toEqual([0])
   })
 
-  it('notices the deadline in a computation that reads no messages', async () => {
+  it('notices the deadline during a computation that reads no messages', async () => {
     const [ctx, cancel] = withTimeout(background(), 20, { label: 'search', cause: 'too slow' })
     const { exit, reports } = start(ctx, 'compute')
     expect(await reports.next()).toMatchObject({ event: 'began', hasDeadline: true })
@@ -69,7 +69,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('notices a cancel in a computation that reads no messages, with its cause', async () => {
+  it('notices a cancel, with its cause, during a computation that reads no messages', async () => {
     const [ctx, cancel] = withCancel(background())
     const { exit, reports } = start(ctx, 'compute')
     await reports.next()
@@ -79,7 +79,7 @@ describe('a thread', () => {
     expect(await exit).toEqual([0])
   })
 
-  it('notices that its work was called off in such a computation', async () => {
+  it('notices during such a computation that the sender released it', async () => {
     const { exit, release, reports } = start(withTimeout(background(), 60_000)[0], 'compute')
     await reports.next()
     release({ because: 'enough' })
@@ -87,7 +87,7 @@ describe('a thread', () => {
     expect(await exit).toEqual([0])
   })
 
-  it('notices a deadline that came closer in such a computation', async () => {
+  it('notices during such a computation that the deadline has moved closer', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000, { label: 'search' })
     const { exit, reports } = start(ctx, 'compute')
     await reports.next()
@@ -97,7 +97,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('sends the error its work failed with, and here it is what it was', async () => {
+  it('sends back the error of its work, which keeps its kind, cause and deadline', async () => {
     const [ctx, cancel] = withTimeout(background(), 20, { label: 'search', cause: new RangeError('slow') })
     const late = start(ctx, 'fail with the end')
     expect(await failureOf(late.reports)).toBeInstanceOf(DeadlineExceededError)
@@ -118,7 +118,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('that is done lets go of the context here, which goes on', async () => {
+  it('closes the connection when its work is done, and the context on this side stays alive', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { exit, closed, reports } = start(ctx, 'be done')
     await reports.take(2)
@@ -128,7 +128,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('ends when its work is called off, and no other', async () => {
+  it('ends when the sender releases it, and no other thread does', async () => {
     const [ctx, cancel] = withCancel(background())
     const one = start(ctx, 'wait')
     const other = start(ctx, 'wait')
@@ -141,7 +141,7 @@ describe('a thread', () => {
     expect(isCanceled(ctx.err)).toBe(true)
   })
 
-  it('is not kept by what it has received or passed on', async () => {
+  it('can exit though it dropped a received context, and one that it passed on', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, exit } = start(ctx, 'forget')
     expect(await exit).toEqual([0])
@@ -150,7 +150,7 @@ describe('a thread', () => {
     cancel()
   })
 
-  it('that is terminated ends the context of its job, if its exit cancels that', async () => {
+  it('ends the context of its job when it is terminated, if the exit event cancels that', async () => {
     const [ctx, cancel] = withCancel(background())
     const { exit, reports, worker } = start(ctx, 'wait')
     await reports.next()
@@ -160,7 +160,7 @@ describe('a thread', () => {
     expect(cause(ctx)).toBe(PortClosed)
   })
 
-  it('that dies takes its port along', async () => {
+  it('closes its port when it is terminated', async () => {
     const [ctx, cancel] = withCancel(background())
     const { closed, reports, worker } = start(ctx, 'wait')
     await reports.next()

@@ -1,11 +1,11 @@
-/** What comes from another realm, as from a frame of the page, has the shape of what is here, not its classes. */
+/** Objects from another realm, such as a frame of the page, have the same shape but other classes. */
 
 import { runInNewContext } from 'node:vm'
 import { background, cause, isCanceled, rearm, withDeadline, withSignal } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 
-describe('what is of another realm', () => {
+describe('an object of another realm', () => {
   it('may be the Date of a deadline', () => {
     const at = Date.now() + 60_000
     const date = runInNewContext(`new Date(${at})`) as Date
@@ -20,7 +20,7 @@ describe('what is of another realm', () => {
     expect(() => withDeadline(background(), invalid)).toThrow(/^rescind: at must be .*, got Invalid Date$/)
   })
 
-  it('may be a signal and its reason', () => {
+  it('may be a signal or its reason', () => {
     const controller = new AbortController()
     const [ctx] = withSignal(background(), runInNewContext('signal', { signal: controller.signal }) as AbortSignal)
     const reason: unknown = runInNewContext("Object.assign(new Error('left'), { name: 'AbortError' })")

@@ -22,7 +22,7 @@ interface Seen {
   readonly res: ServerResponse
 }
 
-/** A server that gives every request a context, and hands all of them to the test, in the order of coming. */
+/** A server that gives every request a context, and passes all to the test in order. */
 async function serve(options?: RequestOptions, handle: (seen: Seen) => unknown = () => {}) {
   const requests = new Queue<Seen>()
   const server = createServer((req, res) => {
@@ -54,7 +54,7 @@ async function serve2(handle: (ctx: Context, res: http2.Http2ServerResponse) => 
   return { session, requests, ask }
 }
 
-/** How many listeners of any kind each of them has. */
+/** The number of all listeners of each emitter. */
 function countListeners(...emitters: EventEmitter[]): number[] {
   return emitters.map((emitter) => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0))
 }
@@ -85,7 +85,7 @@ describe('withRequest', () => {
     await expect(response.text()).rejects.toThrow('aborted')
   })
 
-  it('ends with what is derived from it, in one step', async () => {
+  it('ends together with its descendants, in one step', async () => {
     const { port, requests } = await serve()
     const client = await open(port, GET)
     const { ctx } = await requests.next()
@@ -122,7 +122,7 @@ describe('withRequest', () => {
     expect(await (await response).text()).toBe('done')
   })
 
-  it('ends with ClientGone when the client goes while it sends', async () => {
+  it('ends with ClientGone when the client leaves during its upload', async () => {
     const { port, requests } = await serve({}, ({ req }) => req.resume().on('error', () => {}))
     const client = await open(port, 'POST /albums HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf')
     const { ctx } = await requests.next()
@@ -130,7 +130,7 @@ describe('withRequest', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
-  it('ends without a cause when the response is sent, as work that is over', async () => {
+  it('ends without a cause when the response has been sent, like completed work', async () => {
     const { url, requests } = await serve({}, ({ res }) => res.end('done'))
     expect(await (await fetch(url)).text()).toBe('done')
     const { ctx } = await requests.next()
@@ -140,7 +140,7 @@ describe('withRequest', () => {
     expect(ctx.err?.name).toBe('AbortError')
   })
 
-  it('goes on while an ended response is being sent, and then does not blame the client', async () => {
+  it('stays alive while an ended response is being sent, and then does not blame the client', async () => {
     const { port, requests } = await serve({}, ({ res }) => res.end(Buffer.alloc(50_000_000)))
     const client = await open(port, GET)
     const { ctx } = await requests.next()
@@ -151,7 +151,7 @@ describe('withRequest', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
-  it('leaves what is derived by withoutCancel to go on after the response', async () => {
+  it('does not end contexts of withoutCancel with the response', async () => {
     const { url, requests } = await serve({}, ({ res }) => res.end('done'))
     await (await fetch(url)).text()
     const { ctx } = await requests.next()
@@ -160,7 +160,7 @@ describe('withRequest', () => {
     expect(after.err).toBeUndefined()
   })
 
-  it('ends as its handler wants, and is done with the connection then', async () => {
+  it('can be canceled by its handler, and ignores the connection from then on', async () => {
     const { port, requests } = await serve()
     const client = await open(port, GET)
     const { ctx, cancel, res } = await requests.next()
@@ -197,23 +197,23 @@ describe('withRequest', () => {
     expect(sockets.size).toBe(1)
   })
 
-  it('ends with ClientGone for all requests of a pipeline when the client goes, also for those that wait', async () => {
+  it('ends with ClientGone for all requests of a pipeline when the client leaves, also for waiting ones', async () => {
     const { port, requests } = await serve({}, ({ req }) => req.resume())
     const client = await open(port, GET.repeat(15))
     const seen = await requests.take(15)
-    // Only the first has the connection.
+    // Only the first response has the connection.
     expect(seen.filter(({ res }) => res.socket !== null)).toHaveLength(1)
     client.destroy()
     expect(await Promise.all(seen.map(({ ctx }) => ended(ctx)))).toEqual(seen.map(() => ClientGone))
   })
 
-  it('ends each request of a pipeline that is answered without a cause', async () => {
+  it('ends without a cause for each answered request of a pipeline', async () => {
     const { port, requests } = await serve()
     const client = await open(port, GET.repeat(3))
     const seen = await requests.take(3)
     const socket = seen[0]?.req.socket as Socket
     const own = socket.listenerCount('close')
-    // The last first: its answer waits for the others.
+    // In reverse: the later answers wait for the earlier ones.
     for (const [index, { res }] of [...seen.entries()].toReversed()) res.end(`answer ${index}`)
     expect(await readUntil(client, 'answer 2')).toMatch(/answer 0[^]*answer 1[^]*answer 2/)
     await Promise.all(seen.map(({ ctx }) => ended(ctx)))
@@ -221,7 +221,7 @@ describe('withRequest', () => {
     expect(socket.listenerCount('close')).toBeLessThan(own)
   })
 
-  it('of a pipeline warns of no leak, and leaves no listener on the connection', async () => {
+  it('causes no leak warning for a pipeline, and leaves no listener on its connection', async () => {
     const warned = vi.fn<(warning: Error) => void>()
     process.on('warning', warned)
     cleanUp(() => process.off('warning', warned))
@@ -266,11 +266,11 @@ describe('withRequest', () => {
     expect(finished.err?.cause).toBeUndefined()
   })
 
-  describe('over a response that is over', () => {
+  describe('withRequest for a response that is over', () => {
     it.each<[what: string, settle: (res: ServerResponse) => unknown, why: unknown]>([
       ['destroyed', (res) => res.destroy(), ClientGone],
       ['sent', (res) => res.end('done'), undefined],
-    ])('and %s is over from the start', async (_, settle, why) => {
+    ])('has ended from the start if that was %s', async (_, settle, why) => {
       let late: Context | undefined
       const { port } = await serve({}, ({ res, req }) => {
         settle(res)
@@ -283,7 +283,7 @@ describe('withRequest', () => {
       expect(late?.err?.cause).toBe(why)
     })
 
-    it('but not yet sent ends when it is', async () => {
+    it('ends when the response is sent, if that was not yet', async () => {
       let late: Context | undefined
       const { url } = await serve({}, ({ res, req }) => {
         res.end('done')
@@ -295,7 +295,7 @@ describe('withRequest', () => {
       expect(late?.err?.cause).toBeUndefined()
     })
 
-    it('since the connection of a pipeline was cut, is over from the start', async () => {
+    it('has ended from the start if the connection of a pipeline was cut', async () => {
       const { port, requests } = await serve({}, ({ req }) => req.resume())
       const client = await open(port, GET.repeat(2))
       const [first, second] = (await requests.take(2)) as [Seen, Seen]
@@ -326,17 +326,17 @@ describe('withRequest', () => {
     expect(counts[1]).toEqual(counts[0])
   })
 
-  describe('reads the headers', () => {
+  describe('withRequest with headers', () => {
     const requestId = carry(createKey<string>('requestId'), 'x-request-id')
 
-    it('for the deadline: the handler ends when the client stops waiting, and not before', async () => {
+    it('ends when the client stops waiting or its time is over', async () => {
       const { url, requests } = await serve({ values: [requestId] })
       const [ctx, cancel] = withTimeout(background(), 60_000)
       const sent = { ...headers(ctx, { to: url, allow: [url] }), 'x-request-id': 'r-17' }
       const response = outcome(fetch(url, { signal: ctx.signal, headers: sent }))
       const seen = await requests.next()
       expect(seen.ctx.deadline).toBeGreaterThan(Date.now())
-      // The way here took its time, and is not counted: clocks differ.
+      // The time in transit is not counted, since clocks differ.
       expect(seen.ctx.deadline).toBeLessThan((ctx.deadline ?? 0) + 5_000)
       expect(seen.ctx.value(requestId.key)).toBe('r-17')
       cancel()
@@ -351,7 +351,7 @@ describe('withRequest', () => {
       [{}, { limit: 50_000 }, 50_000],
       [{ 'rescind-timeout-ms': '60000' }, { timeout: null }, undefined],
       [{ 'grpc-timeout': '1M' }, { timeout: grpcTimeout }, 60_000],
-    ])('%j with %j', async (sent, options, ms) => {
+    ])('reads %j with the options %j', async (sent, options, ms) => {
       const { url, requests } = await serve(options, ({ res }) => res.end())
       const before = Date.now()
       await fetch(url, { headers: sent })
@@ -362,7 +362,7 @@ describe('withRequest', () => {
       expect(given[1] ?? NaN).toSatisfy((least: number) => (ms === undefined ? isNaN(least) : least <= ms + 1))
     })
 
-    it('and is over from the start if the time is', async () => {
+    it('has ended from the start if no time is left', async () => {
       const { url, requests } = await serve({}, ({ res }) => res.end())
       await fetch(url, { headers: { 'rescind-timeout-ms': '0' } })
       const { ctx } = await requests.next()
@@ -371,7 +371,7 @@ describe('withRequest', () => {
     })
 
     it.each(['abc', '-1', '1.5', '99999999999', '9'.repeat(1_000), '5, 6'])(
-      'and throws for none: %s ends the context with a HeaderError as the cause',
+      'throws nothing for the time %s, and ends with a HeaderError as the cause',
       async (sent) => {
         const { url, requests } = await serve({}, ({ ctx, res }) => {
           const why = cause(ctx)
@@ -386,7 +386,7 @@ describe('withRequest', () => {
       },
     )
 
-    it('and answers 431 to too much of them, and 400 to one that is there twice', async () => {
+    it('answers 431 if they exceed the limit, and 400 if one occurs twice', async () => {
       const { port, url } = await serve({ maxSize: 100, values: [requestId] }, ({ ctx, res }) => {
         res.writeHead((cause(ctx) as HeaderError).status).end()
       })
@@ -398,7 +398,7 @@ describe('withRequest', () => {
     })
   })
 
-  it('shows itself by method and path, and never what is in the query', async () => {
+  it('shows method and path, but never the query', async () => {
     const { url, requests } = await serve({}, ({ res }) => res.end())
     await fetch(`${url}/albums?token=secret`, { headers: { 'rescind-timeout-ms': '60000' } })
     expect(String((await requests.next()).ctx)).toMatch(/^background\.withRequest\(GET \/albums, 60s/)
@@ -426,7 +426,7 @@ describe('withRequest', () => {
     cancel()
   })
 
-  it('shows what comes over a socket without credentials', async () => {
+  it('shows the path of real requests and tunnels without credentials', async () => {
     const { port, requests } = await serve({}, ({ res }) => res.end())
     await open(port, GET.replace('/albums', 'http://user:password@localhost/albums?token=secret'))
     expect(String((await requests.next()).ctx)).toMatch(/^background\.withRequest\(GET \/albums[,)]/)
@@ -438,7 +438,7 @@ describe('withRequest', () => {
     expect(String(await tunnels.next())).toBe('background.withRequest(CONNECT db:5432)')
   })
 
-  it('throws for what is no context, no request and no response', async () => {
+  it('throws for an invalid context, request or response', async () => {
     const { url, requests } = await serve({}, ({ res }) => res.end())
     await fetch(url)
     const { req, res } = await requests.next()
@@ -465,7 +465,7 @@ describe('withRequest over HTTP/2', () => {
     expect(await ended(sibling)).toBe(ClientGone)
   })
 
-  it('ends with ClientGone in the middle of the body, and when the session is cut', async () => {
+  it('ends with ClientGone during the body, and when the session is cut', async () => {
     const { ask, requests, session } = await serve2((_, res) => res.write('one'))
     const one = ask()
     await once(one, 'data')
@@ -487,7 +487,7 @@ describe('withRequest over HTTP/2', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
-  it('is over from the start if the stream is', async () => {
+  it('has ended from the start if the stream has', async () => {
     let late: Context | undefined
     const { ask } = await serve2((_, res) => {
       res.on('close', () => ([late] = withRequest(background(), res.req, res)))
@@ -498,7 +498,7 @@ describe('withRequest over HTTP/2', () => {
     expect(late && cause(late)).toBe(ClientGone)
   })
 
-  it('has the deadline, and shows itself by method and path', async () => {
+  it('has the deadline, and shows method and path', async () => {
     const { ask, requests } = await serve2((_, res) => res.end())
     ask({ 'rescind-timeout-ms': '60000' }).resume()
     expect(String(await requests.next())).toMatch(/^background\.withRequest\(GET \/albums, 60s/)

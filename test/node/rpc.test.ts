@@ -1,6 +1,6 @@
 /**
- * What existing systems make of a context: Connect and gRPC calls through several servers, servers made of `Request`
- * and `Response`, and the spans of OpenTelemetry. The recipes are the first functions; the tests run them for real.
+ * Contexts in existing systems: Connect and gRPC calls through several servers, servers made of `Request` and
+ * `Response`, and the spans of OpenTelemetry. The recipes are the first functions; the tests run them for real.
  */
 
 import { createServer } from 'node:http'
@@ -35,7 +35,7 @@ import { ask, callOptions, chain, routes } from '../sql/albums.ts'
 import { outcome } from '../support.ts'
 import { cleanUp, ended, listen, Queue } from './sockets.ts'
 
-/** A span as long as the work; one that is called off has the cause. */
+/** Traces `work` in a span, which records the cause if `ctx` ends first. */
 async function traced<T>(ctx: Context, tracer: Tracer, name: string, work: Work<T>): Promise<T> {
   const span = tracer.startSpan(name, {}, trace.setSpanContext(ROOT_CONTEXT, spanContextOf(ctx)))
   const stop = afterFunc(ctx, () => {
@@ -60,7 +60,7 @@ function spanContextOf(ctx: Context): SpanContext {
   return { traceId, spanId, traceFlags: parseInt(traceFlags, 16), isRemote: true }
 }
 
-/** What the last server does. */
+/** The work of the last server. */
 async function wait(ctx: Context, title: string): Promise<string> {
   await sleep(ctx, Infinity)
   return title
@@ -91,7 +91,7 @@ async function call(transport: (baseUrl: string) => Transport, options: CallOpti
 const connect = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' })
 const grpc = (baseUrl: string) => createGrpcTransport({ baseUrl })
 
-/** What runtimes and frameworks do with a function from Request to Response, as far as it matters here. */
+/** Serves a function from Request to Response as runtimes and frameworks do. */
 async function serveFetch(fetch: (request: Request) => Promise<Response>): Promise<string> {
   const server = createServer(async (req, res) => {
     const gone = new AbortController()
@@ -113,8 +113,8 @@ function tracing() {
   return { exporter, tracer: provider.getTracer('albums') }
 }
 
-describe('a Connect call by way of two servers', () => {
-  it('ends on the last when the first is canceled', async () => {
+describe('a Connect call through two servers', () => {
+  it('is canceled on the last when it is canceled on the first', async () => {
     const { contexts, transport } = await chain(wait)
     const [ctx, cancel] = withCancel(background())
     const answer = outcome(ask(transport, callOptions(ctx)))
@@ -126,7 +126,7 @@ describe('a Connect call by way of two servers', () => {
     expect(ConnectError.from(answer.error).code).toBe(Code.Canceled)
   })
 
-  it('has the deadline of the first everywhere, in the header of Connect', async () => {
+  it("has the deadline of the first everywhere, in Connect's header", async () => {
     const { contexts, transport } = await chain(wait)
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const answer = outcome(ask(transport, callOptions(ctx)))
@@ -140,7 +140,7 @@ describe('a Connect call by way of two servers', () => {
     expect(answer.settled).toBe(true)
   })
 
-  it('ends on the last when the time of the first is over, though nobody cancels', async () => {
+  it('ends on the last at the deadline of the first, without a cancel', async () => {
     const clock = fakeClock(0)
     const { contexts, transport } = await chain(wait, clock.root)
     const answer = ask(transport, { timeoutMs: 60_000 })
@@ -156,7 +156,7 @@ describe('the headers of existing systems', () => {
   it.each<[name: string, transport: typeof connect, timeout: TimeoutHeader]>([
     ['connect-timeout-ms', connect, connectTimeout],
     ['grpc-timeout', grpc, grpcTimeout],
-  ])('%s is read here as it is written there', async (_, transport, timeout) => {
+  ])('%s is read by us as it is written by them', async (_, transport, timeout) => {
     const { deadline } = await call(transport, { timeoutMs: 60_000 }, timeout)
     expect(deadline).toBeGreaterThan(Date.now() + 30_000)
     expect(deadline).toBeLessThanOrEqual(Date.now() + 60_000)
@@ -165,7 +165,7 @@ describe('the headers of existing systems', () => {
   it.each<[name: string, transport: typeof connect, timeout: TimeoutHeader]>([
     ['connect-timeout-ms', connect, connectTimeout],
     ['grpc-timeout', grpc, grpcTimeout],
-  ])('%s is read there as it is written here', async (_, transport, timeout) => {
+  ])('%s is read by them as it is written by us', async (_, transport, timeout) => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const sent = headers(ctx, { to: 'http://localhost', allow: () => true, timeout })
     const { timeoutMs } = await call(transport, { headers: sent }, timeout)
@@ -197,7 +197,7 @@ describe('a server made of Request and Response', () => {
     expect(answer.settled).toBe(true)
   })
 
-  it('has the deadline and the values, and answers to bad headers by their status', async () => {
+  it('has the deadline and the values, and answers invalid headers with their status', async () => {
     const url = await serveFetch(async (request) => {
       const [following, leave] = withSignal(background(), request.signal)
       using _ = leave
@@ -218,7 +218,7 @@ describe('a server made of Request and Response', () => {
 })
 
 describe('a span', () => {
-  it('ends with the cause when its context does', async () => {
+  it('ends with the cause when its context ends', async () => {
     const { exporter, tracer } = tracing()
     const [ctx, cancel] = withCancel(background())
     const work = traced(ctx, tracer, 'find', (inner) => sleep(inner, Infinity))
@@ -234,7 +234,7 @@ describe('a span', () => {
     expect(exporter.getFinishedSpans()).toHaveLength(1)
   })
 
-  it('of work that is through in time ends without one, once', async () => {
+  it('ends once, without a cause, when its work completes in time', async () => {
     const { exporter, tracer } = tracing()
     const [ctx, cancel] = withCancel(background())
     expect(await traced(ctx, tracer, 'find', () => 'Blue Train')).toBe('Blue Train')
@@ -244,7 +244,7 @@ describe('a span', () => {
     expect(spans.map(({ status, events }) => [status.code, events.length])).toEqual([[SpanStatusCode.UNSET, 0]])
   })
 
-  it('on a server belongs to the trace of the client, and both end with the end of the client', async () => {
+  it('of a server belongs to the trace of the client, and both end when the client cancels', async () => {
     const { exporter, tracer } = tracing()
     const contexts = new Queue<Context>()
     const server = createServer((req, res) => {

@@ -35,7 +35,7 @@ function Page(): ReactNode {
   return `${status} ${left ?? 'no'} ms ${done}`
 }
 
-/** Suspends the first time, as a component that waits for data does. */
+/** Suspends at first, like a component that waits for data. */
 function late(): () => ReactNode {
   const data = { isThere: false }
   const coming = task().then(() => {
@@ -54,9 +54,9 @@ function app(component: () => ReactNode = Page): ReactElement {
 
 const OUTPUT = 'pending no ms false'
 
-/** What rendering may have done besides giving HTML. */
+/** The side effects of rendering. */
 function traces(): object {
-  // React's own wait for the next turn only.
+  // Without React's own short timers.
   const timers = vi.mocked(setTimeout).mock.calls.filter(([, ms = 0]) => ms >= 100)
   return { calls: work.mock.calls.length, printed: [...printed], timers: timers.length }
 }
@@ -78,13 +78,13 @@ afterEach(() => {
 })
 
 describe('rendering on a server', () => {
-  it('to a string makes no call and no timer', () => {
+  it('renderToString calls no work and starts no timer', () => {
     expect(globalThis).not.toHaveProperty('window')
     for (let round = 0; round < 100; round++) expect(renderToString(app())).toContain(OUTPUT)
     expect(traces()).toEqual(before)
   })
 
-  it('to a stream makes none either, though parts come later', async () => {
+  it('renderToPipeableStream does neither, though some parts come later', async () => {
     const component = late()
     let html = ''
     const sink = new Writable({
@@ -101,13 +101,13 @@ describe('rendering on a server', () => {
     expect(traces()).toEqual(before)
   })
 
-  it('to a web stream makes none either', async () => {
+  it('renderToReadableStream does neither', async () => {
     const stream = await renderToReadableStream(app(late()))
     expect(await new Response(stream).text()).toContain(OUTPUT)
     expect(traces()).toEqual(before)
   })
 
-  it('that is given up makes none either', async () => {
+  it('an aborted render does neither', async () => {
     const request = new AbortController()
     const component = late()
     const stream = await renderToReadableStream(app(component), { signal: request.signal, onError: () => {} })
@@ -117,7 +117,7 @@ describe('rendering on a server', () => {
     expect(traces()).toEqual(before)
   })
 
-  it('leaves nothing in the context of a request', async () => {
+  it('leaves no context at that of the request', async () => {
     const [request, cancel] = withCancel(background())
     const isGone = await isCollected(() => {
       const made: object[] = []

@@ -1,4 +1,4 @@
-/** A server that answers when it is asked to stop; see shutdown.test.ts. */
+/** A server that answers its request only at shutdown; see shutdown.test.ts. */
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-/** Servers that stop: what is under way may finish, what does not is cut, and nothing stays behind. */
+/** Servers that stop: responses in flight may finish, late ones are cut, and nothing is left behind. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,7 +26,7 @@ import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 const SIGNAL = 'SIGUSR2'
 const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
-/** A server under a clock of its own that hands the responses to the test. */
+/** A server on a fake clock that passes its responses to the test. */
 async function start(options: Partial<ShutdownOptions> = {}, handle: RequestListener = () => {}) {
   const clock = fakeClock(0)
   const [parent, endParent] = withCancel(clock.root)
@@ -48,14 +48,14 @@ function listenersOf(server: EventEmitter): Record<string, number> {
   return counts
 }
 
-/** Sends the signal for real, and waits until it has come. */
+/** Sends the signal to this process, and waits until it has arrived. */
 async function ask(): Promise<void> {
   const come = once(process, SIGNAL)
   process.kill(process.pid, SIGNAL)
   await come
 }
 
-/** What the responses in `text` say of the connection, in their order. */
+/** The connection headers of the responses in `text`, in order. */
 function announced(text: string): string[] {
   return [...text.matchAll(/^connection: ([\w-]+)/gim)].map(([, word = '']) => word)
 }
@@ -82,7 +82,7 @@ function connect2(port: number): http2.ClientHttp2Session {
 }
 
 describe('withShutdown', () => {
-  it('ends its context with Shutdown at a signal, and is closed when the last handler is through', async () => {
+  it('ends its context with Shutdown at a signal, and is closed when the last handler is done', async () => {
     const { before, closed, ctx, port, responses, server } = await start()
     const client = await open(port, GET)
     const res = await responses.next()
@@ -101,7 +101,7 @@ describe('withShutdown', () => {
     expect(listenersOf(server)).toEqual(before)
   })
 
-  it('listens to SIGTERM and SIGINT, if it is not told otherwise, and to neither when it is over', async () => {
+  it('listens to SIGTERM and SIGINT by default, and to neither after the end', async () => {
     const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))
     const [, cancel, closed] = withShutdown(background(), createServer(), { grace: 10_000 })
     const during = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))
@@ -111,7 +111,7 @@ describe('withShutdown', () => {
     expect(['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))).toEqual(before)
   })
 
-  it('tells the contexts of all requests, and their clients', async () => {
+  it('ends the contexts of all requests, which can still answer their clients', async () => {
     const contexts = new Queue<Context>()
     const server = createServer(async (req, res) => {
       const [request] = withRequest(ctx, req, res)
@@ -129,7 +129,7 @@ describe('withShutdown', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('cuts what is not through when the grace time is over', async () => {
+  it('cuts responses that have not finished when the grace time is over', async () => {
     const contexts: Context[] = []
     const { before, clock, closed, port, responses, server } = await start({}, (req, res) => {
       contexts.push(withRequest(background(), req, res)[0])
@@ -169,7 +169,7 @@ describe('withShutdown', () => {
     expect(await closed).toBe('forced')
   })
 
-  it('forgets the grace time when all is closed', async () => {
+  it('ends the grace time when all is closed', async () => {
     const { cancel, clock, closed } = await start()
     cancel()
     expect(await closed).toBe('finished')
@@ -177,8 +177,8 @@ describe('withShutdown', () => {
     expect(await closed).toBe('finished')
   })
 
-  describe('with a drain', () => {
-    it('lets the work go on for that time, and tells it then', async () => {
+  describe('drain', () => {
+    it('lets work go on for that time, and only then ends its context', async () => {
       const { clock, closed, ctx, port, responses, server } = await start({ drain: 5_000 })
       await open(port, GET)
       const res = await responses.next()
@@ -188,7 +188,7 @@ describe('withShutdown', () => {
       expect(ctx.err).toBeUndefined()
       await clock.advance(1)
       expect(cause(ctx)).toBe(Shutdown)
-      // The grace time begins now.
+      // The grace time starts now.
       await clock.advance(9_999)
       const finished = outcome(closed)
       await task()
@@ -197,7 +197,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('is over as soon as all is through', async () => {
+    it('is over as soon as all responses are sent', async () => {
       const { closed, ctx, port, responses } = await start({ drain: Infinity })
       const client = await open(port, GET)
       const res = await responses.next()
@@ -218,11 +218,11 @@ describe('withShutdown', () => {
       expect(cause(ctx)).toBe(Shutdown)
     })
 
-    it('serves what comes on connections there are, and closes them after it', async () => {
+    it('serves requests on existing connections, and closes those after the response', async () => {
       const { closed, port, responses } = await start({ drain: Infinity })
       const client = await open(port, `${GET}${GET}`)
       const [first, second] = (await responses.take(2)) as [ServerResponse, ServerResponse]
-      // Its headers are out: the connection is to be kept.
+      // Its headers are sent: they promise to keep the connection.
       first.write('one')
       await ask()
       first.end()
@@ -233,8 +233,8 @@ describe('withShutdown', () => {
     })
   })
 
-  describe('of a pipeline', () => {
-    it('answers all requests that have come, and says with the last one that it is the last', async () => {
+  describe('the shutdown of a pipeline', () => {
+    it('answers all requests that have arrived, and announces the close in the last answer', async () => {
       const { closed, port, responses } = await start({ drain: Infinity })
       const client = await open(port, GET.repeat(3))
       const all = await responses.take(3)
@@ -246,7 +246,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('answers those that come while the server closes, too', async () => {
+    it('answers requests of a pipeline that arrive while the server closes', async () => {
       const { closed, port, responses } = await start({ drain: Infinity })
       const client = await open(port, GET)
       const first = await responses.next()
@@ -259,7 +259,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('leaves a response for the last that says so by its handler', async () => {
+    it('keeps a response whose handler has set connection: close as the last one', async () => {
       const { closed, port, responses } = await start({ drain: Infinity })
       const client = await open(port, GET)
       const first = await responses.next()
@@ -275,9 +275,9 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('lets go of the other connections, even if it breaks off before its last response', async () => {
+    it('closes the other connections even if a pipeline ends before its last response', async () => {
       const { closed, port, responses, server } = await start({ drain: Infinity })
-      // Node would close the other one by itself after this time.
+      // Without this Node would close the other one itself.
       server.keepAliveTimeout = 0
       const other = await open(port, GET)
       const idle = await responses.next()
@@ -297,7 +297,7 @@ describe('withShutdown', () => {
     })
   })
 
-  it('tells who asks on a connection there is, while the server closes, that it will be closed', async () => {
+  it('announces the close to a client that sends a request while the server closes', async () => {
     const { closed, port, responses } = await start({ drain: Infinity }, ({ url }, res) => {
       if (url === '/two') res.end('two')
     })
@@ -313,8 +313,8 @@ describe('withShutdown', () => {
     expect(await closed).toBe('finished')
   })
 
-  describe('closes a connection', () => {
-    it('that is kept alive and idle, at once', async () => {
+  describe('the shutdown of a connection', () => {
+    it('closes it at once if it is idle', async () => {
       const { closed, port } = await start({ grace: Infinity }, (_, res) => res.end('done'))
       const client = await open(port, GET)
       await readUntil(client, 'done')
@@ -323,7 +323,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('on which no request ever came, at once', async () => {
+    it('closes it at once if no request has ever arrived', async () => {
       const { closed, port, server } = await start({ grace: Infinity })
       const connected = once(server, 'connection')
       const client = await open(port)
@@ -333,7 +333,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('whose headers promised to keep it alive, after the response', async () => {
+    it('closes it after the response, though its headers promised to keep it alive', async () => {
       const { closed, port, responses } = await start({ grace: Infinity })
       const client = await open(port, GET)
       const res = await responses.next()
@@ -345,7 +345,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('never in the middle of a response, even if its handler is through', async () => {
+    it('never closes it in the middle of a response, even if the handler is done', async () => {
       const body = Buffer.alloc(50_000_000)
       const { closed, port, responses } = await start({ grace: Infinity }, (_, res) => res.end(body))
       const idle = await open(port, GET)
@@ -361,7 +361,7 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
-    it('that was upgraded when the grace time is over', async () => {
+    it('closes it at the end of the grace time if it was upgraded', async () => {
       const { clock, closed, port, server } = await start()
       const sockets = new Queue<Duplex>()
       server.on('upgrade', (_, socket) => {
@@ -385,7 +385,7 @@ describe('withShutdown', () => {
   it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
     ['its cancel', ({ cancel }) => cancel('why')],
     ['the end of its parent', ({ endParent }) => endParent('why')],
-  ])('shuts down by %s as at a signal', async (_, end) => {
+  ])('shuts down by %s like at a signal', async (_, end) => {
     const started = await start()
     const { closed, ctx, port, responses, server } = started
     const client = await open(port, GET)
@@ -399,21 +399,24 @@ describe('withShutdown', () => {
     expect(await closed).toBe('finished')
   })
 
-  it.each([undefined, 'localhost'])('closes a server that begins to listen after it, at host %s', async (host) => {
-    const server = createServer((_, res) => res.end())
-    const before = listenersOf(server)
-    const [, , closed] = withShutdown(background(), server, { grace: 10_000, signals: [SIGNAL] })
-    await ask()
-    expect(await closed).toBe('finished')
-    server.listen({ port: 0, host })
-    await once(server, 'listening')
-    // Who waited for that has its address, as ever.
-    const { port } = server.address() as net.AddressInfo
-    await once(server, 'close')
-    expect(server.listening).toBe(false)
-    await expect(fetch(`http://localhost:${port}`)).rejects.toThrow('fetch failed')
-    expect(listenersOf(server)).toEqual(before)
-  })
+  it.each([undefined, 'localhost'])(
+    'closes a server that only starts to listen after the shutdown, at host %s',
+    async (host) => {
+      const server = createServer((_, res) => res.end())
+      const before = listenersOf(server)
+      const [, , closed] = withShutdown(background(), server, { grace: 10_000, signals: [SIGNAL] })
+      await ask()
+      expect(await closed).toBe('finished')
+      server.listen({ port: 0, host })
+      await once(server, 'listening')
+      // Listeners of that event still find the address.
+      const { port } = server.address() as net.AddressInfo
+      await once(server, 'close')
+      expect(server.listening).toBe(false)
+      await expect(fetch(`http://localhost:${port}`)).rejects.toThrow('fetch failed')
+      expect(listenersOf(server)).toEqual(before)
+    },
+  )
 
   it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
     ['its cancel', ({ cancel }) => cancel()],
@@ -434,7 +437,7 @@ describe('withShutdown', () => {
     await closes(client)
   })
 
-  it('is over when somebody else closes the server', async () => {
+  it('is over when other code closes the server', async () => {
     const { before, closed, ctx, server } = await start()
     server.close()
     expect(await closed).toBe('finished')
@@ -442,7 +445,7 @@ describe('withShutdown', () => {
     expect(listenersOf(server)).toEqual(before)
   })
 
-  it('needs no server that listens', async () => {
+  it('accepts a server that does not listen', async () => {
     const [parent, cancel] = withCancel(background())
     cancel('over')
     const server = createServer()
@@ -452,7 +455,7 @@ describe('withShutdown', () => {
     expect(process.listenerCount(SIGNAL)).toBe(0)
   })
 
-  it('keeps no response of a server that goes on', async () => {
+  it('retains no response of a running server', async () => {
     const { cancel, closed, port, responses } = await start()
     const refs: WeakRef<ServerResponse>[] = []
     for (let count = 0; count < 3; count++) {
@@ -464,13 +467,13 @@ describe('withShutdown', () => {
       await task()
       globalThis.gc?.()
     }
-    // The last of them may still be on some stack.
+    // The last ones may still be on a stack.
     expect(refs.filter((ref) => ref.deref()).length).toBeLessThanOrEqual(3)
     cancel()
     await closed
   })
 
-  it('gives the server its own way to close idle connections back', async () => {
+  it("restores the server's own closeIdleConnections", async () => {
     const { cancel, closed, server } = await start()
     cancel()
     await closed
@@ -478,7 +481,7 @@ describe('withShutdown', () => {
     expect(typeof server.closeIdleConnections).toBe('function')
   })
 
-  it('shows itself by its label', () => {
+  it('shows its label', () => {
     const [ctx, cancel] = withShutdown(background(), createServer(), { grace: 1, signals: [] })
     expect(String(ctx)).toBe('background.withCancel(server)')
     cancel()
@@ -490,7 +493,7 @@ describe('withShutdown', () => {
     ['options', [background(), createServer()], 'options must be an object, got undefined'],
     ['grace', [background(), createServer(), {}], 'grace must be a number of milliseconds, got undefined'],
     ['drain', [background(), createServer(), { grace: 1, drain: '5' }], 'drain must be a number of milliseconds'],
-  ])('throws without a %s, and listens to nothing', (_, args, message) => {
+  ])('throws for an invalid %s, and adds no listener', (_, args, message) => {
     const before = process.listenerCount('SIGTERM')
     const call = withShutdown as (...args: unknown[]) => unknown
     expect(() => call(...args)).toThrow(message)
@@ -498,11 +501,11 @@ describe('withShutdown', () => {
   })
 })
 
-describe('withShutdown and a request of which only a part has come', () => {
+describe('withShutdown and a partial request', () => {
   const HALF = 'GET / HTTP/1.1\r\nhost: local'
   const POST = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf'
 
-  it('cuts it after the time that the server has for headers, however long the grace time is', async () => {
+  it("cuts it after the server's time for headers, however long the grace time is", async () => {
     const { clock, closed, port, server } = await start({ grace: Infinity })
     server.headersTimeout = 5_000
     const client = await send(server, port, HALF)
@@ -517,7 +520,7 @@ describe('withShutdown and a request of which only a part has come', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('answers it if the rest comes in time, and takes what time the answer takes', async () => {
+  it('answers it if the rest arrives in time, however long the answer takes', async () => {
     const { clock, closed, port, responses, server } = await start({ grace: Infinity })
     server.headersTimeout = 5_000
     const client = await send(server, port, HALF)
@@ -531,7 +534,7 @@ describe('withShutdown and a request of which only a part has come', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('cuts it behind a response too, from whose end the time counts', async () => {
+  it('cuts it behind another response too, counted from the end of that', async () => {
     const { clock, closed, port, responses, server } = await start({ grace: Infinity })
     server.headersTimeout = 5_000
     const client = await send(server, port, `${GET}${HALF}`)
@@ -549,7 +552,7 @@ describe('withShutdown and a request of which only a part has come', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('cuts a body that does not come after the time that the server has for requests', async () => {
+  it("cuts one whose body does not arrive within the server's time for requests", async () => {
     const contexts: Context[] = []
     const { clock, closed, port, responses, server } = await start({ grace: Infinity }, (req, res) => {
       contexts.push(
@@ -571,7 +574,7 @@ describe('withShutdown and a request of which only a part has come', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('waits without end where the server does', async () => {
+  it('waits for the whole grace time if the server has no time limit for headers', async () => {
     const { clock, closed, port, server } = await start({ grace: 1_000_000 })
     server.headersTimeout = 0
     await send(server, port, HALF)
@@ -587,7 +590,7 @@ describe('withShutdown and a request of which only a part has come', () => {
   it.each([
     ['upgrade', 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'],
     ['connect', 'CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n'],
-  ])('takes no connection of an %s for one', async (event, text) => {
+  ])('does not apply to the socket of an %s', async (event, text) => {
     const { clock, closed, port, server } = await start({ grace: Infinity })
     const sockets = new Queue<Duplex>()
     server.on(event, (_, socket: Duplex) => {
@@ -603,7 +606,7 @@ describe('withShutdown and a request of which only a part has come', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('leaves a request for an upgrade to the handler of requests once nothing else takes upgrades', async () => {
+  it('leaves a request for an upgrade to the request handler once no listener takes upgrades', async () => {
     const { cancel, closed, port, server } = await start({}, (_, res) => res.end('no upgrade'))
     server.on('upgrade', server.ref).off('upgrade', server.ref)
     expect(server.listenerCount('upgrade')).toBe(0)
@@ -615,7 +618,7 @@ describe('withShutdown and a request of which only a part has come', () => {
   })
 })
 
-describe('withShutdown of other servers', () => {
+describe('withShutdown for other servers', () => {
   it('lets HTTP/2 streams finish, and closes the sessions', async () => {
     const responses = new Queue<http2.Http2ServerResponse>()
     const server = http2.createServer((_, res) => responses.put(res))
@@ -641,7 +644,7 @@ describe('withShutdown of other servers', () => {
     const server = http2.createServer().on('stream', (stream) => streams.put(stream.on('error', () => {})))
     const before = listenersOf(server)
     const [, , closed] = withShutdown(clock.root, server, { grace: 10_000, signals: [SIGNAL] })
-    // It handles streams, and is not made to handle requests.
+    // The server handles streams, and gets no listener for requests.
     expect(server.listenerCount('stream')).toBe(1)
     expect(server.listenerCount('request')).toBe(0)
     const stream = connect2(await listen(server)).request()
@@ -653,7 +656,7 @@ describe('withShutdown of other servers', () => {
     expect(listenersOf(server)).toEqual(before)
   })
 
-  it('waits for the connections of a plain server, also for those that have said nothing yet', async () => {
+  it('waits for the connections of a net.Server, also for silent ones', async () => {
     const clock = fakeClock(0)
     const sockets = new Queue<net.Socket>()
     const server = net.createServer((socket) => sockets.put(socket.on('error', () => {})))
@@ -673,7 +676,7 @@ describe('withShutdown of other servers', () => {
 })
 
 describe('a process', () => {
-  it('ends by itself, with status 0, after SIGTERM, when the last response is out', async () => {
+  it('exits by itself with status 0 after SIGTERM, when the last response is sent', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rescind-'))
     cleanUp(() => rmSync(folder, { recursive: true }))
     const result = await build({

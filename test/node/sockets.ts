@@ -1,4 +1,4 @@
-/** What the tests of servers have to say about real sockets: servers that listen, clients that write by hand. */
+/** Real sockets for the tests of servers: servers that listen, and clients that write bytes. */
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -9,7 +9,7 @@ import { afterEach } from 'vitest'
 
 const closers: (() => unknown)[] = []
 
-/** Runs `fn` after the test, before what was there earlier. */
+/** Runs `fn` after the test; the last one added runs first. */
 export function cleanUp(fn: () => unknown): void {
   closers.push(fn)
 }
@@ -39,7 +39,7 @@ export async function open(port: number, text = ''): Promise<Socket> {
   return socket
 }
 
-/** Reads from `socket` until what came has `end` in it, or nothing comes any more. */
+/** Reads from `socket` until the text contains `end`, or the other side closes. */
 export async function readUntil(socket: Socket, end: string): Promise<string> {
   let text = ''
   for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -49,14 +49,14 @@ export async function readUntil(socket: Socket, end: string): Promise<string> {
   return text
 }
 
-/** Resolves to the cause when `ctx` has ended; the test fails by its time limit if it never does. */
+/** Resolves to the cause when `ctx` has ended. */
 export function ended(ctx: Context): Promise<unknown> {
   return new Promise((resolve) => {
     afterFunc(ctx, () => resolve(cause(ctx)))
   })
 }
 
-/** What comes, in the order of coming, for those who wait for it. */
+/** Items in order, for tests that wait for them. */
 export class Queue<Item> {
   readonly #items: Item[] = []
   readonly #waiting: ((item: Item) => void)[] = []

@@ -1,4 +1,4 @@
-/** The frames of errors, which V8 shows best: work keeps its callers, and an end shows no stranger's. */
+/** The frames of errors, which V8 shows best: work keeps its callers, and an end has no unrelated frames. */
 
 import {
   background,
@@ -24,7 +24,7 @@ const failure = async () => {
   throw new Error('boom')
 }
 
-describe('an error of work that failed has the frames of its callers', () => {
+describe('an error of failed work has the frames of its callers', () => {
   const [ctx] = withTimeout(background(), 60_000)
 
   async function callerOfUntil(): Promise<void> {
@@ -85,10 +85,10 @@ describe('an error of work that failed has the frames of its callers', () => {
   })
 })
 
-describe('the stack of the error of an end', () => {
+describe("the stack of a context's error", () => {
   const FRAME = /\n\s+at /
 
-  it('is the path of the context that ended, whichever code asks for it first', async () => {
+  it('is the path of the context that ended, whichever code reads it first', async () => {
     const clock = fakeClock(0)
     const [page] = withCancel(clock.root, { label: 'page' })
     const [ctx] = withTimeout(page, 5, { label: 'report' })
@@ -109,7 +109,7 @@ describe('the stack of the error of an end', () => {
     ['an object with a message', { message: 'no connection' }, 'context canceled (search): no connection'],
     ['an object that says nothing', { code: 5 }, 'context canceled (search)'],
     ['an error without a message', new TypeError(), 'context canceled (search): TypeError'],
-  ])('has no frame where the context was canceled with %s', (_, why, message) => {
+  ])('has no frames after a cancel with %s', (_, why, message) => {
     const [ctx, cancel] = withCancel(background(), { label: 'search' })
     cancel(why)
     const err = ctx.err as Error
@@ -118,7 +118,7 @@ describe('the stack of the error of an end', () => {
     expect(Object.keys(err)).not.toContain('stack')
   })
 
-  it('has no frame where a foreign signal was followed', () => {
+  it('has no frames after the abort of a foreign signal', () => {
     const reasons = [undefined, 'why', new DOMException('too slow', 'TimeoutError')]
     for (const reason of reasons) {
       const [ctx] = withCancel({ signal: AbortSignal.abort(reason) })
@@ -127,7 +127,7 @@ describe('the stack of the error of an end', () => {
     }
   })
 
-  it('leaves the number of frames of other errors as it was', () => {
+  it('does not change how many frames other errors have', () => {
     const { stackTraceLimit } = Error
     const [ctx, cancel] = withCancel(background())
     const why = {
@@ -141,7 +141,7 @@ describe('the stack of the error of an end', () => {
     expect(new Error('other').stack).toMatch(FRAME)
   })
 
-  it('is told where Error is frozen', () => {
+  it('is set even where Error is frozen', () => {
     const { stackTraceLimit } = Error
     Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
     try {
@@ -153,11 +153,11 @@ describe('the stack of the error of an end', () => {
     }
   })
 
-  it('of an error that a caller makes is that of the caller', () => {
+  it("has the caller's frames if the caller makes the error", () => {
     expect(new CanceledError('why').stack).toContain('stacks.test')
   })
 
-  it('of a cause stays what it was', () => {
+  it('does not change the stack of the cause', () => {
     const why = new Error('no connection')
     const { stack } = why
     const [ctx, cancel] = withCancel(background())

@@ -1,4 +1,4 @@
-/** The status of a handler that failed, over real sockets where the client or the process has a part in it. */
+/** The status of a failed handler, over real sockets where the client or the process is involved. */
 
 import { createServer } from 'node:http'
 import * as http2 from 'node:http2'
@@ -33,11 +33,11 @@ async function serve(work: (ctx: Context) => Promise<unknown>) {
 
 const forever = (ctx: Context) => sleep(ctx, 60_000)
 
-/** What a fetch under `ctx` rejects with. */
+/** Rejects like a fetch under `ctx`. */
 const aborted = (ctx: Context) => Promise.reject(ctx.err ?? new DOMException('aborted', 'AbortError'))
 
-describe('the status of a handler that failed', () => {
-  it('is 503 at a shutdown, and the response says that the connection will be closed', async () => {
+describe('the status of a failed handler', () => {
+  it('is 503 at a shutdown, and the response announces the close of the connection', async () => {
     const { closed, port, shutDown, started } = await serve(forever)
     const client = await open(port, 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
     await started.next()
@@ -48,18 +48,18 @@ describe('the status of a handler that failed', () => {
     expect(await closed).toBe('finished')
   })
 
-  it('is 504 when the time of the client is over', async () => {
+  it('is 504 at the deadline of the client', async () => {
     const { url } = await serve(forever)
     const { status } = await fetch(url, { headers: { 'rescind-timeout-ms': '10' } })
     expect(status).toBe(504)
   })
 
-  it('is 504 when the time of a part of the work is over', async () => {
+  it('is 504 at the deadline of a part of the work', async () => {
     const { url } = await serve((ctx) => sleep(withTimeout(ctx, 5)[0], 60_000))
     expect((await fetch(url)).status).toBe(504)
   })
 
-  it('is 400 or 431 when a header was refused', async () => {
+  it('is 400 or 431 for an invalid header', async () => {
     const { url } = await serve(forever)
     const { status } = await fetch(url, { headers: { 'rescind-timeout-ms': 'soon' } })
     expect(status).toBe(400)
@@ -68,7 +68,7 @@ describe('the status of a handler that failed', () => {
     expect(statusOf(ctx, ctx.err)).toBe(431)
   })
 
-  it('is 499 when the client has left, and answering does no harm', async () => {
+  it('is 499 after the client has left, and writing it does no harm', async () => {
     const { port, started, statuses } = await serve(forever)
     const client = await open(port, 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
     await started.next()
@@ -76,7 +76,7 @@ describe('the status of a handler that failed', () => {
     expect(await statuses.next()).toBe(499)
   })
 
-  it('is 499 over HTTP/2, and answering does no harm', async () => {
+  it('is 499 over HTTP/2, and writing it does no harm', async () => {
     const statuses = new Queue<number>()
     const server = http2.createServer(async (req, res) => {
       const [ctx, cancel] = withRequest(background(), req, res)
@@ -102,21 +102,21 @@ describe('the status of a handler that failed', () => {
     ['a bug', new TypeError('x is not a function')],
     ['nothing', undefined],
     ['a revoked proxy', revoked()],
-  ])('is 500 for %s, also when the request has ended meanwhile', (_, error) => {
+  ])('is 500 for %s, also after the request has ended', (_, error) => {
     const [ctx, cancel] = withCancel(background())
     expect(statusOf(ctx, error)).toBe(500)
     cancel(Shutdown)
     expect(statusOf(ctx, error)).toBe(500)
   })
 
-  it('is 500 for work that was canceled while the request was alive, or for a reason of its own', async () => {
+  it('is 500 for work canceled while the request is alive, or with another cause', async () => {
     const [ctx, cancel] = withCancel(background())
     expect(statusOf(ctx, new DOMException('aborted', 'AbortError'))).toBe(500)
     cancel(new Error('another request has failed'))
     await expect(aborted(ctx).catch((error) => statusOf(ctx, error))).resolves.toBe(500)
   })
 
-  it('is that of the end, whatever a library rejects with for an abort', () => {
+  it('is that of the end for any error by which a library reports an abort', () => {
     const [ctx, cancel] = withCancel(background())
     cancel(Shutdown)
     const shell = new Error('The operation was aborted', { cause: ctx.err })
@@ -133,7 +133,7 @@ describe('the status of a handler that failed', () => {
     expect(statusOf(ctx, ctx.err)).toBe(504)
   })
 
-  it('knows the causes of another copy of the package by their names', () => {
+  it('recognizes causes of another copy of the package by name', () => {
     for (const [name, status] of [
       ['Shutdown', 503],
       ['ClientGone', 499],
@@ -145,7 +145,7 @@ describe('the status of a handler that failed', () => {
     }
   })
 
-  it('is a TypeError for what is no context', () => {
+  it('throws a TypeError for an invalid context', () => {
     expect(() => statusOf(undefined as never, new Error('x'))).toThrow('ctx must be a context, got undefined')
   })
 })

@@ -9,7 +9,7 @@ import { microtask, task } from '../support.ts'
 const store = new AsyncLocalStorage<string>()
 
 describe('afterFunc', () => {
-  it('runs each function in the store in which it was given, at deadlines that one timer serves', async () => {
+  it('runs each function in the store in which it was registered, at deadlines that share one timer', async () => {
     const clock = fakeClock(0)
     const seen: string[] = []
     for (const [index, request] of ['A', 'B', 'C'].entries()) {
@@ -22,7 +22,7 @@ describe('afterFunc', () => {
     expect(seen).toEqual(['A in A', 'B in B', 'C in C'])
   })
 
-  it('runs each function in its own store where one cancel ends them all', async () => {
+  it('runs each function in its own store if one cancel ends all contexts', async () => {
     const [parent, cancel] = withCancel(background())
     const seen: (string | undefined)[] = []
     for (const request of ['A', 'B', undefined]) {
@@ -35,7 +35,7 @@ describe('afterFunc', () => {
     expect(seen).toEqual(['A', 'B', undefined])
   })
 
-  it('runs a function in its own store where the context has ended before', async () => {
+  it('runs a function in its own store if the context had ended before', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel()
     const seen: (string | undefined)[] = []
@@ -46,7 +46,7 @@ describe('afterFunc', () => {
 })
 
 describe('a group', () => {
-  it('runs what waited for a slot in the store in which it was given', async () => {
+  it('runs functions that waited for a slot in the store of their call', async () => {
     const seen: (string | undefined)[] = []
     const g = group(background(), { limit: 1 })
     for (const request of ['A', 'B', 'C']) {
@@ -64,7 +64,7 @@ describe('a group', () => {
 })
 
 describe('a semaphore', () => {
-  it('runs what waited for a slot in the store in which it was given', async () => {
+  it('runs work that waited for a slot in the store of its call', async () => {
     const seen: (string | undefined)[] = []
     const one = semaphore(1)
     const runs = ['A', 'B', 'C'].map((request) =>
@@ -82,7 +82,7 @@ describe('a semaphore', () => {
 })
 
 describe('a retry', () => {
-  it('makes each attempt in the store in which the work was given', async () => {
+  it('makes each attempt in the store of its call', async () => {
     const clock = fakeClock(0)
     const seen: (string | undefined)[] = []
     const work = () => {
@@ -97,7 +97,7 @@ describe('a retry', () => {
 })
 
 describe('shared work', () => {
-  it('runs in the store in which it was given, never in that of a caller, which goes on in its own', async () => {
+  it('runs in the store in which it was shared, and each caller continues in its own', async () => {
     const seen: (string | undefined)[] = []
     const load = share(background(), async (ctx, id: number) => {
       seen.push(store.getStore())
@@ -115,7 +115,7 @@ describe('shared work', () => {
 })
 
 describe('a sleep', () => {
-  it('goes on in the store in which it began', async () => {
+  it('continues in the store in which it began', async () => {
     const seen = await Promise.all(
       ['A', 'B'].map((request) => store.run(request, () => sleep(background(), 0).then(() => store.getStore()))),
     )

@@ -12,7 +12,7 @@ import { listen, Queue } from './sockets.ts'
 
 failOnUnhandled()
 
-/** A server that sends one chunk and then nothing, and what becomes of its responses. */
+/** A server that sends one chunk and then nothing, and records how its responses close. */
 async function serve() {
   const responses = new Queue<ServerResponse>()
   const closed = new Queue<string>()
@@ -86,15 +86,15 @@ const waysOut: [how: string, leave: (chunks: Stream<Uint8Array>, cancel: () => v
   ],
 ]
 
-describe.each(sources)('%s, left with a read pending', (_, open) => {
-  it.each(waysOut)('by %s, is closed, and the server sees it', async (_, leave) => {
+describe.each(sources)('%s with a read pending', (_, open) => {
+  it.each(waysOut)('is closed by %s, which the server sees', async (_, leave) => {
     const { url, closed } = await serve()
     const [ctx, cancel] = withCancel(background())
     await leave(stream(ctx, await open(url)), cancel).catch(() => {})
     expect(await closed.next()).toBe('left')
   })
 
-  it('by a silence, is closed, and the server sees it', async () => {
+  it('is closed by a silence, which the server sees', async () => {
     const { url, closed } = await serve()
     const chunks = stream(background(), await open(url), { first: 10_000, idle: 20 })
     await chunks.next()
@@ -114,7 +114,7 @@ describe('a body', () => {
     expect(text).toEqual(['one', 'two'])
   })
 
-  it('is not silent if its chunk has come while the thread was busy', async () => {
+  it('is not silent if a chunk arrived while the thread was busy', async () => {
     const { url, responses } = await serve()
     const chunks = stream(background(), await fetch(url), { idle: 50 })
     const res = await responses.next()
@@ -140,7 +140,7 @@ const events =
   }
 
 describe('server-sent events', () => {
-  it('are told from the comments that keep the connection alive, which are no sign of life', async () => {
+  it('do not count comments that keep the connection alive', async () => {
     const { url, responses, closed } = await serve()
     const chunks = stream(background(), events(url), { first: 10_000, idle: 40 })
     const pending = outcome(chunks.next())
@@ -154,7 +154,7 @@ describe('server-sent events', () => {
     expect(await closed.next()).toBe('left')
   })
 
-  it('are over on the server when they are stopped', async () => {
+  it('are closed on the server by a cancel', async () => {
     const { url, responses, closed } = await serve()
     const [ctx, cancel] = withCancel(background())
     const pending = outcome(stream(ctx, events(url)).next())
@@ -222,7 +222,7 @@ async function heap(): Promise<number> {
 describe('100,000 streams under one context leave the heap flat', { timeout: 60_000 }, () => {
   const COUNT = 100_000
   const [ctx] = withCancel(background())
-  /** Of which every read stays pending. */
+  /** A source whose reads stay pending. */
   const silent = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<IteratorResult<number>>(() => {}) }) }
 
   it.each<[how: string, use: (ctx: Context) => Promise<unknown>]>([
@@ -249,7 +249,7 @@ describe('100,000 streams under one context leave the heap flat', { timeout: 60_
       await use(ctx)
       if (count % 1_000 === 0) await task()
     }
-    // A stream that is kept takes more than a thousand bytes.
+    // A retained stream takes more than a thousand bytes.
     expect((await heap()) - before).toBeLessThan(10 * COUNT)
     expect(ctx.err).toBeUndefined()
   })

@@ -1,4 +1,4 @@
-/** How often Node is asked for a timer. Replaced functions are called at once, so its own timers are counted. */
+/** How many timers of Node are used. Replaced timer functions would change that, so Node's own timers are counted. */
 
 import { createHook } from 'node:async_hooks'
 import { afterFunc, background, withTimeout } from 'rescind'
@@ -6,7 +6,7 @@ import type { Context } from 'rescind'
 import { describe, expect, it } from 'vitest'
 import { microtask, task } from '../support.ts'
 
-/** How many timers were made while `work` ran. */
+/** The number of timers that `work` makes. */
 async function timersOf(work: () => Promise<void>): Promise<number> {
   let count = 0
   const hook = createHook({
@@ -21,7 +21,7 @@ async function timersOf(work: () => Promise<void>): Promise<number> {
   return count
 }
 
-describe('the timer of the platform', () => {
+describe('the platform timer', () => {
   it('is not set for timeouts that are canceled in the turn in which they were made', async () => {
     const count = await timersOf(async () => {
       for (let turn = 0; turn < 3; turn++) {
@@ -32,7 +32,7 @@ describe('the timer of the platform', () => {
     expect(count).toBe(0)
   })
 
-  it('is set once for all timeouts of a turn, for the first of them', async () => {
+  it('is set once for all timeouts of a turn', async () => {
     const contexts: Context[] = []
     const count = await timersOf(async () => {
       for (const ms of [60_000, 20, 30_000]) contexts.push(withTimeout(background(), ms)[0])

@@ -1,4 +1,4 @@
-/** Requests over TLS: what closes there is another socket than the connection's, and ALPN decides what it speaks. */
+/** Requests over TLS: another socket than the connection's closes, and ALPN decides the protocol. */
 
 import { once } from 'node:events'
 import type * as http from 'node:http'
@@ -26,7 +26,7 @@ interface Request {
   leave(): void
 }
 
-/** Over a connection of its own, so that leaving closes it. */
+/** Uses a connection of its own, which closes when the client leaves. */
 function askHttp1(port: number): Request {
   const request = https.get({ port, agent: false, ...trust })
   request.on('error', () => {})
@@ -50,13 +50,13 @@ function askHttp2(port: number): Request & { readonly session: http2.ClientHttp2
 
 const createHttps = (listener: http.RequestListener) => https.createServer(tls, listener)
 
-/** Speaks what the client wants. */
+/** A server for both protocols; the client decides. */
 const createBoth = (listener: http.RequestListener) =>
   http2.createSecureServer({ ...tls, allowHTTP1: true }, listener as never)
 
 type CreateServer = typeof createHttps | typeof createBoth
 
-/** Hands the context of each request to the test, in the order of coming. */
+/** A server that passes the context of each request to the test, in order. */
 async function serve(create: CreateServer, handle: (res: http.ServerResponse) => unknown) {
   const requests = new Queue<{ ctx: Context; res: http.ServerResponse; version: string }>()
   const server = create((req, res) => {
@@ -72,7 +72,7 @@ describe.each<[name: string, version: string, create: CreateServer, ask: (port: 
   ['HTTP/1.1 over TLS', '1.1', createHttps, askHttp1],
   ['HTTP/1.1 over TLS, of a server that speaks HTTP/2 as well', '1.1', createBoth, askHttp1],
   ['HTTP/2 over TLS', '2.0', createBoth, askHttp2],
-])('withRequest, by %s', (_, version, create, ask) => {
+])('withRequest over %s', (_, version, create, ask) => {
   it('ends with ClientGone when the client leaves before the response', async () => {
     const { port, requests } = await serve(create, () => {})
     const request = ask(port)
@@ -84,7 +84,7 @@ describe.each<[name: string, version: string, create: CreateServer, ask: (port: 
     expect(await ended(child)).toBe(ClientGone)
   })
 
-  it('ends with ClientGone when the client leaves in the middle of it', async () => {
+  it('ends with ClientGone when the client leaves during the response', async () => {
     const { port, requests } = await serve(create, (res) => res.write('one'))
     const request = ask(port)
     await request.body
@@ -109,7 +109,7 @@ it.each<[name: string, create: CreateServer, ask: (port: number) => Request]>([
   ['HTTP/1.1', createHttps, askHttp1],
   ['HTTP/1.1 or HTTP/2, spoken to in HTTP/1.1', createBoth, askHttp1],
   ['HTTP/1.1 or HTTP/2, spoken to in HTTP/2', createBoth, askHttp2],
-])('withShutdown closes a server of %s when its last response is sent', async (_, create, ask) => {
+])('withShutdown closes a server for %s after its last response', async (_, create, ask) => {
   const { port, requests, closed, shutDown } = await serve(create, () => {})
   const request = ask(port)
   const { ctx, res } = await requests.next()
@@ -125,7 +125,7 @@ it.each<[name: string, create: CreateServer, ask: (port: number) => Request]>([
 it.each<[name: string, create: CreateServer]>([
   ['HTTP/1.1', createHttps],
   ['HTTP/1.1 or HTTP/2', createBoth],
-])('withShutdown of a server of %s cuts half a request after its time, and nothing else', async (_, create) => {
+])('withShutdown on a server for %s cuts a partial request after its time, and nothing else', async (_, create) => {
   const clock = fakeClock(0)
   const responses = new Queue<http.ServerResponse>()
   const server = Object.assign(
@@ -151,7 +151,7 @@ it.each<[name: string, create: CreateServer]>([
   expect(await closed).toBe('finished')
 })
 
-it('withRequest over TLS ends with ClientGone when the connection breaks off without a word', async () => {
+it('withRequest over TLS ends with ClientGone when the connection breaks silently', async () => {
   const { port, requests } = await serve(createBoth, () => {})
   const connection = await open(port)
   const client = connect({ socket: connection, ALPNProtocols: ['http/1.1'], ...trust })
@@ -164,7 +164,7 @@ it('withRequest over TLS ends with ClientGone when the connection breaks off wit
   expect(await ended(ctx)).toBe(ClientGone)
 })
 
-it('withRequest over TLS ends with ClientGone for each stream when the session breaks off', async () => {
+it('withRequest over TLS ends with ClientGone for each stream when the session breaks', async () => {
   const { port, requests } = await serve(createBoth, () => {})
   const { session } = askHttp2(port)
   session.request({ ':path': '/other' }).on('error', () => {})

@@ -1,6 +1,6 @@
 /**
- * Requests that become a connection of their own: WebSockets of the `ws` package and of a proxy, tunnels, and sockets
- * that speak something else. Libraries end such a socket themselves, in answer to a client that has gone.
+ * Requests that become raw connections: WebSockets of the `ws` package and of a proxy, tunnels, and sockets with other
+ * protocols. Libraries end such a socket themselves after the client has left.
  */
 
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 
 interface Chat {
   readonly ctx: Context
-  /** The server's side. */
+  /** The server's end of the connection. */
   readonly ws: WebSocket
   readonly client: WebSocket
   /** The client's end of the connection. */
@@ -33,7 +33,7 @@ interface ServeOptions {
   readonly isProxied?: boolean
 }
 
-/** A whole frame with a mask of zeros, as a client sends it, in pieces that cut its head. */
+/** A whole frame with a mask of zeros, as a client sends it, in pieces that split its header. */
 function writeFrame(socket: Socket, opcode: number, payload: Buffer): void {
   const { length } = payload
   const head = [0x80 + opcode, ...(length < 126 ? [0x80 + length] : length < 65_536 ? [0xfe] : [0xff, 0, 0, 0, 0])]
@@ -53,7 +53,7 @@ function countListeners(socket: Duplex): number[] {
   return ['data', 'end', 'close', 'error'].map((name) => socket.listenerCount(name))
 }
 
-/** A conversation over a WebSocket, in which the server has sent "hello" and the client "hi". */
+/** A WebSocket over which the server has sent "hello" and the client "hi". */
 async function chat({ create = createServer, ...options }: ServeOptions = {}): Promise<Chat> {
   const server = create()
   const { isProxied = false, perMessageDeflate = false } = options
@@ -81,7 +81,7 @@ async function chat({ create = createServer, ...options }: ServeOptions = {}): P
   return { ctx: isProxied ? await proxied.next() : ctx, ws, client, clientSocket: clientSocket as Socket }
 }
 
-/** Passes upgrades on as `http-proxy` does: two sockets, each piped into the other. */
+/** Proxies upgrades like `http-proxy`: two sockets, each piped into the other. */
 async function proxy(target: number, contexts: Queue<Context>): Promise<number> {
   const server = createServer().on('upgrade', (req, socket) => {
     contexts.put(withRequest(background(), req, socket)[0])
@@ -103,14 +103,14 @@ describe.each<[how: string, options: ServeOptions]>([
   ['a WebSocket over TLS', { create: createHttps }],
   ['a WebSocket that compresses', { perMessageDeflate: true }],
   ['a WebSocket that a proxy passes on', { isProxied: true }],
-])('withRequest of %s', (_, options) => {
+])('withRequest for %s', (_, options) => {
   it.each<[how: string, leave: (chat: Chat) => unknown]>([
     ['closes it', ({ client }) => client.close()],
     ['closes it with a code', ({ client }) => client.close(4_000, 'enough')],
     ['closes it after a message', ({ client }) => (client.send('bye'), client.close())],
     ['ends the connection without a word', ({ clientSocket }) => clientSocket.end()],
     ['is destroyed', ({ clientSocket }) => clientSocket.destroy()],
-    // What TLS wraps cannot be reset.
+    // A socket over TLS cannot be reset.
     ['is reset', ({ clientSocket: socket }) => ('encrypted' in socket ? socket.destroy() : socket.resetAndDestroy())],
   ])('ends with ClientGone when the client %s', async (_, leave) => {
     const seen = await chat(options)
@@ -131,8 +131,8 @@ describe.each<[how: string, options: ServeOptions]>([
   })
 })
 
-describe('withRequest of an upgrade', () => {
-  it('ends with ClientGone when the client answers no ping in time, and the server cuts it', async () => {
+describe('withRequest for an upgrade', () => {
+  it('ends with ClientGone when the server cuts a client that does not answer a ping', async () => {
     const { ctx, ws, clientSocket } = await chat()
     clientSocket.pause()
     let isAlive = false
@@ -142,7 +142,7 @@ describe('withRequest of an upgrade', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
-  it('does not end when the server has sent its last message, and ends with ClientGone at the close', async () => {
+  it('stays alive after a message of the server, and ends with ClientGone when the client closes', async () => {
     const { ctx, ws, client } = await chat()
     const replied = once(client, 'message')
     client.send('question')
@@ -154,7 +154,7 @@ describe('withRequest of an upgrade', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
-  it('follows the socket before the library has taken it', async () => {
+  it('follows the socket though the library takes it later', async () => {
     const requests = new Queue<{ ctx: Context; ws: WebSocket }>()
     const wss = new WebSocketServer({ noServer: true })
     const server = createServer().on('upgrade', (req, socket, head) => {
@@ -176,7 +176,7 @@ describe('withRequest of an upgrade', () => {
     const seen = await chat()
     for (const size of [125, 126, 200, 70_000]) {
       const said = once(seen.ws, 'message')
-      // Without a mask it would be 0x88 all over, the first byte of a close frame.
+      // The payload is all 0x88, which is the first byte of a close frame.
       writeFrame(seen.clientSocket, 2, Buffer.alloc(size, 0x88))
       await said
     }
@@ -185,7 +185,7 @@ describe('withRequest of an upgrade', () => {
     expect(seen.ctx.err?.cause).toBeUndefined()
   })
 
-  it('ends with ClientGone when the client goes on sending after it has closed', async () => {
+  it('ends with ClientGone when the client sends more data after its close frame', async () => {
     const { ctx, ws, clientSocket } = await chat()
     writeFrame(clientSocket, 8, Buffer.from([3, 232]))
     clientSocket.write(Buffer.alloc(100))
@@ -195,7 +195,7 @@ describe('withRequest of an upgrade', () => {
 
   const ECHO = 'GET /echo HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n'
 
-  /** Ends its side as soon as the client has ended its own, as most handlers of sockets do. */
+  /** A server that ends its side as soon as the client has ended its own, as most socket handlers do. */
   async function echo(options: { connect?: boolean } = {}) {
     const sockets = new Queue<{ ctx: Context; socket: Duplex }>()
     const server = createServer().on(options.connect ? 'connect' : 'upgrade', (req, socket) => {
@@ -233,7 +233,7 @@ describe('withRequest of an upgrade', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
-  it('is blamed on the client that had ended its side before, also if the handler asks late', async () => {
+  it('ends with ClientGone if withRequest is only called after the client has ended its side', async () => {
     const contexts = new Queue<Context>()
     const server = createServer().on('upgrade', (req, socket) => {
       socket.resume().on('end', () => {

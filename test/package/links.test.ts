@@ -1,6 +1,6 @@
 /**
- * The links of the README and of the pages: each that leads into the repository leads to a file that is there, and each
- * anchor to a heading, as a code host makes them. Links to other sites are not followed.
+ * The links of the README and of the pages: those into the repository lead to existing files, and anchors to headings,
+ * as a code host makes them. Links to other sites are not followed.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const documents = [
 ]
 
 describe.each(documents)('%s', (path) => {
-  it('has no link into the repository that leads nowhere', () => {
+  it('has no broken link into the repository', () => {
     expect(brokenLinks(path, readFileSync(path, 'utf8'))).toEqual([])
   })
 })
@@ -27,13 +27,13 @@ describe('a link', () => {
     expect(brokenLinks('README.md', `${links.join(' ')}\n\n## Two words!`)).toEqual(broken)
   })
 
-  it('is none within code', () => {
+  it('is ignored within code', () => {
     expect(brokenLinks('README.md', '`[a](missing.md)`\n\n```ts\nlist[0](missing)\n```')).toEqual([])
   })
 })
 
 describe('the README', () => {
-  it('leads to every page', () => {
+  it('links to every page', () => {
     const readme = readFileSync('README.md', 'utf8')
     expect(documents.filter((path) => path !== 'README.md' && !readme.includes(`](${path}`))).toEqual([])
   })

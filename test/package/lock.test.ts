@@ -1,4 +1,4 @@
-/** What a clone installs: the lock says it whole, for every platform, by hashes, and names no host. */
+/** The lock file has all that a clone installs, for every platform, with hashes and without hosts. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -20,24 +20,24 @@ describe('the lock', () => {
     expect(names.filter((name) => !/^sha512-[\w+/]{86}==$/.test(installed[name]?.integrity ?? ''))).toEqual([])
   })
 
-  it('says of no package where it comes from', () => {
+  it('has no address of any package', () => {
     expect(names.filter((name) => installed[name]?.resolved !== undefined)).toEqual([])
   })
 
-  it('has the programs of every platform, not only of the one it was written on', () => {
+  it('has the binaries of every platform, not only of the one that wrote it', () => {
     const optional = Object.values(installed).flatMap((one) => Object.keys(one.optionalDependencies ?? {}))
     expect(optional.length).toBeGreaterThan(100)
     expect(optional.filter((name) => !names.some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([])
   })
 
-  it('is of this package.json', () => {
+  it('belongs to this package.json', () => {
     const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Locked
     expect(manifest).toMatchObject({ ...root, license: 'MIT' })
   })
 })
 
 describe('the settings of npm', () => {
-  it('have their reasons above them', () => {
+  it('have reasons in comments above them', () => {
     const lines = readFileSync('.npmrc', 'utf8').trim().split('\n')
     expect(lines.filter((line, index) => !line.startsWith('#') && !lines[index - 1]?.startsWith('#'))).toEqual([])
   })

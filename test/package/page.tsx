@@ -4,7 +4,7 @@ import { JSDOM } from 'jsdom'
 import type { ReactNode } from 'react'
 
 const { window } = new JSDOM('<body></body>', { url: 'http://localhost/', pretendToBeVisual: true })
-// Before React DOM is loaded, which looks once whether there is a document.
+// Before React DOM is loaded, which checks once for a document.
 for (const name of ['window', 'document', 'navigator', 'HTMLElement', 'FormData', 'Node'] as const) {
   Object.defineProperty(globalThis, name, { value: name === 'window' ? window : window[name], configurable: true })
 }

@@ -1,9 +1,9 @@
-/** What the README says about speed is what `npm run bench` has measured. */
+/** The README's claims about speed are results of `npm run bench`. */
 
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 
-/** The cells of the rows of all tables in `markdown`, without the lines below their heads. */
+/** The cells of all tables in `markdown`, without separator lines. */
 function rowsOf(markdown: string): string[][] {
   return markdown
     .split('\n')
@@ -11,7 +11,7 @@ function rowsOf(markdown: string): string[][] {
     .map((line) => line.slice(2, -2).split(' | '))
 }
 
-it('the README quotes the ratios that are in RESULTS.md', () => {
+it('the README quotes the ratios in RESULTS.md', () => {
   const [, table = ''] = /<!-- bench -->\n([^]*?)<!-- \/bench -->/.exec(readFileSync('README.md', 'utf8')) ?? []
   const [[, ...against] = [], ...rows] = rowsOf(table)
   const medians = new Map(

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 
-/** Where the programs of the installed packages are. */
+/** The folder of the installed programs. */
 const PROGRAMS: Record<string, string> = {
   attw: 'node_modules/@arethetypeswrong/cli/dist/index.js',
   tsc: 'node_modules/typescript/bin/tsc',
@@ -12,7 +12,7 @@ const PROGRAMS: Record<string, string> = {
 /**
  * Runs a program: `node`, one of the installed packages, or one of the system.
  *
- * @returns what it printed; rejects with that if it fails
+ * @returns its output; rejects with that if it fails
  */
 export function run(program: string, args: readonly string[], cwd: string = process.cwd()): Promise<string> {
   const script = PROGRAMS[program]

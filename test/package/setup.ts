@@ -1,6 +1,6 @@
 /**
- * Packs the package once, in a copy of what goes into it, so that no old build can stand in for a new one. The tests
- * get the tarball and, unpacked as `node_modules/rescind`, what a user installs.
+ * Packs the package once, from a copy of its files, so that no old build is tested. The tests get the tarball, and its
+ * files unpacked as `node_modules/rescind`.
  */
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
@@ -29,7 +29,7 @@ const INPUTS = [
   'tsconfig.json',
 ]
 
-/** What a user of the optional parts has installed. */
+/** The packages of a user of all optional parts. */
 const PEERS = ['react', 'react-dom', '@types/react', '@types/react-dom']
 
 export async function setup({ provide }: TestProject): Promise<() => void> {

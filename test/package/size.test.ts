@@ -1,4 +1,4 @@
-/** What the package costs in a user's bundle: minified by Vite, gzip. The limits are a promise. */
+/** The size of the package in a user's bundle, minified by Vite, with gzip. The limits are a promise. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,30 +15,30 @@ describe('the size in a bundle', () => {
       code: "export { background, withCancel, withTimeout } from 'rescind'",
       limit: 4_430,
     },
-    // Each with all that it needs of the core, most of which is that of `until`.
+    // Each with its part of the core, most of which is that of `until`.
     { what: 'until', code: "export { background, until } from 'rescind'", limit: 4_450 },
     { what: 'share', code: "export { background, share } from 'rescind'", limit: 5_300 },
     { what: 'retry', code: "export { background, retry, retryBudget } from 'rescind'", limit: 5_970 },
     { what: 'semaphore', code: "export { background, semaphore } from 'rescind'", limit: 4_830 },
-    // With all that it needs of rescind.
+    // With its part of rescind.
     { what: 'all of rescind/inspect', code: "export * from 'rescind/inspect'", limit: 9_900 },
     { what: 'isCanceled', code: "export { isCanceled } from 'rescind'", limit: 280 },
     { what: 'createKey', code: "export { createKey } from 'rescind'", limit: 440 },
-    // Each on its own, with all that it needs of the core.
+    // Each on its own, with its part of the core.
     { what: 'stream', code: "export { stream } from 'rescind'", limit: 6_000 },
     { what: 'job', code: "export { job } from 'rescind/wire'", limit: 8_600 },
     { what: 'serveJobs', code: "export { serveJobs } from 'rescind/wire'", limit: 8_400 },
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
     { what: 'nothing of rescind/react', code: "import 'rescind/react'", limit: 100 },
-    // With all that it needs of rescind.
+    // With its part of rescind.
     { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 13_660 },
     { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 9_170 },
     { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_320 },
     { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 7_080 },
-    // All of it: nothing but components that render nothing.
+    // Only components that render nothing.
     { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 200 },
     { what: 'rescind/devtools/production', code: "export * from 'rescind/devtools/production'", limit: 19_800 },
-  ])('of $what is at most $limit bytes', async ({ what, code, limit }) => {
+  ])('the size of $what is at most $limit bytes', async ({ what, code, limit }) => {
     expect(await sizeOf(what, code)).toBeLessThanOrEqual(limit)
   })
 
@@ -53,7 +53,7 @@ describe('the size in a bundle', () => {
       what: 'all of `rescind/react`, with what it needs of `rescind`',
       code: "export * from 'rescind/react'",
     },
-  ])('of $what is in the README as it is, give or take 150 bytes', async ({ what, code }) => {
+  ])('the size of $what is in the README, within 150 bytes', async ({ what, code }) => {
     const row = readFileSync('README.md', 'utf8')
       .split('\n')
       .find((line) => line.startsWith(`| ${what} | `))
@@ -61,11 +61,11 @@ describe('the size in a bundle', () => {
     expect(Math.abs(quoted * 1_000 - (await sizeOf(what, code)))).toBeLessThanOrEqual(150)
   })
 
-  it('has nothing in it of the guard against deps made in render, which is for development', async () => {
+  it('does not include the check for deps made in render, which is for development', async () => {
     expect(await bundle("export { useTask } from 'rescind/react'")).not.toContain('useMemo)')
   })
 
-  it('has nothing of the inspector and its panel in a production build with rescind/devtools', async () => {
+  it('does not include the inspector and its panel in a production build with rescind/devtools', async () => {
     const code = await bundle("export * from 'rescind/devtools'")
     expect(code).not.toContain('attachShadow')
     expect(code).not.toContain('import(')
@@ -73,7 +73,7 @@ describe('the size in a bundle', () => {
     expect(await bundle("export * from 'rescind/devtools/production'")).toContain('import(')
   })
 
-  it('has nothing in it of the operations that are not used', async () => {
+  it('does not include unused operations', async () => {
     const words = { share: 'the last caller left', retry: 'stoppedBy', semaphore: 'the slot was released' }
     for (const name of ['group', ...Object.keys(words)]) {
       const code = await bundle(`export { ${name} } from 'rescind'`)
@@ -82,7 +82,7 @@ describe('the size in a bundle', () => {
     }
   })
 
-  it('is not that of an empty bundle', async () => {
+  it('is not the size of an empty bundle', async () => {
     expect(await bundle("export * from 'rescind'")).toContain('context deadline exceeded')
   })
 })
@@ -99,7 +99,7 @@ async function bundle(code: string): Promise<string> {
     configFile: false,
     root: inject('consumer'),
     logLevel: 'silent',
-    // As an application is built, whatever the tests run in.
+    // Built like an application, whatever the mode of the tests.
     define: { 'process.env.NODE_ENV': '"production"' },
     plugins: [
       {
@@ -120,6 +120,6 @@ async function bundle(code: string): Promise<string> {
     },
   })
   if (!('output' in result)) throw new Error('one bundle was expected')
-  // What is loaded lazily counts, too.
+  // Lazily loaded chunks count too.
   return result.output.map((file) => ('code' in file ? file.code : '')).join('')
 }

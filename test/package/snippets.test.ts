@@ -54,7 +54,7 @@ beforeAll(() => {
   )
 })
 
-/** What the examples ask for. */
+/** The answers to the examples' requests. */
 const answers: Readonly<Record<string, unknown>> = {
   '/search': ['Blue Train'],
   '/report': { title: 'Blue Train' },
@@ -67,7 +67,7 @@ const EVENTS = [': alive', 'data: "Blue "', ': alive', 'data: "Train"', 'data: [
 
 let server: Server
 
-/** A page has an origin, to which the examples' addresses are relative; Node has none. */
+/** Resolves the examples' relative addresses as a page would. */
 beforeAll(async () => {
   server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
@@ -78,7 +78,7 @@ beforeAll(async () => {
     }
     const answer = answers[pathname]
     res.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
-    // In two parts: an example that lets go of its context too soon loses the second one.
+    // In two parts: an example that ends its context too early loses the second one.
     const text = JSON.stringify(answer ?? null)
     res.write(text.slice(0, 1))
     setTimeout(() => res.end(text.slice(1)), 10)
@@ -99,7 +99,7 @@ afterAll(() => {
 })
 
 describe('the examples', () => {
-  it('are there, in every page and in the docstrings', () => {
+  it('exist in every page and in the docstrings', () => {
     for (const page of pages) expect(blocks.map(({ name }) => name.split(':')[0])).toContain(page)
     expect(docstrings.length).toBeGreaterThan(0)
     expect(runnable.length).toBeGreaterThan(0)
@@ -109,25 +109,25 @@ describe('the examples', () => {
     expect(await run('tsc', ['-p', FOLDER]).catch((error: Error) => error.message)).toBe('')
   })
 
-  it.each(runnable)('$name does what it says', async ({ file }) => {
+  it.each(runnable)('$name yields its values', async ({ file }) => {
     await expect(import(/* @vite-ignore */ resolve(FOLDER, file))).resolves.toBeDefined()
   })
 })
 
 describe('an example', () => {
-  it('fails where a value differs', () => {
+  it('fails if a value differs', () => {
     expect(moduleOf('one() // => 1')).toContain('expect(one()).toEqual(1)')
     expect(moduleOf("const rows = await all() // => ['a']")).toContain(
       "const rows = await all()\nexpect(rows).toEqual(['a'])",
     )
   })
 
-  it('keeps a name of its own that is public, too', () => {
+  it('keeps its own name that is also a public one', () => {
     expect(moduleOf("let text = ''\ntext += 'Blue Train'")).not.toContain('import { text }')
     expect(moduleOf("carry(key, 'x-name', text())")).toContain("import { carry, text } from 'rescind/wire'")
   })
 
-  it('gets the public names it uses and does not import itself', () => {
+  it('gets the public names that it uses without an import', () => {
     const own = moduleOf("import { background } from 'rescind'\nwithCancel(background()) satisfies [Context, Cancel]")
     expect(own).toContain("import { type Cancel, type Context, withCancel } from 'rescind'")
   })
@@ -171,7 +171,7 @@ function moduleOf(code: string): string {
         : `${indent}expect(${expression}).toEqual(${value})`,
   )
   const imported = [...code.matchAll(/^import [^'"]*/gm)].join(' ')
-  /** Some names are public in two entries. */
+  /** Some names are exported by two entries. */
   const taken = new Set<string>()
   const isUsed = (name: string): boolean => {
     const word = new RegExp(`\\b${name}\\b`)
@@ -193,7 +193,7 @@ function publicEntries(): Promise<Entry[]> {
   }
   return Promise.all(
     Object.entries(exports).map(async ([entry, { default: compiled }]) => {
-      // A file that is no module.
+      // An export that is not a module.
       if (compiled === undefined) return { specifier: entry, values: [], types: [] }
       const stem = compiled.replace('./dist/', '').replace(/\.js$/, '')
       const source = [`${stem}.ts`, `${stem}.tsx`].find((path) => existsSync(path)) ?? stem

@@ -1,10 +1,10 @@
-/** The house: which source may import which, and how files are named. */
+/** The structure of the sources: which file may import which, how files are named, and where their tests are. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-/** The core. Imports go down only, from a row to those before it; what is not named here is above these. */
+/** The core. A file imports only from rows before its own; files that are not named here are above these. */
 const ROWS: readonly (readonly string[])[] = [
   ['src/shown.ts'],
   ['src/arguments.ts', 'src/listeners.ts', 'src/observer.ts'],
@@ -35,7 +35,7 @@ const PUBLIC = new Set([INDEX, 'src/arguments.ts', 'src/bindings.ts'])
 /** All that the panel may import. */
 const INSPECT = 'src/inspect/index.ts'
 
-/** What is not of the package, and which files may import it. */
+/** Imports from outside the package, and the files that may have them. */
 const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
   ['react', /^(hooks|devtools)\//],
   ['react-dom/client', /^devtools\//],
@@ -80,22 +80,22 @@ const shipped = graphOf(/^(src|hooks|devtools)\//)
 const demo = graphOf(/^demo\//)
 
 describe('the imports', () => {
-  it.each([...shipped])('of %s are files of the package', (_, imports) => {
+  it.each([...shipped])('%s imports only files of the package', (_, imports) => {
     for (const target of imports) expect([...shipped.keys(), ...OUTSIDE.keys()]).toContain(target)
   })
 
-  it.each([...shipped])('of %s go down only', (path, imports) => {
+  it.each([...shipped])('%s imports downwards only', (path, imports) => {
     for (const target of imports) expect(allows(path, target), `${path} imports ${target}`).toBe(true)
   })
 
   it.each([
     ['the package', shipped],
     ['the demo', demo],
-  ])('of %s are not circular', (_, graph) => {
+  ])('the imports of %s are not circular', (_, graph) => {
     expect(cycleIn(graph)).toEqual([])
   })
 
-  it('would be found circular, or pointing up', () => {
+  it('circular and upward imports are found', () => {
     const circular = new Map([
       ['one.ts', importsOf('one.ts', "import { two } from './two.ts'")],
       ['two.ts', importsOf('two.ts', "export type { Three } from './three.ts'")],
@@ -120,7 +120,7 @@ describe('the imports', () => {
 })
 
 describe('the names of files', () => {
-  it('say what is in them: no utils, helpers, types or common', () => {
+  it('describe their concept: no utils, helpers, types or common', () => {
     expect(files.filter((path) => /(^|\/)(utils?|helpers?|types|common)\.[a-z]+$/.test(path))).toEqual([])
   })
 })
@@ -129,13 +129,13 @@ describe('the tests', () => {
   const tests = files.filter((path) => /^test\/.*\.test\.tsx?$/.test(path))
   const covered = new Set([...TESTED_IN.values()].flat())
 
-  it('of a source have its name, or that of its folder if it is the index, or are named here', () => {
+  it('exist for every source, named like it, like its folder, or in TESTED_IN', () => {
     const named = new Set(tests.map((path) => posix.basename(path).replace(/\.test\.tsx?$/, '')))
     const missing = [...shipped.keys()].filter((path) => !covered.has(path) && !named.has(conceptOf(path)))
     expect(missing).toEqual([])
   })
 
-  it('that are named here exist, as do their sources, and say at the top what they are about', () => {
+  it('exist if TESTED_IN names them, as do the sources, and begin with a paragraph', () => {
     expect([...TESTED_IN.keys(), ...covered].filter((path) => !files.includes(path))).toEqual([])
     expect(tests.filter((path) => !read(path).startsWith('/**'))).toEqual([])
   })
@@ -156,7 +156,7 @@ function allows(path: string, target: string): boolean {
   return to < from || (to === from && from === OPERATIONS)
 }
 
-/** The folder below `src`, `''` for the core. */
+/** The folder below `src`; `''` for the core. */
 function folderOf(path: string): string {
   return posix.dirname(path).replace(/^src\/?/, '')
 }
@@ -214,7 +214,7 @@ function importsOf(path: string, code: string): string[] {
   return [...[...specifiers].map(([, named, bare]) => resolve(named ?? bare ?? '')), ...globbed]
 }
 
-/** The first circle there is, as a path that ends where it began; empty if there is none. */
+/** The first cycle as a path that ends where it starts; empty if there is none. */
 function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const acyclic = new Set<string>()
   const walk = (path: string, above: readonly string[]): string[] => {

@@ -1,6 +1,6 @@
 /**
- * The worker of `rescind/sql/sqlite`, found and run from the package: in Node, in a page that Vite has built, and in
- * one that Vite serves while it is being developed.
+ * The worker of `rescind/sql/sqlite`, loaded from the package: in Node, in a page that Vite has built, and in one from
+ * Vite's dev server.
  */
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { run } from './run.ts'
 const consumer = inject('consumer')
 const app = join(consumer, 'app')
 
-/** Runs a statement, has another one stopped, and tells how that went. */
+/** Runs a statement, cancels another one, and reports both outcomes. */
 const PROGRAM = `
   import { background, withTimeout } from 'rescind'
   import { engineError, queryContext } from 'rescind/sql'
@@ -54,13 +54,13 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 describe('the worker', () => {
-  it('is found in Node, and does not keep the process', async () => {
+  it('loads in Node, and does not keep the process alive', async () => {
     writeFileSync(join(consumer, 'package.json'), JSON.stringify({ type: 'module' }))
     writeFileSync(join(app, 'main.js'), "import { tell } from './program.js'\nconsole.log(await tell())")
     expect((await run('node', ['main.js'], app)).trim()).toMatch(expected('flag'))
   })
 
-  it('is found in a page that Vite has built', async () => {
+  it('loads in a page that Vite has built', async () => {
     await build({ configFile: false, root: app, logLevel: 'silent', build: { target: 'es2022' } })
     const server = await preview({ configFile: false, root: app, logLevel: 'silent', preview: { port: 0 } })
     try {
@@ -70,12 +70,12 @@ describe('the worker', () => {
     }
   })
 
-  it('is found in a page that Vite serves', async () => {
+  it("loads in a page from Vite's dev server", async () => {
     const server = await createServer({
       configFile: false,
       root: app,
       logLevel: 'silent',
-      // As the documentation of SQLite's package says.
+      // As in the documentation of SQLite's package.
       optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
       server: { port: 0, fs: { strict: false } },
     })
@@ -88,12 +88,12 @@ describe('the worker', () => {
   })
 })
 
-/** What the program tells when all went well. */
+/** The report of the program after success. */
 function expected(mechanism: string): RegExp {
   return new RegExp(`^3\\.\\d+\\.\\d+ true SQLITE_INTERRUPT ${mechanism}$`)
 }
 
-/** The title of the page, once its program has set it. */
+/** Resolves to the title of the page once its program has set it. */
 async function titleOf(url: string | undefined): Promise<string> {
   const page = await browser.newPage()
   try {

@@ -1,4 +1,4 @@
-/** The package as a user gets it: what `npm run build` packs, unpacked into a `node_modules`. */
+/** The package that `npm run build` packs, unpacked into a `node_modules`. */
 
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -20,7 +20,7 @@ const entries = Object.keys(manifest.exports)
   .map((entry) => entry.replace(/^\./, 'rescind'))
 
 describe('the tarball', () => {
-  it('has every source, what it compiles to, the documents, and nothing else', () => {
+  it('has every source, its compiled files, the documents, and nothing else', () => {
     const sources = ['src', 'hooks', 'devtools'].flatMap((folder) => filesIn(folder))
     const compiled = sources.flatMap((path) =>
       ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => `dist/${path.replace(/\.tsx?$/, ending)}`),
@@ -29,7 +29,7 @@ describe('the tarball', () => {
     expect(filesIn(installed, '')).toEqual([...documents, ...sources, ...compiled].toSorted())
   })
 
-  it('leads an editor from every declaration to its source', () => {
+  it('has a declaration map from every declaration to its source', () => {
     const maps = filesIn(join(installed, 'dist'), 'dist/').filter((name) => name.endsWith('.d.ts.map'))
     const sources = maps.flatMap((path) => {
       const map = JSON.parse(readFileSync(join(installed, path), 'utf8')) as { sources: string[] }
@@ -39,17 +39,17 @@ describe('the tarball', () => {
     expect(sources.filter((source) => !existsSync(source))).toEqual([])
   })
 
-  it('asks for every optional package by a range, and for none that has to be there', () => {
+  it('has only optional peer dependencies', () => {
     expect(Object.keys(manifest.peerDependenciesMeta)).toEqual(Object.keys(manifest.peerDependencies))
   })
 
-  it('lets a program read its package.json', async () => {
+  it('exports its package.json', async () => {
     const program = "console.log(require('rescind/package.json').name)"
     writeFileSync(join(consumer, 'manifest.cjs'), program)
     expect(await run('node', ['manifest.cjs'], consumer)).toBe('rescind\n')
   })
 
-  it('needs no other package at run time and runs nothing on installation', () => {
+  it('has no dependencies and no install scripts', () => {
     expect(manifest).not.toHaveProperty('dependencies')
     expect(manifest).not.toHaveProperty('optionalDependencies')
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
@@ -57,7 +57,7 @@ describe('the tarball', () => {
     }
   })
 
-  it('is what publint asks for', async () => {
+  it('passes publint', async () => {
     const { buffer } = new Uint8Array(readFileSync(inject('tarball')))
     const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
@@ -65,7 +65,7 @@ describe('the tarball', () => {
 })
 
 describe('the types', () => {
-  // Without esnext.disposable: not every user's configuration has it.
+  // Without esnext.disposable, which not every user's configuration has.
   const strictest = {
     target: 'es2022',
     lib: ['es2022', 'dom'],
@@ -85,7 +85,7 @@ describe('the types', () => {
     writeFileSync(project, JSON.stringify({ compilerOptions: { ...strictest, ...resolution }, include: ['*.ts'] }))
     writeFileSync(join(consumer, 'package.json'), JSON.stringify({ type: 'module' }))
     cpSync('test/package/consumer', consumer, { recursive: true })
-    // Rejects on an error of a type.
+    // Rejects on a type error.
     expect(await run('tsc', ['-p', project, '--listFiles'])).toContain('/node_modules/rescind/dist/src/index.d.ts')
   })
 })
@@ -97,14 +97,14 @@ describe('importing', () => {
     expect(output).toEqual({ touched: [], changed: [] })
   })
 
-  it('would show a side effect', async () => {
+  it('a module with side effects is detected', async () => {
     const impure = 'data:text/javascript,setTimeout(() => {}); Promise.prototype.then = 1; document.title'
     writeFileSync(join(consumer, 'import.mjs'), observe(impure))
     const output = JSON.parse(await run('node', ['import.mjs'], consumer)) as unknown
     expect(output).toEqual({ touched: ['setTimeout', 'document.title'], changed: ['Promise.prototype.then'] })
   })
 
-  it('gives one core to all entries', async () => {
+  it('shares one core between all entries', async () => {
     const program = `
       import { withTimeout } from 'rescind'
       import { fakeClock } from 'rescind/testing'
@@ -131,7 +131,7 @@ describe('importing', () => {
   })
 })
 
-/** A program that tells in `touched` what an import started or asked of the page, in `changed` what it patched. */
+/** A program that reports services and page objects that an import uses as `touched`, and patches as `changed`. */
 function observe(entry: string): string {
   return `
     await import('react')

@@ -1,4 +1,4 @@
-/** The last word of a page: the recipe of docs/streams.md, in a browser whose page is left. */
+/** The last message of a page: the recipe of docs/streams.md, in a browser that leaves the page. */
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ document.title = 'said'
 
 const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/main.js"></script>'
 
-/** What the server was told. */
+/** The messages that the server has received. */
 const words: string[] = []
 const server = createServer(async (req, res) => {
   if (req.method === 'POST') words.push(await text(req))
@@ -53,7 +53,7 @@ afterAll(async () => {
   server.close()
 })
 
-/** Opens the page, has it say `word`, and leaves it. */
+/** Opens the page, makes it store `word`, and leaves it. */
 async function leave(word: string, search: string): Promise<void> {
   const tab = await browser.newPage()
   await tab.goto(`${site.url}?say=${word}&server=${encodeURIComponent(target)}${search}`)
@@ -62,7 +62,7 @@ async function leave(word: string, search: string): Promise<void> {
   await tab.close()
 }
 
-describe('the last word of a page', () => {
+describe('the last message of a page', () => {
   it.each(['', '&old'])('is sent once, when the page is left: %s', async (search) => {
     const word = `word${search}`.replace('&', '-')
     await leave(word, search)
@@ -70,7 +70,7 @@ describe('the last word of a page', () => {
     expect(words).not.toContain('first')
   })
 
-  it.each(['', '&old'])('is not sent once its context has ended: %s', async (search) => {
+  it.each(['', '&old'])('is not sent after the end of its context: %s', async (search) => {
     await leave('dropped', `&cancel${search}`)
     await leave('after', search)
     await expect.poll(() => words, { timeout: 20_000 }).toContain('after')

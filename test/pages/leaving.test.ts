@@ -1,4 +1,4 @@
-/** Leaving a page and coming back, in a browser that keeps it meanwhile; the server says what became of the work. */
+/** Leaving a page and coming back, in a browser with a back/forward cache; the server reports what happens to work. */
 
 import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -70,7 +70,7 @@ async function fate(id: string): Promise<unknown> {
 }
 
 describe('a page that is left', () => {
-  it('stops the server, and one that comes back from the cache starts its automatic work again', async () => {
+  it('stops its requests, and restarts automatic work when it comes back from the cache', async () => {
     const page = await browser.newPage()
     const complaints: string[] = []
     page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())))
@@ -83,7 +83,7 @@ describe('a page that is left', () => {
     await expect.poll(() => fate('one-report-1'), patiently).toBe('client gone')
     await expect.poll(() => fate('one-bare'), patiently).toBe('client gone')
 
-    // No load: the page comes from the cache as it was.
+    // No load event: the page comes from the cache.
     await page.goBack({ waitUntil: 'commit' })
     await page.locator('body[data-restored=true]').waitFor()
     await expect.poll(() => fate('one-report-2'), patiently).toBe('running')
@@ -99,9 +99,9 @@ describe('a page that is left', () => {
   it.each<[how: string, leave: (page: Page) => Promise<unknown>]>([
     ['for another page', (page) => page.goto(`${site.url}other.html`)],
     ['by closing it', (page) => page.close()],
-  ])('%s saves what waits for its debounce: the last edit, once', async (how, leave) => {
+  ])('%s saves the last edit of a pending debounce, once', async (how, leave) => {
     const visit = how.replaceAll(' ', '-')
-    // Not a page alone: closing that would close the network below it.
+    // Its own browser context, since closing the page closes the network of its context.
     const context = await browser.newContext()
     const page = await context.newPage()
     await page.goto(`${site.url}?visit=${visit}&save&server=${encodeURIComponent(inject('server'))}`)
@@ -114,7 +114,7 @@ describe('a page that is left', () => {
     await context.close()
   })
 
-  it('stops the server when it is closed', async () => {
+  it('stops its requests when it is closed', async () => {
     const page = await browser.newPage()
     await page.goto(`${site.url}?visit=two&server=${encodeURIComponent(inject('server'))}`)
     await expect.poll(() => fate('two-report-1'), patiently).toBe('running')

@@ -1,4 +1,4 @@
-/** Fast Refresh, by the dev server that everybody uses: the edited code runs, and the code before is aborted. */
+/** Fast Refresh with Vite's dev server: the edited work runs, and the previous work is aborted. */
 
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -48,7 +48,7 @@ afterAll(async () => {
 describe('Fast Refresh', () => {
   const modes = ['StrictMode', 'Fragment']
 
-  it.each(modes)('in %s runs the edited work once, aborts the work before, and keeps state', async (mode) => {
+  it.each(modes)('in %s runs the edited work once, aborts the previous work, and keeps state', async (mode) => {
     await using site = await serve(
       {
         'index.html': PAGE,
@@ -65,7 +65,7 @@ describe('Fast Refresh', () => {
     const shown = page.locator('p')
     await shown.filter({ hasText: 'a one' }).waitFor({ timeout: 30_000 })
     const calls = () => page.evaluate('window.calls.map((call) => call())')
-    // The dev server may have reloaded once, when it found the dependencies.
+    // The dev server may reload once, when it discovers the dependencies.
     expect(await calls()).toEqual([['one', undefined]])
     const mounted = await shown.getAttribute('data-mounted')
 

@@ -1,6 +1,6 @@
 /**
- * A small site of its own for a test: files in a folder that can be edited while Vite's dev server serves them, or
- * built and served as they would be in production, and a browser that keeps left pages as users' browsers do.
+ * A small site for a test: files in a folder that can be edited while Vite's dev server serves them, or built and
+ * served as in production, and a browser with the back/forward cache that users have.
  */
 
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
 
 export interface Site extends AsyncDisposable {
   readonly url: string
-  /** Writes a file anew, as an editor does when it saves. */
+  /** Replaces a file, as an editor does when it saves. */
   write(name: string, text: string): Promise<void>
 }
 
@@ -24,7 +24,7 @@ type Files = Readonly<Record<string, string>>
 /** @param mode how the files are served: by the dev server, or built */
 export async function serve(files: Files, mode: 'dev' | 'built'): Promise<Site> {
   const root = await mkdtemp(join(tmpdir(), 'rescind-site-'))
-  // In one step, or the dev server sees an empty file on the way, and loses a change now and then.
+  // In one step, since the dev server may see a partly written file, and miss a change.
   const write = async (name: string, text: string) => {
     await writeFile(join(root, `.${name}`), text)
     await rename(join(root, `.${name}`), join(root, name))
@@ -67,7 +67,7 @@ async function built(config: InlineConfig) {
   return preview(config)
 }
 
-/** Playwright switches the back/forward cache off, which users have. */
+/** Playwright disables the back/forward cache by default. */
 export async function launch(): Promise<Browser> {
   const executablePath = await findBrowser()
   return chromium.launch({

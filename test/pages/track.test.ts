@@ -1,4 +1,4 @@
-/** The tracks of an inspector in the Performance panel, as a recorded trace of Chromium has them. */
+/** The tracks of an inspector in the Performance panel, in a recorded trace of Chromium. */
 
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,7 +27,7 @@ interface Event {
   readonly args: { readonly data?: Readonly<Record<string, unknown>> }
 }
 
-/** What the panel is told of a context. */
+/** The data of a context for the panel. */
 function entry(text: string, track: string, color: string): object {
   return { text, track, trackGroup: 'rescind', color }
 }
@@ -52,7 +52,7 @@ afterAll(async () => {
 })
 
 describe('a trace that is recorded while an inspector tracks', () => {
-  it('has each context in a track of its label, coloured by how it ended, with the cause', async () => {
+  it('has each context in a track named by its label, coloured by its end, with the cause', async () => {
     const page = await browser.newPage()
     await page.goto(site.url)
     await page.waitForFunction('window.ready')

@@ -1,6 +1,6 @@
 /**
- * The hooks with Preact's `compat` in place of React: a read is superseded and ends with what shows it, a write goes
- * on, and a scope ends what is below it.
+ * The hooks with Preact's `compat` in place of React: a read is superseded and ends with its component, a write goes
+ * on, and a scope ends its descendants.
  */
 
 import { createRef, StrictMode } from 'react'
@@ -24,7 +24,7 @@ interface Call {
   readonly resolve: (answer: string) => void
 }
 
-/** Work that waits until the test settles it, and the calls of it. */
+/** Work that the test settles, with its calls. */
 function work(): { readonly calls: Call[]; readonly fn: (ctx: Context, word: string) => Promise<string> } {
   const calls: Call[] = []
   return { calls, fn: (ctx, word) => new Promise((resolve) => void calls.push({ ctx, word, resolve })) }
@@ -39,7 +39,7 @@ function show(node: ReactNode) {
 }
 
 describe('useTask with Preact', () => {
-  it('ends a read when its deps change, shows the answer to the latest, and ends with the component', async () => {
+  it('ends a read when its deps change, shows the latest answer, and ends with the component', async () => {
     const { calls, fn } = work()
     const task = watch<Task<string>>()
     function Search({ word }: { readonly word: string }) {
@@ -59,7 +59,7 @@ describe('useTask with Preact', () => {
     await vi.waitFor(() => expect(cause(calls[2]?.ctx as Context)).toBe(Unmounted))
   })
 
-  it('calls the work once below StrictMode', async () => {
+  it('calls the work once under StrictMode', async () => {
     const { calls, fn } = work()
     function Search() {
       return useTask((ctx) => fn(ctx, 'b'), []).status
@@ -77,7 +77,7 @@ describe('useTask with Preact', () => {
 })
 
 describe('useAction with Preact', () => {
-  it('lets a write go on after the component has gone', async () => {
+  it('lets a write continue after the component unmounts', async () => {
     const { calls, fn } = work()
     const save = watch<Action<string, [word: string]>>()
     function Notes() {
@@ -95,7 +95,7 @@ describe('useAction with Preact', () => {
 })
 
 describe('Scope with Preact', () => {
-  it('gives values to what is below it, ends that by cancel, and begins it again by reset', async () => {
+  it('passes values down, ends descendants by cancel, and restarts them by reset', async () => {
     const { calls, fn } = work()
     const scope = createRef<ScopeHandle>()
     function Album() {

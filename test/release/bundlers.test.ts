@@ -1,6 +1,6 @@
 /**
- * The worker of `rescind/sql/sqlite` out of every bundler, started in every way that the documentation names: the page
- * that was built opens a database with each of them, and gets a row.
+ * The worker of `rescind/sql/sqlite` from every bundler, started in every documented way: the built page opens a
+ * database with each of them, and reads a row.
  */
 
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
 
 const WASM = 'node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm'
 
-/** A file of the user that runs the worker, as the documentation says. */
+/** A user's file that runs the worker, as in the documentation. */
 const OWN = "import 'rescind/sql/sqlite-worker'\n"
 
 const PAGE = `
@@ -45,7 +45,7 @@ const PAGE = `
   })
 `
 
-/** Each builds the page in `root` into `root/out`, not minified, and is told no more than it has to be. */
+/** Each builds the page in `root` into `root/out`, not minified, with the least configuration. */
 const BUNDLERS: Readonly<Record<string, (root: string) => Promise<unknown>>> = {
   Vite: (root) =>
     vite({ configFile: false, root, logLevel: 'silent', base: './', build: { outDir: 'out', minify: false } }),
@@ -62,7 +62,7 @@ const BUNDLERS: Readonly<Record<string, (root: string) => Promise<unknown>>> = {
     const options = { bundle: true, splitting: true, format: 'esm', logLevel: 'silent', outdir: 'out' } as const
     const entryPoints = { page: './page.js', 'sqlite-worker': 'rescind/sql/sqlite-worker' }
     await esbuild({ ...options, absWorkingDir: root, entryPoints })
-    // By itself: what one entry needs stays in the others, too.
+    // Separately, since shared chunks would be in the others too.
     await esbuild({ ...options, absWorkingDir: root, entryPoints: ['./own.js'] })
     copyFileSync(WASM, join(root, 'out/sqlite3.wasm'))
   },

@@ -1,4 +1,4 @@
-/** The tarball as npm installs it, and as every way of resolving modules finds its types. */
+/** The tarball installed by npm, and its types under every way of module resolution. */
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -7,7 +7,7 @@ import { run } from '../package/run.ts'
 
 const consumer = inject('consumer')
 
-it('is installed beside the build of SQLite that is tested', async () => {
+it('the tarball can be installed beside the tested build of SQLite', async () => {
   const project = join(consumer, 'beside')
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), '{}')
@@ -18,6 +18,6 @@ it('is installed beside the build of SQLite that is tested', async () => {
   expect(await run('npm', ['ls', '--json'], project)).not.toContain('"problems"')
 })
 
-it('has types that fit every way to import it', async () => {
+it('the tarball has types for every way to import it', async () => {
   await expect(run('attw', [inject('tarball'), '--profile', 'esm-only', '--no-color'])).resolves.toContain('rescind')
 })

@@ -1,4 +1,4 @@
-/** A service of Connect with one method, which no compiler had to write, and how contexts go through its calls. */
+/** A Connect service with one method, defined without generated code, and how contexts pass through its calls. */
 
 import { createServer } from 'node:http'
 import { create, createFileRegistry } from '@bufbuild/protobuf'
@@ -17,7 +17,7 @@ import { background, remaining, withSignal, withTimeout } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { listen, Queue } from '../node/sockets.ts'
 
-/** What a Connect call needs to know of a context. */
+/** The options of a Connect call under `ctx`. */
 export function callOptions(ctx: Context): CallOptions {
   const ms = remaining(ctx)
   return { signal: ctx.signal, ...(ms !== undefined && { timeoutMs: Math.ceil(ms) }) }
@@ -48,12 +48,12 @@ const albums: DescService = (() => {
 
 const find = albums.methods[0] as DescMethodUnary<typeof StringValueSchema, typeof StringValueSchema>
 
-/** Where the method is, in the protocol of Connect. */
+/** The path of the method in Connect's protocol. */
 export const findPath: string = `/${albums.typeName}/${find.name}`
 
 type Find = (title: StringValue, call: HandlerContext) => Promise<StringValue>
 
-/** A router with `handler` as the method. */
+/** Routes with `handler` as the method. */
 export function routes(handler: Find): (router: ConnectRouter) => void {
   return (router) => void router.rpc(find, handler)
 }
@@ -65,24 +65,24 @@ export async function ask(transport: Transport, options: CallOptions, title = 'B
   return message.value
 }
 
-/** What answers a request that is no call. */
+/** Answers requests that are not calls. */
 export type Fallback = (req: unknown, res: { setHeader(name: string, value: string): unknown; end(): unknown }) => void
 
-/** Two servers, and what the tests of them need. */
+/** Two servers in a row. */
 interface Chain {
-  /** Where the first listens. */
+  /** The address of the first server. */
   readonly url: string
-  /** To the first. */
+  /** Connects to the first server. */
   readonly transport: Transport
-  /** Those of the handlers, the first server's first. */
+  /** The contexts of the handlers, the first server's first. */
   readonly contexts: Queue<Context>
 }
 
 /**
- * Starts two servers: the first asks the second, which does `work`.
+ * Starts two servers: the first asks the second, which runs `work`.
  *
- * @param root of what the second does
- * @param fallback answers what is no call, on the first
+ * @param root the parent of the second server's contexts
+ * @param fallback answers requests to the first server that are not calls
  */
 export async function chain(
   work: (ctx: Context, title: string) => Promise<string>,

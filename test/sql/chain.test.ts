@@ -1,7 +1,7 @@
 /**
- * The whole way: a client that leaves ends the request's context, which stops the query in PostgreSQL. Over HTTP/1.1,
- * HTTP/2 and calls of Connect through a second server, from Node and from a real browser. The server of the database
- * is asked what it does; no clock decides.
+ * From end to end: a client that leaves ends the request's context, which stops the query in PostgreSQL. Over HTTP/1.1,
+ * HTTP/2 and calls of Connect through a second server, from Node and from a real browser. The database server reports
+ * which queries run; no timing decides.
  */
 
 import { createServer } from 'node:http'
@@ -47,17 +47,17 @@ afterAll(async () => {
   await observer.end()
 })
 
-/** So many of our queries run, by the server's own account. */
+/** Waits until the server reports `count` of our queries. */
 const running = (count: number) => until(async () => (await observer.active(NAME)).length === count)
 
-/** Nothing of ours runs, and both connections work. */
+/** Expects that no query of ours runs, and that both connections work. */
 async function isUnharmed(): Promise<void> {
   await running(0)
   const one = Array.from({ length: 4 }, () => queryContext(background(), db, 'SELECT 1 AS one'))
   for (const rows of await Promise.all(one)) expect(rows).toEqual([{ one: 1 }])
 }
 
-/** How the handler of a request fared. */
+/** The context of a handled request, and the error of its query. */
 interface Handled {
   readonly ctx: Context
   readonly error: unknown
@@ -70,7 +70,7 @@ interface Writable {
   end(): unknown
 }
 
-/** A handler that asks the database what takes hours. */
+/** A handler with a query that takes hours. */
 function handler(root: Context = background()): { readonly handle: Handle; readonly handled: Queue<Handled> } {
   const handled = new Queue<Handled>()
   const handle: Handle = async (req, res) => {
@@ -110,7 +110,7 @@ describe('a client that leaves while its query runs', () => {
     ],
   ]
 
-  it.each(leaving)('and %s, stops it', async (_, ask) => {
+  it.each(leaving)('stops that query when it %s', async (_, ask) => {
     const { handle, handled } = handler()
     const leave = await ask(await listen(createServer((req, res) => void handle(req, res))))
     await running(1)
@@ -122,7 +122,7 @@ describe('a client that leaves while its query runs', () => {
     await isUnharmed()
   })
 
-  it('and cancels one stream of HTTP/2, stops that one', async () => {
+  it('stops only one query when it cancels one of two HTTP/2 streams', async () => {
     const { handle, handled } = handler()
     const port = await listen(http2.createServer((req, res) => void handle(req, res)))
     const session = http2.connect(`http://localhost:${port}`)
@@ -140,7 +140,7 @@ describe('a client that leaves while its query runs', () => {
     await isUnharmed()
   })
 
-  it('while it still waits for a connection, leaves the database alone', async () => {
+  it('leaves the database alone if the query has no connection yet', async () => {
     const [busy, free] = withCancel(background())
     const taken = [outcome(queryContext(busy, db, endless)), outcome(queryContext(busy, db, endless))]
     await running(2)
@@ -165,7 +165,7 @@ describe('a client that leaves while its query runs', () => {
 })
 
 describe('the deadline in the headers of a request', () => {
-  it('stops the query, though the client waits for the answer', async () => {
+  it('stops the query, though the client still waits for the answer', async () => {
     const clock = fakeClock(0)
     const { handle, handled } = handler(clock.root)
     const url = `http://localhost:${await listen(createServer((req, res) => void handle(req, res)))}`
@@ -184,13 +184,13 @@ describe('the deadline in the headers of a request', () => {
   })
 })
 
-/** What the second server of a chain does. */
+/** The work of the second server. */
 async function count(ctx: Context): Promise<string> {
   const [row] = await queryContext<{ count: string }>(ctx, db, endless)
   return row?.count ?? ''
 }
 
-describe('a Connect call by way of two servers to PostgreSQL', () => {
+describe('a Connect call through two servers to PostgreSQL', () => {
   it('stops the query when the first context is canceled', async () => {
     const { contexts, transport } = await chain(count)
     const [ctx, cancel] = withCancel(background())
@@ -200,13 +200,13 @@ describe('a Connect call by way of two servers to PostgreSQL', () => {
     const [first, second] = (await contexts.take(2)) as [Context, Context]
     await Promise.all([ended(first), ended(second)])
     await isUnharmed()
-    // The server has stopped; the server in between hears of it a moment later.
+    // The database has stopped; the second server is notified a moment later.
     await until(() => engineError(second) !== undefined)
     expect(engineError(second)).toMatchObject({ code: '57014' })
     expect(ConnectError.from(answer.error).code).toBe(Code.Canceled)
   })
 
-  it('stops the query at the deadline of the first, which the second has as its own', async () => {
+  it('stops the query at the deadline of the first context, which the second has too', async () => {
     const clock = fakeClock(0)
     const { contexts, transport } = await chain(count, clock.root)
     const answer = outcome(ask(transport, { timeoutMs: 60_000 }))
@@ -242,7 +242,7 @@ describe('a page in a browser that makes the Connect call', () => {
     ['is closed', (page) => page.close()],
   ]
 
-  it.each(leaving)('and %s, stops the query', async (_, leave) => {
+  it.each(leaving)('stops the query when it %s', async (_, leave) => {
     const { contexts, url } = await chain(count, background(), blank)
     const page = await browser.newPage()
     await page.goto(url)
@@ -257,7 +257,7 @@ describe('a page in a browser that makes the Connect call', () => {
     const [first, second] = (await contexts.take(2)) as [Context, Context]
     await Promise.all([ended(first), ended(second)])
     await isUnharmed()
-    // The server has stopped; the server in between hears of it a moment later.
+    // The database has stopped; the second server is notified a moment later.
     await until(() => engineError(second) !== undefined)
     expect(engineError(second)).toMatchObject({ code: '57014' })
     await page.close()

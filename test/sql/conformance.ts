@@ -1,6 +1,6 @@
 /**
- * What every engine has to do: one suite for all of them. It asks the database itself what became of a statement, never
- * a clock. The table `album` is made before each test and has one row, which no test may lose.
+ * What every engine has to do: one suite for all of them. It asks the database itself about the fate of a statement; no
+ * timing decides. The table `album` is made before each test and has one row, which every test must keep.
  */
 
 import { background, cause, isCanceled, isDeadlineExceeded, rearm, sleep, withCancel, withTimeout } from 'rescind'
@@ -10,28 +10,28 @@ import type { Database, Isolation, Queryable, Stops, Transaction } from 'rescind
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { failOnUnhandled, outcome, task } from '../support.ts'
 
-/** What the compiler would refuse. */
+/** Lets a value of a wrong type past the compiler. */
 const wrong = <T>(value: unknown) => value as T
 
-/** An engine, and what the suite must know of it. */
+/** An engine, with its properties for this suite. */
 export interface Subject {
   open(): Promise<Database>
   readonly stops: Stops
   /** How many statements can run at once. */
   readonly capacity: number
-  /** Runs for hours and has one row in the end. */
+  /** Runs for hours, and has one row. */
   readonly endless: string
-  /** Has rows for hours. Its column is `i`. */
+  /** Yields rows for hours. Its column is `i`. */
   readonly endlessRows: string
-  /** A parameter, as the engine writes it. */
+  /** A parameter in the engine's syntax. */
   readonly parameter: string
-  /** What the engine calls a statement that was stopped, one that breaks a constraint, and a write while reading. */
+  /** The error codes for a stopped statement, a violated constraint, and a write in a read-only transaction. */
   readonly codes: { readonly stopped: string; readonly duplicate: string; readonly readOnly: string }
-  /** What is left of a transaction after a write was stopped in one inside of it. */
+  /** What remains of a transaction after a write was stopped in a nested one. */
   readonly afterStoppedWrite: 'all' | 'nothing'
-  /** Resolves when as many endless statements run as are said, by the engine's own account where it has one. */
+  /** Resolves when `count` endless statements run, by the engine's own report where it has one. */
   running(count: number): Promise<void>
-  /** Gives back what the suite's own questions needed. */
+  /** Closes the suite's own connections. */
   close?(): Promise<void>
 }
 
@@ -50,7 +50,7 @@ export function conforms(name: string, subject: Subject): void {
     return rows.map(({ title }) => title)
   }
 
-  /** The engine runs nothing of ours, all connections work, and what was there is there. */
+  /** Expects that no statement of ours runs, all connections work, and the table has these titles. */
   const isUnharmed = async (expected: unknown[] = ['first']): Promise<void> => {
     await subject.running(0)
     const one = Array.from({ length: capacity * 2 }, () => queryContext(bg, db, 'SELECT 1 AS one'))
@@ -79,7 +79,7 @@ export function conforms(name: string, subject: Subject): void {
       await execContext(bg, db, 'DROP TABLE album')
     })
 
-    it('says how it stops', () => {
+    it('reports how it stops statements', () => {
       expect(db.stops).toBe(subject.stops)
     })
 
@@ -95,13 +95,13 @@ export function conforms(name: string, subject: Subject): void {
       cancel()
     })
 
-    it('runs several statements of one text', async () => {
+    it('runs a text of several statements', async () => {
       const text = "INSERT INTO album VALUES (2, 'b'); INSERT INTO album VALUES (3, 'c');"
       expect(await execContext(bg, db, text)).toEqual({ changes: 2 })
       expect(await titles()).toEqual(['first', 'b', 'c'])
     })
 
-    it('leaves errors of the SQL as they are', async () => {
+    it('passes errors of the SQL on unchanged', async () => {
       const [ctx, cancel] = withTimeout(bg, 60_000)
       const error = await execContext(ctx, db, "INSERT INTO album VALUES (1, 'again')").catch((e: unknown) => e)
       expect(error).toMatchObject({ code: codes.duplicate })
@@ -148,7 +148,7 @@ export function conforms(name: string, subject: Subject): void {
     })
 
     describe('a context that ends while the statement waits for its turn', () => {
-      it('never runs it', async () => {
+      it('never runs the statement', async () => {
         const [busy, free] = withCancel(bg)
         const running = Array.from({ length: capacity }, () => outcome(queryContext(busy, db, endless)))
         await subject.running(capacity)
@@ -170,7 +170,7 @@ export function conforms(name: string, subject: Subject): void {
     })
 
     describe('a context that ends while the statement runs', () => {
-      it('stops it, and the rejection is its err', async () => {
+      it('stops the statement, which rejects with its err', async () => {
         const [ctx, cancel] = withCancel(bg)
         const query = outcome(queryContext(ctx, db, endless))
         await subject.running(1)
@@ -183,7 +183,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('takes back what a write had done', async () => {
+      it('rolls back what a write has done', async () => {
         const [ctx, cancel] = withCancel(bg)
         const write = outcome(execContext(ctx, db, endlessWrite))
         await subject.running(1)
@@ -193,7 +193,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('stops it at the deadline', async () => {
+      it('stops the statement at the deadline', async () => {
         const [ctx] = withTimeout(bg, 40, { label: 'album' })
         const error = await queryContext(ctx, db, endless).catch((e: unknown) => e)
         expect(error).toBe(ctx.err)
@@ -201,7 +201,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('stops it when the parent ends', async () => {
+      it('stops the statement when the parent ends', async () => {
         const [parent, cancel] = withCancel(bg)
         const [ctx] = withTimeout(parent, 60_000)
         const query = outcome(queryContext(ctx, db, endless))
@@ -213,7 +213,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('stops all of its statements, and those of no other', async () => {
+      it('stops all of its statements, and no others', async () => {
         const [ctx, cancel] = withCancel(bg)
         const mine = Array.from({ length: capacity + 1 }, () => outcome(queryContext(ctx, db, endless)))
         const other = execContext(bg, db, insert, ['second'])
@@ -225,7 +225,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'second'])
       })
 
-      it('ends it once, however often it is told to', async () => {
+      it('stops the statement once, however often it is canceled', async () => {
         const [ctx, cancel] = withCancel(bg)
         const query = outcome(queryContext(ctx, db, endless))
         await subject.running(1)
@@ -250,7 +250,7 @@ export function conforms(name: string, subject: Subject): void {
     })
 
     describe('a stream', () => {
-      it('gives the rows as they come, and stops when the loop is left', async () => {
+      it('yields rows as they arrive, and stops when the loop is left', async () => {
         const [ctx, cancel] = withTimeout(bg, 60_000)
         const seen: unknown[] = []
         for await (const { i } of queryStream<{ i: unknown }>(ctx, db, endlessRows)) {
@@ -261,7 +261,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('gives all rows', async () => {
+      it('yields all rows', async () => {
         const numbers = `${endlessRows} LIMIT 700`
         const seen = []
         for await (const { i } of queryStream<{ i: unknown }>(bg, db, numbers)) seen.push(i)
@@ -273,7 +273,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('ends with its context while rows are read', async () => {
+      it('rejects when its context ends while rows are read', async () => {
         const [ctx, cancel] = withCancel(bg)
         let last = 0
         const reading = async () => {
@@ -288,7 +288,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('ends with its context while the next row is being looked for', async () => {
+      it('rejects when its context ends before the next row is found', async () => {
         const [ctx, cancel] = withCancel(bg)
         const rows = queryStream(ctx, db, `SELECT * FROM (${endless}) AS one`)
         const next = outcome(rows.next())
@@ -299,7 +299,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('gives the connection back when its context ends while the reader is elsewhere', async () => {
+      it('returns its connection when its context ends while nothing reads', async () => {
         const [ctx, cancel] = withCancel(bg)
         const streams = Array.from({ length: capacity }, () => queryStream(ctx, db, endlessRows))
         for (const rows of streams) expect((await rows.next()).value).toEqual({ i: expect.anything() as unknown })
@@ -332,7 +332,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back when its context ends in a statement', async () => {
+      it('is rolled back when its context ends during a statement', async () => {
         const [ctx, cancel] = withCancel(bg)
         const late: unknown[] = []
         let isWritten = false
@@ -354,7 +354,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back when its context ends between two statements, at the deadline', async () => {
+      it('is rolled back when its deadline passes between two statements', async () => {
         const [ctx] = withTimeout(bg, 40)
         const transaction = withTransaction(ctx, db, async (tx) => {
           await execContext(ctx, tx, insert, ['second'])
@@ -366,7 +366,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back when its context ends, though nobody asks for that', async () => {
+      it('is rolled back when its context ends, without a call to rollback', async () => {
         const [ctx, cancel] = withCancel(bg)
         const transactions = await Promise.all(Array.from({ length: capacity }, () => db.begin(ctx)))
         const [tx] = transactions
@@ -375,7 +375,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back when its context ends in a statement under another one', async () => {
+      it('is rolled back when its context ends during a statement under another context', async () => {
         const [ctx, cancel] = withCancel(bg)
         const transaction = outcome(withTransaction(ctx, db, (tx) => execContext(bg, tx, endlessWrite)))
         await subject.running(1)
@@ -385,7 +385,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back with a statement that its own context stops', async () => {
+      it('is rolled back if the context of one of its statements stops that', async () => {
         const [ctx, cancel] = withCancel(bg)
         const errors: unknown[] = []
         const transaction = withTransaction(bg, db, async (tx) => {
@@ -401,7 +401,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('cannot be used when it is over', async () => {
+      it('rejects all use after its end', async () => {
         const tx = await db.begin(bg)
         await execContext(bg, tx, insert, ['second'])
         await tx.commit()
@@ -418,7 +418,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'second'])
       })
 
-      it('cannot be used by who waited while it was committed or rolled back', async () => {
+      it('rejects calls that were made during its commit or rollback', async () => {
         for (const end of ['commit', 'rollback'] as const) {
           const tx = await db.begin(bg)
           const ending = tx[end]()
@@ -430,7 +430,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('runs its statements one after the other, and waits for them before it commits', async () => {
+      it('runs its statements one after the other, and waits for them before the commit', async () => {
         await withTransaction(bg, db, (tx) => {
           void execContext(bg, tx, insert, ['second'])
           void execContext(bg, tx, "UPDATE album SET title = 'third' WHERE id = 2")
@@ -439,7 +439,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'third'])
       })
 
-      it('streams rows, and closes them when it ends', async () => {
+      it('streams rows, and closes open streams at its end', async () => {
         const [ctx, cancel] = withCancel(bg)
         let rows: AsyncGenerator<{ i: unknown }, void, undefined> | undefined
         await withTransaction(ctx, db, async (tx) => {
@@ -454,7 +454,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'second'])
       })
 
-      it('leaves errors of the SQL as they are, and is rolled back by them', async () => {
+      it('passes errors of the SQL on unchanged, and is rolled back', async () => {
         const transaction = withTransaction(bg, db, async (tx) => {
           await execContext(bg, tx, insert, ['second'])
           await execContext(bg, tx, "INSERT INTO album VALUES (1, 'again')")
@@ -464,8 +464,8 @@ export function conforms(name: string, subject: Subject): void {
       })
     })
 
-    describe('a transaction inside of another one', () => {
-      it('lasts with the outer one', async () => {
+    describe('a nested transaction', () => {
+      it('is committed with the outer one', async () => {
         const [ctx, cancel] = withTimeout(bg, 60_000)
         using _ = cancel
         const result = await withTransaction(ctx, db, async (outer) => {
@@ -482,7 +482,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'outer', 'inner'])
       })
 
-      it('is taken back alone when its function throws, and the outer one goes on', async () => {
+      it('is rolled back alone when its function throws, and the outer one continues', async () => {
         await withTransaction(bg, db, async (outer) => {
           await write(bg, outer, 'outer', 2)
           const failing = withTransaction(bg, outer, async (tx) => {
@@ -496,7 +496,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'outer', 'after'])
       })
 
-      it('is taken back alone when a statement of it fails', async () => {
+      it('is rolled back alone when one of its statements fails', async () => {
         await withTransaction(bg, db, async (outer) => {
           await write(bg, outer, 'outer', 2)
           const failing = withTransaction(bg, outer, async (tx) => {
@@ -509,7 +509,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'outer', 'after'])
       })
 
-      it('is taken back alone at its own deadline', async () => {
+      it('is rolled back alone at its own deadline', async () => {
         await withTransaction(bg, db, async (outer) => {
           const [ctx] = withTimeout(bg, 60_000)
           const inner = withTransaction(ctx, outer, async (tx) => {
@@ -525,7 +525,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'after'])
       })
 
-      it('is taken back alone when its context stops what it reads', async () => {
+      it('is rolled back alone when its context stops a read', async () => {
         await withTransaction(bg, db, async (outer) => {
           await write(bg, outer, 'outer', 2)
           const [ctx, cancel] = withCancel(bg)
@@ -547,7 +547,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'outer', 'after'])
       })
 
-      it('takes with it, when a write of it is stopped, what the engine takes', async () => {
+      it('rolls back the outer one when a write is stopped, if the engine does so', async () => {
         const [ctx, cancel] = withCancel(bg)
         const errors: unknown[] = []
         const transaction = withTransaction<void, Transaction>(bg, db, async (outer) => {
@@ -569,7 +569,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(isWhole ? ['first', 'outer', 'after'] : ['first'])
       })
 
-      it('is taken back with the outer one', async () => {
+      it('is rolled back with the outer one', async () => {
         const error = new Error('no')
         const transaction = withTransaction(bg, db, async (outer) => {
           await withTransaction(bg, outer, (tx) => write(bg, tx, 'inner'))
@@ -579,7 +579,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('ends with the context of the outer one, whatever its own', async () => {
+      it('ends with the context of the outer one, whatever its own context is', async () => {
         const [ctx, cancel] = withCancel(bg)
         const late: unknown[] = []
         let isWritten = false
@@ -602,7 +602,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('can have others inside, each of which is taken back alone', async () => {
+      it('can have nested ones, each of which is rolled back alone', async () => {
         await withTransaction(bg, db, (one) =>
           withTransaction(bg, one, async (two) => {
             await write(bg, two, 'two', 2)
@@ -617,7 +617,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'two', 'again'])
       })
 
-      it('takes its turn with others in the same one, and with statements of that', async () => {
+      it('waits for others in the same transaction, and for statements of that', async () => {
         const seen: string[] = []
         await withTransaction(bg, db, async (outer) => {
           const inner = (title: string, id: number) =>
@@ -642,7 +642,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'one', 'one', 'three', 'three', 'between'])
       })
 
-      it('keeps a statement of the outer one that is awaited inside waiting until its context ends', async () => {
+      it('blocks a statement of the outer one that is awaited inside, until its context ends', async () => {
         const [ctx] = withTimeout(bg, 40)
         const transaction = withTransaction(ctx, db, (outer) =>
           withTransaction(ctx, outer, async () => {
@@ -655,7 +655,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is not begun under a context that has ended, or ends while it waits', async () => {
+      it('does not begin under a context that has ended or ends while it waits', async () => {
         const [over, end] = withCancel(bg)
         end()
         await withTransaction(bg, db, async (outer) => {
@@ -677,7 +677,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'inner'])
       })
 
-      it('cannot be used when it is over, and closes its streams', async () => {
+      it('rejects all use after its end, and closes its streams', async () => {
         await withTransaction(bg, db, async (outer) => {
           const tx = await outer.begin(bg)
           const rows = queryStream(bg, tx, endlessRows)
@@ -688,7 +688,7 @@ export function conforms(name: string, subject: Subject): void {
           await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(tx.begin(bg)).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(all(rows)).rejects.toBeInstanceOf(TransactionDoneError)
-          // An open stream of it would keep the table from being dropped.
+          // The table could not be dropped while a stream is open.
           await withTransaction(bg, outer, async (tx) => {
             const inside = queryStream(bg, tx, `SELECT title FROM album, (${endlessRows}) AS n`)
             await inside.next()
@@ -700,7 +700,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['outer'])
       })
 
-      it('takes no options: they are those of the outermost', async () => {
+      it('refuses options, which belong to the outermost one', async () => {
         await withTransaction(bg, db, async (outer) => {
           const options = { isolation: 'serializable', readOnly: true, deferrable: false }
           for (const [name, value] of Object.entries(options)) {
@@ -715,7 +715,7 @@ export function conforms(name: string, subject: Subject): void {
 
     describe('the options of a transaction', () => {
       it.each<Isolation>(['read uncommitted', 'read committed', 'repeatable read', 'serializable'])(
-        'take isolation %s',
+        'accept the isolation %s',
         async (isolation) => {
           const [ctx, cancel] = withTimeout(bg, 60_000)
           using _ = cancel
@@ -725,7 +725,7 @@ export function conforms(name: string, subject: Subject): void {
         },
       )
 
-      it('keep one that only reads from writing, and no other after it', async () => {
+      it('prevent writes in a read-only transaction, but not in later ones', async () => {
         for (const ctx of [bg, withTimeout(bg, 60_000)[0]]) {
           const reading = withTransaction(
             ctx,
@@ -751,7 +751,7 @@ export function conforms(name: string, subject: Subject): void {
         ['isolation', { isolation: 4 }, '4'],
         ['readOnly', { readOnly: 'yes' }, '"yes"'],
         ['deferrable', { deferrable: 0 }, '0'],
-      ])('are refused where %s are wrong: %j', async (name, options, value) => {
+      ])('are refused if %s are invalid: %j', async (name, options, value) => {
         const wrongly = withTransaction(bg, db, () => expect.unreachable(), wrong(options))
         const error = await wrongly.catch((error: unknown) => error)
         expect(error).toBeInstanceOf(TypeError)
@@ -780,7 +780,7 @@ export function conforms(name: string, subject: Subject): void {
         ';; BEGIN',
         "INSERT INTO album VALUES (2, 'no'); BEGIN; INSERT INTO album VALUES (3, 'no')",
         "SELECT ';'; /* ; */ COMMIT",
-      ])('is refused on a database, with what to do instead: %s', async (text) => {
+      ])('is refused on a database, with advice: %s', async (text) => {
         for (const run of [execContext, queryContext]) {
           const error = await run(bg, db, text).catch((error: unknown) => error)
           expect(error).toBeInstanceOf(TypeError)
@@ -790,7 +790,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it.each(alone.slice(0, 5))('is refused in a transaction, which goes on: %s', async (text) => {
+      it.each(alone.slice(0, 5))('is refused in a transaction, which continues: %s', async (text) => {
         await withTransaction(bg, db, async (tx) => {
           await execContext(bg, tx, insert, ['second'])
           await expect(execContext(bg, tx, text)).rejects.toThrow(TypeError)
@@ -800,7 +800,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'second'])
       })
 
-      it('may be a savepoint in a transaction, but for those of rescind', async () => {
+      it("may be a savepoint in a transaction, unless its name is one of rescind's", async () => {
         await withTransaction(bg, db, async (tx) => {
           await execContext(bg, tx, 'SAVEPOINT one')
           await execContext(bg, tx, insert, ['no'])
@@ -815,7 +815,7 @@ export function conforms(name: string, subject: Subject): void {
       })
     })
 
-    it('refuses what is no database, statement or context', async () => {
+    it('refuses an invalid database, statement or context', async () => {
       await expect(queryContext(wrong<Context>({}), db, 'SELECT 1')).rejects.toThrow(TypeError)
       await expect(queryContext(bg, wrong<Database>({}), 'SELECT 1')).rejects.toThrow(TypeError)
       await expect(execContext(bg, db, wrong<string>(1))).rejects.toThrow(TypeError)
@@ -826,12 +826,12 @@ export function conforms(name: string, subject: Subject): void {
   })
 }
 
-/** Polls, in real time. What never comes true fails the test by its own time limit. */
+/** Polls in real time, until the time limit of the test. */
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await sleep(background(), 2)
 }
 
-/** All that a stream gives. */
+/** Collects all values of a stream. */
 async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const values: T[] = []
   for await (const value of stream) values.push(value)

@@ -1,4 +1,4 @@
-/** What an inspector says of statements that wait, and of those that an end has cut off. */
+/** How an inspector shows statements that wait, and those that were stopped. */
 
 import { background, withCancel } from 'rescind'
 import { inspect } from 'rescind/inspect'
@@ -22,13 +22,13 @@ beforeAll(async () => {
 
 afterAll(() => db.close())
 
-describe('a statement that waits', () => {
+describe('a statement', () => {
   it.each<[name: string, run: (ctx: Parameters<typeof queryContext>[0]) => Promise<unknown>]>([
     ['queryContext', (ctx) => queryContext(ctx, db, endless)],
     ['execContext', (ctx) => execContext(ctx, db, endless)],
     ['queryStream', (ctx) => drain(queryStream(ctx, db, endlessRows))],
     ['withTransaction', (ctx) => withTransaction(ctx, db, (tx) => queryContext(ctx, tx, endless))],
-  ])('is named %s in the row of its context, and stays there when it is cut off', async (name, run) => {
+  ])('is shown as %s in the row of its context while it waits, and after it is stopped', async (name, run) => {
     using inspector = inspect()
     const [ctx, cancel] = withCancel(background(), { label: 'report' })
     const waits = () => inspector.rows.find(({ label }) => label === 'report')?.waits
@@ -39,7 +39,7 @@ describe('a statement that waits', () => {
     expect(waits()).toContain(name)
   })
 
-  it('is no longer named when it has its rows', async () => {
+  it('is no longer shown when it has its rows', async () => {
     using inspector = inspect()
     const [ctx, cancel] = withCancel(background(), { label: 'report' })
     await queryContext(ctx, db, 'SELECT 1')

@@ -1,7 +1,7 @@
 /**
- * A pooler as bad as they come: it has numbers of its own for its clients, and closes the line of a cancel before it
- * has passed the cancel on, which then comes late. What the server says comes in pieces: first the result, or the
- * error, then that it is ready. Each client has a connection of its own to the server.
+ * A deliberately bad pooler: it gives its clients process numbers of its own, and closes the connection of a cancel
+ * before it passes the cancel on, which then arrives late. Answers arrive in pieces: first the result or the error,
+ * then ReadyForQuery. Each client has its own connection to the server.
  */
 
 import { connect, createServer } from 'node:net'
@@ -10,24 +10,24 @@ import type { Access } from '../../scripts/postgres.ts'
 
 const CANCEL = 80_877_102
 
-/** The length of the message that the server is ready. */
+/** The length of the message ReadyForQuery. */
 const READY = 6
 
 export interface Pooler {
   readonly access: Access
-  /** How many cancels have come, and how many connections. */
+  /** The number of cancels and of connections so far. */
   readonly counts: { cancels: number; connections: number }
   close(): Promise<void>
 }
 
 /**
- * @param lateness the milliseconds after which a cancel is passed on
- * @param latency the milliseconds after which anything else of a client is
+ * @param lateness the delay of a cancel in milliseconds
+ * @param latency the delay of anything else that a client sends
  */
 export async function startPooler(target: Access, lateness: () => number, latency = 0): Promise<Pooler> {
   const counts = { cancels: 0, connections: 0 }
   const sockets = new Set<Socket>()
-  /** Those of the server's processes by ours. */
+  /** The server's process numbers by ours. */
   const backends = new Map<number, number>()
   const open = (): Socket => {
     const socket = connect(target.port, target.host)
@@ -44,7 +44,7 @@ export async function startPooler(target: Access, lateness: () => number, latenc
     if (backend === undefined) return
     request.writeInt32BE(backend, 8)
     const line = open()
-    // Not closed from here: PgBouncer 1.18 does not survive that.
+    // Not closed on this side: PgBouncer 1.18 would crash.
     line.write(request)
     line.resume()
   }
@@ -74,7 +74,7 @@ export async function startPooler(target: Access, lateness: () => number, latenc
       let pending: Buffer = Buffer.alloc(0)
       upstream.on('data', (data) => {
         if (isStarted) {
-          // Nothing comes after that until the client has asked again.
+          // Nothing follows until the client sends another statement.
           const isReady = data.length >= READY && data[data.length - READY] === 0x5a
           client.write(isReady ? data.subarray(0, -READY) : data)
           if (isReady) setTimeout(() => client.write(data.subarray(-READY)), 1)
@@ -109,13 +109,13 @@ export async function startPooler(target: Access, lateness: () => number, latenc
   }
 }
 
-/** Where the number of the process is in the messages of the server, if it is among those before `end`. */
+/** The position of the process number, if the server has sent that before `end`. */
 function keyIn(messages: Buffer, end: number): number | undefined {
   for (let at = 0; at < end; at += 1 + messages.readInt32BE(at + 1)) if (messages[at] === 0x4b) return at + 5
   return undefined
 }
 
-/** Where the last message ends that is there as a whole. */
+/** The end of the last complete message. */
 function endOfComplete(messages: Buffer): number {
   let end = 0
   while (end + 5 <= messages.length) {

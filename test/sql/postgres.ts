@@ -1,4 +1,4 @@
-/** PostgreSQL as the conformance suite sees it, and the words to ask the server what it is doing. */
+/** PostgreSQL for the conformance suite, and queries for what the server is doing. */
 
 import { readFileSync } from 'node:fs'
 import { Client, Pool } from 'pg'
@@ -11,9 +11,9 @@ import type { Access } from '../../scripts/postgres.ts'
 const numbers = 'generate_series(1, 100000)'
 export const endless: string = `SELECT count(*) AS count FROM ${numbers} a, ${numbers} b, ${numbers} c`
 
-/** Somebody who looks at the server, on a connection of his own. */
+/** Queries the state of the server on a connection of its own. */
 export interface Observer {
-  /** The backends that run something for `name`. */
+  /** The backends that run a statement for `name`. */
   active(name: string): Promise<number[]>
   /** All backends of `name`, with their state. */
   sessions(name: string): Promise<{ pid: number; state: string }[]>
@@ -36,7 +36,7 @@ export async function observe(access: Access): Promise<Observer> {
   }
 }
 
-/** The seconds that a process has spent computing; undefined where the system does not say. */
+/** The CPU time of a process in seconds; undefined where the system does not report it. */
 export function cpuSeconds(pid: number): number | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')

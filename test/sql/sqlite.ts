@@ -1,4 +1,4 @@
-/** SQLite as the conformance suite sees it: in memory, one statement at a time. */
+/** SQLite for the conformance suite: in memory, one statement at a time. */
 
 import { background, sleep, withCancel } from 'rescind'
 import { execContext, queryContext, withTransaction } from 'rescind/sql'
@@ -22,12 +22,12 @@ export function sqliteSubject(options?: SqliteOptions): Subject {
     parameter: '?',
     codes: { stopped: 'SQLITE_INTERRUPT', duplicate: 'SQLITE_CONSTRAINT_PRIMARYKEY', readOnly: 'SQLITE_READONLY' },
     afterStoppedWrite: 'nothing',
-    // Nobody can be asked while it runs. A statement after it shows that it does not.
+    // SQLite cannot be queried while a statement runs. The suite's next statement shows that none does.
     running: (count) => sleep(background(), count > 0 ? 15 : 0),
   }
 }
 
-/** That `storage` outlives the connection. */
+/** Tests that a file in `storage` outlives the connection. */
 export function keepsFiles(storage: Storage): void {
   it(`keeps a file in ${storage}, and stops statements on it`, async () => {
     const options: SqliteOptions = { storage, file: 'kept.sqlite3' }

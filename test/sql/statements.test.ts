@@ -1,4 +1,4 @@
-/** How texts are split, and which statements of PostgreSQL are refused. No database is needed. */
+/** How texts are split, and which statements of PostgreSQL are refused. Needs no database. */
 
 import { describe, expect, it } from 'vitest'
 import { refuse, takesLimit } from '../../src/sql/postgres/statements.ts'
@@ -33,7 +33,7 @@ describe('the statements of a text', () => {
       ['CREATE', 'COMMIT'],
     ],
     ['a name that is a word', 'CREATE TABLE begin (i int); COMMIT', ['CREATE', 'COMMIT']],
-  ])('are told in PostgreSQL: %s', (_, text, expected) => {
+  ])('are split as in PostgreSQL: %s', (_, text, expected) => {
     expect(firsts(text)).toEqual(expected)
   })
 
@@ -48,13 +48,13 @@ describe('the statements of a text', () => {
       'CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; DELETE FROM a; END; COMMIT',
       ['CREATE', 'COMMIT'],
     ],
-  ])('are told in SQLite: %s', (_, text, expected) => {
+  ])('are split as in SQLite: %s', (_, text, expected) => {
     expect(firsts(text, 'sqlite')).toEqual(expected)
   })
 
   it('are found in linear time', () => {
     const text = "INSERT INTO t VALUES ('a', $$b$$, E'c\\'', \"d\"); /* e */ -- f\n".repeat(50_000)
-    // Quadratic it would take minutes.
+    // In quadratic time this would take minutes.
     expect(statementsOf(text, 'postgres').length).toBe(50_000)
   })
 })
@@ -109,7 +109,7 @@ describe('a statement of PostgreSQL', () => {
     ['CREATE OR REPLACE LOCAL TEMPORARY VIEW one AS SELECT 1', 'CREATE TEMPORARY', 'pin a connection'],
     ['DECLARE one CURSOR WITH HOLD FOR SELECT 1', 'DECLARE WITH HOLD', 'queryStream'],
     ["INSERT INTO album VALUES (1); SET search_path = 'other'", 'SET', /SET LOCAL|pin a connection/],
-  ])('is refused on a pool, and taken by a client: %s', (text, name, instead) => {
+  ])('is refused on a pool, and accepted by a client: %s', (text, name, instead) => {
     for (const place of ['database', 'transaction'] as const) {
       expect(refusalOf(text, place, 'pool')).toContain(`rescind: ${name} is refused: `)
       expect(refusalOf(text, place, 'pool')).toMatch(instead)
@@ -133,19 +133,19 @@ describe('a statement of PostgreSQL', () => {
     "NOTIFY albums, 'COPY FROM STDIN'",
     'SELECT "BEGIN", \'LISTEN\' FROM album -- SET',
     'EXECUTE one',
-  ])('is taken everywhere: %s', (text) => {
+  ])('is accepted everywhere: %s', (text) => {
     for (const [place, source] of everywhere) expect(refusalOf(text, place, source)).toBeUndefined()
   })
 
   it.each(['SET LOCAL work_mem = 1', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET CONSTRAINTS ALL DEFERRED'])(
-    'that is for a transaction is refused by itself: %s',
+    'is refused outside a transaction if it only affects one: %s',
     (text) => {
       expect(refusalOf(text, 'database', 'client')).toContain('use it in withTransaction')
       expect(refusalOf(text, 'transaction', 'pool')).toBeUndefined()
     },
   )
 
-  it('has no SELECT ahead where that would take a snapshot too early, or keep it from committing', () => {
+  it('has no SELECT before it that would take a snapshot too early, or prevent it from committing', () => {
     for (const text of ['LOCK album', '-- a\nset transaction read only', 'SAVEPOINT one', 'SHOW all']) {
       expect([takesLimit(text, 'database'), takesLimit(text, 'transaction')]).toEqual([false, false])
     }

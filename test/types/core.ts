@@ -1,6 +1,6 @@
 /**
- * What the compiler must accept and refuse of the public types. Nothing here runs: `npm run check` is the test, and an
- * error that does not come is an error.
+ * Public types that the compiler must accept and refuse. Nothing here runs: `npm run check` is the test, and a missing
+ * error fails it.
  */
 
 import {
@@ -54,7 +54,7 @@ const [ctx, cancel] = withCancel(root)
 // @ts-expect-error -- `exactly` itself: a wider type is not the same
 exactly<string | undefined>()('text')
 
-// Deriving: a labelled pair, from anything with a signal.
+// Deriving: a labelled pair, from any object with a signal.
 exactly<[ctx: Context, cancel: Cancel]>()(withCancel(root))
 exactly<[ctx: Context, cancel: Cancel]>()(withTimeout(root, 5_000, { label: 'search', cause: 'slow' }))
 exactly<[ctx: Context, cancel: Cancel]>()(withDeadline(root, new Date()))
@@ -66,7 +66,7 @@ withCancel(new Request('/'))
 withCancel()
 // @ts-expect-error -- nor is it null
 withCancel(null)
-// @ts-expect-error -- a bare signal is no context: withSignal is for it
+// @ts-expect-error -- a bare signal is not a context: use withSignal
 withCancel(AbortSignal.timeout(5))
 // @ts-expect-error -- a duration is a number
 withTimeout(root, '5s')
@@ -76,7 +76,7 @@ withDeadline(root, '2030-01-01')
 withSignal(root, new AbortController())
 // @ts-expect-error -- only a deadline has a cause in advance
 withCancel(root, { cause: 'none' })
-// @ts-expect-error -- no misspelt option
+// @ts-expect-error -- a misspelled option
 withTimeout(root, 5, { lable: 'search' })
 
 // Canceling: with or without a cause, and at the end of a block.
@@ -93,7 +93,7 @@ exactly<unknown>()(cause(ctx))
 ctx satisfies ContextLike
 // @ts-expect-error -- the signal is the context's own
 ctx.signal = AbortSignal.abort()
-// @ts-expect-error -- ending it is for who holds `cancel`
+// @ts-expect-error -- only `cancel` ends it
 ctx.cancel()
 
 // Values: the key knows the type.
@@ -102,26 +102,26 @@ exactly<Key<number, number>>()(createKey('count', 0))
 exactly<number>()(ctx.value(createKey('count', 0)))
 exactly<number | undefined>()(ctx.value(createKey<number>('count')))
 createKey('count', 0) satisfies Key<number>
-// @ts-expect-error -- a key of another type, with no fallback to show it
+// @ts-expect-error -- a key of another type, without a fallback that shows it
 createKey<number>('count') satisfies Key<string>
 withValue(ctx, text, 'r-17')
 // @ts-expect-error -- a value of another type
 withValue(ctx, text, 17)
 // @ts-expect-error -- a key comes from createKey
 withValue(ctx, 'text', 'r-17')
-// @ts-expect-error -- and so it does when reading
+// @ts-expect-error -- also for reading
 ctx.value('text')
-// @ts-expect-error -- what only looks like one is none
+// @ts-expect-error -- an object of the same shape is not a key
 ctx.value({ name: 'text', fallback: undefined })
 
-// Work: typed by what it gives.
+// Work: typed by its result.
 exactly<Promise<void>>()(sleep(ctx, 10))
 exactly<Promise<number>>()(until(ctx, Promise.resolve(1)))
 exactly<Promise<number>>()(until(ctx, (inner) => inner.deadline ?? 0))
 exactly<Promise<string>>()(shield(ctx, 100, async () => 'clean'))
 exactly<() => boolean>()(afterFunc(ctx, () => {}))
 exactly<void>()(disarm(ctx))
-// @ts-expect-error -- a value is no work
+// @ts-expect-error -- a value is not work
 until(ctx, 1)
 // @ts-expect-error -- the context comes first
 until(Promise.resolve(1), ctx)
@@ -140,7 +140,7 @@ exactly<Stream<number>>()(
 )
 stream(ctx, [1]) satisfies AsyncIterable<number>
 stream(ctx, [1]) satisfies AsyncDisposable
-// @ts-expect-error -- text is no source, though its letters can be iterated
+// @ts-expect-error -- text is not a source, though its characters can be iterated
 stream(ctx, 'text')
 // @ts-expect-error -- the context comes first
 stream([1], ctx)
@@ -165,23 +165,23 @@ const byKey = share(root, async (_, { id }: { id: number }) => id, { key: ({ id 
 exactly<Shared<[{ id: number }], number>>()(byKey)
 // @ts-expect-error -- the context of the caller comes first
 user(1)
-// @ts-expect-error -- the arguments are those of the work
+// @ts-expect-error -- the arguments must be those of the work
 user(ctx, '1')
-// @ts-expect-error -- also where a run is forgotten
+// @ts-expect-error -- also for forget
 user.forget('1')
 
 const budget: RetryBudget = retryBudget({ tokens: 10, ratio: 0.2 })
 exactly<Promise<number>>()(retry(ctx, async (_, attempt) => attempt, { attempts: 5, delay: 100, budget }))
 retry(ctx, () => 1, { delay: (attempt, error) => (error instanceof Error ? attempt : 0) })
 retry(ctx, () => 1, { retryIf: (error, attempt) => error instanceof Error && attempt < 2 })
-// @ts-expect-error -- a budget is shared, and made by retryBudget
+// @ts-expect-error -- a budget is shared, so retryBudget makes it
 retry(ctx, () => 1, { budget: 100 })
-// @ts-expect-error -- whether to go on is yes or no
+// @ts-expect-error -- retryIf returns a boolean
 retry(ctx, () => 1, { retryIf: () => 'yes' })
 
 const limit: Semaphore = semaphore(2)
 exactly<Promise<number>>()(limit.run(ctx, async () => 1))
 exactly<Promise<Slot>>()(limit.acquire(ctx))
 exactly<Slot | undefined>()(limit.tryAcquire())
-// @ts-expect-error -- a caller waits under its context
+// @ts-expect-error -- a caller needs a context
 limit.acquire()

@@ -1,6 +1,6 @@
 /**
- * What the compiler must accept and refuse of the types of the hooks. Nothing here runs: `npm run check` is the test,
- * and an error that does not come is an error.
+ * Types of the hooks that the compiler must accept and refuse. Nothing here runs: `npm run check` is the test, and a
+ * missing error fails it.
  */
 
 import { createKey } from 'rescind'
@@ -19,7 +19,7 @@ type Same<One, Other> =
 declare function find(ctx: Context): Promise<string[]>
 declare function save(ctx: Context, name: string, stars?: number): Promise<number>
 
-/** `status` says what is there. */
+/** `status` narrows the other fields. */
 export function Narrows(): unknown {
   const task = useTask(find, [])
   exactly<string[] | undefined>()(task.data)
@@ -42,7 +42,7 @@ export function Narrows(): unknown {
     exactly<undefined>()(task.error)
     exactly<unknown>()(task.cause)
   }
-  // Taken apart, too.
+  // Also after destructuring.
   const { status, data, run } = task
   if (status === 'success') exactly<string[]>()(data)
   // @ts-expect-error -- it may be pending
@@ -53,12 +53,12 @@ export function Narrows(): unknown {
   return shows(task)
 }
 
-/** A part of the page that shows what a task has come to, whatever its work takes. */
+/** A function of the state of a task, independent of the arguments of its work. */
 function shows(state: TaskState<string[]>): number {
   return state.status === 'success' ? state.data.length : 0
 }
 
-/** Without deps it takes what its work takes. */
+/** Without deps, `run` takes the arguments of the work. */
 export function Manual(): unknown {
   const task = useTask(save)
   exactly<Task<number, [name: string, stars?: number]>>()(task)
@@ -69,27 +69,27 @@ export function Manual(): unknown {
   return useTask(save, { mode: 'first' }).run('Blue')
 }
 
-/** With deps it takes nothing, since nothing gives it an argument. */
+/** With deps, the work takes no arguments. */
 export function Automatic({ id }: { readonly id: number | undefined }): unknown {
   const perhaps = useTask(find, id === undefined ? undefined : [id])
   exactly<Task<string[]>>()(perhaps)
-  // @ts-expect-error -- what would give it a name?
+  // @ts-expect-error -- nothing would provide the name
   useTask(save, [])
   // @ts-expect-error -- null is neither deps nor options
   useTask(find, null)
-  // @ts-expect-error -- a write: see useAction
+  // @ts-expect-error -- a mode of writes: see useAction
   useTask(find, [], { mode: 'queue' })
   return perhaps
 }
 
-/** What is wrong with an option is said at the option: each of these lines has one error, on the option's own line. */
+/** Errors in options are reported at the option: each of these lines has one error, on the option's own line. */
 export function Options(): void {
   useTask(find, {
     // @ts-expect-error -- no such option
     timout: 5_000,
   })
   useTask(find, [], {
-    // @ts-expect-error -- no number
+    // @ts-expect-error -- not a number
     timeout: '5s',
   })
   useTask(find, [], {
@@ -104,12 +104,12 @@ export function Options(): void {
     },
   })
   useAction(save, {
-    // @ts-expect-error -- no such mode: newer reads take the place of older ones, writes do not
+    // @ts-expect-error -- no such mode: newer reads supersede older ones, writes do not
     mode: 'latest',
   })
 }
 
-/** What an async generator yields is the data. */
+/** The values that an async generator yields are the data. */
 export function Generators(): unknown {
   const chat = useTask(async function* (ctx: Context, question: string) {
     for (const word of question.split(' ')) yield [word, await save(ctx, word)] as const
@@ -123,7 +123,7 @@ export function Generators(): unknown {
   return poll
 }
 
-/** An action is a task that also says what is under way. */
+/** An action is a task that also lists its runs. */
 export function Writes(): unknown {
   const action = useAction(save, { mode: 'all', limit: 3 })
   exactly<Action<number, Parameters<typeof action.run>>>()(action)
@@ -131,14 +131,14 @@ export function Writes(): unknown {
   exactly<[name: string, stars?: number | undefined] | undefined>()(action.runs[0]?.args)
   const form = useAction((ctx: Context, data: FormData) => save(ctx, String(data.get('name'))))
   const submit: (data: FormData) => Promise<void> = form.action
-  // @ts-expect-error -- a write has no deps: it does not run by itself
+  // @ts-expect-error -- a write has no deps, since it is not automatic
   useAction(save, [])
   return [submit, shows(useTask(find))]
 }
 
 const user = createKey<{ readonly id: number }>('user')
 
-/** Values are of the type of their key. */
+/** Values have the type of their key. */
 export function Values(): readonly ScopeValue[] {
   // @ts-expect-error -- an id is a number
   provide(user, { id: '1' })
@@ -147,14 +147,14 @@ export function Values(): readonly ScopeValue[] {
   return [provide(user, { id: 1 }), pair]
 }
 
-/** What cancels is a handler as it is, and so is what begins again. */
+/** `cancel` and `reset` can be event handlers. */
 export function Handlers(): unknown {
   const [, cancel, reset] = useCancellable(useScope())
   const onClick: (event: MouseEvent) => void = cancel
   const onAgain: (event: MouseEvent) => void = reset
   const onPress: (event: MouseEvent) => void = useTask(find, []).cancel
   exactly<number>()(usePending())
-  // @ts-expect-error -- never is null: what is missing is a mistake
+  // @ts-expect-error -- null means no timeout; undefined is a mistake
   useTimeout(useScope(), undefined)
   return [onClick, onAgain, onPress]
 }

@@ -1,4 +1,4 @@
-/** What the compiler must accept and refuse of `rescind/wire` and `rescind/node`; see core.ts. */
+/** Types of `rescind/wire` and `rescind/node` that the compiler must accept and refuse; see core.ts. */
 
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -35,16 +35,16 @@ export const carried: [Carried<string>, Carried<string>, Carried<number>] = [
   carry(id, 'x-id', text),
   carry(count, 'x-count', whole),
 ]
-// @ts-expect-error -- a number is no text
+// @ts-expect-error -- a number is not text
 carry(count, 'x-count')
-// @ts-expect-error -- nor does the codec of text write it
+// @ts-expect-error -- the codec of text does not write it either
 carry(count, 'x-count', text)
 
-// Values of all types go together.
+// Values of different types can be combined.
 const values = [...carried, traceparent, tracestate, baggage]
 export const sent: Record<string, string> = headers(root, { to: '/', values })
 export const found: ReadonlyMap<string, BaggageEntry> | undefined = root.value(baggage.key)
-// @ts-expect-error -- where to is not optional
+// @ts-expect-error -- `to` is not optional
 headers(root, { values })
 
 export const pairs: [ctx: Context, cancel: Cancel][] = [
@@ -55,7 +55,7 @@ export const pairs: [ctx: Context, cancel: Cancel][] = [
 // @ts-expect-error -- a header is text
 fromHeaders(root, { 'x-count': 5 })
 
-// The requests and servers of Node, whichever they are.
+// All requests and servers of Node.
 createServer((req, res) => withRequest(root, req, res)).on('upgrade', (req, socket) => withRequest(root, req, socket))
 http2.createServer((req, res) => withRequest(root, req, res))
 export function handle(req: IncomingMessage, res: ServerResponse): void {
@@ -64,13 +64,13 @@ export function handle(req: IncomingMessage, res: ServerResponse): void {
 const plain = [createServer(), http2.createServer(), net.createServer()]
 const servers = [...plain, https.createServer(), http2.createSecureServer()]
 for (const server of servers) withShutdown(root, server, { grace: 5, signals: ['SIGTERM'] })
-// @ts-expect-error -- nobody but the user knows how long
+// @ts-expect-error -- only the user knows the right grace time
 withShutdown(root, createServer(), {})
 
 // Ports of the platform and of Node; keys of all types.
 export const release: Cancel = toPort(root, new MessageChannel().port1, { keys: [id, count] })
 export const received: Promise<[Context, Cancel]> = fromPort(root, new ThreadChannel().port2, { keys: [id] })
-// @ts-expect-error -- a worker is no port
+// @ts-expect-error -- a worker is not a port
 toPort(root, new Worker('worker.js'))
 
 // Jobs: any worker, and a port that leads to one.
@@ -79,7 +79,7 @@ export const jobs: [Promise<number>, Promise<unknown>, Promise<string>] = [
   job(root, new ThreadWorker('./worker.js'), undefined),
   job<string, number>(root, new MessageChannel().port1, 'any', { onProgress: (done) => done.toFixed() }),
 ]
-// @ts-expect-error -- progress is of the type that was said
+// @ts-expect-error -- progress has the given type
 job<string, number>(root, new Worker('worker.js'), 'any', { onProgress: (done: string) => done })
 export const stop: Cancel = serveJobs(
   async (ctx, size: number, progress: (done: number) => void) => {

@@ -1,6 +1,6 @@
 /**
- * Ends that are read from shared memory: before the message that tells of them could be read. In threads that are busy
- * all the time: node/port.test.ts and isolated/port.test.ts.
+ * Ends that are read from shared memory, before the message about them can be read. For busy threads see
+ * node/port.test.ts and isolated/port.test.ts.
  */
 
 import {
@@ -23,11 +23,11 @@ import { failOnUnhandled, microtask, task } from '../support.ts'
 failOnUnhandled()
 closePorts()
 
-/** A context to which memory may follow. */
+/** The first message of a context whose memory may follow. */
 const begin = { rescind: 'begin', version: 1, values: [], isShared: true }
 const sharesMemory = typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated !== false
 
-/** What the receiver reads after `why` was given, before it reads a message. */
+/** A context canceled with `why`, and its receiver, which has read no message about that. */
 async function polled(why: unknown) {
   const [ctx, cancel] = withCancel(background())
   const { received } = await pass(ctx)
@@ -36,7 +36,7 @@ async function polled(why: unknown) {
   return { ctx, received }
 }
 
-/** The memory that a sender posts, and a port to begin a context with. */
+/** The memory that a sender posts, and the context that uses it. */
 async function memory(): Promise<{ buffer: SharedArrayBuffer; received: ReturnType<typeof fromPort> }> {
   const [port1, port2] = channel()
   const post = vi.spyOn(port1, 'postMessage')
@@ -46,13 +46,13 @@ async function memory(): Promise<{ buffer: SharedArrayBuffer; received: ReturnTy
 }
 
 describe.runIf(sharesMemory)('an end in shared memory', () => {
-  it('is seen by a read of err, with its cause, before any message is', async () => {
+  it('is visible to a read of err, with its cause, before any message is read', async () => {
     const { received } = await polled({ because: ['left', 7, null, true] })
     expect(received.err).toBeInstanceOf(CanceledError)
     expect(cause(received)).toEqual({ because: ['left', 7, null, true] })
   })
 
-  it('ends what is derived, and tells listeners', async () => {
+  it('ends descendants and notifies listeners', async () => {
     const [ctx, cancel] = withCancel(background())
     const { received } = await pass(ctx)
     const [child] = withCancel(received)
@@ -70,18 +70,18 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     expect(cause(received)).toBe('why')
   })
 
-  it('is seen by who derives', async () => {
+  it('is visible to contexts derived from the receiver', async () => {
     const { received } = await polled('why')
     expect(cause(withCancel(received)[0])).toBe('why')
   })
 
-  it('keeps no cause where there is none', async () => {
+  it('has no cause if none was given', async () => {
     const { received } = await polled(undefined)
     expect(isCanceled(received.err)).toBe(true)
     expect(received.err?.cause).toBeUndefined()
   })
 
-  it('says whose deadline it was, if that passed on the other side first', async () => {
+  it('names the deadline if it passed on the other side first', async () => {
     const here = fakeClock(0)
     const [ctx] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
     const { received } = await pass(ctx, {}, fakeClock(0).root)
@@ -96,11 +96,11 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     ['NaN', NaN, 'NaN'],
     ['a Date', new Date(NaN), 'Invalid Date'],
     ['undefined in a list', [undefined, 1], ',1'],
-  ])('has as text what JSON has not: %s', async (_, why, text) => {
+  ])('has a cause as text if JSON cannot represent it: %s', async (_, why, text) => {
     expect(cause((await polled(why)).received)).toBe(text)
   })
 
-  it('has an error that is a cause, without its stack if that is too long', async () => {
+  it('keeps an error as the cause, without its stack if that is too long', async () => {
     const small = Object.assign(new RangeError('small'), { stack: 'at home' })
     expect(cause((await polled(small)).received)).toMatchObject({ name: 'RangeError', stack: 'at home' })
     const large = Object.assign(new RangeError('large'), { stack: 'x'.repeat(16_384), cause: small })
@@ -109,14 +109,14 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     expect((received as Error).cause).toMatchObject({ name: 'RangeError', message: 'small' })
   })
 
-  it('has a cause that is too long as a short text', async () => {
+  it('has a short text instead of a cause that is too long', async () => {
     const long = { text: 'é'.repeat(10_000) }
     expect(cause((await polled(long)).received)).toBe('[object Object]')
     const errors = Array.from({ length: 50 }, (_, index) => new Error(`${index}`.repeat(1_000)))
     expect(cause((await polled(new AggregateError(errors, 'many'))).received)).toBe('AggregateError: many')
   })
 
-  it('is not seen by a context that was disarmed', async () => {
+  it('does not affect a context that was disarmed', async () => {
     const [ctx, cancel] = withCancel(background())
     const { received } = await pass(ctx)
     disarm(received)
@@ -125,7 +125,7 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     expect(received.err).toBeUndefined()
   })
 
-  it('that somebody else has written is a PortError', async () => {
+  it('is a PortError if another writer wrote it', async () => {
     for (const length of [-5, 1, 100, 2 ** 31 - 1]) {
       const { buffer, received } = await memory()
       const [ctx] = await received
@@ -136,7 +136,7 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     }
   })
 
-  it('that is no end of a context is a PortError', async () => {
+  it('is a PortError if it is not an error of a context', async () => {
     const { buffer, received } = await memory()
     const [ctx] = await received
     const text = new TextEncoder().encode(JSON.stringify(serializeError(new DOMException('late', 'TimeoutError'))))
@@ -150,14 +150,14 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     ['memory of another size', () => new SharedArrayBuffer(4)],
     ['text', () => 'memory'],
     ['nothing', () => undefined],
-  ])('in %s is refused with a PortError', async (_, make) => {
+  ])('refuses %s as its memory with a PortError', async (_, make) => {
     const [port1, port2] = channel()
     port1.postMessage(begin)
     port1.postMessage({ rescind: 'memory', memory: make() })
     await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
   })
 
-  it('waits for memory no longer than until the sender is ready', async () => {
+  it('is not waited for once the sender is ready', async () => {
     const [port1, port2] = channel()
     port1.postMessage(begin)
     port1.postMessage({ rescind: 'ready' })
@@ -165,7 +165,7 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('that cannot cross is done without', async () => {
+  it('is sent by message if the memory cannot be posted', async () => {
     const [port1, port2] = channel()
     const { postMessage } = port1
     vi.spyOn(port1, 'postMessage').mockImplementation((data: { rescind: string }) => {
@@ -180,7 +180,7 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     expect(cause(received)).toBe('why')
   })
 
-  it('that cannot be read in another agent cluster is done without', async () => {
+  it('is optional if another agent cluster cannot read the memory', async () => {
     const [port1, port2] = channel()
     const listening = vi.spyOn(port2, 'addEventListener')
     port1.postMessage(begin)

@@ -1,4 +1,4 @@
-/** Contexts in headers: what is sent, to whom, and what becomes of what strangers send. */
+/** Contexts in headers: what is sent, to which origins, and how untrusted headers are read. */
 
 import {
   background,
@@ -57,7 +57,7 @@ afterEach(() => {
 })
 
 describe('headers', () => {
-  it('tells how much time is left, not until when', async () => {
+  it('sends the time left, not the time of the end', async () => {
     const clock = fakeClock(1_000_000)
     const [ctx] = withTimeout(clock.root, 5_000)
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '5000' })
@@ -67,14 +67,14 @@ describe('headers', () => {
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '2000' })
   })
 
-  it('counts the deadlines above', () => {
+  it('includes the deadlines of ancestors', () => {
     const clock = fakeClock(0)
     const [parent] = withTimeout(clock.root, 100)
     const [ctx] = withTimeout(parent, 5_000)
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '100' })
   })
 
-  it('rounds up, and asks for no less than a millisecond', async () => {
+  it('rounds up, to at least one millisecond', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 2)
     await clock.advance(0.5)
@@ -83,13 +83,13 @@ describe('headers', () => {
     expect(headers(ctx, toApi)).toEqual({ [HEADER]: '1' })
   })
 
-  it('has nothing to say of a context without a deadline and without values', () => {
+  it('is empty for a context without a deadline and without values', () => {
     expect(headers(background(), toApi)).toEqual({})
     expect(headers(withTimeout(background(), Infinity)[0], toApi)).toEqual({})
     expect(headers(withoutCancel(withTimeout(fakeClock(0).root, 5)[0]), toApi)).toEqual({})
   })
 
-  it('carries the chosen values, and no others', () => {
+  it('sends the chosen values and no others', () => {
     const other = createKey<string>('other')
     const chosen = withValue(withValue(background(), requestId.key, 'r-17'), user.key, { id: 7 })
     const ctx = withValue(chosen, other, 'secret')
@@ -103,19 +103,19 @@ describe('headers', () => {
     expect(headers(background(), { ...toApi, values: [requestId, locale] })).toEqual({ 'accept-language': 'en' })
   })
 
-  it('leaves out what its codec has nothing to say of', () => {
+  it('leaves out a value that its codec encodes as undefined', () => {
     const empty = carry(createKey<string>('empty'), 'x-empty', { encode: () => undefined, decode: (text) => text })
     expect(headers(withValue(background(), empty.key, ''), { ...toApi, values: [empty] })).toEqual({})
   })
 
-  it('leaves the time out if it is told so', () => {
+  it('leaves out the time if `timeout` is null', () => {
     const [ctx] = withTimeout(fakeClock(0).root, 5_000)
     expect(headers(ctx, { ...toApi, timeout: null })).toEqual({})
     expect(headers(ctx, { ...toApi, timeout: grpcTimeout })).toEqual({ 'grpc-timeout': '5000m' })
     expect(headers(ctx, { ...toApi, timeout: connectTimeout })).toEqual({ 'connect-timeout-ms': '5000' })
   })
 
-  it('throws the error of a context that has ended: there is nothing to ask for', async () => {
+  it('throws the error of a context that has ended', async () => {
     const clock = fakeClock(0)
     const [late] = withTimeout(clock.root, 5)
     const [ctx, cancel] = withCancel(background())
@@ -127,18 +127,18 @@ describe('headers', () => {
     }
   })
 
-  it('takes foreign contexts', () => {
+  it('accepts foreign contexts', () => {
     const { signal } = new AbortController()
     const ms = Number(headers({ signal, deadline: Date.now() + 5_000 } as { signal: AbortSignal }, toApi)[HEADER])
     expect(ms).toBeGreaterThan(4_000)
     expect(ms).toBeLessThanOrEqual(5_001)
   })
 
-  describe('to', () => {
+  describe('the option to', () => {
     const [ctx] = withTimeout(fakeClock(0).root, 5_000)
     const sent = { [HEADER]: '5000' }
 
-    it('another origin sends nothing that is not allowed', () => {
+    it('sends to another origin only if that is allowed', () => {
       for (const to of ['http://api.example/', `${API}:8443/`, 'https://example/', 'https://x.api.example/']) {
         expect(headers(ctx, { to, allow: [API] })).toEqual({})
       }
@@ -149,7 +149,7 @@ describe('headers', () => {
       expect(headers(ctx, { to: API, allow: ['https://other.example', new URL(`${API}/path`)] })).toEqual(sent)
     })
 
-    it('asks a function, where there is one', () => {
+    it('asks `allow` if that is a function', () => {
       const allow = vi.fn<(to: URL) => boolean>(({ hostname }) => hostname.endsWith('.internal'))
       expect(headers(ctx, { to: 'http://albums.internal:8080/', allow })).toEqual(sent)
       expect(headers(ctx, { to: 'http://albums.example/', allow })).toEqual({})
@@ -157,13 +157,13 @@ describe('headers', () => {
     })
 
     it.each(['data:,hello', 'blob:https://api.example/17', 'ftp://api.example/', 'file:///etc/hosts'])(
-      '%s sends nothing, whatever is allowed',
+      'sends nothing to %s, whatever is allowed',
       (to) => {
         expect(headers(ctx, { to, allow: () => true })).toEqual({})
       },
     )
 
-    it.skipIf(!hasLocation)("sends to the page's own origin, and nowhere else", () => {
+    it.skipIf(!hasLocation)("sends to the page's own origin without allow, and to no other", () => {
       for (const to of ['/albums', 'albums?page=2', '', location.href, new URL('/', location.href)]) {
         expect(headers(ctx, { to })).toEqual(sent)
       }
@@ -172,34 +172,34 @@ describe('headers', () => {
       expect(headers(ctx, { to: '/albums', allow: [API] })).toEqual(sent)
     })
 
-    it.runIf(!hasLocation)('has to be absolute on a server, and allowed', () => {
+    it.runIf(!hasLocation)('must be absolute on a server, and needs allow', () => {
       expect(() => headers(ctx, { to: '/albums', allow: [API] })).toThrow('to must be an absolute URL, got "/albums"')
       expect(() => headers(ctx, { to: API })).toThrow('allow must be a list of origins, or a function, got undefined')
     })
 
-    it.runIf(!hasLocation)('is never the own origin where that is opaque', () => {
+    it.runIf(!hasLocation)('does not match an opaque own origin', () => {
       vi.stubGlobal('location', { href: 'about:srcdoc', origin: 'null' })
       expect(headers(ctx, { to: API })).toEqual({})
       expect(headers(ctx, { to: API, allow: [API] })).toEqual(sent)
     })
 
-    it.each([undefined, null, 'https://', 'http://a b', 5])('%s is no place to send to', (to) => {
+    it.each([undefined, null, 'https://', 'http://a b', 5])('throws a TypeError if it is %s', (to) => {
       expect(() => headers(ctx, { to: to as string, allow: ['bad origin'] })).toThrow(TypeError)
     })
 
-    it('is shown without user, password and query if it is no URL', () => {
+    it('is shown without user, password and query in errors', () => {
       const to = 'http://user:secret@host:port/path?token=secret'
       expect(() => headers(ctx, { to, allow: [API] })).toThrow('got "http://host:port/path"')
       expect(() => headers(ctx, { to: API, allow: ['//user:secret@api.example'] })).toThrow('got "//api.example"')
     })
 
-    it('throws if what is allowed is no origin', () => {
+    it('throws if allow is not a list of origins', () => {
       expect(() => headers(ctx, { to: API, allow: ['api.example'] })).toThrow('allow must be an absolute URL')
       expect(() => headers(ctx, { to: API, allow: API as never })).toThrow('allow must be a list of origins')
     })
   })
 
-  it('throws if all of them are more than the limit', () => {
+  it('throws if all headers together exceed the limit', () => {
     const ctx = withValue(background(), requestId.key, 'x'.repeat(88))
     const options = { ...toApi, values: [requestId] }
     expect(headers(ctx, { ...options, maxSize: 100 })).toEqual({ 'x-request-id': 'x'.repeat(88) })
@@ -208,12 +208,12 @@ describe('headers', () => {
     expect(() => headers(large, options)).toThrow('headers must be at most 16384 bytes, got 20012')
   })
 
-  it.each(['two\r\nlines', 'é', '\0', '\u007f', 7 as unknown as string])('throws for a header %j', (value) => {
+  it.each(['two\r\nlines', 'é', '\0', '\u007f', 7 as unknown as string])('throws for the value %j', (value) => {
     const raw = carry(createKey<string>('raw'), 'x-raw', { encode: (value) => value, decode: (text) => text })
     expect(() => headers(withValue(background(), raw.key, value), { ...toApi, values: [raw] })).toThrow(TypeError)
   })
 
-  it('shows no value that cannot be written: it may be a secret', () => {
+  it('does not show a value that cannot be written, since it may be secret', () => {
     const raw = carry(createKey<string>('raw'), 'x-raw', { encode: (value) => value, decode: (text) => text })
     for (const carried of [raw, requestId]) {
       for (const value of ['secret\nline', 'secret\u2028line', `secret${'\u202e'}`, 'secret\0']) {
@@ -224,20 +224,20 @@ describe('headers', () => {
     }
   })
 
-  it('throws for two values in one header', () => {
+  it('throws if two values share one header', () => {
     const twin = carry(createKey<string>('twin'), 'X-Request-Id')
     const ctx = withValue(withValue(background(), requestId.key, 'one'), twin.key, 'two')
     expect(() => headers(ctx, { ...toApi, values: [requestId, twin] })).toThrow(TypeError)
   })
 
-  it('throws for what is no context, and no options', () => {
+  it('throws without a context or options', () => {
     expect(() => headers(undefined as never, toApi)).toThrow('ctx must be a context, got undefined')
     expect(() => headers(background(), undefined as never)).toThrow('options must be an object, got undefined')
   })
 })
 
 describe('fromHeaders', () => {
-  it("ends by itself when the sender's time is over", async () => {
+  it("ends when the sender's time is over", async () => {
     const clock = fakeClock(0)
     const [ctx] = fromHeaders(clock.root, { [HEADER]: '250' }, { label: 'albums' })
     expect(ctx.deadline).toBe(250)
@@ -262,7 +262,7 @@ describe('fromHeaders', () => {
     expect(fromHeaders(parent, { [HEADER]: '9999999999' })[0].deadline).toBe(100)
   })
 
-  it('gives no more than the limit: to who asks for more, and to who asks for nothing', () => {
+  it('limits the time, whether the headers have more or none', () => {
     const { root } = fakeClock(0)
     const given = (sent?: string, limit?: number) =>
       fromHeaders(root, sent === undefined ? {} : { [HEADER]: sent }, { limit })[0].deadline
@@ -273,26 +273,26 @@ describe('fromHeaders', () => {
     expect(given()).toBeUndefined()
   })
 
-  it('is over from the start if no time is left', () => {
+  it('has ended from the start if no time is left', () => {
     const [ctx] = fromHeaders(background(), { [HEADER]: '0' })
     expect(isDeadlineExceeded(ctx.err)).toBe(true)
     expect(isDeadlineExceeded(fromHeaders(background(), {}, { limit: 0 })[0].err)).toBe(true)
   })
 
-  it('has the values, typed by their keys', () => {
+  it('has the values under their typed keys', () => {
     const [ctx] = fromHeaders(background(), { 'x-request-id': 'r-17', 'x-user': '7' }, { values: [requestId, user] })
     expect(ctx.value(requestId.key)).toBe('r-17')
     expect(ctx.value(user.key)).toEqual({ id: 7 })
   })
 
-  it("keeps the parent's value where the header is missing, not chosen, or ignored by its codec", () => {
+  it("keeps the parent's value if the header is missing, not chosen, or ignored by its codec", () => {
     const parent = withValue(withValue(background(), requestId.key, 'ours'), user.key, { id: 1 })
     expect(fromHeaders(parent, {}, { values: [requestId] })[0].value(requestId.key)).toBe('ours')
     expect(fromHeaders(parent, { 'x-request-id': 'r-17' })[0].value(requestId.key)).toBe('ours')
     expect(fromHeaders(parent, { 'x-user': 'nobody' }, { values: [user] })[0].value(user.key)).toEqual({ id: 1 })
   })
 
-  it('can be re-armed, and shows itself by its name', () => {
+  it('can be rearmed, and shows its label', () => {
     const clock = fakeClock(0)
     const [ctx] = fromHeaders(clock.root, { 'x-request-id': 'r-17' }, { values: [requestId], label: 'albums' })
     expect(String(ctx)).toBe('background.withValue(requestId).fromHeaders(albums)')
@@ -314,14 +314,14 @@ describe('fromHeaders', () => {
     expect(ctx.value(requestId.key)).toBe('r-17')
   })
 
-  it('reads a header that is called get', () => {
+  it('reads a header with the name get', () => {
     const get = carry(createKey<string>('get'), 'get')
     expect(fromHeaders(background(), { get: 'it' }, { values: [get] })[0].value(get.key)).toBe('it')
   })
 
   const garbage = ['', ' ', 'abc', '-1', '+1', '1.5', '1e3', '0x10', '12345678901', '9'.repeat(400), 'Infinity', 'NaN']
 
-  it.each([...garbage, '5, 6', '5,5', '５', '5\0', '5s', '5 000'])('refuses the time %j with a 400', (sent) => {
+  it.each([...garbage, '5, 6', '5,5', '５', '5\0', '5s', '5 000'])('refuses the time %j with status 400', (sent) => {
     const thrown = thrownBy(() => fromHeaders(background(), { [HEADER]: sent }))
     expect(thrown).toBeInstanceOf(HeaderError)
     expect(thrown).toMatchObject({ name: 'HeaderError', status: 400, header: HEADER })
@@ -336,7 +336,7 @@ describe('fromHeaders', () => {
     ['connect-timeout-ms', '9'.repeat(500), connectTimeout],
     ['x-request-id', `${'9'.repeat(500)}%00`],
     ['x-request-id', `${'9'.repeat(500)}%`],
-  ])('shows little of a long %s, and nothing of it in the cause', (header, sent, timeout) => {
+  ])('shows little of a long %s, and none of it in the cause', (header, sent, timeout) => {
     const options = { values: [requestId], timeout }
     const thrown = thrownBy(() => fromHeaders(background(), { [header]: sent }, options)) as HeaderError
     expect(thrown).toBeInstanceOf(HeaderError)
@@ -344,12 +344,12 @@ describe('fromHeaders', () => {
     expect(String(thrown.cause)).not.toContain('999')
   })
 
-  it('shows what it refuses as one line', () => {
+  it('shows refused text on one line', () => {
     const thrown = thrownBy(() => fromHeaders(background(), { [HEADER]: 'a\u001b[2J\u009b\u2028\u202eb' }))
     expect((thrown as Error).message).toBe(`${HEADER} cannot be read: "a\\u001b[2J\\u009b\\u2028\\u202eb"`)
   })
 
-  it('refuses a time that is there twice', () => {
+  it('refuses two times', () => {
     const twice = new Headers([
       [HEADER, '5'],
       [HEADER, '5'],
@@ -359,7 +359,7 @@ describe('fromHeaders', () => {
     }
   })
 
-  it('refuses what a codec refuses, with its error as the cause', () => {
+  it('refuses a value that its codec refuses, with that error as the cause', () => {
     const thrown = thrownBy(() => fromHeaders(background(), { 'x-user': 'abc' }, { values: [user] }))
     expect(thrown).toBeInstanceOf(HeaderError)
     expect(thrown).toMatchObject({ status: 400, header: 'x-user', cause: new RangeError('no number') })
@@ -371,7 +371,7 @@ describe('fromHeaders', () => {
     expect(() => fromHeaders(background(), { 'x-request-id': sent }, { values: [requestId] })).toThrow(HeaderError)
   })
 
-  it('refuses a codec of the time that knows no end', () => {
+  it('refuses a decoded time that is negative or not finite', () => {
     for (const ms of [NaN, Infinity, -1]) {
       const timeout: TimeoutHeader = { header: 'x-timeout', encode: String, decode: () => ms }
       expect(() => fromHeaders(background(), { 'x-timeout': '5' }, { timeout })).toThrow(HeaderError)
@@ -380,7 +380,7 @@ describe('fromHeaders', () => {
     expect(fromHeaders(background(), { 'x-timeout': '5' }, { timeout: silent })[0].deadline).toBeUndefined()
   })
 
-  it('refuses too much of what it reads with a 431, and counts nothing else', () => {
+  it('refuses more than the limit with status 431, and counts only the headers that it reads', () => {
     const sent = { 'x-request-id': 'x'.repeat(88), cookie: 'x'.repeat(100_000) }
     const options = { values: [requestId] }
     expect(fromHeaders(background(), sent, { ...options, maxSize: 100 })[0].value(requestId.key)).toHaveLength(88)
@@ -392,7 +392,7 @@ describe('fromHeaders', () => {
     expect(() => fromHeaders(background(), { 'x-request-id': 'x'.repeat(20_000) }, options)).toThrow(HeaderError)
   })
 
-  it('counts bytes, not letters', () => {
+  it('counts bytes, not characters', () => {
     const options = { values: [requestId], maxSize: 100 }
     const read = (id: string) => fromHeaders(background(), { 'x-request-id': id }, options)[0].value(requestId.key)
     expect(read('é'.repeat(44))).toHaveLength(44)
@@ -403,12 +403,12 @@ describe('fromHeaders', () => {
     expect(() => read('🎵'.repeat(23))).toThrow(HeaderError)
   })
 
-  it('reads no time if it is told so', () => {
+  it('reads no time if `timeout` is null', () => {
     expect(fromHeaders(background(), { [HEADER]: 'abc' }, { timeout: null })[0].deadline).toBeUndefined()
     expect(fromHeaders(fakeClock(0).root, { 'grpc-timeout': '5S' }, { timeout: grpcTimeout })[0].deadline).toBe(5_000)
   })
 
-  it('throws for what is no context, no headers, no options', () => {
+  it('throws for invalid arguments', () => {
     expect(() => fromHeaders(undefined as never, {})).toThrow('parent must be a context, got undefined')
     expect(() => fromHeaders(background(), undefined as never)).toThrow('headers must be headers, got undefined')
     expect(() => fromHeaders(background(), {}, null as never)).toThrow('options must be an object, got null')
@@ -416,7 +416,7 @@ describe('fromHeaders', () => {
     expect(() => fromHeaders(background(), { [HEADER]: 5 as never })).toThrow(TypeError)
   })
 
-  it('never throws anything but a HeaderError, and never gives more than the limit', () => {
+  it('throws only HeaderErrors, and never exceeds the limit', () => {
     const almost = fc.oneof(fc.integer().map(String), fc.stringMatching(/^\d*\w?$/))
     const value = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), almost)
     const record = fc.dictionary(
@@ -442,8 +442,8 @@ describe('fromHeaders', () => {
   })
 })
 
-describe('what crosses', () => {
-  it('is the same on the other side', () => {
+describe('a context that is sent and received', () => {
+  it('has the same values and time', () => {
     const letter = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 })
     const anyText = fc
       .string({ unit: fc.oneof(letter, fc.constantFrom('%', ' ', ',')) })
@@ -475,7 +475,7 @@ describe('what crosses', () => {
     [grpcTimeout, 99_999_999_001, '1666667M'],
     [grpcTimeout, 6e12, '1666667H'],
     [grpcTimeout, 1e300, '99999999H'],
-  ])('has the time as $header has it', (format, ms, sent) => {
+  ])('encodes the time as $header does', (format, ms, sent) => {
     expect(format.encode(ms)).toBe(sent)
   })
 
@@ -499,7 +499,7 @@ describe('what crosses', () => {
     },
   )
 
-  it('is never less time, of any length that can be written', () => {
+  it('never gains less time than was left', () => {
     const format = fc.constantFrom(timeoutHeader, connectTimeout, grpcTimeout)
     fc.assert(
       fc.property(format, fc.double({ min: 0, max: 9_999_999_999, noNaN: true }), ({ encode, decode }, ms) => {
@@ -512,11 +512,11 @@ describe('what crosses', () => {
 })
 
 describe('carry', () => {
-  it('takes a name in any letters', () => {
+  it('ignores the case of a name', () => {
     expect(carry(createKey<string>('key'), 'X-Request-ID').header).toBe('x-request-id')
   })
 
-  it('takes a codec that is an object with a state', () => {
+  it('accepts a codec that is an object with state', () => {
     class Padded {
       readonly #length = 5
       encode(value: number): string {
@@ -536,7 +536,7 @@ describe('carry', () => {
     expect(() => carry(createKey<string>('key'), header as string)).toThrow('header must be the name of a header')
   })
 
-  it('refuses what is no key', () => {
+  it('refuses a value that is not a key', () => {
     expect(() => carry('key' as never, 'x-key')).toThrow('key must be made by createKey, got "key"')
   })
 })
@@ -557,7 +557,7 @@ describe('text', () => {
     expect(text.decode(sent)).toBe(value)
   })
 
-  it('writes half a character as the sign for none', () => {
+  it('writes half a surrogate pair as the replacement character', () => {
     expect(text.encode('\ud83c')).toBe('%EF%BF%BD')
   })
 
@@ -565,7 +565,7 @@ describe('text', () => {
     expect(() => text.encode(value as string)).toThrow('value must be text of one line')
   })
 
-  it('takes no more time for many blanks, which would be minutes', () => {
+  it('trims many blanks in linear time', () => {
     const blanks = `a${' '.repeat(1_000_000)}b`
     expect(text.decode(text.encode(blanks) as string)).toBe(blanks)
   })

@@ -1,11 +1,11 @@
-/** What the workers of the tests do with a job; see node/job.test.ts and browser/job.test.ts. */
+/** How the workers of the tests handle a job; see node/job.test.ts and browser/job.test.ts. */
 
 import { pause, sleep } from '../../src/index.ts'
 import type { Context } from '../../src/index.ts'
 
 /**
- * What a worker is asked for: to answer, or to answer with what only its own agent cluster can read; to fail; to wait for the end; to compute until then, with a pause now and then
- * or without one; how that has ended; to stop; or to die.
+ * Requests to a worker: to answer; to answer with a value that only its own agent cluster can read; to fail; to wait for
+ * the end; to compute until then, with or without pauses; how the last order ended; to stop; or to die.
  */
 export type Order =
   | { readonly does: 'answer'; readonly with: unknown }
@@ -13,10 +13,10 @@ export type Order =
   | { readonly does: 'answer with code' }
   | { readonly does: 'throw outside' | 'exit' | 'stop' }
 
-/** Of the last order to wait, or to compute without a pause. */
+/** How the last order to wait, or to compute without a pause, ended. */
 let ended: string | undefined
 
-/** Reports that it has begun, and does what it is told. */
+/** Reports that it has begun, and executes `order`. */
 export async function handle(
   ctx: Context,
   order: Order,
@@ -57,7 +57,7 @@ export function code(): WebAssembly.Module {
   return new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))
 }
 
-/** Polls for the end, and reads not one message meanwhile. */
+/** Polls for the end, without reading any message. */
 function compute(ctx: Context): void {
   const last = performance.now() + 15_000
   while (ctx.err === undefined && performance.now() < last) {

@@ -31,7 +31,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
-/** What runs jobs with `handler`, in this thread. */
+/** A port to a server of jobs with `handler`, in this thread. */
 function workerOf<Message, Result, Progress>(
   handler: JobHandler<Message, Result, Progress>,
   options?: ServeOptions<Result>,
@@ -54,7 +54,7 @@ const fail = (): never => {
   throw new RangeError('thrown')
 }
 
-/** The channels that `fn` makes, with what is called on their ports. */
+/** The channels that `fn` makes, with spies on their ports. */
 function channelsOf(fn: () => void): MessageChannel[] {
   const channels: MessageChannel[] = []
   const Native = MessageChannel
@@ -71,12 +71,12 @@ function channelsOf(fn: () => void): MessageChannel[] {
 }
 
 describe('job', () => {
-  it('resolves to what the handler returns, for the message that it was given', async () => {
+  it('resolves to what the handler returns for its message', async () => {
     expect(await job(background(), echo(), { title: 'Blue Train' })).toEqual({ title: 'Blue Train' })
     expect(await job(background(), echo(), undefined)).toBeUndefined()
   })
 
-  it('tells several jobs on one worker apart', async () => {
+  it('keeps several jobs on one worker apart', async () => {
     const worker = workerOf(async (ctx, ms: number, progress: (ms: number) => void) => {
       progress(ms)
       await sleep(ctx, ms)
@@ -108,7 +108,7 @@ describe('job', () => {
     expect(log).toEqual([1, 2, 3, 'done'])
   })
 
-  it('reports what onProgress throws as uncaught, and goes on', async () => {
+  it('reports an error of onProgress as uncaught, and continues', async () => {
     const worker = workerOf((_, message: string, progress: (text: string) => void) => {
       progress(message)
       return 'done'
@@ -190,7 +190,7 @@ describe('job', () => {
     expect(worker.postMessage).not.toHaveBeenCalled()
   })
 
-  it('transfers what it is told to, both ways', async () => {
+  it('transfers the given objects, both ways', async () => {
     const worker = workerOf(
       (_, bytes: Uint8Array<ArrayBuffer>, progress: (bytes: ArrayBuffer, transfer: ArrayBuffer[]) => void) => {
         const part = new ArrayBuffer(3)
@@ -211,7 +211,7 @@ describe('job', () => {
     expect(parts).toEqual([3])
   })
 
-  it('rejects if the message cannot be cloned, and leaves nothing behind', async () => {
+  it('rejects if the message cannot be cloned, and leaves no listener', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const handler = vi.fn<() => void>()
@@ -244,7 +244,7 @@ describe('job', () => {
     await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'DataCloneError' })
   })
 
-  it('leaves no listener behind, however it settles', async () => {
+  it('leaves no listener, however it settles', async () => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
     const worker = workerOf((_, fails: boolean) => {
@@ -269,13 +269,13 @@ describe('job', () => {
       'rescind: onProgress must be a function, got 5',
     ],
     ['transfer', [background(), { postMessage() {} }, 1, { transfer: 5 }], 'rescind: transfer must be a list, got 5'],
-  ])('rejects with a TypeError for a wrong %s', async (_, args, message) => {
+  ])('rejects with a TypeError for an invalid %s', async (_, args, message) => {
     await expect(Reflect.apply(job, undefined, args)).rejects.toThrow(new TypeError(message))
   })
 })
 
 describe('serveJobs', () => {
-  it('takes no more and ends the jobs under way when it is stopped', async () => {
+  it('takes no more jobs once it is stopped, and ends those in flight', async () => {
     const [port1, port2] = channel()
     let given: Context | undefined
     const stop = serveJobs(
@@ -305,7 +305,7 @@ describe('serveJobs', () => {
     expect(await job(background(), worker, 1)).toBe('Ada')
   })
 
-  it('throws a TypeError for a wrong argument, and outside of a worker without a port', () => {
+  it('throws a TypeError for an invalid argument, and outside a worker without a port', () => {
     expect(() => serveJobs(wrong<() => void>(5))).toThrow('rescind: handler must be a function, got 5')
     expect(() => serveJobs(fail, wrong<object>(5))).toThrow('rescind: options must be an object, got 5')
     expect(() => serveJobs(fail, { port: wrong({}) })).toThrow('rescind: port must be a MessagePort')
@@ -314,14 +314,14 @@ describe('serveJobs', () => {
   })
 })
 
-describe('a message that is wrong', () => {
+describe('an invalid message', () => {
   it.each<[what: string, message: unknown]>([
-    ['no object', 5],
+    ['not an object', 5],
     ['without our tag', { port: 1 }],
     ['of another kind', { rescind: 'begin' }],
     ['without a port', { rescind: 'job', version: 1 }],
-    ['with a port that is none', { rescind: 'job', version: 1, port: {} }],
-  ])('to the worker is ignored: %s', async (_, message) => {
+    ['with an invalid port', { rescind: 'job', version: 1, port: {} }],
+  ])('the worker ignores an invalid message: %s', async (_, message) => {
     const worker = echo()
     worker.postMessage(message, [])
     expect(await job(background(), worker, 1)).toBe(1)
@@ -329,25 +329,28 @@ describe('a message that is wrong', () => {
 
   it.each<[what: string, version: number, message: (context: MessagePort) => unknown, error: string]>([
     ['another version', 2, () => undefined, 'the two sides have different versions of rescind'],
-    ['no object', 1, () => 5, 'the job cannot be read'],
+    ['not an object', 1, () => 5, 'the job cannot be read'],
     ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job cannot be read'],
     ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job cannot be read'],
-  ])('instead of a job is answered with a PortError: %s', async (_, version, message, error) => {
-    const worker = echo()
-    const [ours, theirs] = channel()
-    const [context] = channel()
-    const answer = new Promise<unknown>((resolve) => {
-      ours.onmessage = ({ data }) => resolve(data)
-    })
-    const wrongMessage = message(context)
-    if (wrongMessage !== undefined) {
-      ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
-    }
-    worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
-    expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
-  })
+  ])(
+    'the worker answers with a PortError to an invalid message instead of a job: %s',
+    async (_, version, message, error) => {
+      const worker = echo()
+      const [ours, theirs] = channel()
+      const [context] = channel()
+      const answer = new Promise<unknown>((resolve) => {
+        ours.onmessage = ({ data }) => resolve(data)
+      })
+      const wrongMessage = message(context)
+      if (wrongMessage !== undefined) {
+        ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
+      }
+      worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
+      expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
+    },
+  )
 
-  it('in the context of a job fails that job with a PortError', async () => {
+  it('an invalid message in the context of a job fails that job with a PortError', async () => {
     const worker = echo()
     const [ours, theirs] = channel()
     const [sender, context] = channel()
@@ -361,16 +364,16 @@ describe('a message that is wrong', () => {
   })
 
   it.each<[what: string, answer: unknown, error: object]>([
-    ['of no kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
+    ['of an unknown kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
     ['without an error', { rescind: 'error' }, { name: 'PortError' }],
-    ['with an error that is none', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
-  ])('from the worker fails the job: %s', async (_, answer, error) => {
+    ['with an invalid error', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
+  ])('an invalid message from the worker fails the job: %s', async (_, answer, error) => {
     const [worker, there] = channel()
     there.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.postMessage(answer, [])
     await expect(job(background(), worker, 1)).rejects.toMatchObject(error)
   })
 
-  it('without our tag from the worker is ignored', async () => {
+  it('a message from the worker that is not from rescind is ignored', async () => {
     const [worker, there] = channel()
     there.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => {
       data.port.postMessage('other', [])
@@ -379,13 +382,13 @@ describe('a message that is wrong', () => {
     expect(await job(background(), worker, 1)).toBe('result')
   })
 
-  it('that cannot be read fails the job with a PortError', async () => {
+  it('a message that cannot be read fails the job with a PortError', async () => {
     const [worker, there] = channel()
     let pending: Outcome<unknown> | undefined
     const [ours] = channelsOf(() => {
       pending = outcome(job(background(), worker, 1))
     })
-    // Nothing that one thread can send is unreadable for it.
+    // A real messageerror needs a second thread.
     const { calls } = vi.mocked((ours as MessageChannel).port1.addEventListener).mock
     for (const [type, listener] of calls) {
       if (type === 'messageerror') (listener as (event: object) => void)({ type })

@@ -1,4 +1,4 @@
-/** What becomes of messages that no sender of ours would post. */
+/** How messages are handled that no sender of ours would post. */
 
 import { background, CanceledError, cause, DeadlineExceededError, remaining, withCancel, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -20,7 +20,7 @@ function looped() {
   return error
 }
 
-/** An error of so many errors, of which each has as many. */
+/** An error with `count` errors, each of which has `count` errors. */
 function wide(count: number): object {
   const inner = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => ({ ...canceled })) }
   const outer = { ...canceled, kind: 'error', errors: Array.from({ length: count }, () => inner) }
@@ -111,8 +111,8 @@ const badLater: [what: string, message: unknown][] = [
   ['memory that was not announced', { rescind: 'memory', memory: new ArrayBuffer(16_384) }],
 ]
 
-describe('a context that does not arrive', () => {
-  it.each(badBegins)('since it begins with %s is a PortError', async (_, message) => {
+describe('fromPort', () => {
+  it.each(badBegins)('rejects with a PortError for a context that begins with %s', async (_, message) => {
     const [parent, cancel] = withCancel(background())
     const [port1, port2] = channel()
     const closed = vi.spyOn(port2, 'close')
@@ -128,7 +128,7 @@ describe('a context that does not arrive', () => {
   })
 
   it.each([{ rescind: 'move', time }, { rescind: 'end', err: canceled }, { rescind: 'ready' }, { rescind: 7 }])(
-    'since something else comes first is a PortError: %o',
+    'rejects with a PortError if another message comes first: %o',
     async (message) => {
       const [port1, port2] = channel()
       port1.postMessage(message)
@@ -136,7 +136,7 @@ describe('a context that does not arrive', () => {
     },
   )
 
-  it('says so if the two sides have different versions', async () => {
+  it('rejects with both versions if the two sides have different ones', async () => {
     const [port1, port2] = channel()
     port1.postMessage({ ...begin, version: 2 })
     await expect(fromPort(background(), port2)).rejects.toMatchObject({
@@ -144,7 +144,7 @@ describe('a context that does not arrive', () => {
     })
   })
 
-  it('leaves nothing pending when the parent ends after it', async () => {
+  it('settles although the parent ends right after an invalid message', async () => {
     const [parent, cancel] = withCancel(background())
     const [port1, port2] = channel()
     const waiting = outcome(fromPort(parent, port2))
@@ -156,8 +156,8 @@ describe('a context that does not arrive', () => {
   })
 })
 
-describe('a context that has arrived', () => {
-  it.each(badLater)('ends with a PortError at %s', async (_, message) => {
+describe('a received context', () => {
+  it.each(badLater)('ends with a PortError after %s', async (_, message) => {
     const { port1, received } = await pass(withTimeout(background(), 60_000)[0])
     port1.postMessage(message)
     await ended(received)
@@ -166,7 +166,7 @@ describe('a context that has arrived', () => {
     expect(() => received.throwIfDone()).toThrow(CanceledError)
   })
 
-  it('keeps its limit at a time that cannot be read', async () => {
+  it('keeps its limit after a time that cannot be read', async () => {
     const clock = fakeClock(0)
     const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
     port1.postMessage({ rescind: 'move', time: { ...time, left: Infinity } })
@@ -174,7 +174,7 @@ describe('a context that has arrived', () => {
     expect(remaining(received)).toBe(0)
   })
 
-  it.each(['text', null, 7, [], {}, { type: 'end' }])('ignores %j, which is not ours', async (noise) => {
+  it.each(['text', null, 7, [], {}, { type: 'end' }])('ignores %j, which is not from rescind', async (noise) => {
     const { port1, received } = await pass(background())
     port1.postMessage(noise)
     await task()
@@ -182,7 +182,7 @@ describe('a context that has arrived', () => {
     expect(received.err).toBeUndefined()
   })
 
-  it('ends once its time is over, however often that is moved', async () => {
+  it('ends when its time is over, however often that was moved', async () => {
     const clock = fakeClock(0)
     const { port1, received } = await pass(withTimeout(fakeClock(0).root, 5_000)[0], {}, clock.root)
     for (const left of [1e308, 100, -5, 2]) port1.postMessage({ rescind: 'move', time: { ...time, left } })
@@ -194,7 +194,7 @@ describe('a context that has arrived', () => {
 
 describe('a sender', () => {
   it.each<unknown>([{ rescind: 'begin' }, { rescind: 'end', err: canceled }, { rescind: 'pause' }, { rescind: {} }])(
-    'that is answered %o gives the other side up, and ends no context of its own',
+    'closes the port after the invalid answer %o, and ends no context of its own',
     async (answer) => {
       const [port1, port2] = channel()
       const closed = vi.spyOn(port1, 'close')

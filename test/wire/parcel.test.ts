@@ -1,11 +1,11 @@
-/** Errors as data, for the way from a worker back. What crosses a port with a context is in port.test.ts. */
+/** Errors as data, as a worker sends them back. For causes of contexts see port.test.ts. */
 
 import { background, CanceledError, DeadlineExceededError, isCanceled, isDeadlineExceeded, withTimeout } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { deserializeError, PortError, serializeError } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 
-/** As `postMessage` has it. */
+/** A copy as `postMessage` makes it. */
 function posted(error: unknown): unknown {
   return deserializeError(structuredClone(serializeError(error)))
 }
@@ -31,7 +31,7 @@ describe('serializeError and deserializeError', () => {
     expect(isCanceled(posted(new CanceledError('why')))).toBe(true)
   })
 
-  it('keep the message of an error of a context, which may say more than can be known here', () => {
+  it("keep the message of a context's error, though it may say more than its fields", () => {
     const error = Object.defineProperty(new CanceledError('why'), 'message', { value: 'canceled in the worker: why' })
     expect(posted(error)).toMatchObject({ message: 'canceled in the worker: why', cause: 'why' })
   })
@@ -47,7 +47,7 @@ describe('serializeError and deserializeError', () => {
     expect(isCanceled(received)).toBe(true)
   })
 
-  it.each([['text'], [0], [undefined], [{ code: 7 }]])('keep %o that was thrown', (thrown) => {
+  it.each([['text'], [0], [undefined], [{ code: 7 }]])('keep %o if that was thrown', (thrown) => {
     expect(posted(thrown)).toEqual(thrown)
   })
 
@@ -55,7 +55,7 @@ describe('serializeError and deserializeError', () => {
     expect(posted(background())).toBe('background')
   })
 
-  it('never throw, whatever was thrown', () => {
+  it('never throw, whatever they are given', () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
     const trapped = Object.defineProperty(new Error('why'), 'name', { get: () => expect.unreachable() as never })

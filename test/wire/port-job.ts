@@ -1,4 +1,4 @@
-/** What the workers of the tests do with a context they are given; see node/port.test.ts and browser/port.test.ts. */
+/** How the workers of the tests use a received context; see node/port.test.ts and browser/port.test.ts. */
 
 import { afterFunc, background, cause, createKey, pause } from '../../src/index.ts'
 import type { Context, Key } from '../../src/index.ts'
@@ -8,15 +8,15 @@ import type { SerializedError } from '../../src/wire/index.ts'
 export const requestId: Key<string> = createKey<string>('requestId')
 
 /**
- * What a worker is asked for: to wait for the end; to compute until then, without a pause or with one now and then; to
- * fail with the end, or of itself; to be done at once; or to forget it all.
+ * Requests to a worker: to wait for the end; to compute until then, with or without pauses; to fail with the end, or
+ * with an error of its own; to be done at once; or to drop the context.
  */
 export interface Job {
   readonly job: 'wait' | 'compute' | 'compute and pause' | 'fail with the end' | 'fail' | 'be done' | 'forget'
   readonly port: MessagePort
 }
 
-/** What a worker tells: that it has the context, and how that has ended. */
+/** Reports of a worker: that it has the context, and how that ended. */
 export type Report =
   | { readonly event: 'began'; readonly id: string | undefined; readonly hasDeadline: boolean }
   | { readonly event: 'ended'; readonly name: string | undefined; readonly label: unknown; readonly cause: unknown }
@@ -29,7 +29,7 @@ export async function work({ job, port }: Job, report: (report: Report) => void)
   if (job === 'forget') return void toPort(ctx, new MessageChannel().port1)
   if (job === 'compute') {
     compute(ctx)
-    // Before a message can be read.
+    // Before any message can be read.
     return report(endOf(ctx))
   }
   try {
@@ -46,7 +46,7 @@ export async function work({ job, port }: Job, report: (report: Report) => void)
   cancel()
 }
 
-/** Polls for the end, and reads not one message meanwhile. */
+/** Polls for the end, without reading any message. */
 function compute(ctx: Context): void {
   const last = performance.now() + 15_000
   while (ctx.err === undefined && performance.now() < last) {

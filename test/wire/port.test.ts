@@ -26,17 +26,17 @@ import { block, failOnUnhandled, outcome, task } from '../support.ts'
 const requestId = createKey<string>('requestId')
 const user = createKey<{ readonly name: string }>('user', { name: 'nobody' })
 
-/** Whether a port hears that its other end was closed. */
+/** Whether a port is notified when its other end closes. */
 const tellsOfClose = typeof process === 'object' && typeof process.listeners === 'function'
 
-/** What an object does that must not be asked for anything. */
+/** A trap of an object that must not be read. */
 const trap = () => expect.unreachable() as never
 
 failOnUnhandled()
 
 closePorts()
 
-/** Counts what is added to and taken from `port`. */
+/** Counts the listeners of `port`. */
 function watch(port: MessagePort) {
   const added = vi.spyOn(port, 'addEventListener')
   const removed = vi.spyOn(port, 'removeEventListener')
@@ -57,7 +57,7 @@ describe('toPort and fromPort', () => {
     expect(received.signal.reason).toBe(received.err)
   })
 
-  it('end it without a cause if there is none', async () => {
+  it('end it without a cause if none was given', async () => {
     const [ctx, cancel] = withCancel(background())
     const { received } = await pass(ctx)
     cancel()
@@ -66,10 +66,10 @@ describe('toPort and fromPort', () => {
     expect(isCanceled(received.err)).toBe(true)
   })
 
-  it('end it while the message is being read, with everything below', async () => {
+  it('end it before other listeners of the message run, with all its descendants', async () => {
     const [ctx, cancel] = withCancel(background())
     const { port2, received } = await pass(ctx)
-    // Read beforehand: reading it through the context would look into shared memory.
+    // Read before: a read through the context would look into shared memory.
     const { signal } = withCancel(received)[0]
     const seen: unknown[] = []
     port2.addEventListener('message', () => seen.push(signal.aborted))
@@ -80,7 +80,7 @@ describe('toPort and fromPort', () => {
     close.mockRestore()
   })
 
-  it('give the time that is left, and the values of the chosen keys', async () => {
+  it('send the time that is left, and the values of the chosen keys', async () => {
     const here = fakeClock(5_000_000)
     const there = fakeClock(7)
     const other = createKey<string>('other')
@@ -93,7 +93,7 @@ describe('toPort and fromPort', () => {
     expect(received.value(other)).toBeUndefined()
   })
 
-  it('read the values of keys of the same names, whichever objects those are', async () => {
+  it('match keys by name, not by identity', async () => {
     const [port1, port2] = channel()
     toPort(withValue(background(), requestId, 'r-17'), port1, { keys: [requestId] })
     const there = createKey<string>('requestId')
@@ -105,7 +105,7 @@ describe('toPort and fromPort', () => {
     expect(String(received)).toBe('background.withValue(user).withValue(requestId).fromPort(job)')
   })
 
-  it('let the deadline pass there without a message, and say whose it was', async () => {
+  it('let the deadline pass on the other side without a message, with its label', async () => {
     const here = fakeClock(0)
     const there = fakeClock(0)
     const [outer] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
@@ -120,7 +120,7 @@ describe('toPort and fromPort', () => {
     expect(cause(received)).toMatchObject({ name: 'RangeError', message: 'slow' })
   })
 
-  it('say the same of a deadline that passes here first', async () => {
+  it('send the label of a deadline that passes on this side first', async () => {
     const here = fakeClock(0)
     const [ctx] = withTimeout(here.root, 5_000, { label: 'search', cause: new RangeError('slow') })
     const { received } = await pass(ctx, {}, fakeClock(0).root)
@@ -131,7 +131,7 @@ describe('toPort and fromPort', () => {
     expect(cause(received)).toMatchObject({ name: 'RangeError', message: 'slow' })
   })
 
-  it('count the time from when it was sent, not from when somebody had time to read it', async () => {
+  it('count the time from the send, not from the read', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const [port1, port2] = channel()
     const release = toPort(ctx, port1)
@@ -145,7 +145,7 @@ describe('toPort and fromPort', () => {
     cancel()
   })
 
-  it('let a deadline that passed on the way be the end, and say whose it was', async () => {
+  it('end the context with a deadline that passed in transit, with its label', async () => {
     const [ctx, cancel] = withTimeout(background(), 20, { label: 'job', cause: 'too slow' })
     const [port1, port2] = channel()
     const release = toPort(ctx, port1)
@@ -156,14 +156,14 @@ describe('toPort and fromPort', () => {
     cancel()
   })
 
-  it('let the deadline pass in a computation that reads no messages', async () => {
+  it('let the deadline pass during a computation that reads no messages', async () => {
     const [ctx] = withTimeout(background(), 20)
     const { received } = await pass(ctx)
     block(21)
     expect(isDeadlineExceeded(received.err)).toBe(true)
   })
 
-  it('move the deadline there when it moves here', async () => {
+  it('move the deadline on the other side when it moves here', async () => {
     const here = fakeClock(0)
     const there = fakeClock(0)
     const [ctx] = withTimeout(here.root, 1_000, { label: 'search' })
@@ -179,7 +179,7 @@ describe('toPort and fromPort', () => {
     expect(received.err).toBeUndefined()
   })
 
-  it('pass a context on that has ended already, and the other side has never seen it alive', async () => {
+  it('send a context that has ended already, which arrives ended', async () => {
     const [ctx, cancel] = withCancel(background())
     cancel('why')
     const [port1, port2] = channel()
@@ -189,7 +189,7 @@ describe('toPort and fromPort', () => {
     expect(cause(received)).toBe('why')
   })
 
-  it('pass one on whose time is over', async () => {
+  it('send a context whose deadline has passed', async () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 5, { label: 'search' })
     await clock.advance(5)
@@ -197,14 +197,14 @@ describe('toPort and fromPort', () => {
     expect(received.err).toMatchObject({ name: 'TimeoutError', label: 'search', ms: 5 })
   })
 
-  it('end what was received with its new parent, too', async () => {
+  it('end the received context with its new parent too', async () => {
     const [parent, cancel] = withCancel(background())
     const { received } = await pass(withCancel(background())[0], {}, parent)
     cancel('parent')
     expect(cause(received)).toBe('parent')
   })
 
-  it('end only the other side by the cancel of the sender, and nothing here by that of the receiver', async () => {
+  it('end only the other side when the sender cancels, and nothing here when the receiver cancels', async () => {
     const [ctx] = withCancel(background())
     const { received, release } = await pass(ctx)
     release('done with it')
@@ -218,15 +218,15 @@ describe('toPort and fromPort', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  describe('of a cause that is', () => {
+  describe('a cause', () => {
     it.each([['text'], [0], [null], [false], [12n], [[1, { two: 2 }]], [new Map([['a', 1]])], [new Date(7)]])(
-      'data keep it: %s',
+      'arrives unchanged if it is data: %s',
       async (why) => {
         expect(await sent(why)).toEqual(why)
       },
     )
 
-    it('an error keep its name, message, stack and cause', async () => {
+    it('keeps its name, message, stack and cause if it is an Error', async () => {
       class QueryError extends TypeError {
         override name = 'QueryError'
       }
@@ -237,7 +237,7 @@ describe('toPort and fromPort', () => {
       expect(received.cause).toMatchObject({ name: 'PortClosed', message: PortClosed.message })
     })
 
-    it('an error of a context keep its kind', async () => {
+    it('keeps its kind if it is an error of a context', async () => {
       const inner = new DeadlineExceededError({ label: 'inner', ms: 5, cause: new CanceledError('deep') })
       const received = (await sent(inner)) as DeadlineExceededError
       expect(received).toBeInstanceOf(DeadlineExceededError)
@@ -246,14 +246,14 @@ describe('toPort and fromPort', () => {
       expect((received.cause as CanceledError).cause).toBe('deep')
     })
 
-    it("one of the platform's keep its name", async () => {
+    it('keeps its name if it is an error of the platform', async () => {
       const [ctx] = withSignal(background(), AbortSignal.abort(new DOMException('too slow', 'TimeoutError')))
       const { received } = await pass(ctx)
       expect(isDeadlineExceeded(received.err)).toBe(true)
       expect(cause(received)).toMatchObject({ name: 'TimeoutError', message: 'too slow' })
     })
 
-    it('nothing that can be cloned send it as text', async () => {
+    it('arrives as text if it cannot be cloned', async () => {
       expect(await sent(Symbol('why'))).toBe('Symbol(why)')
       expect(await sent({ fn() {} })).toBe('[object Object]')
       expect(await sent({ fn() {}, toString: () => 'a job' })).toBe('a job')
@@ -263,7 +263,7 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toMatchObject({ cause: 'Symbol(deep)' })
     })
 
-    it('a revoked proxy, or an object whose every trap throws, send some text', async () => {
+    it('arrives as some text if it is a revoked proxy or throws from every trap', async () => {
       const { proxy, revoke } = Proxy.revocable({}, {})
       revoke()
       expect(await sent(proxy)).toBeTypeOf('string')
@@ -276,7 +276,7 @@ describe('toPort and fromPort', () => {
       ['a context', (ctx: Context) => ctx],
       ['an object with one', (ctx: Context) => ({ deep: [new Map([['ctx', ctx]])] })],
       ['an error with one as its cause', (ctx: Context) => new Error('why', { cause: { ctx } })],
-    ])('%s send none of its values', async (_, make) => {
+    ])('arrives with none of the values of %s', async (_, make) => {
       const ctx = withValue(background(), requestId, 'secret')
       const received = await sent(make(ctx))
       expect(received).toBeDefined()
@@ -285,7 +285,7 @@ describe('toPort and fromPort', () => {
       expect(cause).not.toContain('secret')
     })
 
-    it('very large, or nested deeper than a stack, send it as text', async () => {
+    it('arrives as text if it is very large or deeply nested', async () => {
       expect(await sent({ text: 'x'.repeat(30_000) })).toEqual({ text: 'x'.repeat(30_000) })
       expect(await sent({ text: 'x'.repeat(40_000) })).toBe('[object Object]')
       expect(await sent('x'.repeat(40_000))).toHaveLength(8_192)
@@ -296,13 +296,13 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toBeTypeOf('string')
     })
 
-    it('an error with long texts cut them', async () => {
+    it('arrives with shorter texts if it is an error with long ones', async () => {
       const why = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(300), stack: 's'.repeat(20_000) })
       const { message, name, stack } = (await sent(why)) as Error
       expect([name.length, message.length, stack?.length]).toEqual([200, 8_192, 16_384])
     })
 
-    it('an AggregateError keep its errors', async () => {
+    it('keeps the errors of an AggregateError', async () => {
       const why = new AggregateError([new RangeError('one'), new CanceledError('two'), 'three'], 'all failed')
       const received = (await sent(why)) as AggregateError
       expect(received).toMatchObject({ name: 'AggregateError', message: 'all failed' })
@@ -311,7 +311,7 @@ describe('toPort and fromPort', () => {
       expect(received.errors[2]).toBe('three')
     })
 
-    it('an AggregateError of itself end somewhere', async () => {
+    it('arrives with a limited depth if it is an AggregateError that contains itself', async () => {
       const why = new AggregateError([], 'round')
       why.errors.push(why, why, why)
       const count = (error: unknown): number =>
@@ -319,7 +319,7 @@ describe('toPort and fromPort', () => {
       expect(count(await sent(why))).toBe(100 - 1)
     })
 
-    it('its own cause end somewhere', async () => {
+    it('arrives with a limited depth if it is its own cause', async () => {
       const why = new Error('round')
       why.cause = why
       let depth = 0
@@ -327,7 +327,7 @@ describe('toPort and fromPort', () => {
       expect(depth).toBe(20 - 1)
     })
 
-    it('an error that does not behave send it as text', async () => {
+    it('arrives as text if it is an error that throws when it is read', async () => {
       const why = new Error('why')
       Object.defineProperty(why, 'message', { get: () => expect.unreachable() as never })
       Object.defineProperty(why, 'toString', { value: () => 'strange' })
@@ -335,8 +335,8 @@ describe('toPort and fromPort', () => {
     })
   })
 
-  describe('clean up', () => {
-    it('on both sides when the context ends', async () => {
+  describe('the connection', () => {
+    it('is closed on both sides when the context ends', async () => {
       const [port1, port2] = channel()
       const [here, there] = [watch(port1), watch(port2)]
       const [ctx, cancel] = withCancel(background())
@@ -350,7 +350,7 @@ describe('toPort and fromPort', () => {
       expect(there.closed).toHaveBeenCalledTimes(1)
     })
 
-    it('on both sides when the receiver is done', async () => {
+    it('is closed on both sides when the receiver is done', async () => {
       const [port1, port2] = channel()
       const [here, there] = [watch(port1), watch(port2)]
       toPort(withCancel(background())[0], port1)
@@ -361,7 +361,7 @@ describe('toPort and fromPort', () => {
       expect(there.closed).toHaveBeenCalledTimes(1)
     })
 
-    it.runIf(tellsOfClose)('end what was received with PortClosed when the other side goes in silence', async () => {
+    it.runIf(tellsOfClose)('ends the received context with PortClosed when the other side closes it', async () => {
       const { port1, received } = await pass(withCancel(background())[0])
       port1.close()
       await ended(received)
@@ -369,8 +369,8 @@ describe('toPort and fromPort', () => {
     })
   })
 
-  describe('wait', () => {
-    it('for the context as long as the new parent lives', async () => {
+  describe('fromPort', () => {
+    it('waits for the context until the new parent ends', async () => {
       const [parent, cancel] = withCancel(background())
       const [, port2] = channel()
       const { closed, listeners } = watch(port2)
@@ -384,7 +384,7 @@ describe('toPort and fromPort', () => {
       expect(listeners()).toBe(0)
     })
 
-    it('not for a parent that has ended', async () => {
+    it('does not wait under a parent that has ended', async () => {
       const [parent, cancel] = withCancel(background())
       cancel()
       const [port1, port2] = channel()
@@ -392,14 +392,14 @@ describe('toPort and fromPort', () => {
       await expect(fromPort(parent, port2)).rejects.toBe(parent.err)
     })
 
-    it.runIf(tellsOfClose)('no longer than there is an other side', async () => {
+    it.runIf(tellsOfClose)('rejects when the other side closes its port', async () => {
       const [port1, port2] = channel()
       const waiting = fromPort(background(), port2)
       port1.close()
       await expect(waiting).rejects.toMatchObject({ name: 'AbortError', cause: PortClosed })
     })
 
-    it('for what is a context, and take nothing else for one', async () => {
+    it('waits for a context, and ignores all other messages', async () => {
       const [port1, port2] = channel()
       const waiting = outcome(fromPort(background(), port2))
       for (const noise of [null, 'begin', 7, [], {}, { type: 'begin' }, new Map([['rescind', 'begin']])]) {
@@ -417,7 +417,7 @@ describe('toPort and fromPort', () => {
     })
   })
 
-  it('follow no message after the received context was disarmed', async () => {
+  it('follow no message once the received context is disarmed', async () => {
     const [ctx, cancel] = withTimeout(background(), 60_000)
     const { received } = await pass(ctx)
     disarm(received)
@@ -429,14 +429,14 @@ describe('toPort and fromPort', () => {
     expect(remaining(received)).toBeUndefined()
   })
 
-  it('show the label of a deadline on the other side as one short line', async () => {
+  it("show the label of the other side's deadline as one short line", async () => {
     const [ctx] = withTimeout(background(), 5, { label: `a\n\u202e${'x'.repeat(300)}` })
     const { received } = await pass(ctx)
     await ended(received)
     expect((received.err as DeadlineExceededError).label).toMatch(/^a\\u000a\\u202ex{190,}…$/)
   })
 
-  it('refuse more than the limit, here and there', async () => {
+  it('refuse more than the limit, on both sides', async () => {
     const ctx = withValue(background(), requestId, 'x'.repeat(1_000))
     const [port1, port2] = channel()
     expect(() => toPort(ctx, port1, { keys: [requestId], maxSize: 2_000 })).toThrow('values must be at most 2000 bytes')
@@ -445,14 +445,14 @@ describe('toPort and fromPort', () => {
     await expect(there).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'PortError' } })
   })
 
-  it('refuse a value with a context in it', async () => {
+  it('refuse a value that contains a context', async () => {
     const key = createKey<unknown>('key')
     const secret = withValue(background(), requestId, 'secret')
     const send = () => toPort(withValue(background(), key, { secret }), channel()[0], { keys: [key] })
     expect(send).toThrow('a context cannot be sent as data')
   })
 
-  it('throw for a value that cannot be cloned, and leave nothing', () => {
+  it('throw for a value that cannot be cloned, and leave no listener', () => {
     const [port1] = channel()
     const { listeners } = watch(port1)
     const key = createKey<() => void>('fn')
@@ -471,12 +471,12 @@ describe('toPort and fromPort', () => {
     ['nothing', undefined],
     ['a worker', { postMessage() {}, addEventListener() {}, terminate() {} }],
     ['the global object of a worker', { postMessage() {}, addEventListener() {}, close() {} }],
-  ])('throw for %s in place of a port', async (_, port) => {
+  ])('throw for %s instead of a port', async (_, port) => {
     expect(() => toPort(background(), port as MessagePort)).toThrow('port must be a MessagePort')
     await expect(fromPort(background(), port as MessagePort)).rejects.toThrow('port must be a MessagePort')
   })
 
-  it('throw for more than 1,000 keys, and for wrong options', async () => {
+  it('throw for more than 1,000 keys, and for invalid options', async () => {
     const [port] = channel()
     const keys = Array.from({ length: 1_001 }, (_, index) => createKey(`key${index}`))
     expect(() => toPort(background(), port, { keys })).toThrow('keys must be at most 1000, got 1001')
@@ -485,7 +485,7 @@ describe('toPort and fromPort', () => {
     expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number')
   })
 
-  it('throw for what is no context, no key and no list of different names', async () => {
+  it('throw for an invalid context, an invalid key, and two keys with one name', async () => {
     const [port] = channel()
     expect(() => toPort(undefined as never, port)).toThrow('ctx must be a context, got undefined')
     await expect(fromPort(undefined as never, port)).rejects.toThrow('parent must be a context, got undefined')

@@ -1,4 +1,4 @@
-/** Traces and baggage, as the W3C has them: read generously, written strictly. */
+/** Traces and baggage by the W3C's specifications: read leniently, written strictly. */
 
 import { background, withValue } from 'rescind'
 import { baggage, fromHeaders, headers, traceparent, tracestate } from 'rescind/wire'
@@ -15,14 +15,14 @@ function write(name: string, entry: BaggageEntry): string | undefined {
   return baggage.encode(new Map([[name, entry]]))
 }
 
-/** What a context has that came with these headers. */
+/** The values of a context from these headers. */
 function received(sent: Record<string, string>) {
   const [ctx] = fromHeaders(background(), sent, { values })
   return { parent: ctx.value(traceparent.key), state: ctx.value(tracestate.key), baggage: ctx.value(baggage.key) }
 }
 
 describe('traceparent', () => {
-  it.each([PARENT, `00-${IDS}-00`, `00-${IDS}-ff`])('hands %s on as it is', (sent) => {
+  it.each([PARENT, `00-${IDS}-00`, `00-${IDS}-ff`])('passes %s on unchanged', (sent) => {
     expect(received({ traceparent: sent }).parent).toBe(sent)
     const [ctx] = fromHeaders(background(), { traceparent: sent }, { values })
     expect(headers(ctx, toApi)).toEqual({ traceparent: sent })
@@ -32,7 +32,7 @@ describe('traceparent', () => {
     [`01-${IDS}-01`, PARENT],
     [`cc-${IDS}-01-what-the-future-will-be-like`, PARENT],
     [`01-${IDS}-ff`, `00-${IDS}-03`],
-  ])('takes of a later version what it knows: %s', (sent, parent) => {
+  ])('keeps the known part of a later version: %s', (sent, parent) => {
     expect(received({ traceparent: sent }).parent).toBe(parent)
   })
 
@@ -50,18 +50,18 @@ describe('traceparent', () => {
     `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
     `${PARENT}, ${PARENT}`,
     ` ${PARENT}`,
-  ])('ignores %j, and no request fails for it', (sent) => {
+  ])('ignores %j, without an error for the request', (sent) => {
     expect(received({ traceparent: sent, tracestate: 'a=1' })).toEqual({})
   })
 
-  it('is not written if it is none', () => {
+  it('throws instead of writing an invalid value', () => {
     const ctx = withValue(background(), traceparent.key, 'garbage')
     expect(() => headers(ctx, toApi)).toThrow('traceparent must be a traceparent as the W3C has it')
   })
 })
 
 describe('tracestate', () => {
-  it('goes along with a traceparent, and never alone', () => {
+  it('is read and written with a traceparent only', () => {
     expect(received({ traceparent: PARENT, tracestate: 'a=1' })).toEqual({ parent: PARENT, state: 'a=1' })
     expect(received({ tracestate: 'a=1' })).toEqual({})
     const ctx = withValue(background(), tracestate.key, 'a=1')
@@ -90,14 +90,14 @@ describe('tracestate', () => {
     expect(received({ traceparent: PARENT, tracestate: sent })).toEqual({ parent: PARENT })
   })
 
-  it('is not written with a key twice', () => {
+  it('throws instead of writing a key twice', () => {
     const ctx = withValue(withValue(background(), traceparent.key, PARENT), tracestate.key, 'a=1,b=2,a=3')
     expect(() => headers(ctx, toApi)).toThrow('tracestate must be a tracestate as the W3C has it')
   })
 })
 
 describe('baggage', () => {
-  it('reads names, values and what is said about them', () => {
+  it('reads names, values and properties', () => {
     const sent = 'userId=alice, serverNode = DF%2028 ;ttl=30; private ,isProduction=false,zo=zo%C3%AB,empty=,eq=a=b'
     expect(received({ baggage: sent }).baggage).toEqual(
       new Map<string, BaggageEntry>([
@@ -111,7 +111,7 @@ describe('baggage', () => {
     )
   })
 
-  it('leaves out the entries that cannot be read, and none of the others', () => {
+  it('drops only the entries that cannot be read', () => {
     const sent = 'a=1,,b,=2,c=%zz,two words=3,d="4",e=\\,f=6,é=7,g=8;é'
     expect([...(received({ baggage: sent }).baggage ?? [])]).toEqual([
       ['a', { value: '1' }],
@@ -121,25 +121,25 @@ describe('baggage', () => {
   })
 
   it.each(['a%0ab', 'a%0d%0aset-cookie: b', '%1b[2J', '%00', '%c2%9b', '%e2%80%a8', '%e2%80%ae'])(
-    'leaves out the value %j, which is no text of one line',
+    'drops the value %j, which is not text on one line',
     (sent) => {
       expect(received({ baggage: `a=1,b=${sent}` }).baggage).toEqual(new Map([['a', { value: '1' }]]))
     },
   )
 
   it.each(['secret\nline', 'secret\u001b[2J', 'secret\u2028', 'secret\u202e', 5 as unknown as string])(
-    'does not write the value %j, nor show it',
+    'refuses to write the value %j, and does not show it',
     (value) => {
       expect(() => write('a', { value })).toThrow('the value of an entry must be text of one line')
       expect(() => write('a', { value })).not.toThrow('secret')
     },
   )
 
-  it('takes the last of two of one name', () => {
+  it('takes the last of two entries with one name', () => {
     expect(received({ baggage: 'a=1,b=2,a=3' }).baggage?.get('a')).toEqual({ value: '3' })
   })
 
-  it('is cut off after 64 entries and 8,192 bytes, on both sides', () => {
+  it('is cut after 64 entries and 8,192 bytes, on both sides', () => {
     const many = new Map(Array.from({ length: 70 }, (_, index) => [`k${index}`, { value: 'v' }]))
     const sent = baggage.encode(many) as string
     expect(sent.split(',')).toHaveLength(64)
@@ -151,18 +151,18 @@ describe('baggage', () => {
     expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'é'.repeat(2_100)},c=1`)?.size).toBe(1)
   })
 
-  it('of nothing is not sent', () => {
+  it('is not sent if it is empty', () => {
     expect(headers(withValue(background(), baggage.key, new Map()), toApi)).toEqual({})
   })
 
-  it('is not written if others could not read it', () => {
+  it('throws instead of writing what other libraries cannot read', () => {
     expect(() => write('two words', { value: '' })).toThrow('baggage must be under names that are tokens')
     expect(() => write('a', { value: '', properties: 'b,c=2' })).toThrow('properties must be ASCII without commas')
     expect(() => write('a', { value: '', properties: 'b\n' })).toThrow(TypeError)
     expect(() => baggage.encode({} as never)).toThrow('baggage must be a Map of entries')
   })
 
-  it('is the same on the other side', () => {
+  it('arrives unchanged', () => {
     const name = fc.stringMatching(/^[\w!#$%&'*+.^`|~-]+$/)
     const notOfOneLine = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
     const value = fc.string({ unit: 'grapheme' }).filter((text) => !notOfOneLine.test(text))
@@ -174,7 +174,7 @@ describe('baggage', () => {
     )
   })
 
-  it('makes no request fail, whatever is sent', () => {
+  it('never fails a request, whatever is sent', () => {
     const octets = fc.string({ unit: fc.constantFrom('a', '=', ';', ',', '%', '"', ' ', '\t', '2', 'é', '\\') })
     const sent = fc.record({ baggage: octets, traceparent: octets, tracestate: octets })
     fc.assert(

@@ -1,6 +1,6 @@
 /**
- * What the panel costs in Chromium, a production build: the share of the main thread at 2,000 rows and 1,000 events a
- * second, over the same page without the panel; and the heap over 100,000 contexts, with the panel open.
+ * The cost of the panel in Chromium, with a production build: the share of the main thread at 2,000 rows and 1,000
+ * events a second, beyond that of the same page without the panel; and the heap over 100,000 contexts with the panel.
  */
 
 import { chromium } from 'playwright'
@@ -66,7 +66,7 @@ async function visit(isOpen: boolean) {
   return { page, session: await page.context().newCDPSession(page) }
 }
 
-/** Which part of the time the main thread of the page is busy. */
+/** The share of time in which the main thread of the page is busy. */
 async function share(isOpen: boolean): Promise<number> {
   const { page, session } = await visit(isOpen)
   await session.send('Performance.enable', { timeDomain: 'threadTicks' })

@@ -1,4 +1,4 @@
-/** The page of the measurement: 2,000 rows, then so many events a second, with the panel open or without one. */
+/** The measured page: 2,000 rows, then a number of events a second, with or without the panel. */
 
 import { createRoot } from 'react-dom/client'
 import { background, withCancel } from 'rescind'
@@ -8,7 +8,7 @@ import { inspect } from 'rescind/inspect'
 const inspector = inspect({ silence: 'all' })
 const [page] = withCancel(background(), { label: 'page' })
 
-/** Makes and cancels `count` contexts, each an event or two, in turns of their own. */
+/** Makes and cancels `count` contexts, with one or two events each, in separate turns. */
 function turn(count: number): void {
   for (let index = 0; index < count; index++) withCancel(page, { label: 'search' })[1]('superseded')
 }

@@ -1,4 +1,4 @@
-// The Go side of the comparison: the same work on Go's own context package, to be read beside workloads.ts.
+// The Go side of the comparison: the same work with Go's own context package, like in workloads.ts.
 package context_test
 
 import (
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Keys of pointer type compare as cheaply as Go's keys can.
+// Keys of pointer type compare as fast as Go's keys can.
 type key struct{ name string }
 
 var (

@@ -1,6 +1,6 @@
 /**
- * What shares, retries and limits, each as the documentation of the library has it. The signal of a caller is handed on
- * where the library takes one.
+ * Libraries that share, retry and limit, each used as in its documentation. The signal of a caller is passed on where
+ * the library accepts one.
  */
 
 import { QueryClient } from '@tanstack/react-query'
@@ -12,7 +12,7 @@ import { background, retry, retryBudget, semaphore, share, withSignal } from 're
 
 export type Work = (signal?: AbortSignal) => Promise<string>
 
-/** Asks for `id` on behalf of a caller. */
+/** Requests `id` on behalf of a caller. */
 type Ask = (signal: AbortSignal, id: string) => Promise<string>
 
 export interface Sharer {
@@ -54,9 +54,9 @@ export const sharers: readonly Sharer[] = [
 ]
 
 interface Retries {
-  /** How many attempts there are in all. */
+  /** The number of all attempts. */
   readonly attempts: number
-  /** How many milliseconds to wait before the next one. */
+  /** The milliseconds before the next attempt. */
   readonly delay: number
 }
 
@@ -126,7 +126,7 @@ export const retriers: readonly Retrier[] = [
 export interface Limiter {
   readonly name: string
   readonly limiter: () => (signal: AbortSignal, work: Work) => Promise<string>
-  /** Releases a slot of a limit of one twice, and says how many there are then; undefined if that cannot be. */
+  /** Releases a slot of a limit of one twice, and returns the number of slots then; undefined if that is impossible. */
   readonly releaseTwice: (() => Promise<string>) | undefined
 }
 

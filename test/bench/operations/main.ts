@@ -1,8 +1,7 @@
 /**
- * What libraries do where several callers want the same, where a server is in trouble, where there is a limit, where an
- * answer comes in parts and where a worker computes, counted: `npm run bench:operations`. The same scenario for each;
- * the tables go into `docs`, between their marks. What is timed is only whether something happens at once or much
- * later.
+ * Counts what libraries do when several callers need the same data, when a server is in trouble, under a limit, with an
+ * answer that comes in parts, and with work in a worker: `npm run bench:operations`. The scenario is the same for each;
+ * the tables go into `docs`, between their marks. Time only decides whether something happens at once or much later.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +17,7 @@ const WAITING = 10_000
 let unhandled = 0
 process.on('unhandledRejection', () => unhandled++)
 
-/** Requests that take `ms`, stop when they are told to, and are counted. */
+/** Requests that take `ms`, stop with their signal, and are counted. */
 class Server {
   requests = 0
   aborted = 0
@@ -55,7 +54,7 @@ async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
   const ask = sharer(one.work)
   const left = ask(first.signal, 'first leaves')
   const stays = ask(second.signal, 'first leaves')
-  // Looked at later, and not to count as unhandled until then.
+  // It is observed later, and must not count as unhandled until then.
   stays.catch(() => {})
   await pass(50)
   first.abort()

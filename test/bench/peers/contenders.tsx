@@ -1,7 +1,6 @@
 /**
- * The same components for each library. One shows what the work for a query gives; the other saves what is typed, and
- * uploads files. Each is written as the documentation of the library has it, and hands the signal on where the library
- * gives one.
+ * The same components for each library. One shows the answer to a query; the other saves typed text, and uploads files.
+ * Each is written as in the documentation of the library, and passes the signal on where the library provides one.
  */
 
 import { useAsyncAbortable as useHookzAsync } from '@react-hookz/web'
@@ -15,12 +14,12 @@ import { useAction, useTask } from 'rescind/react'
 import useSWR, { SWRConfig } from 'swr'
 import useSWRMutation from 'swr/mutation'
 
-/** Answers a query; learns from the signal, if it gets one, that the answer is no longer wanted. */
+/** Answers a query; its signal, if there is one, aborts when the answer is no longer needed. */
 export type Work = (query: string, signal?: AbortSignal) => Promise<string>
 
 export interface Contender {
   readonly name: string
-  /** What the component has to stand in; made anew for each measurement. */
+  /** The provider around the component; a new one for each measurement. */
   readonly surround?: () => (children: ReactNode) => ReactNode
   readonly useAnswer: (query: string, work: Work) => string | undefined
 }
@@ -93,11 +92,11 @@ export const contenders: readonly Contender[] = [
 /** Milliseconds that a save waits for the next key. */
 const QUIET = 30
 
-/** What a component that writes offers to the benchmark. */
+/** The functions of a component that writes, for the benchmark. */
 export interface Writes {
   /** Saves at once. */
   readonly save: (name: string) => void
-  /** Saves what is typed when it has been quiet for {@link QUIET} ms. */
+  /** Saves typed text after a pause of {@link QUIET} ms. */
   readonly type: (name: string) => void
   /** Starts an upload and returns how to cancel it alone; undefined where the library has no way. */
   readonly upload: ((name: string) => (() => void) | undefined) | undefined
@@ -109,7 +108,7 @@ export interface Writer {
   readonly useWrites: (work: Work) => Writes
 }
 
-/** Waits with the last call for what the library itself does not offer: the usual clean-up forgets it. */
+/** Debounces the last call for libraries without a debounce; the usual clean-up drops it. */
 function useDebounced(save: (name: string) => void): (name: string) => void {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => () => clearTimeout(timer.current), [])
@@ -152,7 +151,7 @@ export const writers: readonly Writer[] = [
       return (children) => <QueryClientProvider client={client}>{children}</QueryClientProvider>
     },
     useWrites: (work) => {
-      // The scope is the library's own way to keep the order.
+      // A scope is the library's way to keep the order.
       const { mutate } = useMutation({ mutationFn: (name: string) => work(name), scope: { id: 'save' } })
       return { save: (name) => mutate(name), type: useDebounced(mutate), upload: undefined }
     },
@@ -187,7 +186,7 @@ export const writers: readonly Writer[] = [
   },
 ]
 
-/** The component that writes: hands out what it offers. */
+/** The component that writes: passes its functions to the benchmark. */
 export function writerOf({ useWrites }: Writer, work: Work, offer: (writes: Writes) => void): FunctionComponent {
   return function Editor() {
     const writes = useWrites(work)
@@ -196,7 +195,7 @@ export function writerOf({ useWrites }: Writer, work: Work, offer: (writes: Writ
   }
 }
 
-/** The component that is measured: tells `seen` what it shows, and for which query. */
+/** The measured component: reports to `seen` what it shows, and for which query. */
 export function componentOf(
   { useAnswer }: Contender,
   work: Work,

@@ -1,7 +1,7 @@
 /**
- * What libraries do with reads that are no longer wanted, and with writes that still are, counted: `npm run
- * bench:peers`. The same components and the same work for each, in jsdom; the tables go into `docs/react.md`, between
- * their marks. Nothing is timed here.
+ * Counts what libraries do with reads that are no longer needed, and with writes that still are: `npm run bench:peers`.
+ * The components and the work are the same for each, in jsdom; the tables go into `docs/react.md`, between their marks.
+ * Nothing is timed here.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -22,15 +22,15 @@ const KEYSTROKES = 10
 let unhandled = 0
 process.on('unhandledRejection', () => unhandled++)
 
-/** What happened to the calls of one component. */
+/** The fate of the calls of one component. */
 class Count {
   calls = 0
   aborted = 0
-  /** How often a commit showed the answer to another query than the one asked for. */
+  /** How often a commit showed the answer to another query than the current one. */
   wrong = 0
   shown: string | undefined
 
-  /** Takes `ms(query)` milliseconds, and stops when it is told to. */
+  /** Takes `ms(query)` milliseconds, and stops with its signal. */
   work(ms: (query: string) => number): Work {
     return (query, signal) =>
       new Promise((resolve, reject) => {
@@ -62,7 +62,7 @@ function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-/** Mounts `contender` under StrictMode or not, and gives `act` the means to change the query and to unmount. */
+/** Mounts `contender` with or without StrictMode, and passes `act` functions to change the query and to unmount. */
 async function mount(
   contender: Contender,
   ms: (query: string) => number,
@@ -104,7 +104,7 @@ async function measure(contender: Contender): Promise<Row> {
     },
     { strict: false },
   )
-  // The later the query, the sooner its answer: they come in reverse order.
+  // Later queries are answered sooner, so answers arrive in reverse order.
   const typed = await mount(
     contender,
     (query) => 150 - 10 * Number(query),
@@ -128,7 +128,7 @@ interface WriterRow {
   readonly one: boolean | undefined
 }
 
-/** What a server makes of writes: each takes its time, and what arrives last is what is stored. */
+/** A server that stores writes: each takes its time, and the last one to arrive is stored. */
 class Store {
   readonly started: string[] = []
   readonly finished: string[] = []
@@ -151,7 +151,7 @@ class Store {
       })
 }
 
-/** Mounts a component that writes and lets `act` use it; returns what the store has when all is over. */
+/** Mounts a component that writes, lets `act` use it, and returns the store when all is over. */
 async function write(
   writer: Writer,
   ms: (name: string) => number,
@@ -184,7 +184,7 @@ async function measureWriter(writer: Writer): Promise<WriterRow> {
       unmount()
     },
   )
-  // The first takes longer than the second: only order keeps the second the last.
+  // The first takes longer than the second, so only the order of sending keeps the second last.
   const ordered = await write(
     writer,
     (name) => (name === 'v1' ? 60 : 10),

@@ -1,4 +1,4 @@
-/** What a user's program looks like to the compiler; see tarball.test.ts. */
+/** A user's program for the compiler; see tarball.test.ts. */
 
 import {
   afterFunc,

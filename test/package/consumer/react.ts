@@ -1,4 +1,4 @@
-/** Uses `rescind/react` as a program of a user would; only its types are looked at. */
+/** Uses `rescind/react` like a user's program; only its types are checked. */
 
 import { createElement } from 'react'
 import type { FunctionComponent } from 'react'

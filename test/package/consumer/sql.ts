@@ -1,4 +1,4 @@
-/** Uses `rescind/sql` and its engines as a program of a user would; only their types are looked at. */
+/** Uses `rescind/sql` and its engines like a user's program; only their types are checked. */
 
 import { background, withTimeout } from 'rescind'
 import type { Context } from 'rescind'

@@ -1,4 +1,4 @@
-/** IndexedDB: the rules of all engines, as far as they can be said without SQL. */
+/** IndexedDB: the rules of all engines that do not need SQL. */
 
 import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import { engineError, TransactionDoneError, withTransaction } from 'rescind/sql'
@@ -39,7 +39,7 @@ const albums = () => stores(idb, 'album', 'readwrite')
 const put = (tx: StoreTransaction, value: object) => tx.request('album', (store) => store.put(value))
 const all = (tx: StoreTransaction) => tx.request<unknown[]>('album', (store) => store.getAll())
 
-/** Nothing holds the store, and this is in it. */
+/** Expects that no transaction locks the store, and that it has these values. */
 async function holds(...expected: unknown[]): Promise<void> {
   expect(await withTransaction(bg, albums(), all)).toEqual(expected)
 }
@@ -50,7 +50,7 @@ async function writeForever(tx: StoreTransaction): Promise<void> {
 }
 
 describe('the options of a transaction over stores', () => {
-  it('may be any isolation, for all of them are met', async () => {
+  it('accept every isolation, since the store fulfils all', async () => {
     for (const isolation of ['read uncommitted', 'serializable'] as const) {
       expect(await withTransaction(bg, albums(), all, { isolation, deferrable: false })).toEqual([first])
     }
@@ -58,13 +58,13 @@ describe('the options of a transaction over stores', () => {
     await holds(first, second)
   })
 
-  it('keep one that only reads from writing', async () => {
+  it('prevent writes in a read-only transaction', async () => {
     const reading = withTransaction(bg, albums(), (tx) => put(tx, second), { readOnly: true })
     await expect(reading).rejects.toMatchObject({ name: 'ReadOnlyError' })
     await holds(first)
   })
 
-  it('are refused where the stores cannot have them', async () => {
+  it('are refused if they do not fit the mode of the stores', async () => {
     const given = stores(idb, 'album', 'readonly')
     await expect(withTransaction(bg, given, all, { readOnly: false })).rejects.toThrow('readOnly: false is refused')
     await expect(withTransaction(bg, given, all, { deferrable: true })).rejects.toThrow('deferrable is refused')
@@ -108,7 +108,7 @@ describe('withTransaction over stores', () => {
     await holds(first)
   })
 
-  it('stays open while the function waits for something else', async () => {
+  it('stays open while the function waits for other work', async () => {
     await withTransaction(bg, albums(), async (tx) => {
       await put(tx, second)
       await sleep(bg, 20)
@@ -117,7 +117,7 @@ describe('withTransaction over stores', () => {
     await holds(first, second, { id: 3, title: 'third' })
   })
 
-  it('takes back what was written before such a wait', async () => {
+  it('rolls back earlier writes if the context ends during such a wait', async () => {
     const [ctx, cancel] = withCancel(bg)
     const transaction = withTransaction(ctx, albums(), async (tx) => {
       await put(tx, second)
@@ -129,7 +129,7 @@ describe('withTransaction over stores', () => {
     await holds(first)
   })
 
-  it('waits for what the function has asked', async () => {
+  it('waits for requests that the function did not await', async () => {
     const transaction = withTransaction(bg, albums(), (tx) => {
       void put(tx, second)
       void put(tx, { id: 3, title: 'third' })
@@ -138,7 +138,7 @@ describe('withTransaction over stores', () => {
     await holds(first, second, { id: 3, title: 'third' })
   })
 
-  it('leaves errors of the database as they are, and lets the function go on', async () => {
+  it('passes errors of the database on, and the function can continue', async () => {
     await withTransaction(bg, albums(), async (tx) => {
       await expect(tx.request('album', (store) => store.add(first))).rejects.toMatchObject({ name: 'ConstraintError' })
       await expect(tx.request('nowhere', (store) => store.count())).rejects.toMatchObject({ name: 'NotFoundError' })
@@ -153,7 +153,7 @@ describe('withTransaction over stores', () => {
 })
 
 describe('a context that has ended before the start', () => {
-  it('asks nothing', async () => {
+  it('starts no transaction', async () => {
     const [ctx, cancel] = withCancel(bg)
     cancel()
     let called = false
@@ -166,7 +166,7 @@ describe('a context that has ended before the start', () => {
 })
 
 describe('a context that ends while the transaction waits for another', () => {
-  it('never runs it', async () => {
+  it('never runs the transaction', async () => {
     const [busy, free] = withCancel(bg)
     const running = outcome(withTransaction(busy, albums(), writeForever))
     const [ctx, cancel] = withCancel(bg)
@@ -183,7 +183,7 @@ describe('a context that ends while the transaction waits for another', () => {
 })
 
 describe('a context that ends while the transaction runs', () => {
-  it('takes everything back', async () => {
+  it('rolls everything back', async () => {
     const [ctx, cancel] = withCancel(bg)
     const transaction = outcome(withTransaction(ctx, albums(), writeForever))
     await sleep(bg, 20)
@@ -196,7 +196,7 @@ describe('a context that ends while the transaction runs', () => {
     await holds(first)
   })
 
-  it('takes back a large write that is on its way', async () => {
+  it('rolls back a large write in flight', async () => {
     const [ctx, cancel] = withCancel(bg)
     const transaction = outcome(
       withTransaction(ctx, albums(), async (tx) => {
@@ -211,7 +211,7 @@ describe('a context that ends while the transaction runs', () => {
     await holds(first)
   })
 
-  it('does so at the deadline, and when the parent ends', async () => {
+  it('rolls back at the deadline, and when the parent ends', async () => {
     const [parent, cancel] = withCancel(bg)
     const [late] = withTimeout(parent, 30)
     const error = await withTransaction(late, albums(), writeForever).catch((error: unknown) => error)
@@ -234,8 +234,8 @@ describe('a context that ends while the transaction runs', () => {
   })
 })
 
-describe('values', () => {
-  it('gives what is under the cursor, whatever happens between two of them', async () => {
+describe('the values of a cursor', () => {
+  it('are read in order, even with waits between two of them', async () => {
     const seen: unknown[] = []
     await withTransaction(bg, albums(), async (tx) => {
       await put(tx, second)
@@ -248,7 +248,7 @@ describe('values', () => {
     expect(seen).toEqual([first, second])
   })
 
-  it('ends with the context', async () => {
+  it('end with the context', async () => {
     const [ctx, cancel] = withCancel(bg)
     let count = 0
     const transaction = withTransaction(ctx, albums(), async (tx) => {
@@ -266,7 +266,7 @@ describe('values', () => {
 })
 
 describe('a transaction that is over', () => {
-  it('cannot be used', async () => {
+  it('rejects all further use', async () => {
     const [ctx, cancel] = withCancel(bg)
     const tx = await albums().begin(ctx)
     await put(tx, second)
@@ -287,6 +287,6 @@ describe('a transaction that is over', () => {
   })
 })
 
-it('refuses what is no database', () => {
+it('stores throws a TypeError without a database', () => {
   expect(() => stores({} as IDBDatabase, 'album')).toThrow(TypeError)
 })

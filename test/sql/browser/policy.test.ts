@@ -1,4 +1,4 @@
-/** SQLite in a page whose policy forbids to ask for blobs: it must not take that for a cancel. */
+/** SQLite in a page whose Content-Security-Policy forbids requests to blobs, which must not look like a cancel. */
 
 import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import { engineError, execContext, queryContext, queryStream } from 'rescind/sql'
@@ -10,29 +10,29 @@ import { endless, endlessRows } from '../sqlite.ts'
 const bg = background()
 const here = import.meta.url
 
-/** A worker has the policy of its own response; one from a blob has that of the page. */
+/** Starts the worker from a blob, since that has the policy of the page. */
 function startUnderPolicy(): Worker {
   const policy = document.createElement('meta')
   policy.httpEquiv = 'Content-Security-Policy'
   policy.content = "connect-src 'self' ws:"
   document.head.append(policy)
-  // With the query by which Vite tells a worker from a module of the page.
+  // The query tells Vite that this is a worker.
   const { href } = new URL('../../../src/sql/sqlite/sqlite-worker.ts?worker_file&type=module', here)
   const code = `import ${JSON.stringify(href)}`
   return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
 }
 
-/** Waits for the worker, however busy the machine is, but where the test is about that. */
+/** Waits for the worker as long as it takes, except in tests of the grace time. */
 const open = (grace = Infinity) => openSqlite(bg, { worker: startUnderPolicy, grace })
 
-it('says that it cannot stop a statement at once', async () => {
+it('reports that SQLite cannot stop a statement at once', async () => {
   const db = await open()
   expect(db.mechanism).toBe('deadline')
   expect(db.stops).toBe('between-rows')
   await db.close()
 })
 
-it('stops every statement at the deadline', async () => {
+it('SQLite under the policy stops every statement at the deadline', async () => {
   const db = await open()
   // Long enough for the statement to reach the worker on a busy machine.
   const [ctx] = withTimeout(bg, 500)
@@ -44,7 +44,7 @@ it('stops every statement at the deadline', async () => {
   await db.close()
 })
 
-it('stops a canceled statement before its next row', async () => {
+it('SQLite under the policy stops a canceled statement before its next row', async () => {
   const db = await open()
   const [ctx, cancel] = withCancel(bg)
   const query = queryContext(ctx, db, endlessRows).catch((error: unknown) => error)
@@ -56,7 +56,7 @@ it('stops a canceled statement before its next row', async () => {
   await db.close()
 })
 
-it('stops a canceled text between two of its statements', async () => {
+it('SQLite under the policy stops a canceled text between two of its statements', async () => {
   const db = await open()
   await execContext(bg, db, 'CREATE TABLE t (x)')
   const [ctx, cancel] = withCancel(bg)
@@ -70,7 +70,7 @@ it('stops a canceled text between two of its statements', async () => {
   await db.close()
 })
 
-it('tells the caller of a statement that cannot be stopped, while that runs on', async () => {
+it('SQLite under the policy rejects a canceled statement after the grace time, though that still runs', async () => {
   const workers: Worker[] = []
   const worker = () => {
     workers.push(startUnderPolicy())
@@ -89,7 +89,7 @@ it('tells the caller of a statement that cannot be stopped, while that runs on',
   workers[0]?.terminate()
 })
 
-it('runs the next statement when one that could not be stopped is over', async () => {
+it('SQLite under the policy runs the next statement when one that could not be stopped is over', async () => {
   const db = await open(100)
   await execContext(bg, db, 'CREATE TABLE t (x)')
   const [parent, cancel] = withCancel(bg)
@@ -103,7 +103,7 @@ it('runs the next statement when one that could not be stopped is over', async (
   await db.close()
 })
 
-it('streams', async () => {
+it('SQLite under the policy streams rows, and stops with the context', async () => {
   const db = await open()
   const [ctx, cancel] = withCancel(bg)
   const reading = async () => {

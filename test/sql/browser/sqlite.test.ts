@@ -1,4 +1,4 @@
-/** SQLite in a worker of an ordinary page: no shared memory, so a cancel is a blob URL that is gone. */
+/** SQLite in a worker of an ordinary page: no shared memory, so a revoked blob URL is the cancel. */
 
 import { background, withCancel, withTimeout } from 'rescind'
 import { engineError, queryContext } from 'rescind/sql'
@@ -10,19 +10,19 @@ import { endless, keepsFiles, sqliteSubject } from '../sqlite.ts'
 
 conforms('SQLite in a page', sqliteSubject())
 
-it('polls in an ordinary page', async () => {
+it('SQLite polls for a cancel in an ordinary page', async () => {
   expect(crossOriginIsolated).toBe(false)
   const db = await openSqlite(background())
   expect(db.mechanism).toBe('poll')
   await db.close()
 })
 
-// WebKitGTK has no file system of the origin.
+// WebKitGTK has no origin private file system.
 describe.runIf('FileSystemFileHandle' in globalThis)('a file', () => {
   keepsFiles('opfs-sahpool')
 })
 
-it('says what "opfs" needs', async () => {
+it('explains what the storage "opfs" needs', async () => {
   await expect(openSqlite(background(), { storage: 'opfs' })).rejects.toThrow(/cross-origin isolated/)
 })
 
@@ -31,29 +31,29 @@ function program(code: string): Worker {
   return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
 }
 
-describe('a worker', () => {
+describe('openSqlite', () => {
   it.each([
-    ['is not there', Infinity, () => new Worker('/not/there.js', { type: 'module' }), /could not be loaded/],
+    ['does not exist', Infinity, () => new Worker('/not/there.js', { type: 'module' }), /could not be loaded/],
     ['cannot be imported', Infinity, () => program('import "/not/there.js"'), /could not be loaded/],
     ['throws at once', Infinity, () => program('throw new Error("no")'), /Error: no/],
     ['is empty, as after a bundler', 40, () => program(''), /the worker has been silent for 40 ms/],
     ['ends at once', 40, () => program('close()'), /the worker has been silent for 40 ms/],
     ['is something else', 40, () => program('setInterval(() => postMessage({ id: 1 }), 1)'), /silent for 40 ms/],
-  ])('whose program %s fails the opening, and says what to look at', async (_, silence, worker, words) => {
+  ])('fails when the program of the worker %s, with advice in the message', async (_, silence, worker, words) => {
     const error = await openSqlite(background(), { worker, silence }).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(SqliteError)
     expect((error as Error).message).toMatch(words)
     expect((error as Error).message).toContain('it must run rescind/sql/sqlite-worker')
   })
 
-  it('that never answers is given up with the context', async () => {
+  it('rejects with the err of its context if the worker never answers', async () => {
     const [ctx] = withTimeout(background(), 15)
     const opening = openSqlite(ctx, { worker: () => program(''), silence: Infinity })
     const error = await opening.catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
   })
 
-  it('that was terminated keeps no caller longer than the context and the grace time, and no close', async () => {
+  it('gives a database that rejects canceled calls after the grace time though its worker was terminated', async () => {
     const worker = startWorker() as Worker
     const db = await openSqlite(background(), { worker: () => worker, grace: 30 })
     worker.terminate()
@@ -66,7 +66,7 @@ describe('a worker', () => {
     await db.close()
   })
 
-  it('that was terminated keeps neither a transaction nor a stream from ending', async () => {
+  it('gives a database whose transactions and streams can end though its worker was terminated', async () => {
     const worker = startWorker() as Worker
     const db = await openSqlite(background(), { worker: () => worker, grace: 30 })
     const cursor = await db.open(background(), endless)

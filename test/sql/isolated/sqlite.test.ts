@@ -8,7 +8,7 @@ import { keepsFiles, sqliteSubject } from '../sqlite.ts'
 
 conforms('SQLite in an isolated page', sqliteSubject())
 
-it('shares memory in an isolated page', async () => {
+it('SQLite shares memory with an isolated page', async () => {
   expect(crossOriginIsolated).toBe(true)
   const db = await openSqlite(background())
   expect(db.mechanism).toBe('flag')

@@ -1,4 +1,4 @@
-/** What only PostgreSQL has: a server that can be asked, a pool, cancels that come late, timeouts of its own. */
+/** What only PostgreSQL has: a server that can be queried, a pool, late cancels, and its own timeouts. */
 
 import { Client, Pool } from 'pg'
 import { background, sleep, withCancel, withTimeout } from 'rescind'
@@ -30,7 +30,7 @@ let pool: Pool
 let db: Database
 let observer: Observer
 
-/** What the compiler would refuse. */
+/** Lets a value of a wrong type past the compiler. */
 const wrong = <T>(value: unknown) => value as T
 
 failOnUnhandled()
@@ -55,20 +55,20 @@ const settingOf = async (on: Queryable = db, ctx = bg, name = 'statement_timeout
   return row?.value
 }
 
-/** The server does nothing for us, not even wait in a transaction. An error is sent a moment before that. */
+/** Waits until no backend of ours is active or in a transaction, which is shortly after an error is sent. */
 const isIdle = () => until(async () => (await observer.sessions(NAME)).every(({ state }) => state === 'idle'))
 
-/** Every connection of the pool is lent to nobody. */
+/** Waits until the pool has all its connections back. */
 const isFree = () => until(() => pool.idleCount === pool.totalCount && pool.waitingCount === 0)
 
 describe('the server', () => {
-  it('computes no longer once the rejection is there', async () => {
+  it('stops computing when a canceled query rejects', async () => {
     const [ctx, cancel] = withCancel(bg)
     const query = outcome(queryContext(ctx, db, endless))
     await until(async () => (await observer.active(NAME)).length === 1)
     const [backend = 0] = await observer.active(NAME)
     const started = cpuSeconds(backend)
-    // It does compute: the next line but two would mean nothing otherwise.
+    // It does compute; otherwise the last line would prove nothing.
     await until(() => started === undefined || (cpuSeconds(backend) ?? 0) >= started + 0.03)
     cancel()
     await until(() => query.settled)
@@ -79,7 +79,7 @@ describe('the server', () => {
     expect((cpuSeconds(backend) ?? 0) - (spent ?? 0)).toBeLessThanOrEqual(0.01)
   })
 
-  it('stops everything that a transaction has sent', async () => {
+  it('stops everything that a canceled transaction has sent', async () => {
     const [ctx, cancel] = withCancel(bg)
     const transaction = outcome(
       withTransaction(ctx, db, async (tx) => {
@@ -94,7 +94,7 @@ describe('the server', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('stops what else runs in a transaction whose function has thrown', async () => {
+  it('stops other statements of a transaction whose function has thrown', async () => {
     const transaction = withTransaction(bg, db, async (tx) => {
       const running = queryContext(bg, tx, endless)
       running.catch(() => {})
@@ -106,8 +106,8 @@ describe('the server', () => {
   })
 })
 
-describe('a cancel that comes late', () => {
-  it('harms none of the 200 next statements, on a pool of 2 with four at work', async () => {
+describe('a late cancel', () => {
+  it('hits none of the 200 next statements, on a pool of 2 with four callers', async () => {
     let canceled = 0
     let completed = 0
     const failures: unknown[] = []
@@ -127,7 +127,7 @@ describe('a cancel that comes late', () => {
     await Promise.all([work(), work(), work(), work()])
     expect(failures).toEqual([])
     expect(canceled + completed).toBe(200)
-    // Both sides of the race were seen.
+    // Both outcomes of the race have occurred.
     expect(Math.min(canceled, completed)).toBeGreaterThan(0)
     await isFree()
   })
@@ -156,7 +156,7 @@ describe('a cancel over TLS', () => {
 })
 
 describe('a pool', () => {
-  it('gets its slot back from a context that ended while waiting', async () => {
+  it('regains the connection of a context that ended while it waited', async () => {
     const lent = [await pool.connect(), await pool.connect()]
     const [ctx, cancel] = withCancel(bg)
     const waiting = Array.from({ length: 5 }, () => outcome(execContext(ctx, db, 'INSERT INTO account VALUES (2, 2)')))
@@ -172,7 +172,7 @@ describe('a pool', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('does not get a lost connection back, and the error of the loss stays itself', async () => {
+  it('does not regain a lost connection, and passes the error of the loss on', async () => {
     const destroyed: unknown[] = []
     const note = (why: unknown) => destroyed.push(why)
     pool.on('release', note)
@@ -203,7 +203,7 @@ describe('a pool', () => {
 })
 
 describe('a grace time', () => {
-  it.each([Infinity, 2 ** 40])('of %d ms is no shorter than that', async (grace) => {
+  it.each([Infinity, 2 ** 40])('is not shortened: %d ms', async (grace) => {
     const patient = postgres(new Pool({ ...access, application_name: NAME, max: 1 }), { grace })
     const [limited, cancelLimited] = withTimeout(bg, 60_000)
     await queryContext(limited, patient, 'SELECT 1')
@@ -217,7 +217,7 @@ describe('a grace time', () => {
     await until(() => query.settled)
     expect(query.error).toBe(ctx.err)
     expect(engineError(ctx)).toMatchObject({ code: '57014' })
-    // The connection has outlived it.
+    // The connection is still the same.
     const pid = 'SELECT pg_backend_pid() AS pid'
     expect(await queryContext(bg, patient, pid)).toEqual([{ pid: backend }])
     await patient.close()
@@ -225,7 +225,7 @@ describe('a grace time', () => {
 })
 
 describe('a deadline', () => {
-  it('is given to the server for the rest of the time, and taken back', async () => {
+  it('is set in the server as the rest of the time, and removed afterwards', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)
     const setting = "current_setting('statement_timeout')::interval"
     const text = `SELECT ${setting} > interval '59 s' AND ${setting} <= interval '60 s' AS fits`
@@ -253,7 +253,7 @@ describe('a deadline', () => {
     })
   })
 
-  it('leaves a shorter timeout of the user alone, and restores a longer one', async () => {
+  it('keeps a shorter timeout of the user, and restores a longer one', async () => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
     const single = postgres(client)
@@ -272,8 +272,8 @@ describe('a deadline', () => {
   })
 })
 
-describe('a deadline and the settings of others', () => {
-  it('of more than the server can count gives it all that it can', async () => {
+describe('a deadline', () => {
+  it("sets the server's maximum if it has more time than the server can count", async () => {
     const [ctx, cancel] = withTimeout(bg, 30 * 86_400_000)
     using _ = cancel
     expect(await queryContext(ctx, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
@@ -282,7 +282,7 @@ describe('a deadline and the settings of others', () => {
     expect((await queryStream(ctx, db, 'SELECT 1 AS one').next()).value).toEqual({ one: 1 })
   })
 
-  it('leaves an idle timeout that is shorter, and is shorter than a longer one', async () => {
+  it('keeps a shorter idle timeout, and replaces a longer one', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)
     using _ = cancel
     for (const [given, isKept] of [
@@ -297,13 +297,13 @@ describe('a deadline and the settings of others', () => {
     }
   })
 
-  it('leaves a timeout that is set in its transaction, however late', async () => {
+  it('keeps a timeout that was set in its transaction, however late', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)
     using _ = cancel
     await withTransaction(ctx, db, async (tx) => {
       await execContext(ctx, tx, "SET LOCAL statement_timeout = '1s'")
       expect(await settingOf(tx, ctx)).toBe('1s')
-      // Later than that the server is told anew how much is left.
+      // A changed deadline would set the rest of the time again.
       for (const shorter of [40_000, 30_000]) {
         const [inner, cancelInner] = withTimeout(ctx, shorter)
         expect(await settingOf(tx, inner)).toBe('1s')
@@ -322,7 +322,7 @@ describe('a deadline and the settings of others', () => {
     expect(await settingOf()).toBe('0')
   })
 
-  it('tells its own timeouts from others when a savepoint brings them back', async () => {
+  it('distinguishes its own timeouts from others when a savepoint restores them', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)
     const [longer, cancelLonger] = withTimeout(bg, 120_000)
     await withTransaction(bg, db, async (tx) => {
@@ -341,7 +341,7 @@ describe('a deadline and the settings of others', () => {
     cancelLonger()
   })
 
-  it('do not keep a failed transaction from going back to its savepoint', async () => {
+  it('does not prevent a failed transaction from rolling back to its savepoint', async () => {
     const [ctx, cancel] = withTimeout(bg, 60_000)
     await withTransaction(bg, db, async (tx) => {
       await execContext(bg, tx, 'SAVEPOINT one')
@@ -353,12 +353,12 @@ describe('a deadline and the settings of others', () => {
     cancel()
   })
 
-  it('leaves a timeout that is set for the session', async () => {
+  it('keeps a timeout that was set for the session', async () => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
     const single = postgres(client)
     const [ctx, cancel] = withTimeout(bg, 60_000)
-    // Even if it is what we would have set.
+    // Even if it equals the one that we would set.
     const [exactly, cancelExactly] = withTimeout(fakeClock(0).root, 60_000)
     await execContext(exactly, single, "SET statement_timeout = '1min'")
     expect(await settingOf(single)).toBe('1min')
@@ -375,17 +375,17 @@ describe('a deadline and the settings of others', () => {
 
 const accounts = () => observer.query('SELECT id FROM account ORDER BY id')
 
-/** Has the server do more for every new account before the commit is through. Returns what ends that. */
+/** Makes the server run `work` for every new account at commit. Returns a function that undoes this. */
 async function atCommit(work: string): Promise<() => Promise<unknown>> {
   const body = `LANGUAGE plpgsql AS 'BEGIN PERFORM ${work}; RETURN NULL; END'`
   const when = 'AFTER INSERT ON account DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
   await observer.query(`CREATE FUNCTION late() RETURNS trigger ${body}`)
-  // In the order of their names: before what checks the primary key.
+  // Triggers run in the order of their names: before the check of the primary key.
   await observer.query(`CREATE CONSTRAINT TRIGGER "A" ${when} EXECUTE FUNCTION late()`)
   return () => observer.query('DROP FUNCTION late CASCADE')
 }
 
-/** Leaves a stream with its first row. */
+/** Reads the first row of a stream, and leaves it. */
 async function readFirst(ctx: Context, text: string, params: unknown[], then = () => {}): Promise<void> {
   for await (const _ of queryStream(ctx, db, text, params)) {
     then()
@@ -405,7 +405,7 @@ describe('a stream whose statement writes', () => {
     expect(await accounts()).toEqual([{ id: 7 }, { id: 8 }, { id: 9 }])
   })
 
-  it('fails with its commit', async () => {
+  it('rejects if its commit fails', async () => {
     await observer.query('INSERT INTO account VALUES (8, 0)')
     const seen: unknown[] = []
     const reading = async () => {
@@ -417,7 +417,7 @@ describe('a stream whose statement writes', () => {
     expect(await accounts()).toEqual([{ id: 8 }])
   })
 
-  it('fails with its commit, though its context ends meanwhile', async () => {
+  it('rejects if its commit fails, though its context ends meanwhile', async () => {
     await observer.query('INSERT INTO account VALUES (7, 0)')
     const forget = await atCommit('pg_advisory_xact_lock(1)')
     await observer.query('SELECT pg_advisory_lock(1)')
@@ -434,7 +434,7 @@ describe('a stream whose statement writes', () => {
     await forget()
   })
 
-  it('is committed as far as it has come when the reader leaves, who is told if that fails', async () => {
+  it('is committed up to the last row that was read, and leaving it rejects if that fails', async () => {
     await readFirst(bg, puts, [1_000_000])
     expect(await accounts()).toEqual([{ id: 7 }])
     await expect(readFirst(bg, puts, [1_000_000])).rejects.toMatchObject({ code: '23505' })
@@ -442,7 +442,7 @@ describe('a stream whose statement writes', () => {
     expect(await accounts()).toEqual([{ id: 7 }])
   })
 
-  it('is rolled back by an error, which stays itself, and by the end of its context', async () => {
+  it('is rolled back by an error, which it rejects with, and by the end of its context', async () => {
     const [ctx, cancel] = withCancel(bg)
     const failing = queryStream(ctx, db, 'SELECT put(id) / (8 - id) AS id FROM generate_series(7, 9) AS id')
     await failing.next()
@@ -455,7 +455,7 @@ describe('a stream whose statement writes', () => {
     expect(await accounts()).toEqual([])
   })
 
-  it('leaves a reader in peace who leaves it after the end of its context', async () => {
+  it('does not reject when it is left after the end of its context', async () => {
     const [ctx, cancel] = withCancel(bg)
     await readFirst(ctx, puts, [9], cancel)
     await isFree()
@@ -464,7 +464,7 @@ describe('a stream whose statement writes', () => {
 })
 
 describe('a commit', () => {
-  it('that the server turns into a rollback is not reported as done', async () => {
+  it('rejects if the server turns it into a rollback', async () => {
     let failure: unknown
     const transaction = withTransaction(bg, db, async (tx) => {
       await execContext(bg, tx, 'INSERT INTO account VALUES (3, 3)')
@@ -477,7 +477,7 @@ describe('a commit', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('that breaks a constraint rejects with that', async () => {
+  it('rejects with the constraint that it violates', async () => {
     const transaction = withTransaction(bg, db, (tx) =>
       execContext(bg, tx, 'INSERT INTO account VALUES (4, 1), (4, 2)'),
     )
@@ -486,7 +486,7 @@ describe('a commit', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('that was not sent, for the connection was lost, is a rollback for sure', async () => {
+  it('is reported as a rollback if the connection was lost before it was sent', async () => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
     const lost = new Promise<Error>((resolve) => {
@@ -506,9 +506,9 @@ describe('a commit', () => {
   })
 
   it.each([
-    ['is', (closing: Promise<void>) => closing],
-    ['is being', () => {}],
-  ])('that was not sent, for the client %s closed, is a rollback for sure', async (_, wait) => {
+    ['was', (closing: Promise<void>) => closing],
+    ['was being', () => {}],
+  ])('is reported as a rollback if the client %s closed before it was sent', async (_, wait) => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
     const single = postgres(client)
@@ -523,7 +523,7 @@ describe('a commit', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('that was sent, and lost with the connection, may have been done', async () => {
+  it('is reported as unknown if the connection was lost after it was sent', async () => {
     const forget = await atCommit('pg_terminate_backend(pg_backend_pid())')
     const transaction = withTransaction(bg, db, (tx) => execContext(bg, tx, 'INSERT INTO account VALUES (6, 6)'))
     const error = await transaction.catch((error: unknown) => error)
@@ -533,7 +533,7 @@ describe('a commit', () => {
     await isFree()
   })
 
-  it('that a client gave up waiting for may have been done, and the connection is destroyed', async () => {
+  it('is reported as unknown after a timeout of the client, and the connection is destroyed', async () => {
     const forget = await atCommit('pg_advisory_xact_lock(1)')
     await observer.query('SELECT pg_advisory_lock(1)')
     const hasty = new Pool({ ...access, application_name: NAME, max: 1, query_timeout: 300 })
@@ -550,7 +550,7 @@ describe('a commit', () => {
   })
 })
 
-it('refuses what is neither a pool nor a client', () => {
+it('postgres throws a TypeError for an invalid pool or client', () => {
   expect(() => postgres(wrong<Pool>(undefined))).toThrow(TypeError)
   expect(() => postgres(wrong<Pool>({}))).toThrow(TypeError)
   for (const grace of [Number.NaN, -1]) expect(() => postgres(pool, { grace })).toThrow(TypeError)

@@ -1,4 +1,4 @@
-/** Transactions and deadlines as only PostgreSQL has them: snapshots, its settings, and what stays on a connection. */
+/** Transactions and deadlines with PostgreSQL's own features: snapshots, settings, and the state of connections. */
 
 import { Client, Pool } from 'pg'
 import { background, sleep, withCancel, withTimeout } from 'rescind'
@@ -41,7 +41,7 @@ beforeEach(() => observer.query('TRUNCATE entry'))
 
 const entries = async () => (await observer.query('SELECT id FROM entry ORDER BY id')).map(({ id }) => id)
 
-/** Every connection of the pool is idle, and in no transaction. */
+/** Waits until every connection of the pool is idle and in no transaction. */
 const isFree = async () => {
   await until(() => pool.idleCount === pool.totalCount && pool.waitingCount === 0)
   await until(async () => (await observer.sessions(NAME)).every(({ state }) => state === 'idle'))
@@ -74,7 +74,7 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       }),
   )
 
-  it('has every option together, and each default may be turned around', () =>
+  it('has all options together, and each default can be reversed', () =>
     limited(async (ctx) => {
       const all = (tx: Parameters<typeof queryContext>[1]) =>
         Promise.all(['isolation', 'read_only', 'deferrable'].map((name) => show(ctx, tx, `transaction_${name}`)))
@@ -88,12 +88,12 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       await other.close()
     }))
 
-  it('takes SET TRANSACTION as its first statement', () =>
+  it('accepts SET TRANSACTION as its first statement', () =>
     limited(async (ctx) => {
       const text = 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY'
       const level = await withTransaction(ctx, db, async (tx) => {
         await execContext(ctx, tx, text)
-        // Long enough that the server is to be told what is left: not ahead of that, either.
+        // Long enough to set the deadline again, which must not happen before that either.
         await sleep(bg, 50)
         await execContext(ctx, tx, '/* a */ SET TRANSACTION DEFERRABLE')
         return show(ctx, tx, 'transaction_isolation')
@@ -101,13 +101,13 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       expect(level).toBe('serializable')
     }))
 
-  it('sees what was committed before its lock', () =>
+  it('sees rows that were committed before its lock', () =>
     limited(async (ctx) => {
       const locked = await withTransaction(
         ctx,
         db,
         async (tx) => {
-          // The deadline of the server is behind by now.
+          // This deadline differs from the server's.
           const [shorter, cancel] = withTimeout(ctx, 30_000)
           using _ = cancel
           await observer.query('INSERT INTO entry VALUES (1)')
@@ -119,7 +119,7 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       expect(locked).toEqual([{ id: 1 }])
     }))
 
-  it('inside of one is taken back alone though its error was swallowed, and says so', () =>
+  it('is rolled back alone and rejects if it is nested, though its function caught the error', () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
         await execContext(ctx, outer, 'INSERT INTO entry VALUES (1)')
@@ -136,7 +136,7 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       expect(await entries()).toEqual([1, 3])
     }))
 
-  it('that fails after one inside of it did names its own failure', () =>
+  it('rejects with its own failure after a failed nested one', () =>
     limited(async (ctx) => {
       const transaction = withTransaction(ctx, db, async (outer) => {
         const failing = withTransaction(ctx, outer, (tx) => queryContext(ctx, tx, 'SELECT nothing'))
@@ -146,7 +146,7 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '22012' } })
     }))
 
-  it('inside of one leaves the timeout of the user as it was', () =>
+  it("keeps the user's timeout if it is nested", () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
         await execContext(ctx, outer, "SET LOCAL statement_timeout = '10min'")
@@ -171,7 +171,7 @@ const limited = (): Context => withTimeout(bg, 60_000)[0]
 describe('a statement under a deadline', () => {
   const isLimited = "current_setting('statement_timeout')::interval BETWEEN '50 s' AND '60 s'"
 
-  it('has it in the server, be it by itself, with parameters, or one of several', async () => {
+  it('sets it in the server, alone, with parameters, or as one of several', async () => {
     const fits = [{ fits: true }]
     expect(await queryContext(limited(), db, `SELECT ${isLimited} AS fits`)).toEqual(fits)
     expect(await queryContext(limited(), db, `SELECT ${isLimited} AS fits WHERE $1`, [true])).toEqual(fits)
@@ -183,7 +183,7 @@ describe('a statement under a deadline', () => {
     expect(await queryContext(limited(), db, 'SELECT 1 AS a, 2 AS a')).toEqual([{ a: 2 }])
   })
 
-  it('leaves nothing behind on its connection, not even while others wait for that', async () => {
+  it('leaves no timeout on its connection, even while others wait for that', async () => {
     const short = Array.from({ length: 20 }, async () => {
       const [ctx, cancel] = withTimeout(bg, 300)
       await queryContext(ctx, db, 'SELECT pg_sleep(0.001)').catch(() => {})
@@ -196,7 +196,7 @@ describe('a statement under a deadline', () => {
     }
   })
 
-  it('fails as it would without one, at the same place', async () => {
+  it('fails with the same error and position as without one', async () => {
     for (const text of ['SELECT 1, nothing', 'SELECT 1; SELECT 2, nothing']) {
       const [plain, timed] = await Promise.all(
         [bg, limited()].map((ctx) => queryContext(ctx, db, text).catch((error: unknown) => error)),
@@ -214,7 +214,7 @@ describe('a statement under a deadline', () => {
     expect(await queryContext(limited(), db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  it('may be one that cannot be in a transaction, or that commits inside of itself', async () => {
+  it('can be one that is not allowed in a transaction, or that commits itself', async () => {
     await execContext(limited(), db, 'VACUUM entry')
     await execContext(limited(), db, 'CREATE INDEX CONCURRENTLY entry_id ON entry (id)')
     await execContext(limited(), db, "DO 'BEGIN INSERT INTO entry VALUES (4); COMMIT; END'")
@@ -223,24 +223,24 @@ describe('a statement under a deadline', () => {
   })
 
   it('is stopped by the server itself, without a cancel', async () => {
-    // So that the server starts to count later than we do.
+    // Delays the start of the server's timer.
     const pooler = await startPooler(access, () => 0, 15)
     const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
     for (let round = 0; round < 5; round++) {
-      // There is a connection, and it is free.
+      // Connects, so that the next statement does not wait for that.
       await queryContext(bg, patient, 'SELECT 1')
       const [ctx] = withTimeout(bg, 40)
       const error = await queryContext(ctx, patient, endless).catch((error: unknown) => error)
       expect(error).toBe(ctx.err)
     }
-    // A loaded machine may be late with one.
+    // A loaded machine may still send some.
     expect(pooler.counts.cancels).toBeLessThan(3)
     await patient.close()
     await pooler.close()
   })
 })
 
-/** Cancels statements of which some complete before, and counts those after them that were hit. */
+/** Cancels statements, some of which complete before, and counts later statements that were hit. */
 async function cancelSome(on: Database, rounds: number): Promise<number> {
   let hit = 0
   for (let round = 0; round < rounds; round++) {
@@ -254,8 +254,8 @@ async function cancelSome(on: Database, rounds: number): Promise<number> {
   return hit
 }
 
-describe('a pooler that passes a cancel on late', () => {
-  it('hits no other statement of a pool: what was canceled is thrown away', async () => {
+describe('a pooler that delays cancels', () => {
+  it('hits no other statement of a pool, which destroys canceled connections', async () => {
     const pooler = await startPooler(access, () => 15)
     const on = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
     expect(await cancelSome(postgres(on), 15)).toBe(0)
@@ -265,7 +265,7 @@ describe('a pooler that passes a cancel on late', () => {
     await pooler.close()
   })
 
-  it('hits no other statement of a client, which is left to settle', async () => {
+  it('hits no other statement of a client, which waits for the cancel', async () => {
     const pooler = await startPooler(access, () => 15)
     const client = new Client({ ...pooler.access, application_name: NAME })
     await client.connect()
@@ -276,7 +276,7 @@ describe('a pooler that passes a cancel on late', () => {
     await pooler.close()
   })
 
-  it('takes a transaction along with one inside of it', async () => {
+  it('ends an outer transaction together with a nested one', async () => {
     const pooler = await startPooler(access, () => 15)
     const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
     const [ctx, cancel] = withCancel(bg)
@@ -295,7 +295,7 @@ describe('a pooler that passes a cancel on late', () => {
     await pooler.close()
   })
 
-  it('is told from the server itself, whose connections outlive a cancel', async () => {
+  it('is distinguished from the server, whose connections survive a cancel', async () => {
     const [ctx, cancel] = withCancel(bg)
     const direct = postgres(new Pool({ ...access, application_name: NAME, max: 1 }))
     const pid = 'SELECT pg_backend_pid() AS pid'
@@ -309,15 +309,15 @@ describe('a pooler that passes a cancel on late', () => {
   })
 })
 
-/** With this setting a backslash escapes in every string, so that we misread where one ends. */
+/** With this setting a backslash escapes in every string, so we misread where strings end. */
 const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 
 describe('a connection of the pool', () => {
   it.each([
-    ['comes with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
-    ['comes after the answer', () => startPooler(access, () => 0)],
-  ])('does not go back inside of a transaction, whatever its words, where the status %s', async (_, start) => {
+    ['arrives with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
+    ['arrives after the answer', () => startPooler(access, () => 0)],
+  ])('is not returned inside a transaction that our parser missed, if the status %s', async (_, start) => {
     const pooler = await start()
     const tainted = new Pool({ ...(pooler?.access ?? access), ...lax, application_name: NAME, max: 1 })
     const on = postgres(tainted)
@@ -332,7 +332,7 @@ describe('a connection of the pool', () => {
     await pooler?.close()
   })
 
-  it('is no longer in a transaction that a statement has ended, whatever its words', async () => {
+  it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
     const on = postgres(new Pool({ ...access, ...lax, application_name: NAME, max: 1 }))
     const transaction = withTransaction(bg, on, async (tx) => {
       await execContext(bg, tx, hidden('COMMIT'))
@@ -343,7 +343,7 @@ describe('a connection of the pool', () => {
     await on.close()
   })
 
-  it('that others have given back inside of a transaction is not used', async () => {
+  it('is not used inside a transaction that other code has left open', async () => {
     const tainted = new Pool({ ...access, application_name: NAME, max: 1 })
     await tainted.query('BEGIN')
     await execContext(bg, postgres(tainted), 'INSERT INTO entry VALUES (1)')
@@ -354,7 +354,7 @@ describe('a connection of the pool', () => {
 })
 
 describe('a client in a transaction of the user', () => {
-  it('runs statements in it, leaves it open, and leaves no timeout in it', async () => {
+  it('runs statements in that, keeps it open, and leaves no timeout', async () => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
     const on = postgres(client)
@@ -373,7 +373,7 @@ describe('a client in a transaction of the user', () => {
 })
 
 describe('a stream', () => {
-  it('is of one statement', async () => {
+  it('can be of one statement only', async () => {
     for (const text of ['SELECT 1; SELECT 2', 'SELECT 1; DROP TABLE entry']) {
       await expect(queryStream(bg, db, text).next()).rejects.toThrow('only one statement can be read as a stream')
     }
@@ -382,7 +382,7 @@ describe('a stream', () => {
   })
 })
 
-it('refuses what loses data or notifications, before anything is sent', async () => {
+it('statements that lose data or notifications are refused before anything is sent', async () => {
   for (const [text, name] of [
     ['COPY entry TO STDOUT', 'COPY TO STDOUT'],
     ['COPY entry FROM STDIN', 'COPY FROM STDIN'],

@@ -1,7 +1,7 @@
 /**
- * Drizzle under a context: its proxy driver hands each statement over, and rescind runs it. The proxy wants rows as
- * lists and dates as text, so its pool has clients of its own. It puts a DrizzleQueryError around every error, in which
- * `isCanceled` and `isDeadlineExceeded` look.
+ * Drizzle under a context: rescind runs the statements of its proxy driver. The proxy expects rows as lists and dates
+ * as text, so its pool has special clients. Drizzle wraps every error in a DrizzleQueryError, in which `isCanceled` and
+ * `isDeadlineExceeded` look.
  */
 
 import { DrizzleQueryError, sql } from 'drizzle-orm'
@@ -18,18 +18,18 @@ import { postgres } from 'rescind/sql/postgres'
 import { expect, inject, it } from 'vitest'
 import { works } from './recipe.ts'
 
-/** A Drizzle whose statements run under `ctx`; `db` is a database or a transaction. It costs next to nothing. */
+/** A Drizzle whose statements run under `ctx`; `db` is a database or a transaction. It is cheap to make. */
 function under(ctx: Context, db: Queryable): PgRemoteDatabase {
   return drizzle(async (text, params: unknown[]) => ({ rows: await queryContext<unknown[]>(ctx, db, text, params) }))
 }
 
-/** Timestamps with and without a zone, dates and intervals, which Drizzle reads itself. */
+/** Timestamps with and without a zone, dates and intervals, which Drizzle parses itself. */
 const READ_BY_DRIZZLE: ReadonlySet<number> = new Set([1184, 1114, 1082, 1186])
 
 const getTypeParser: CustomTypesConfig['getTypeParser'] = (id, format) =>
   READ_BY_DRIZZLE.has(id) ? String : types.getTypeParser(id, format)
 
-/** Drizzle's statements are those with a list of values: their rows are lists, or columns of one name would be one. */
+/** Returns rows as lists for Drizzle's statements, which have values: columns with one name must stay apart. */
 class ListClient extends Client {
   override query(...args: never[]): never {
     const [text, values] = args as unknown as [text: string, values?: unknown[]]
@@ -50,7 +50,7 @@ const endless = (ctx: Context, db: Queryable) =>
     .select({ count: sql<string>`count(*)` })
     .from(numbers)
 
-it('has every column of a join, and its own types', async () => {
+it('Drizzle reads every column of a join, with its own types', async () => {
   const db = postgres(new Pool({ ...inject('postgres'), Client: ListClient, max: 1 }))
   const [row] = await under(background(), db)
     .select({
@@ -63,7 +63,7 @@ it('has every column of a join, and its own types', async () => {
   await db.close()
 })
 
-it('wraps the err of a context so that it is still known', async () => {
+it('Drizzle wraps the err of a context so that isCanceled still recognizes it', async () => {
   const db = postgres(new Pool({ ...inject('postgres'), Client: ListClient, max: 1 }))
   const [ctx, cancel] = withCancel(background())
   cancel()

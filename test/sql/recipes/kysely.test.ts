@@ -1,4 +1,4 @@
-/** Kysely under a context: Kysely writes the statement and knows the types of its rows, rescind runs it. */
+/** Kysely under a context: Kysely builds the statement and types its rows, rescind runs it. */
 
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import type { Compilable, Generated } from 'kysely'
@@ -9,7 +9,7 @@ import type { Queryable } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { works } from './recipe.ts'
 
-/** Runs a statement of Kysely's; `db` is a database or a transaction. */
+/** Runs a statement of Kysely; `db` is a database or a transaction. */
 function run<R>(ctx: Context, db: Queryable, statement: Compilable<R>): Promise<R[]> {
   const { sql, parameters } = statement.compile()
   return queryContext<R>(ctx, db, sql, parameters)
@@ -19,7 +19,7 @@ interface Tables {
   kysely_album: { id: Generated<number>; title: string }
 }
 
-/** Connects to nothing: what it writes, rescind sends. */
+/** Has no connection: rescind sends its statements. */
 const kysely = new Kysely<Tables>({
   dialect: {
     createAdapter: () => new PostgresAdapter(),

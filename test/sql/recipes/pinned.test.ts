@@ -1,6 +1,6 @@
 /**
- * One connection of a pool for all of some work: for what belongs to a connection, such as settings of the session,
- * temporary tables, prepared statements, advisory locks and LISTEN. It is closed afterwards, with all that was set.
+ * One connection of a pool for several statements, for state that belongs to a connection: settings of the session,
+ * temporary tables, prepared statements, advisory locks and LISTEN. It is closed afterwards, with all that state.
  */
 
 import { Pool } from 'pg'
@@ -19,7 +19,7 @@ import type { Observer } from '../postgres.ts'
 async function pinned<T>(ctx: Context, pool: Pool, work: (db: Database, client: PoolClient) => Promise<T>): Promise<T> {
   const connecting = pool.connect()
   const client = await untilDone(ctx, connecting).catch((error: unknown) => {
-    // It may still come.
+    // The connection may still arrive.
     connecting.then(
       (client) => client.release(),
       () => {},
@@ -70,7 +70,7 @@ describe('a pinned connection', () => {
     expect(await queryContext(bg, postgres(pool), 'SHOW work_mem')).not.toEqual([{ work_mem: '5MB' }])
   })
 
-  it('hears what it listens to', async () => {
+  it('receives the notifications that it listens to', async () => {
     await pinned(bg, pool, async (db, client) => {
       const heard: unknown[] = []
       client.on('notification', ({ payload }) => heard.push(payload))
@@ -81,7 +81,7 @@ describe('a pinned connection', () => {
     })
   })
 
-  it('is given back where the context ends while it waits, and closed where it ends in the work', async () => {
+  it('is returned if the context ends while it waits, and closed if the context ends during the work', async () => {
     const lent = [await pool.connect(), await pool.connect()]
     const [ctx, cancel] = withCancel(bg)
     const waiting = outcome(pinned(ctx, pool, () => Promise.resolve()))

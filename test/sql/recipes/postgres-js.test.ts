@@ -1,7 +1,7 @@
 /**
- * Postgres.js under a context. Its `cancel()` does not tell when the cancel is through, so that one which comes late
- * hits the next statement of the connection: every statement has a connection for itself, and what `cancel()` calls is
- * waited for.
+ * Postgres.js under a context. Its `cancel()` does not report when the cancel is done, so a late one hits the next
+ * statement of the connection. Therefore every statement has its own connection, and waits for the function that
+ * `cancel()` calls.
  */
 
 import postgres from 'postgres'
@@ -20,7 +20,7 @@ async function run<R extends readonly MaybeRow[]>(ctx: Context, sql: Sql, write:
   }
 }
 
-/** Gives the connection back that comes when nobody wants it any more. */
+/** Reserves a connection; one that arrives after the end is returned. */
 async function reserve(ctx: Context, sql: Sql): Promise<ReservedSql> {
   ctx.throwIfDone()
   const reserving = sql.reserve()
@@ -35,7 +35,7 @@ async function reserve(ctx: Context, sql: Sql): Promise<ReservedSql> {
   }
 }
 
-/** Commits what `fn` has done with `stoppable`, or rolls it back. */
+/** Runs `fn` in a transaction, which is rolled back if `ctx` ends before the commit. */
 async function transaction<T>(ctx: Context, sql: Sql, fn: (tx: TransactionSql) => Promise<T>) {
   ctx.throwIfDone()
   return sql.begin(async (tx) => {
@@ -46,7 +46,7 @@ async function transaction<T>(ctx: Context, sql: Sql, fn: (tx: TransactionSql) =
   })
 }
 
-/** Runs a statement on a connection that nobody else uses. */
+/** Runs a statement on a connection without other users. */
 async function stoppable<R extends readonly MaybeRow[]>(ctx: Context, query: PendingQuery<R>) {
   ctx.throwIfDone()
   let isOver = false
@@ -54,11 +54,11 @@ async function stoppable<R extends readonly MaybeRow[]>(ctx: Context, query: Pen
     isOver = true
   }
   const settled = query.then(over, over)
-  // It is sent a microtask later. Canceled before that, it would take its connection along.
+  // It is sent a microtask later. A cancel before that would end its connection too.
   await undefined
   const { canceller } = query as unknown as { canceller(query: unknown): Promise<void> }
   const cancel = async () => {
-    // The first may come before the statement, and the protocol does not answer.
+    // The first may arrive before the statement, and the protocol has no answer to it.
     for (let pause = 10; !isOver; pause *= 2) {
       await canceller(query).catch(() => {})
       await Promise.race([settled, sleep(background(), pause)])

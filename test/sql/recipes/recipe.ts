@@ -15,20 +15,20 @@ export interface Recipe {
   endless(ctx: Context): Promise<unknown>
   titles(ctx: Context): Promise<string[]>
   insert(ctx: Context, title: string): Promise<unknown>
-  /** Inserts, and calls `then` before the transaction is over, which can run what takes hours in it. */
+  /** Inserts, and calls `then` before the commit, with a function that runs for hours in the transaction. */
   transaction(ctx: Context, title: string, then: (endless: () => Promise<unknown>) => unknown): Promise<unknown>
-  /** Runs for so many seconds. */
+  /** Runs for `seconds`. */
   pause(ctx: Context, seconds: number): Promise<unknown>
   close(): Promise<void>
 }
 
 export interface NamedAccess extends Access {
-  /** What the server knows the sessions by. */
+  /** The name of the sessions in the server. */
   readonly application_name: string
 }
 
 export interface Options {
-  /** What the library has put its own error around. */
+  /** The error inside the library's own. */
   readonly unwrap?: (error: unknown) => unknown
 }
 
@@ -39,12 +39,12 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
   let recipe: Recipe
   let observer: Observer
 
-  /** So many statements run, by the server's own account. */
+  /** Waits until the server reports `count` running statements. */
   const running = (count: number) => until(async () => (await observer.active(name)).length === count)
 
   const isUnharmed = async (expected: string[] = []) => {
     await running(0)
-    // More than there are connections: none of them is lost.
+    // More than there are connections, so each of them must still work.
     const all = Array.from({ length: 5 }, () => recipe.titles(bg))
     for (const titles of await Promise.all(all)) expect(titles).toEqual(expected)
     await until(async () => (await observer.sessions(name)).every(({ state }) => state === 'idle'))
@@ -85,7 +85,7 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed()
     })
 
-    it('stops what runs in the server when the context ends', async () => {
+    it('stops a running statement in the server when the context ends', async () => {
       const [ctx, cancel] = withCancel(bg)
       const work = outcome(recipe.endless(ctx))
       await running(1)
@@ -95,7 +95,7 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed()
     })
 
-    it('stops it at the deadline', async () => {
+    it('stops a running statement at the deadline', async () => {
       const [ctx] = withTimeout(bg, 30)
       const error = unwrap(await recipe.endless(ctx).catch((error: unknown) => error))
       expect(error).toBe(ctx.err)
@@ -103,7 +103,7 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed()
     })
 
-    it('is not touched by a context that ends after completion', async () => {
+    it('is unaffected by a context that ends after completion', async () => {
       const [ctx, cancel] = withCancel(bg)
       await recipe.insert(ctx, 'Blue Train')
       await recipe.transaction(ctx, 'Giant Steps', () => {})
@@ -112,7 +112,7 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed(['Blue Train', 'Giant Steps'])
     })
 
-    it('rolls a transaction back', async () => {
+    it('rolls a transaction back when its context ends', async () => {
       const [ctx, cancel] = withCancel(bg)
       const work = outcome(recipe.transaction(ctx, 'half', (endless) => endless()))
       await running(1)
@@ -122,14 +122,14 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed()
     })
 
-    it('rolls a transaction back that is just about to be committed', async () => {
+    it('rolls a transaction back when its context ends just before the commit', async () => {
       const [ctx, cancel] = withCancel(bg)
       const error = await recipe.transaction(ctx, 'half', () => cancel()).catch((error: unknown) => error)
       expect(unwrap(error)).toBe(ctx.err)
       await isUnharmed()
     })
 
-    it('harms no statement that comes after, however late a cancel is', async () => {
+    it('hits no later statement, however late a cancel is', async () => {
       const failures: unknown[] = []
       const seen = { canceled: 0, completed: 0 }
       const work = async () => {
@@ -151,7 +151,7 @@ export function works(name: string, open: (access: NamedAccess) => Recipe, optio
       await isUnharmed()
     })
 
-    it('leaves errors of the SQL as they are', async () => {
+    it('passes errors of the SQL on', async () => {
       const [ctx, cancel] = withTimeout(bg, 60_000)
       const error = unwrap(await recipe.insert(ctx, '\0').catch((error: unknown) => error))
       expect(error).toMatchObject({ code: '22021' })

@@ -1,6 +1,6 @@
 /**
- * A transaction that is tried again where PostgreSQL could not fit it in among the others: with a serialization failure
- * (40001) or a deadlock (40P01) all of it is taken back, and only the whole can be done again.
+ * A transaction that is retried if PostgreSQL could not serialize it: with a serialization failure (40001) or a
+ * deadlock (40P01) it is rolled back, and only as a whole can it run again.
  */
 
 import { Pool } from 'pg'
@@ -40,7 +40,7 @@ function write(ctx: Context, tx: Transaction, id: number, n: number): Promise<un
   return execContext(ctx, tx, 'UPDATE counter SET n = $1 WHERE id = $2', [n, id])
 }
 
-/** Returns what resolves once it was called `count` times. */
+/** Returns a function whose promises resolve once it was called `count` times. */
 function barrier(count: number): () => Promise<void> {
   const waiting: (() => void)[] = []
   let seen = 0
@@ -73,7 +73,7 @@ describe('a serializable transaction', () => {
 
   const counts = async () => (await observer.query('SELECT n FROM counter ORDER BY id')).map(({ n }) => n)
 
-  it('is tried again after a serialization failure, until all of them have counted', async () => {
+  it('is retried after a serialization failure, until all have counted', async () => {
     const [ctx, cancel] = withTimeout(bg, 20_000)
     using _ = cancel
     let tries = 0
@@ -82,7 +82,7 @@ describe('a serializable transaction', () => {
       serializable(ctx, db, async (tx) => {
         tries++
         const n = await read(ctx, tx, 1)
-        // Both have read before either writes.
+        // Both transactions read before either writes.
         await haveRead()
         await write(ctx, tx, 1, n + 1)
       })
@@ -91,7 +91,7 @@ describe('a serializable transaction', () => {
     expect(tries).toBe(3)
   })
 
-  it('is tried again after a failure of its commit', async () => {
+  it('is retried after a failed commit', async () => {
     let tries = 0
     const haveRead = barrier(2)
     const haveWritten = barrier(2)
@@ -108,7 +108,7 @@ describe('a serializable transaction', () => {
     expect(tries).toBe(3)
   })
 
-  it('is not tried again for another error, and not without end', async () => {
+  it('is not retried after another error, and not forever', async () => {
     let tries = 0
     const failing = (code: string) =>
       serializable(bg, db, (tx) => {
@@ -121,7 +121,7 @@ describe('a serializable transaction', () => {
     expect(tries).toBe(6)
   })
 
-  it('ends with its context between two tries', async () => {
+  it('ends with its context between two attempts', async () => {
     const [ctx, cancel] = withCancel(bg)
     let tries = 0
     const failing = outcome(

@@ -1,4 +1,4 @@
-/** The line to the worker: the numbers of its requests, its silence, and its end. */
+/** The channel to the worker: the numbers of its requests, its silence, and its end. */
 
 import { background, withCancel } from 'rescind'
 import { engineError } from 'rescind/sql'
@@ -16,7 +16,7 @@ const OPEN: Order & { kind: 'open' } = { kind: 'open', storage: 'memory', file: 
 const run = (sql: string): Order => ({ kind: 'run', sql, params: [] })
 
 describe('the numbers of requests', () => {
-  it('begin again where shared memory could not hold them, and stop what they name', async () => {
+  it('restart before shared memory could no longer hold them, and still identify their statements', async () => {
     const ids: number[] = []
     const flag = new SharedArrayBuffer(4)
     const line = lineTo(startWorker())
@@ -38,7 +38,7 @@ describe('the numbers of requests', () => {
   })
 })
 
-describe('a worker that is silent', () => {
+describe('a silent worker', () => {
   beforeEach(() => {
     vi.useFakeTimers()
   })
@@ -47,7 +47,7 @@ describe('a worker that is silent', () => {
     vi.useRealTimers()
   })
 
-  it('is lost after the time that it has, counted from its last sign of life', async () => {
+  it('is lost after the given time, counted from its last message', async () => {
     const { channel, hear } = silentChannel()
     const opening = outcome(channel.open(OPEN, 1_000))
     await vi.advanceTimersByTimeAsync(900)
@@ -60,10 +60,10 @@ describe('a worker that is silent', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('is not lost because the page was frozen, or busy', async () => {
+  it('is not lost because the page was frozen or busy', async () => {
     const { channel, hear } = silentChannel()
     const opening = outcome(channel.open(OPEN, 1_000))
-    // A timer of the platform fires once for all the time that it was held up.
+    // A delayed platform timer fires once, whatever the delay.
     vi.setSystemTime(Date.now() + 60_000)
     await vi.advanceTimersByTimeAsync(100)
     hear(ALIVE)
@@ -75,7 +75,7 @@ describe('a worker that is silent', () => {
     expect(channel.mechanism).toBe('poll')
   })
 
-  it('is waited for without an end if it shall be', async () => {
+  it('is waited for without limit if `silence` is Infinity', async () => {
     const { channel } = silentChannel()
     const opening = outcome(channel.open(OPEN, Infinity))
     await vi.advanceTimersByTimeAsync(10 * 86_400_000)
@@ -83,7 +83,7 @@ describe('a worker that is silent', () => {
     channel.end()
   })
 
-  it('is left to itself by a close, once the grace time has passed for what nobody waits for', async () => {
+  it('is abandoned by a close once the grace time of its canceled calls has passed', async () => {
     const { channel, ended } = silentChannel()
     const [ctx, cancel] = withCancel(bg)
     const call = outcome(channel.call(ctx, run('deaf')).result)
@@ -99,7 +99,7 @@ describe('a worker that is silent', () => {
     expect(ended()).toBe(true)
   })
 
-  it('keeps the end of a stream waiting for the grace time only', async () => {
+  it('delays the end of a stream by the grace time only', async () => {
     const { channel } = silentChannel()
     const closing = outcome(channel.giveBack({ kind: 'discard', cursor: 1 }))
     await vi.advanceTimersByTimeAsync(999)
@@ -109,7 +109,7 @@ describe('a worker that is silent', () => {
   })
 })
 
-/** A channel to a worker that says what the test says. */
+/** A channel to a worker whose messages the test sends. */
 function silentChannel() {
   const listeners: ((message: unknown) => void)[] = []
   let ended = false

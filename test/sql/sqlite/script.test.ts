@@ -1,4 +1,4 @@
-/** Texts of statements, divided by SQLite itself, here without a worker. */
+/** Texts of statements, split by SQLite itself, here without a worker. */
 
 import init from '@sqlite.org/sqlite-wasm'
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
@@ -35,7 +35,7 @@ function divided(sql: string): [word: string, text: string][] {
 
 describe('a text of statements', () => {
   it.each([
-    ['two of them', 'SELECT 1; SELECT 2', ['SELECT 1;', 'SELECT 2']],
+    ['two statements', 'SELECT 1; SELECT 2', ['SELECT 1;', 'SELECT 2']],
     ['letters of several bytes', "SELECT 'é✓𝄞'; /* é✓𝄞 */ SELECT '✓'", ["SELECT 'é✓𝄞';", "SELECT '✓'"]],
     ['half of a letter', "SELECT '\ud834'; SELECT 2", ["SELECT '\ufffd';", 'SELECT 2']],
     ['what looks like comments', "SELECT '--', '/*;'; SELECT 2", ["SELECT '--', '/*;';", 'SELECT 2']],
@@ -48,11 +48,11 @@ describe('a text of statements', () => {
     ['nothing but comments', ' ; /* a */ -- b', []],
     ['a comment without an end', '; /* a', []],
     ['nothing', '', []],
-  ])('is divided as SQLite does it, with %s', (_, sql, texts) => {
+  ])('is split as SQLite does it, with %s', (_, sql, texts) => {
     expect(divided(sql)).toEqual(texts.map((text) => ['SELECT', text]))
   })
 
-  it('knows a first word in any case, and where it ends', () => {
+  it('has the first word of each statement in upper case', () => {
     for (const [sql, word] of [
       ['begin;', 'BEGIN'],
       ['values(1)', 'VALUES'],
@@ -66,13 +66,13 @@ describe('a text of statements', () => {
     }
   })
 
-  it('is refused if SQLite would read a part of it only', () => {
+  it('is refused if SQLite would read only a part of it', () => {
     expect(() => new Script(sqlite3, db, 'SELECT 1;\0 SELECT 2')).toThrow('NUL')
   })
 
-  it('is handed to SQLite once, however many statements it has', async () => {
+  it('is passed to SQLite once, however many statements it has', async () => {
     let bytes = 0
-    // What SQLite copies: what is put into its memory, and a text whose length is given without the NUL behind it.
+    // Counts the bytes that SQLite copies: allocations, and texts that are given with a length and no final NUL.
     const counting = Object.create(sqlite3, {
       wasm: { value: Object.create(sqlite3.wasm, { alloc: { value: counted(sqlite3.wasm.alloc, (size) => size) } }) },
       capi: {
@@ -95,7 +95,7 @@ describe('a text of statements', () => {
     expect(bytes).toBeLessThan(text.length + 1_000)
   })
 
-  it('leaves nothing behind in the memory of SQLite, whether it fails or not', async () => {
+  it("leaves nothing in SQLite's memory, whether it fails or not", async () => {
     let held = 0
     const { alloc, dealloc } = sqlite3.wasm
     const counting = Object.create(sqlite3, {

@@ -29,7 +29,7 @@ const bg = background()
 /** A thread that runs `code`. */
 const program = (code: string) => new Worker(code, { eval: true })
 
-/** What is not ours, though some of it looks like it. */
+/** A program whose messages are not ours, though some look like it. */
 const ANNOYING = `
   const { parentPort } = require('node:worker_threads')
   for (const message of [null, 0, 'alive', {}, [1], { id: 1 }, { id: '1', isOpen: true }, { rescind: 'begin' }]) {
@@ -44,7 +44,7 @@ describe('openSqlite', () => {
     await db.close()
   })
 
-  it('opens nothing under a context that has ended', async () => {
+  it('starts no worker under a context that has ended', async () => {
     const [ctx, cancel] = withCancel(bg)
     cancel()
     let started = false
@@ -56,7 +56,7 @@ describe('openSqlite', () => {
     expect(started).toBe(false)
   })
 
-  it('refuses what it does not know', async () => {
+  it('refuses invalid options', async () => {
     const wrong = { storage: 'disk' as 'memory' }
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
     for (const silence of [Number.NaN, 0, -1]) await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
@@ -65,7 +65,7 @@ describe('openSqlite', () => {
     await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toBeInstanceOf(SqliteError)
   })
 
-  it.each([Infinity, 2 ** 40])('waits no shorter than a grace time of %d ms', async (grace) => {
+  it.each([Infinity, 2 ** 40])('does not shorten a grace time of %d ms', async (grace) => {
     const db = await openSqlite(bg, { grace })
     const [ctx, cancel] = withCancel(bg)
     setTimeout(cancel, 15)
@@ -75,7 +75,7 @@ describe('openSqlite', () => {
     await db.close()
   })
 
-  it('ends with its context, also if the worker never answers', async () => {
+  it('rejects with the err of its context, also if the worker never answers', async () => {
     const [ctx, cancel] = withCancel(bg)
     const thread = program('setInterval(() => {}, 1000)')
     const opening = openSqlite(ctx, { worker: () => thread, silence: Infinity }).catch((error: unknown) => error)
@@ -85,11 +85,11 @@ describe('openSqlite', () => {
   })
 
   it.each([
-    ['is not there', Infinity, () => new Worker(new URL('file:///not/there.js')), /Cannot find module.*not.there/],
+    ['does not exist', Infinity, () => new Worker(new URL('file:///not/there.js')), /Cannot find module.*not.there/],
     ['throws at once', Infinity, () => program('throw new Error("no")'), /^no;/],
     ['ends at once', Infinity, () => program(''), /the worker has ended/],
     ['is something else', 40, () => program(ANNOYING), /the worker has been silent for 40 ms/],
-  ])('fails when the program of the worker %s, and says what to look at', async (_, silence, worker, words) => {
+  ])('fails when the program of the worker %s, with advice in the message', async (_, silence, worker, words) => {
     const error = await openSqlite(bg, { worker, silence }).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(SqliteError)
     expect((error as Error).message).toMatch(words)
@@ -104,7 +104,7 @@ describe('openSqlite', () => {
     expect(String(await opening)).toContain('the worker has ended')
   })
 
-  it('takes no offence at messages that are not for it', async () => {
+  it('ignores messages to the worker that are not from rescind', async () => {
     const thread = startWorker() as NodeWorker
     for (const message of [null, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }]) thread.postMessage(message, [])
     const db = await openSqlite(bg, { worker: () => thread })
@@ -112,7 +112,7 @@ describe('openSqlite', () => {
     await db.close()
   })
 
-  it('is over when the database is closed', async () => {
+  it('gives a database whose statements and transactions reject once it is closed', async () => {
     const db = await openSqlite(bg)
     const tx = await db.begin(bg)
     await db.close()
@@ -131,7 +131,7 @@ describe('a commit', () => {
     ['the worker has ended', (_, thread) => thread.terminate(), 'the worker has ended'],
   ]
 
-  it.each(lost)('that was not sent, for %s, is a rollback for sure', async (_, lose, words) => {
+  it.each(lost)('is reported as a rollback if %s before it was sent', async (_, lose, words) => {
     const thread = startWorker() as NodeWorker
     const db = await openSqlite(bg, { worker: () => thread })
     const transaction = withTransaction(bg, db, async (tx) => {
@@ -145,7 +145,7 @@ describe('a commit', () => {
     await db.close()
   })
 
-  it('that was sent, and lost with the worker, may have been done', async () => {
+  it('is reported as unknown if the worker was lost after it was sent', async () => {
     const thread = startWorker() as NodeWorker
     const mortal: NodeWorker = {
       postMessage: (message) => {
@@ -184,7 +184,7 @@ describe('a text of several statements', () => {
     ['a write', `INSERT INTO once VALUES (1); INSERT INTO once SELECT i + 1 FROM (${endlessRows})`],
     ['a read', `INSERT INTO once VALUES (1); ${endless}`],
     ['a read after a write and a comment', `-- PRAGMA\nINSERT INTO once VALUES (1); /* VACUUM */ ${endless}; SELECT 1`],
-  ])('changes nothing when %s of it is stopped', async (_, text) => {
+  ])('changes nothing if %s in it is stopped', async (_, text) => {
     const [ctx] = withTimeout(bg, 30)
     const error = await execContext(ctx, db, text).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
@@ -192,7 +192,7 @@ describe('a text of several statements', () => {
     expect(await execContext(bg, db, 'INSERT INTO once VALUES (1)')).toEqual({ changes: 1 })
   })
 
-  it('is read to its end, whatever the comments in it', async () => {
+  it('is read to its end, whatever comments it has', async () => {
     const two = ['INSERT INTO once VALUES (1);', 'INSERT INTO once VALUES (2);']
     const text = `/* a */ -- b; \n; ${two.join(' /* c; */ ')} -- d\n/* e */ ; /* f`
     expect(await execContext(bg, db, text)).toEqual({ changes: 2 })
@@ -201,7 +201,7 @@ describe('a text of several statements', () => {
     expect(await queryContext(bg, db, '/* nothing */ -- at all')).toEqual([])
   })
 
-  it('changes nothing when one of them fails, or what all of them did', async () => {
+  it('changes nothing if one of the statements or their common commit fails', async () => {
     const twice = 'INSERT INTO once VALUES (1); INSERT INTO once VALUES (1)'
     await expect(execContext(bg, db, twice)).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' })
     await expect(execContext(bg, db, 'INSERT INTO once VALUES (1); SELEC 1')).rejects.toThrow(/syntax/)
@@ -215,7 +215,7 @@ describe('a text of several statements', () => {
     expect(await execContext(bg, db, kept)).toEqual({ changes: 2 })
   })
 
-  it('leaves to itself what cannot be in a transaction', async () => {
+  it('runs statements that are not allowed in a transaction outside of one', async () => {
     const pragma = 'PRAGMA foreign_keys = ON'
     await execContext(bg, db, `INSERT INTO once VALUES (1); VACUUM; ${pragma}; INSERT INTO once VALUES (2)`)
     expect(await queryContext(bg, db, 'PRAGMA foreign_keys')).toEqual([{ foreign_keys: 1 }])
@@ -226,15 +226,15 @@ describe('a text of several statements', () => {
     expect(rows.map(({ i }) => i)).toEqual([1, 2, 5])
   })
 
-  it('may define a trigger, whose body has BEGIN and END', async () => {
+  it('can define a trigger, whose body has BEGIN and END', async () => {
     const body = 'INSERT INTO once SELECT CASE new.i WHEN 1 THEN 2 ELSE 3 END; DELETE FROM once WHERE i = 3;'
     const trigger = `CREATE TRIGGER twice AFTER INSERT ON once WHEN new.i = 1 BEGIN ${body} END`
     await execContext(bg, db, `${trigger}; INSERT INTO once VALUES (1)`)
     expect(await count('once')).toBe(2)
   })
 
-  it('is taken back where it leaves a transaction open, whatever its words', async () => {
-    // For SQLite a byte order mark is white space.
+  it('is rolled back if it leaves a transaction open, also where only SQLite can see that', async () => {
+    // SQLite reads a byte order mark as white space.
     for (const text of ['\uFEFFBEGIN', 'INSERT INTO once VALUES (1); \uFEFFBEGIN; INSERT INTO once VALUES (2)']) {
       await expect(execContext(bg, db, text)).rejects.toThrow('rescind: a statement that leaves a transaction open')
     }
@@ -242,7 +242,7 @@ describe('a text of several statements', () => {
     expect(await queryContext(bg, db, 'SELECT i FROM once WHERE i > 1')).toEqual([{ i: 3 }])
   })
 
-  it('cannot end its transaction, whatever its words', async () => {
+  it('cannot end its transaction, also where only SQLite can see that', async () => {
     const transaction = withTransaction(bg, db, async (tx) => {
       await execContext(bg, tx, 'INSERT INTO once VALUES (1)')
       await execContext(bg, tx, '\uFEFFROLLBACK')
@@ -254,7 +254,7 @@ describe('a text of several statements', () => {
 })
 
 describe('a transaction of SQLite', () => {
-  it('that only reads leaves the setting of the connection as it was', async () => {
+  it('restores the setting of the connection after it was read-only', async () => {
     const db = await openSqlite(bg)
     await execContext(bg, db, 'CREATE TABLE kept (i)')
     const setting = () => queryContext(bg, db, 'PRAGMA query_only')
@@ -269,7 +269,7 @@ describe('a transaction of SQLite', () => {
     await db.close()
   })
 
-  it('refuses to be deferrable', async () => {
+  it('refuses the option deferrable', async () => {
     const db = await openSqlite(bg)
     const deferred = withTransaction(bg, db, () => {}, { deferrable: true })
     await expect(deferred).rejects.toThrow('rescind: deferrable is refused: SQLite has no deferrable transactions')
@@ -287,13 +287,13 @@ describe('a statement of SQLite', () => {
 
   afterAll(() => db.close())
 
-  it('takes and gives values of every kind', async () => {
+  it('accepts and returns values of every kind', async () => {
     const values = [1, 1.5, 'text', null, new Uint8Array([1, 2, 3]), 2n ** 60n]
     const [row] = await queryContext(bg, db, 'SELECT ? AS a, ? AS b, ? AS c, ? AS d, ? AS e, ? AS f', values)
     expect(Object.values(row ?? {})).toEqual(values)
   })
 
-  it('loses no column, whatever its name', async () => {
+  it('returns every column, whatever its name', async () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', '', '1', 'é ✓']
     const list = names.map((name, index) => `${index} AS "${name}"`).join(', ')
     const [row = {}] = await queryContext(bg, db, `SELECT ${list}`)
@@ -302,7 +302,7 @@ describe('a statement of SQLite', () => {
     for await (const row of queryStream(bg, db, `SELECT ${list}`)) expect(Object.keys(row)).toHaveLength(names.length)
   })
 
-  it('has the last value of several columns with one name', async () => {
+  it('returns the last value of several columns with one name', async () => {
     const sql = 'SELECT 1 AS a, 2 AS __proto__, 3 AS a, 4 AS __proto__'
     const [row = {}] = await queryContext(bg, db, sql)
     expect(Object.entries(row)).toEqual([
@@ -329,7 +329,7 @@ describe('a statement of SQLite', () => {
     cancel()
   })
 
-  it('never stands alone after SQLite has given its transaction up', async () => {
+  it('never runs outside its transaction after SQLite has rolled that back', async () => {
     await execContext(bg, db, 'CREATE TABLE once (i INTEGER PRIMARY KEY); INSERT INTO once VALUES (1)')
     const errors: unknown[] = []
     const transaction = withTransaction(bg, db, async (tx) => {
@@ -343,7 +343,7 @@ describe('a statement of SQLite', () => {
     expect(await queryContext(bg, db, 'SELECT i FROM once')).toEqual([{ i: 1 }])
   })
 
-  it('lets others run between two batches of a stream', async () => {
+  it('can run between two batches of a stream', async () => {
     await execContext(bg, db, 'CREATE TABLE seen (i INTEGER)')
     for await (const { i } of queryStream(bg, db, endlessRows)) {
       await execContext(bg, db, 'INSERT INTO seen VALUES (?)', [i])
@@ -364,7 +364,7 @@ describe('a statement of SQLite', () => {
     await expect(rows.next()).rejects.toBe(ctx.err)
   })
 
-  it('is written and read in one stream', async () => {
+  it('can write and return rows in one stream', async () => {
     await execContext(bg, db, 'CREATE TABLE made (i INTEGER)')
     const rows = queryStream(bg, db, 'INSERT INTO made VALUES (1), (2) RETURNING i')
     expect((await rows.next()).value).toEqual({ i: 1 })
