@@ -10,6 +10,8 @@ import { createCancel } from '../context.ts'
 import type { Key } from '../context.ts'
 import { attempt } from '../listeners.ts'
 import { systemClock } from '../timers.ts'
+import { joined } from './join.ts'
+import { nameText } from './values.ts'
 import { observe } from './observers.ts'
 import { Recorder } from './recorder.ts'
 import { readRecording } from './recording.ts'
@@ -63,6 +65,8 @@ export interface Inspector extends View, Disposable {
 
 /** Options of {@link inspect}. */
 export interface InspectOptions {
+  /** Where this is, such as `server`: its rows have it as their `place`, which tells them from those of others. */
+  readonly name?: string | undefined
   /** How many rows are held; 2,000 if left out. What has ended makes room first. */
   readonly size?: number | undefined
   /**
@@ -104,7 +108,7 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  */
 export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
-  const { grace = 1_000, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
+  const { grace = 1_000, name, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
   assertNumber('grace', grace)
   if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
@@ -122,7 +126,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
   const recorder = new Recorder(
     size,
     stacks,
-    { shows: new Set<unknown>(values) },
+    { place: nameText(name), shows: new Set<unknown>(values) },
     {
       changed,
       made: (...news) => warnings.made(...news),
@@ -171,8 +175,12 @@ export function inspect(options: InspectOptions = {}): Inspector {
  * Shows a recording as the inspector has shown it that made it. What is in it is taken for that of a stranger: it can
  * show nonsense, and do nothing.
  *
- * @param recording what `record()` has returned, or its JSON
- * @throws TypeError if it is not a recording
+ * A list shows several as one, on the time axis of the first: those of a page and of its servers. What a server did for
+ * a request stands below the context that has sent it; the two are found by their `traceparent`, so each request needs
+ * a span of its own. The offset between two clocks is estimated from the requests between them, and zero without any.
+ *
+ * @param recordings what `record()` has returned, or its JSON; one, or a list
+ * @throws TypeError if one is not a recording, or the list is empty
  * @example
  * const inspector = inspect()
  * withCancel(background(), { label: 'search' })
@@ -180,8 +188,8 @@ export function inspect(options: InspectOptions = {}): Inspector {
  * inspector.detach()
  * open(json).rows.at(-1)?.label // => 'search'
  */
-export function open(recording: Recording | string): View {
-  const { at, rows, warnings } = readRecording(recording)
+export function open(recordings: Recording | string | readonly (Recording | string)[]): View {
+  const { at, rows, warnings } = joined(listOf(recordings).map(readRecording))
   return viewOf(
     () => rows,
     () => warnings,
@@ -210,4 +218,8 @@ function viewOf(
     text: () => treeOf(rows(), at()),
     record: () => ({ format: 'rescind.recording', version: 1, at: at(), rows: rows(), warnings: warnings() }),
   }
+}
+
+function listOf<T>(one: T | readonly T[]): readonly T[] {
+  return Array.isArray(one) ? (one as readonly T[]) : [one as T]
 }
