@@ -81,6 +81,10 @@ button.plain { border-color: transparent; background: none; }
   flex: none; padding: 0 5px; border: 1px solid var(--deadline); border-radius: 8px; color: var(--deadline)
   ; font-size: 10.5px; line-height: 15px
 }
+.place {
+  flex: none; padding: 0 5px; border-radius: 8px; background: var(--ink); color: var(--paper); font-size: 10.5px
+  ; line-height: 16px
+}
 .track { position: relative; overflow: hidden; }
 .ruler .track { border-left: 1px solid transparent; }
 .bar { position: absolute; top: 7px; height: 11px; min-width: 3px; border-radius: 3px; background: var(--how); }

@@ -2,14 +2,15 @@
 
 import { StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, withCancel, withTimeout } from 'rescind'
+import { background, withCancel, withTimeout, withValue } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { Devtools, DevtoolsPanel, tanStackDevtoolsPlugin } from 'rescind/devtools'
 import { inspect } from 'rescind/inspect'
-import type { Inspector, InspectOptions } from 'rescind/inspect'
+import type { Inspector, InspectOptions, Recording } from 'rescind/inspect'
 import { Scope, useTask } from 'rescind/react'
+import { traceparent } from 'rescind/wire'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { found, inPages, linesOf, linesWhen, press, show, type } from './support.tsx'
+import { found, inPages, linesOf, linesWhen, press, rowOf, show, type } from './support.tsx'
 import type { Shown } from './support.tsx'
 import { task } from '../support.ts'
 
@@ -48,11 +49,18 @@ function Waiter() {
 }
 
 async function choose(panel: Shown, text: string, name: string): Promise<void> {
+  await chooseAll(panel, { [name]: text })
+}
+
+async function chooseAll(panel: Shown, texts: Readonly<Record<string, string>>): Promise<void> {
   const input = await found(panel, 'input[type=file]')
-  const file = new File([text], name)
-  // jsdom's files cannot be read as text.
-  Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
-  Object.defineProperty(input, 'files', { value: [file], configurable: true })
+  const files = Object.entries(texts).map(([name, text]) => {
+    const file = new File([text], name)
+    // jsdom's files cannot be read as text.
+    Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
+    return file
+  })
+  Object.defineProperty(input, 'files', { value: files, configurable: true })
   input.dispatchEvent(new Event('change', { bubbles: true }))
 }
 
@@ -178,6 +186,44 @@ describe('the panel', () => {
     const back = await found(panel, 'button', 'Back to live')
     back.click()
     expect(await linesWhen(panel, (names) => !has('recorded')(names))).toEqual([])
+  })
+
+  it('opens several recordings as one', async () => {
+    const texts = ['browser', 'server'].map((place) => {
+      return JSON.stringify({ ...inspector.record(), rows: [rowOf({ id: 1, place, label: place })] })
+    })
+    const panel = await openPanel()
+    await chooseAll(panel, { 'a.json': '{}', 'b.json': '{}' })
+    await found(panel, '.status', 'Not all of these are recordings: a.json, b.json')
+    await chooseAll(panel, { 'a.json': texts[0] ?? '', 'b.json': texts[1] ?? '' })
+    await linesWhen(panel, (names) => has('#1 withCancel(browser) in')(names) && has('#2 withCancel(server) in')(names))
+    await found(panel, '.status', 'Shows the recording a.json, b.json')
+  })
+
+  it('shows what the server has seen below the requests of the page', async () => {
+    const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const [, cancel] = withCancel(withValue(background(), traceparent.key, header), { label: 'fetch' })
+    let answer: Promise<Recording> = Promise.reject(new Error('no server'))
+    answer.catch(() => {})
+    const server = () => answer
+    const panel = show(<Devtools inspector={inspector} server={server} open onOpenChange={() => {}} />)
+    const button = await found(panel, 'button', 'Server')
+    button.click()
+    await found(panel, '.status', 'The server has sent no recording')
+    await linesWhen(panel, has('withCancel(fetch), alive'))
+    const [trace, span] = header.split('-').slice(1)
+    const ended = { born: 1_000, ended: 1_001, how: 'canceled', cause: 'ClientGone: the client has gone' } as const
+    const row = rowOf({ id: 1, place: 'server', kind: 'withRequest', trace, span, ...ended })
+    answer = Promise.resolve({ ...inspector.record(), rows: [row] })
+    cancel('typed on')
+    button.click()
+    await linesWhen(panel, has('withRequest in server, canceled: ClientGone'))
+    const line = await found(panel, '[role=treeitem]', 'withRequest')
+    expect(line.getAttribute('aria-level')).toBe('3')
+    line.click()
+    const details = await found(panel, '.details')
+    const chain = [...details.querySelectorAll('.chain li')].map((link) => link.textContent)
+    expect(chain[1]).toMatch(/withCancel\(fetch\) canceled: typed on$/)
   })
 
   it('marks leaks, finds them, and shows their warning', async () => {
