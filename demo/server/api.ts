@@ -6,7 +6,8 @@
 import { afterFunc, background, cause, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { withRequest } from 'rescind/node'
-import { HeaderError } from 'rescind/wire'
+import { inspect } from 'rescind/inspect'
+import { HeaderError, traceparent } from 'rescind/wire'
 import { isForeign } from './admission.ts'
 import { answer } from './answer.ts'
 import type { Databases } from './databases.ts'
@@ -36,6 +37,9 @@ export interface Api {
 /** How many requests a page may give up with one word. */
 const MAX_WORDS = 100
 
+/** How many contexts its inspector remembers. */
+const MAX_ROWS = 1000
+
 const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint: Endpoint]> = new Map([
   ['/api/work', ['GET', work]],
   ['/api/search', ['GET', search]],
@@ -59,6 +63,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
     ],
   ],
   ['/server.json', ['GET', (_, { res, databases }) => sendJson(res, { kind: 'node', engines: databases.engines() })]],
+  ['/api/recording', ['GET', (_, { res, inspector }) => sendJson(res, inspector.record())]],
   ['/api/clock', ['GET', (_, { res }) => sendJson(res, performance.now())]],
 ])
 
@@ -66,7 +71,13 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
 export function startApi(databases: Databases, parent: Context = background()): Api {
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
-  afterFunc(root, () => void databases.close())
+  const inspector = inspect({ name: 'server', size: MAX_ROWS, silence: 'all' })
+  afterFunc(root, () => {
+    inspector.detach()
+    void databases.close()
+  })
+  // Or the first search would have to wait for it; one that fails is tried again.
+  if (databases.engines().includes('sqlite')) databases.open('sqlite').catch(() => {})
   const handle = (url: URL, req: Request, res: Answer) => {
     const [method, endpoint] = endpoints.get(url.pathname) ?? []
     const isOurs = endpoint !== undefined || url.pathname.startsWith('/api/')
@@ -74,7 +85,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
     if (isForeign(req)) sendText(res, 403, 'only pages of this server may ask for this')
     else if (endpoint === undefined) sendText(res, 404, 'there is no such endpoint')
     else if (req.method !== method) sendText(res, 405, `the method must be ${method}`, { allow: `${method}` })
-    else void serve(root, endpoint, { req, res, url, log, databases })
+    else void serve(root, endpoint, { req, res, url, log, databases, inspector })
     return true
   }
   return { handle, stop }
@@ -82,7 +93,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
 
 async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Promise<void> {
   const { req, res } = exchange
-  const [ctx, cancel] = withRequest(root, req, res, { values: [requestId] })
+  const [ctx, cancel] = withRequest(root, req, res, { values: [requestId, traceparent] })
   using _ = cancel
   const refused = cause(ctx)
   if (refused instanceof HeaderError) return sendText(res, refused.status, refused.message)

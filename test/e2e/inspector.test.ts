@@ -1,5 +1,9 @@
 /** The inspector in the demo: opened after everything has happened, it shows which search was stopped, and why. */
 
+import { readFile } from 'node:fs/promises'
+import type { Page } from 'playwright'
+import { open } from 'rescind/inspect'
+import type { Recording } from 'rescind/inspect'
 import { describe, it } from 'vitest'
 import { outcome, patiently, visitAfresh } from './demo.ts'
 
@@ -31,4 +35,58 @@ describe('the inspector', () => {
     await expect.poll(() => lines.count(), patiently).toBe(0)
     expect(demo.complaints).toEqual([])
   })
+
+  it('shows keystroke, fetch, handler and query as one line, and the cancel that ran down it', async ({ expect }) => {
+    await using demo = await visitAfresh('#/stale-search?latency=1500&pause=400')
+    const { page } = demo
+    await outcome(page, '“mexico” shows its results')
+    await page.getByRole('button', { name: 'Inspector', exact: true }).click()
+    await page.getByRole('button', { name: 'Server', exact: true }).click()
+    await page.getByText('Shows the page and the server on one time axis').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('within(query)')
+    const queries = page.getByRole('treeitem', { name: 'within(query), ended with its parent: ClientGone' })
+    await queries.first().click()
+    // Each level lies below the one before it, and ends with what the keystroke has ended.
+    const details = page.getByRole('complementary', { name: 'Context' })
+    const chain = await details.locator('.chain li').allInnerTexts()
+    expect(chain.map((link) => link.replace(/^↑ /, '').replace(/#\d+ /, ''))).toEqual([
+      expect.stringMatching(/^This context ended with its parent: ClientGone: the client has gone$/),
+      expect.stringMatching(/^withRequest\(GET \/api\/search\) canceled: ClientGone: the client has gone$/),
+      expect.stringMatching(/^within\(fetch\) ended with its parent: Superseded/),
+      expect.stringMatching(/^withTimeout\(m\w*\) canceled: Superseded/),
+      expect.any(String),
+    ])
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('toolbar', { name: 'Inspector' }).getByRole('button', { name: 'Copy' }).click()
+    await page.getByText('Copied', { exact: true }).waitFor()
+    const tree = await page.evaluate(() => navigator.clipboard.readText())
+    // On one time axis: the handler begins after its request, and ends before it or because of it.
+    const line =
+      /\+(\S+) \d\S* completed.*\n\s+#\d+ within\(fetch\).*\n\s+#\d+ withRequest\(GET \/api\/search\) in server/
+    expect(tree).toMatch(line)
+    const { rows } = open([JSON.parse(await recordOf(page)) as Recording])
+    const handlers = rows.filter(({ label }) => label === 'GET /api/search')
+    expect(handlers.length).toBeGreaterThan(2)
+    for (const { born, ended = 0, how, parent } of handlers) {
+      const request = rows.find(({ id }) => id === parent)
+      expect(request?.label).toBe('fetch')
+      const { born: sent = 0, ended: over = 0 } = request ?? {}
+      expect(born).toBeGreaterThanOrEqual(sent)
+      // Clocks step, and both sides have other things to do.
+      if (how === 'canceled') expect(ended).toBeGreaterThanOrEqual(over)
+      else expect(ended).toBeLessThanOrEqual(over + 10)
+    }
+    const traces = new Set(rows.filter(({ place }) => place === 'server').map(({ trace }) => trace))
+    for (const { trace } of handlers) expect(traces).toContain(trace)
+    expect(demo.complaints).toEqual([])
+  })
 })
+
+/** What *Save* writes. */
+async function recordOf(page: Page): Promise<string> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save', exact: true }).click(),
+  ])
+  return readFile(await download.path(), 'utf8')
+}
