@@ -11,14 +11,16 @@ import type { Key } from '../context.ts'
 import { attempt } from '../listeners.ts'
 import { systemClock } from '../timers.ts'
 import { joined } from './join.ts'
-import { nameText } from './values.ts'
+import { watchFetch } from './keepalive.ts'
 import { observe } from './observers.ts'
 import { Recorder } from './recorder.ts'
 import { readRecording } from './recording.ts'
 import type { Recording } from './recording.ts'
 import type { Row } from './rows.ts'
+import { framesOf, noted } from './stacks.ts'
 import { treeOf } from './text.ts'
 import { trackRow } from './track.ts'
+import { nameText } from './values.ts'
 import type { Warning, WarningCode } from './warning.ts'
 import { Warnings } from './warnings.ts'
 
@@ -81,6 +83,11 @@ export interface InspectOptions {
   readonly track?: boolean | undefined
   /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
   readonly values?: readonly Key<unknown, unknown>[] | undefined
+  /**
+   * Warns of fetches with `keepalive` under a context. For that, and only then, it puts a function in the place of
+   * `globalThis.fetch` until it is detached: one that looks at the options and calls the original.
+   */
+  readonly fetch?: boolean | undefined
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
   readonly silence?: 'all' | readonly WarningCode[] | undefined
   /**
@@ -108,7 +115,16 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  */
 export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
-  const { grace = 1_000, name, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
+  const {
+    fetch = false,
+    grace = 1_000,
+    name,
+    silence = [],
+    size = 2_000,
+    stacks = false,
+    track = false,
+    values = [],
+  } = options
   assertNumber('grace', grace)
   if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
@@ -138,12 +154,21 @@ export function inspect(options: InspectOptions = {}): Inspector {
       lost: (entry) => warnings.lost(entry),
     },
   )
+  const keptAlive = (signal: object) => {
+    const entry = recorder.entryOf(signal)
+    if (!entry) return
+    const stack = stacks ? framesOf(noted()) : undefined
+    // Not in the middle of a call of users: then it has a row, too.
+    void Promise.resolve().then(() => warnings.keptAlive(entry, stack))
+  }
   const now = () => recorder.timeOf(systemClock)
   const leave = observe(recorder)
+  const leaveFetch = fetch ? watchFetch(keptAlive) : undefined
   const detach = () => {
     warnings.isOn = false
     recorder.stop()
     leave()
+    leaveFetch?.()
   }
   const view = viewOf(
     () => recorder.rows,

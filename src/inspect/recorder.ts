@@ -98,6 +98,15 @@ export class Recorder implements Observer {
     return undefined
   }
 
+  /** The live context that has this signal, if it has a row. */
+  entryOf(signal: object): Entry | undefined {
+    for (const entry of this.#store.entries) {
+      const node = entry.how ? undefined : (entry.node ?? entry.ref?.deref())
+      if (node?.controller?.signal === signal) return entry
+    }
+    return undefined
+  }
+
   /** From now on nothing is noted but what already was. */
   stop(): void {
     this.#owner.lost = this.#owner.collected = undefined
