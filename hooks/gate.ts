@@ -3,7 +3,8 @@
  * the gate only says when it opens. Its time runs on the clock of the context that it is closed under.
  */
 
-import { afterFunc, isDeadlineExceeded, withTimeout } from '../src/index.ts'
+import { withTimer } from '../src/bindings.ts'
+import { afterFunc, isDeadlineExceeded } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
 /** How long to wait until work starts. */
@@ -33,9 +34,9 @@ export class Gate {
   /** Closes the gate, or keeps it closed. Returns whether what comes now has to wait. */
   close(base: Context, { ms, leading = false, maxWait = Infinity }: Debounce): boolean {
     const isFirst = !this.#limit
-    this.#limit ??= withTimeout(base, maxWait)
+    this.#limit ??= withTimer(base, maxWait)
     this.#quiet?.[1]()
-    const quiet = (this.#quiet = withTimeout(this.#limit[0], ms))
+    const quiet = (this.#quiet = withTimer(this.#limit[0], ms))
     afterFunc(quiet[0], () => {
       if (this.#quiet === quiet && isDeadlineExceeded(quiet[0].err)) this.open()
     })

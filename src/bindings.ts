@@ -3,6 +3,7 @@
  * something must have no effects, and limits and values change while work is under way.
  */
 
+export { withTimer } from './deadlines.ts'
 export { sentinel } from './errors.ts'
 export { completed, onMove, rearmFromStart, withLink } from './lifetime.ts'
 export type { LinkOptions } from './lifetime.ts'
