@@ -10,6 +10,7 @@ import type { Inspector, InspectOptions, Recording } from 'rescind/inspect'
 import { Scope, useTask } from 'rescind/react'
 import { traceparent } from 'rescind/wire'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Activity } from '../hooks/support.tsx'
 import { found, inPages, linesOf, linesWhen, press, rowOf, show, type } from './support.tsx'
 import type { Shown } from './support.tsx'
 import { task } from '../support.ts'
@@ -438,6 +439,32 @@ describe('<Devtools>', () => {
     const shadow = panel.shadow()
     panel.unmount()
     await vi.waitFor(() => expect(shadow.querySelector('.root')).toBeNull())
+  })
+})
+
+describe.runIf(Activity)('<Devtools> under <Activity>', () => {
+  it('goes when it is hidden, is there once when it is shown again, and makes no rows', async () => {
+    const element = (mode: 'visible' | 'hidden') => {
+      if (!Activity) return null
+      return (
+        <Activity mode={mode}>
+          <Devtools inspector={inspector} />
+        </Activity>
+      )
+    }
+    const panel = show(element('visible'))
+    const button = await found(panel, 'button', 'Contexts')
+    button.click()
+    await found(panel, '[role=tree]')
+    panel.render(element('hidden'))
+    await vi.waitFor(() => expect(panel.shadow().querySelector('.root')).toBeNull())
+    panel.render(element('visible'))
+    const again = await found(panel, 'button', 'Contexts')
+    again.click()
+    page()
+    await linesWhen(panel, has('page'))
+    expect(panel.shadow().querySelectorAll('.root')).toHaveLength(1)
+    expect(inspector.rows.map(({ label }) => label)).toEqual([undefined, 'page'])
   })
 })
 

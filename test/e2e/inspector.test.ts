@@ -14,7 +14,8 @@ describe('the inspector', () => {
     await outcome(page, '“mexico” shows its results')
     const before = demo.scripts.length
     await page.getByRole('button', { name: 'Inspector', exact: true }).click()
-    const lines = page.getByRole('tree', { name: 'Contexts' }).getByRole('treeitem')
+    const tree = page.getByRole('tree', { name: 'Contexts' })
+    const lines = tree.getByRole('treeitem')
     await lines.first().waitFor()
     // The panel was not part of the page until now.
     expect(demo.scripts.length).toBeGreaterThan(before)
@@ -27,6 +28,26 @@ describe('the inspector', () => {
     await details.getByText('Superseded: newer work took its place').first().waitFor()
     await filter.fill('withTimeout completed')
     await page.getByRole('treeitem', { name: 'completed' }).first().waitFor()
+    // With the wheel, by keys, and across.
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
+    const ruler = () => page.locator('.ruler .track').innerText()
+    const bar = () => page.locator('.bar').last().getAttribute('style')
+    const all = await ruler()
+    await lines.last().hover()
+    for (const [down, up] of [
+      [() => wheel(page, -100), () => wheel(page, 100)],
+      [() => tree.press('+'), () => tree.press('-')],
+    ] as const) {
+      await down()
+      await expect.poll(ruler, patiently).not.toBe(all)
+      await up()
+      await expect.poll(ruler, patiently).toBe(all)
+    }
+    for (const move of [() => page.mouse.wheel(100, 0), () => tree.press('Shift+ArrowLeft')]) {
+      const before = await bar()
+      await move()
+      await expect.poll(bar, patiently).not.toBe(before)
+    }
     await page.setViewportSize({ width: 390, height: 844 })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     await page.setViewportSize({ width: 1280, height: 720 })
@@ -81,6 +102,13 @@ describe('the inspector', () => {
     expect(demo.complaints).toEqual([])
   })
 })
+
+/** Turns the wheel with the key that zooms. */
+async function wheel(page: Page, pixels: number): Promise<void> {
+  await page.keyboard.down('Control')
+  await page.mouse.wheel(0, pixels)
+  await page.keyboard.up('Control')
+}
 
 /** What *Save* writes. */
 async function recordOf(page: Page): Promise<string> {
