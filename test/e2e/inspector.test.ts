@@ -1,6 +1,8 @@
 /** The inspector in the demo: opened after everything has happened, it shows which search was stopped, and why. */
 
 import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { open } from 'rescind/inspect'
 import type { Recording } from 'rescind/inspect'
@@ -116,5 +118,7 @@ async function recordOf(page: Page): Promise<string> {
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'Save', exact: true }).click(),
   ])
-  return readFile(await download.path(), 'utf8')
+  const path = join(tmpdir(), `rescind-recording-${process.pid}.json`)
+  await download.saveAs(path)
+  return readFile(path, 'utf8')
 }
