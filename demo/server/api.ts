@@ -37,9 +37,6 @@ export interface Api {
 /** How many requests a page may give up with one word. */
 const MAX_WORDS = 100
 
-/** How many contexts its inspector remembers. */
-const MAX_ROWS = 1000
-
 const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint: Endpoint]> = new Map([
   ['/api/work', ['GET', work]],
   ['/api/search', ['GET', search]],
@@ -71,7 +68,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
 export function startApi(databases: Databases, parent: Context = background()): Api {
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
-  const inspector = inspect({ name: 'server', size: MAX_ROWS, silence: 'all' })
+  const inspector = inspect({ name: 'server', silence: 'all' })
   afterFunc(root, () => {
     inspector.detach()
     void databases.close()
