@@ -17,7 +17,7 @@ export interface DetailsProps {
 }
 
 export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }: DetailsProps): ReactElement {
-  const { born, deadline, deadlineOf, ended, how, late, stacks, trace, values, waits } = row
+  const { born, deadline, deadlineOf, ended, how, late, stacks, trace, values, waits, place } = row
   const chain = chainOf(row, rows)
   const origin = chain.at(-1) ?? row
   const own = warnings.filter((warning) => warning.row === row.id)
@@ -25,6 +25,7 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
   const allowed = deadline !== undefined && how !== undefined ? `${duration(deadline - born)} after it was made` : ''
 
   const facts: readonly (readonly [string, string | undefined])[] = [
+    ['Where', place],
     ['Lived', `${late ? 'at least ' : ''}${duration((ended ?? at) - born)}${how === undefined ? ' so far' : ''}`],
     ['Deadline', leftOf(row, at) ?? allowed],
     ['Set by', limiter && limiter !== row ? `#${limiter.id} ${nameOf(limiter)}` : undefined],

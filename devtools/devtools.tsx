@@ -6,7 +6,7 @@
 import { useEffect, useInsertionEffect, useRef } from 'react'
 import type { ReactElement } from 'react'
 import { inspect } from '../src/inspect/index.ts'
-import type { Inspector } from '../src/inspect/index.ts'
+import type { Inspector, Recording } from '../src/inspect/index.ts'
 import type { Mounted } from './mount.tsx'
 
 /** Properties of {@link DevtoolsPanel}. */
@@ -16,6 +16,11 @@ export interface DevtoolsPanelProps {
    * stays attached. An own one, made where the program starts, sees more and has options such as `stacks`.
    */
   readonly inspector?: Inspector | undefined
+  /**
+   * Gets the recording of the server that the page asks, as an object or as JSON. If given, the panel has a button,
+   * *Server*, that shows it together with the contexts of the page, on one time axis; see `open` of `rescind/inspect`.
+   */
+  readonly server?: (() => Promise<Recording | string>) | undefined
 }
 
 /** Properties of {@link Devtools}. */
@@ -38,13 +43,13 @@ function sharedInspector(): Inspector {
 }
 
 /** The button, and the panel docked at the bottom of the window. */
-export function Devtools({ inspector, open, onOpenChange }: DevtoolsProps): ReactElement {
-  return <Host inspector={inspector} place="dock" open={open} onOpenChange={onOpenChange} />
+export function Devtools(props: DevtoolsProps): ReactElement {
+  return <Host {...props} place="dock" />
 }
 
 /** The panel alone. */
-export function DevtoolsPanel({ inspector }: DevtoolsPanelProps): ReactElement {
-  return <Host inspector={inspector} place="inline" />
+export function DevtoolsPanel({ inspector, server }: DevtoolsPanelProps): ReactElement {
+  return <Host inspector={inspector} server={server} place="inline" />
 }
 
 interface HostProps extends DevtoolsProps {
@@ -53,7 +58,7 @@ interface HostProps extends DevtoolsProps {
 
 const FILLS = { display: 'block', height: '100%', minHeight: 0 } as const
 
-function Host({ inspector, place, open, onOpenChange }: HostProps): ReactElement {
+function Host({ inspector, place, open, onOpenChange, server }: HostProps): ReactElement {
   const element = useRef<HTMLDivElement>(null)
   const panel = useRef<Mounted>(undefined)
   const latest = useRef<Parameters<Mounted['show']>[0]>(undefined)
@@ -62,9 +67,9 @@ function Host({ inspector, place, open, onOpenChange }: HostProps): ReactElement
   useInsertionEffect(() => attachEarly(inspector), [inspector])
 
   useEffect(() => {
-    latest.current = { inspector: inspector ?? sharedInspector(), place, open, onOpenChange }
+    latest.current = { inspector: inspector ?? sharedInspector(), place, open, onOpenChange, server }
     panel.current?.show(latest.current)
-  }, [inspector, place, open, onOpenChange])
+  }, [inspector, place, open, onOpenChange, server])
 
   useEffect(() => {
     let isGone = false

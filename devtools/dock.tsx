@@ -2,17 +2,16 @@
 
 import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
-import type { Inspector } from '../src/inspect/index.ts'
 import { Panel } from './panel.tsx'
+import type { PanelProps } from './panel.tsx'
 
-export interface DockProps {
-  readonly inspector: Inspector
+export interface DockProps extends Omit<PanelProps, 'onClose'> {
   /** Undefined if the button of the panel decides. */
   readonly open?: boolean | undefined
   readonly onOpenChange?: ((open: boolean) => void) | undefined
 }
 
-export function Dock({ inspector, open, onOpenChange }: DockProps): ReactElement {
+export function Dock({ open, onOpenChange, ...props }: DockProps): ReactElement {
   const [isOpened, setOpened] = useState(false)
   const isOpen = open ?? isOpened
   const button = useRef<HTMLButtonElement>(null)
@@ -30,7 +29,7 @@ export function Dock({ inspector, open, onOpenChange }: DockProps): ReactElement
   if (isOpen) {
     return (
       <div className="dock">
-        <Panel inspector={inspector} onClose={() => change(false)} />
+        <Panel {...props} onClose={() => change(false)} />
       </div>
     )
   }

@@ -200,13 +200,14 @@ interface LineProps {
 }
 
 const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineProps): ReactElement {
-  const { depth, isFolded, isMatch, position, row, siblings } = line
+  const { depth, isFolded, isMatch, place, position, row, siblings } = line
   const end = row.ended ?? at
   const left = Math.min(Math.max(placeOf(axis, row.born), 0), 100)
   const right = Math.min(Math.max(placeOf(axis, end), 0), 100)
   const remaining = leftOf(row, at)
   const words = row.how === undefined ? (remaining ?? '') : (row.cause ?? outcomeOf(row))
   const name = nameOf(row)
+  const where = place === undefined ? '' : ` in ${place}`
   const status = [outcomeOf(row), row.how === undefined ? remaining : duration(end - row.born), isLeak ? 'leak' : '']
   return (
     <div
@@ -218,7 +219,7 @@ const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineP
       aria-setsize={siblings}
       aria-expanded={isFolded === undefined ? undefined : !isFolded}
       aria-selected={state === 'selected'}
-      aria-label={[`#${row.id} ${name}`, ...status].filter(Boolean).join(', ')}
+      aria-label={[`#${row.id} ${name}${where}`, ...status].filter(Boolean).join(', ')}
       data-id={row.id}
       data-how={row.how ?? 'alive'}
       data-state={state}
@@ -226,6 +227,7 @@ const LineView = memo(function LineView({ line, axis, at, isLeak, state }: LineP
     >
       <span className="cell" style={{ paddingLeft: 6 + Math.min(depth, MAX_INDENT) * 12 }}>
         <span className="twisty" data-folded={isFolded} />
+        {place !== undefined && <span className="place" data-words={place} />}
         <span className="name" title={name}>
           {name}
         </span>

@@ -33,9 +33,11 @@ export function mount(host: HTMLElement): Mounted {
   const root = createRoot(box)
   return {
     show({ place, ...props }) {
+      const { inspector, server } = props
       // Another inspector is another panel: nothing of what was selected would fit.
-      const key = idOf(props.inspector)
-      const view = place === 'dock' ? <Dock key={key} {...props} /> : <Panel key={key} inspector={props.inspector} />
+      const key = idOf(inspector)
+      const panel = { inspector, server }
+      const view = place === 'dock' ? <Dock key={key} {...props} /> : <Panel key={key} {...panel} />
       root.render(<Guard key={key}>{view}</Guard>)
     },
     unmount() {

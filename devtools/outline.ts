@@ -11,6 +11,8 @@ export interface Line {
   readonly row: Row
   /** 0 for a root. */
   readonly depth: number
+  /** Where it was seen, where that is another place than that of the line above it. */
+  readonly place: string | undefined
   /** Where it stands among its siblings, from 1 on, and how many these are. */
   readonly position: number
   readonly siblings: number
@@ -66,11 +68,13 @@ export function outlineOf(
   const lines: Line[] = []
   // A stack of its own: a chain may be longer than calls can be deep.
   const open: Omit<Line, 'isFolded' | 'isMatch'>[] = []
-  const add = (parent: number | undefined, depth: number) => {
-    const children = below.get(parent) ?? []
+  const add = (parent: Row | undefined, depth: number) => {
+    const children = below.get(parent?.id) ?? []
     for (let index = children.length - 1; index >= 0; index--) {
       const row = children[index]
-      if (row) open.push({ row, depth, position: index + 1, siblings: children.length })
+      if (!row) continue
+      const place = row.place === parent?.place ? undefined : row.place
+      open.push({ row, depth, place, position: index + 1, siblings: children.length })
     }
   }
   add(undefined, 0)
@@ -78,7 +82,7 @@ export function outlineOf(
     const { id } = next.row
     const isFolded = below.has(id) ? folded.has(id) : undefined
     lines.push({ ...next, isFolded, isMatch: kept?.get(id) ?? true })
-    if (isFolded === false) add(id, next.depth + 1)
+    if (isFolded === false) add(next.row, next.depth + 1)
   }
   return lines
 }
@@ -90,19 +94,23 @@ export function leaksIn(warnings: readonly Warning[]): ReadonlySet<number> {
 
 /**
  * How the end came about: the context itself, what is above it up to where the end began, and, if the end came from
- * elsewhere, through a signal or a link, that.
+ * elsewhere, through a signal or a link, that. What a client has ended on a server goes on with the client.
  */
 export function chainOf(row: Row, rows: readonly Row[]): readonly Row[] {
   const byId = new Map(rows.map((one) => [one.id, one]))
-  const chain = [row]
-  const origin = row.by === undefined ? undefined : byId.get(row.by)
-  if (!origin) return chain
-  for (let above = parentOf(row, byId); above?.how && above.id >= origin.id; above = parentOf(above, byId)) {
-    if (above.id !== origin.id && above.by !== origin.id) break
-    chain.push(above)
+  const chain = new Set([row])
+  for (let one = row; one.by !== undefined;) {
+    const origin = byId.get(one.by)
+    // In a recording of a stranger, ends may go in a circle.
+    if (!origin || chain.has(origin)) break
+    for (let above = parentOf(one, byId); above?.how && above.id >= origin.id; above = parentOf(above, byId)) {
+      if (above.id !== origin.id && above.by !== origin.id) break
+      chain.add(above)
+    }
+    chain.add(origin)
+    one = origin
   }
-  if (chain.at(-1) !== origin) chain.push(origin)
-  return chain
+  return [...chain]
 }
 
 /** A parent has the lower number; in a recording of a stranger, anything may be above itself. */
@@ -118,7 +126,7 @@ function matcherOf(filter: Filter, leaks: ReadonlySet<number>, at: number): ((ro
     if (hasLeak && !leaks.has(row.id)) return false
     if (aliveFor !== undefined && (row.how !== undefined || at - row.born <= aliveFor)) return false
     if (words.length === 0) return true
-    const text = `#${row.id} ${nameOf(row)} ${outcomeOf(row)}`.toLowerCase()
+    const text = `#${row.id} ${nameOf(row)} ${outcomeOf(row)} ${row.place ?? ''}`.toLowerCase()
     return words.every((word) => text.includes(word))
   }
 }

@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import type { KeyboardEvent, ReactElement } from 'react'
 import { open } from '../src/inspect/index.ts'
-import type { Inspector } from '../src/inspect/index.ts'
+import type { Inspector, Recording } from '../src/inspect/index.ts'
 import { axisOf, everything, FOLLOW, moved, zoomed } from './axis.ts'
 import { Details } from './details.tsx'
 import { Feed } from './feed.ts'
@@ -13,6 +13,8 @@ import { Toolbar } from './toolbar.tsx'
 
 export interface PanelProps {
   readonly inspector: Inspector
+  /** Gets the recording of the server. */
+  readonly server?: (() => Promise<Recording | string>) | undefined
   readonly onClose?: (() => void) | undefined
 }
 
@@ -21,7 +23,7 @@ const CAUSE = 'canceled in the inspector'
 
 const NONE: ReadonlySet<number> = new Set()
 
-export function Panel({ inspector, onClose }: PanelProps): ReactElement {
+export function Panel({ inspector, server, onClose }: PanelProps): ReactElement {
   const [feed] = useState(() => new Feed(inspector))
   const { at, mode, rows, view, warnings } = useSyncExternalStore(feed.subscribe, feed.get)
   const [filter, setFilter] = useState(NO_FILTER)
@@ -75,15 +77,29 @@ export function Panel({ inspector, onClose }: PanelProps): ReactElement {
     setTimeout(() => URL.revokeObjectURL(url), 10_000)
     setStatus(`Saved ${rows.length} contexts`)
   }
-  const show = async (file: File) => {
+  const play = async (records: () => Promise<readonly (Recording | string)[]>, success: string, failure: string) => {
     try {
-      feed.play(open(await file.text()))
+      feed.play(open(await records()))
       setZoom(FOLLOW)
       setActive(undefined)
-      setStatus(`Shows the recording ${file.name}`)
+      setStatus(success)
     } catch {
-      setStatus(`${file.name} is not a recording`)
+      setStatus(failure)
     }
+  }
+  const show = (files: readonly File[]) => {
+    const names = files.map(({ name }) => name).join(', ')
+    const failure = files.length === 1 ? `${names} is not a recording` : `Not all of these are recordings: ${names}`
+    return play(() => Promise.all(files.map((file) => file.text())), `Shows the recording ${names}`, failure)
+  }
+  const askServer = async (ask: NonNullable<typeof server>) => {
+    setStatus('Asks the server for its recording')
+    // That of the page is made last: it has the requests that the server has seen.
+    const records = async () => {
+      const theirs = await ask()
+      return [inspector.record(), theirs]
+    }
+    await play(records, 'Shows the page and the server on one time axis', 'The server has sent no recording')
   }
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Escape' || event.defaultPrevented) return
@@ -108,7 +124,8 @@ export function Panel({ inspector, onClose }: PanelProps): ReactElement {
         }}
         onCopy={() => void copy()}
         onSave={save}
-        onOpen={(file) => void show(file)}
+        onOpen={(files) => void show(files)}
+        onServer={server && (() => void askServer(server))}
         onClear={() => {
           inspector.clear()
           if (mode === 'paused') feed.pause()

@@ -81,6 +81,10 @@ button.plain { border-color: transparent; background: none; }
   flex: none; padding: 0 5px; border: 1px solid var(--deadline); border-radius: 8px; color: var(--deadline)
   ; font-size: 10.5px; line-height: 15px
 }
+.place {
+  flex: none; padding: 0 5px; border-radius: 8px; background: var(--ink); color: var(--paper); font-size: 10.5px
+  ; line-height: 16px
+}
 .track { position: relative; overflow: hidden; }
 .ruler .track { border-left: 1px solid transparent; }
 .bar { position: absolute; top: 7px; height: 11px; min-width: 3px; border-radius: 3px; background: var(--how); }
@@ -103,8 +107,9 @@ button.plain { border-color: transparent; background: none; }
 [data-how=collected] { --how: var(--collected); }
 .line[data-how=alive] .bar { background: repeating-linear-gradient(90deg, var(--how) 0 8px, transparent 8px 10px); }
 .details {
-  flex: 0 0 min(380px, 40%); padding: 8px 12px 12px; overflow: auto; overscroll-behavior: contain
+  flex: 0 0 min(380px, 40%); padding: 8px 12px 28px; overflow: auto; overscroll-behavior: contain
   ; border-left: 1px solid var(--line); background: var(--paper)
+  ; mask-image: linear-gradient(#000 calc(100% - 28px), rgb(0 0 0 / 20%))
 }
 .details header { display: flex; gap: 8px; align-items: start; justify-content: space-between; }
 h2 { font: 600 13px/26px ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }

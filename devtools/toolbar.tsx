@@ -15,7 +15,9 @@ export interface ToolbarProps {
   readonly onZoom: (how: 'in' | 'out' | 'all' | 'follow') => void
   readonly onCopy: () => void
   readonly onSave: () => void
-  readonly onOpen: (file: File) => void
+  readonly onOpen: (files: readonly File[]) => void
+  /** Undefined without a server to ask. */
+  readonly onServer: (() => void) | undefined
   readonly onClear: () => void
   readonly onClose: (() => void) | undefined
 }
@@ -23,7 +25,7 @@ export interface ToolbarProps {
 const MODES: Readonly<Record<Snapshot['mode'], string>> = { live: 'Pause', paused: 'Resume', recording: 'Back to live' }
 
 export function Toolbar(props: ToolbarProps): ReactElement {
-  const { filter, mode, onClear, onClose, onCopy, onFilter, onMode, onOpen, onSave, onZoom } = props
+  const { filter, mode, onClear, onClose, onCopy, onFilter, onMode, onOpen, onSave, onServer, onZoom } = props
   const file = useRef<HTMLInputElement>(null)
   return (
     <div className="bar-of-tools">
@@ -79,16 +81,22 @@ export function Toolbar(props: ToolbarProps): ReactElement {
         <input
           ref={file}
           type="file"
+          multiple
           accept="application/json,.json"
           aria-label="Recording"
           hidden
           onChange={({ target }) => {
-            const [chosen] = target.files ?? []
-            if (chosen) onOpen(chosen)
-            // The same file can be chosen again.
+            const files = [...(target.files ?? [])]
+            if (files.length > 0) onOpen(files)
+            // The same files can be chosen again.
             target.value = ''
           }}
         />
+        {onServer && (
+          <button type="button" onClick={onServer}>
+            Server
+          </button>
+        )}
         {mode !== 'recording' && (
           <button type="button" onClick={onClear}>
             Clear

@@ -3,7 +3,8 @@
  * the gate only says when it opens. Its time runs on the clock of the context that it is closed under.
  */
 
-import { afterFunc, isCanceled, remaining, withTimeout } from '../src/index.ts'
+import { withTimer } from '../src/bindings.ts'
+import { afterFunc, isCanceled, remaining } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
 /** How long to wait until work starts. */
@@ -36,8 +37,8 @@ export class Gate {
     const isFirst = !before || isCanceled(before.err)
     const left = isFirst ? maxWait : remaining(before)
     this.stop()
-    const limit = (this.#limit = withTimeout(base, left ?? Infinity))
-    const [quiet] = withTimeout(limit[0], ms)
+    const limit = (this.#limit = withTimer(base, left ?? Infinity))
+    const [quiet] = withTimer(limit[0], ms)
     afterFunc(quiet, () => {
       if (this.#limit === limit) this.open()
     })

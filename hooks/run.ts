@@ -4,8 +4,8 @@
  * out, such as a stream, may still be in use. React is not needed here.
  */
 
-import { completed, rearmFromStart } from '../src/bindings.ts'
-import { afterFunc, CanceledError, cause, isCanceled, rearm, until, withTimeout } from '../src/index.ts'
+import { completed, rearmFromStart, withTimer } from '../src/bindings.ts'
+import { afterFunc, CanceledError, cause, isCanceled, rearm, until } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
 /** What a task or an action shows. */
@@ -162,7 +162,7 @@ export class Run<T, A extends readonly unknown[]> {
 
   #watch(slowAfter: number): void {
     const { ctx } = this
-    const [quick, stop] = withTimeout(ctx, slowAfter)
+    const [quick, stop] = withTimer(ctx, slowAfter)
     this.#stop = stop
     afterFunc(quick, () => {
       if (this.outcome || ctx.err !== undefined) return

@@ -5,8 +5,8 @@
 
 import { useMemo, useSyncExternalStore } from 'react'
 import { invalid } from '../src/arguments.ts'
-import { onMove } from '../src/bindings.ts'
-import { afterFunc, cause, remaining, sleep, withCancel } from '../src/index.ts'
+import { onMove, withTimer } from '../src/bindings.ts'
+import { afterFunc, cause, remaining, sleep } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { whenFinal } from './life.ts'
 import { tallyOf } from './pending.ts'
@@ -91,7 +91,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
       }
       const restart = () => {
         cancel?.()
-        const [watch, end] = withCancel(ctx)
+        const [watch, end] = withTimer(ctx, Infinity)
         cancel = end
         void tick(watch, interval, update)
       }

@@ -67,11 +67,19 @@ async function shoot(url, name) {
 
 /** The panel with what a search has superseded, opened after that. */
 async function shootInspector(url) {
-  const tab = await browser.newPage({ viewport: { width: 960, height: 800 }, colorScheme: README.inspector })
+  const width = 1080
+  const tab = await browser.newPage({ viewport: { width, height: 1_000 }, colorScheme: README.inspector })
   await tab.goto(`${url}#/stale-search`)
   await over(tab)
   await tab.getByRole('button', { name: 'Inspector', exact: true }).click()
   await tab.getByRole('treeitem', { name: 'superseded' }).last().click()
+  // The panel has a part of the height of the window: one in which no line is cut.
+  const tree = tab.getByRole('tree', { name: 'Contexts' })
+  const line = await tree.getByRole('treeitem').first().boundingBox()
+  for (let height = 1_000; height > 900; height--) {
+    await tab.setViewportSize({ width, height })
+    if ((await tree.evaluate(({ clientHeight }) => clientHeight)) % line.height === 0) break
+  }
   await tab.waitForTimeout(500)
   writeFileSync('docs/inspector.jpg', await smallShot(tab.getByRole('region', { name: 'Inspector of contexts' })))
   await tab.close()

@@ -5,6 +5,7 @@
  * @module rescind/bindings
  */
 
+export { withTimer } from './deadlines.ts'
 export { sentinel } from './errors.ts'
 export { completed, onMove, rearmFromStart, withLink } from './lifetime.ts'
 export type { LinkOptions } from './lifetime.ts'

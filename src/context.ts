@@ -359,7 +359,7 @@ const ROOTED: Resource = { release() {} }
 export function createRoot(kind: string): ContextNode {
   const { prototype }: { prototype: Context & Loggable } = ContextNode
   prototype.toJSON ??= prototype[inspect] = prototype.toString
-  const root = new ContextNode(undefined, kind)
+  const root = createNode(undefined, kind)
   root.first = null
   root.own = ROOTED
   return root
@@ -396,7 +396,7 @@ export function withCancel(parent: ContextLike, options?: DeriveOptions): [ctx: 
 export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>): Context {
   const above = resolve(parent, 'parent')
   assertKey(key)
-  const context = new ContextNode(above, 'withValue', key.name)
+  const context = createNode(above, 'withValue', key.name)
   context.node = above.node
   context.values = { key, held: value, outer: above.values }
   return context
@@ -423,7 +423,7 @@ export function createKey<T>(name: string, fallback?: T): Key<T> {
  * @see Go's `context.WithoutCancel`
  */
 export function withoutCancel(parent: ContextLike): Context {
-  const node = new ContextNode(resolve(parent, 'parent'), 'withoutCancel')
+  const node = createNode(resolve(parent, 'parent'), 'withoutCancel')
   node.ended = node.deadlines = node.sources = undefined
   node.first = null
   return node
@@ -449,6 +449,14 @@ export function contextOf(ctx: ContextLike): Context {
   return resolve(ctx)
 }
 
+/**
+ * Makes every node there is, not yet linked. An observer is told by the callers, where a life begins: of a view never, of
+ * a link when it is linked, of a root when something is derived from it.
+ */
+export function createNode(parent: ContextNode | undefined, kind: string, label?: string): ContextNode {
+  return new ContextNode(parent, kind, label)
+}
+
 export function derive(parent: ContextLike, kind: string, options?: DeriveOptions): ContextNode {
   const above = resolve(parent, 'parent')
   const label = labelOf(options)
@@ -458,7 +466,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
     base.deadlines?.check()
     if (base.source) lookAt(base as Hub)
   }
-  const node = new ContextNode(above, kind, label)
+  const node = createNode(above, kind, label)
   if (!node.ended) attach(node)
   if (watch.observer) watch.observer.made(node)
   return node
@@ -523,7 +531,7 @@ type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly valu
 function adopt(foreign: ForeignContext): ContextNode {
   // Without a deadline there is nothing but its signal to end it, and it shares the hub of that.
   const hub = hubOf(foreign.signal, 'deadline' in foreign ? foreign : undefined)
-  const context = new ContextNode(hub, LINK)
+  const context = createNode(hub, LINK)
   context.node = hub
   context.values = { key: undefined, held: foreign, outer: undefined }
   return context

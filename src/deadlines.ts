@@ -60,6 +60,17 @@ export function withDeadline(
   return limited(node, time - now, options, now)
 }
 
+/** The kind of a timer: inspectors do not show it. */
+export const TIMER = 'timer'
+
+/**
+ * A timer of a binding's own, as a context: as {@link withTimeout}, and an inspector does not show it, since the user has
+ * not made it. Infinity is never.
+ */
+export function withTimer(parent: ContextLike, ms: number): [ctx: Context, cancel: Cancel] {
+  return limited(derive(parent, TIMER), ms)
+}
+
 /** The clock by which the time of `node` passes. */
 export function clockOf({ clock }: ContextNode): Clock {
   return clock ?? systemClock

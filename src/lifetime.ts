@@ -4,7 +4,7 @@
  */
 
 import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
-import { attach, ContextNode, createCancel, DISARMED } from './context.ts'
+import { attach, createCancel, createNode, DISARMED } from './context.ts'
 import { end, labelOf, LINK, resolve, settled } from './context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions, Limit, Source } from './context.ts'
 import { clockOf, Deadline } from './deadlines.ts'
@@ -38,7 +38,7 @@ export function withLink(
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const above = resolve(parent, 'parent')
   // The parent is not asked for anything: rendering ends nothing, not even what is over.
-  const node = new ContextNode(above, options?.kind ?? LINK, labelOf(options))
+  const node = createNode(above, options?.kind ?? LINK, labelOf(options))
   node.ended = node.deadlines = undefined
   // There before `link`: what is derived meanwhile sees what is above through these two.
   const own = (node.deadlines = new Deadline(node, Infinity))

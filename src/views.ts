@@ -3,7 +3,7 @@
  * context that changed is another lifetime, or has other values only.
  */
 
-import { ContextNode, resolve } from './context.ts'
+import { createNode, resolve } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
 
 /**
@@ -24,7 +24,7 @@ export function lifetimeOf(ctx: ContextLike, parameter = 'ctx'): object {
  */
 export function withValuesOf(ctx: ContextLike, from: ContextLike): Context {
   const above = resolve(ctx)
-  const view = new ContextNode(above, 'withValuesOf')
+  const view = createNode(above, 'withValuesOf')
   view.node = above.node
   view.values = resolve(from, 'from').values
   return view

@@ -7,18 +7,20 @@ import type { Answer } from '../server/search.ts'
 import type { Play, SceneProps, SceneScenario } from '../ui/scenario.ts'
 import { useStore } from '../ui/store.ts'
 import { fetch } from '../ui/trace.ts'
+import { traced } from '../ui/traced.ts'
 
 type Url = (query: string) => string
 
 // #region with
 function useSearch(query: string, url: Url, debounce: number) {
   return useTask(
-    async ({ signal }): Promise<Answer> => {
-      const response = await fetch(url(query), { signal })
-      return response.json()
-    },
+    (ctx): Promise<Answer> =>
+      traced(ctx, async ({ signal }, headers) => {
+        const response = await fetch(url(query), { signal, headers })
+        return response.json()
+      }),
     [query, url],
-    { debounce, keepPrevious: true },
+    { debounce, keepPrevious: true, label: query },
   )
 }
 // #endregion

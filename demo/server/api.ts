@@ -6,7 +6,8 @@
 import { afterFunc, background, cause, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { withRequest } from 'rescind/node'
-import { HeaderError } from 'rescind/wire'
+import { inspect } from 'rescind/inspect'
+import { HeaderError, traceparent } from 'rescind/wire'
 import { isForeign } from './admission.ts'
 import { answer } from './answer.ts'
 import type { Databases } from './databases.ts'
@@ -59,6 +60,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
     ],
   ],
   ['/server.json', ['GET', (_, { res, databases }) => sendJson(res, { kind: 'node', engines: databases.engines() })]],
+  ['/api/recording', ['GET', (_, { res, inspector }) => sendJson(res, inspector.record())]],
   ['/api/clock', ['GET', (_, { res }) => sendJson(res, performance.now())]],
 ])
 
@@ -66,7 +68,13 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
 export function startApi(databases: Databases, parent: Context = background()): Api {
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
-  afterFunc(root, () => void databases.close())
+  const inspector = inspect({ name: 'server', silence: 'all' })
+  afterFunc(root, () => {
+    inspector.detach()
+    void databases.close()
+  })
+  // Or the first search would have to wait for it; one that fails is tried again.
+  if (databases.engines().includes('sqlite')) databases.open('sqlite').catch(() => {})
   const handle = (url: URL, req: Request, res: DemoResponse) => {
     const [method, endpoint] = endpoints.get(url.pathname) ?? []
     const isOurs = endpoint !== undefined || url.pathname.startsWith('/api/')
@@ -74,7 +82,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
     if (isForeign(req)) sendText(res, 403, 'only pages of this server may ask for this')
     else if (endpoint === undefined) sendText(res, 404, 'there is no such endpoint')
     else if (req.method !== method) sendText(res, 405, `the method must be ${method}`, { allow: `${method}` })
-    else void serve(root, endpoint, { req, res, url, log, databases })
+    else void serve(root, endpoint, { req, res, url, log, databases, inspector })
     return true
   }
   return { handle, stop }
@@ -82,7 +90,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
 
 async function serve(root: Context, endpoint: Endpoint, exchange: Exchange): Promise<void> {
   const { req, res } = exchange
-  const [ctx, cancel] = withRequest(root, req, res, { values: [requestId] })
+  const [ctx, cancel] = withRequest(root, req, res, { values: [requestId, traceparent] })
   using _ = cancel
   const refused = cause(ctx)
   if (refused instanceof HeaderError) return sendText(res, refused.status, refused.message)

@@ -23,16 +23,22 @@ interface Indexed {
 /** Regions that the platform can name but that are not countries. */
 const NO_COUNTRY = /^(EU|EZ|QO|UN|XA|XB|ZZ)$/
 
-const index: readonly Indexed[] = build()
+/** All names. */
+export const indexed: readonly Indexed[] = build()
 
 /** Names in English first, then those that begin as the query does, then the rest. */
 export function find(query: string): Hit[] {
-  const word = ` ${fold(query)}`
+  const word = wordOf(query)
   const rank = ({ hit, folded }: Indexed) => (hit.language === 'English' ? 0 : 2) + (folded.startsWith(word) ? 0 : 1)
-  return index
+  return indexed
     .filter(({ folded }) => folded.includes(word))
     .toSorted((left, right) => rank(left) - rank(right))
     .map(({ hit }) => hit)
+}
+
+/** What is looked for in the folded names. */
+export function wordOf(query: string): string {
+  return ` ${fold(query)}`
 }
 
 function build(): Indexed[] {

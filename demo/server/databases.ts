@@ -9,6 +9,7 @@ import type { Database } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { openSqlite } from 'rescind/sql/sqlite'
 import { createAlbums } from './albums.ts'
+import { createNames } from './names.ts'
 
 export interface Databases {
   /** The engines that can be opened. */
@@ -41,6 +42,7 @@ export function openDatabases(): Databases {
 async function fill(engine: string): Promise<Database> {
   const db = await connect(engine)
   await createAlbums(db)
+  if (engine === 'sqlite') await createNames(db)
   return db
 }
 

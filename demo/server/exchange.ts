@@ -3,6 +3,7 @@
  * forbids browsers to guess another.
  */
 
+import type { Inspector } from 'rescind/inspect'
 import type { ServerRequest, ServerResponse } from 'rescind/node'
 import type { Databases } from './databases.ts'
 import type { Log } from './log.ts'
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly url: URL
   readonly log: Log
   readonly databases: Databases
+  /** Sees the contexts of all requests. */
+  readonly inspector: Inspector
 }
 
 /** The headers of an answer in `type`. */

@@ -1,4 +1,7 @@
-/** The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. */
+/**
+ * The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. *Server* shows what
+ * the inspector of the server has seen of the same requests.
+ */
 
 import { lazy, Suspense, useState } from 'react'
 import type { ReactElement } from 'react'
@@ -10,12 +13,18 @@ export interface InspectorProps {
 }
 
 // What is lost here on purpose, without rescind, needs no warnings.
-const inspector = inspect({ silence: 'all' })
+const inspector = inspect({ name: 'page', silence: 'all', stacks: true })
 
 const Devtools = lazy(async () => {
   const { Devtools } = await import('rescind/devtools/production')
   return { default: Devtools }
 })
+
+async function recordServer(): Promise<string> {
+  const response = await fetch('./api/recording')
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  return response.text()
+}
 
 export function Inspector({ open, onOpenChange }: InspectorProps): ReactElement | null {
   const [isLoaded, setLoaded] = useState(open)
@@ -23,7 +32,7 @@ export function Inspector({ open, onOpenChange }: InspectorProps): ReactElement 
   if (!isLoaded) return null
   return (
     <Suspense fallback={null}>
-      <Devtools inspector={inspector} open={open} onOpenChange={onOpenChange} />
+      <Devtools inspector={inspector} server={recordServer} open={open} onOpenChange={onOpenChange} />
     </Suspense>
   )
 }

@@ -12,13 +12,17 @@ import { createCancel } from '../context.ts'
 import type { Key } from '../context.ts'
 import { attempt } from '../listeners.ts'
 import { systemClock } from '../timers.ts'
+import { joined } from './join.ts'
+import { watchFetch } from './keepalive.ts'
 import { observe } from './observers.ts'
 import { Recorder } from './recorder.ts'
 import { readRecording } from './recording.ts'
 import type { Recording } from './recording.ts'
 import type { Row } from './rows.ts'
+import { framesOf, noted } from './stacks.ts'
 import { treeOf } from './text.ts'
 import { trackRow } from './track.ts'
+import { nameText } from './values.ts'
 import type { Warning, WarningCode } from './warning.ts'
 import { Warnings } from './warnings.ts'
 
@@ -65,6 +69,8 @@ export interface Inspector extends View, Disposable {
 
 /** Options of {@link inspect}. */
 export interface InspectOptions {
+  /** Where this is, such as `server`: its rows have it as their `place`, which tells them from those of others. */
+  readonly name?: string | undefined
   /** How many rows are held; 2,000 if left out. What has ended makes room first. */
   readonly size?: number | undefined
   /**
@@ -79,6 +85,11 @@ export interface InspectOptions {
   readonly track?: boolean | undefined
   /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
   readonly values?: readonly Key<unknown, unknown>[] | undefined
+  /**
+   * Warns of fetches with `keepalive` under a context. For that, and only then, it puts a function in the place of
+   * `globalThis.fetch` until it is detached: one that looks at the options and calls the original.
+   */
+  readonly fetch?: boolean | undefined
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
   readonly silence?: 'all' | readonly WarningCode[] | undefined
   /**
@@ -106,7 +117,16 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  */
 export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
-  const { grace = 1_000, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
+  const {
+    fetch = false,
+    grace = 1_000,
+    name,
+    silence = [],
+    size = 2_000,
+    stacks = false,
+    track = false,
+    values = [],
+  } = options
   assertNumber('grace', grace)
   if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
@@ -124,7 +144,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
   const recorder = new Recorder(
     size,
     stacks,
-    { shows: new Set<unknown>(values) },
+    { place: nameText(name), shows: new Set<unknown>(values) },
     {
       changed,
       made: (...news) => warnings.made(...news),
@@ -136,12 +156,21 @@ export function inspect(options: InspectOptions = {}): Inspector {
       lost: (entry) => warnings.lost(entry),
     },
   )
+  const keptAlive = (signal: object) => {
+    const entry = recorder.entryOf(signal)
+    if (!entry) return
+    const stack = stacks ? framesOf(noted()) : undefined
+    // Not in the middle of a call of users: then it has a row, too.
+    void Promise.resolve().then(() => warnings.keptAlive(entry, stack))
+  }
   const now = () => recorder.timeOf(systemClock)
   const leave = observe(recorder)
+  const leaveFetch = fetch ? watchFetch(keptAlive) : undefined
   const detach = () => {
     warnings.isOn = false
     recorder.stop()
     leave()
+    leaveFetch?.()
   }
   const view = viewOf(
     () => recorder.rows,
@@ -173,8 +202,12 @@ export function inspect(options: InspectOptions = {}): Inspector {
  * Shows a recording as the inspector has shown it that made it. What is in it is taken for that of a stranger: it can
  * show nonsense, and do nothing.
  *
- * @param recording what `record()` has returned, or its JSON
- * @throws TypeError if it is not a recording
+ * A list shows several as one, on the time axis of the first: those of a page and of its servers. What a server did for
+ * a request stands below the context that has sent it; the two are found by their `traceparent`, so each request needs
+ * a span of its own. The offset between two clocks is estimated from the requests between them, and zero without any.
+ *
+ * @param recordings what `record()` has returned, or its JSON; one, or a list
+ * @throws TypeError if one is not a recording, or the list is empty
  * @example
  * const inspector = inspect()
  * withCancel(background(), { label: 'search' })
@@ -182,8 +215,8 @@ export function inspect(options: InspectOptions = {}): Inspector {
  * inspector.detach()
  * open(json).rows.at(-1)?.label // => 'search'
  */
-export function open(recording: Recording | string): View {
-  const { at, rows, warnings } = readRecording(recording)
+export function open(recordings: Recording | string | readonly (Recording | string)[]): View {
+  const { at, rows, warnings } = joined(listOf(recordings).map(readRecording))
   return viewOf(
     () => rows,
     () => warnings,
@@ -212,4 +245,8 @@ function viewOf(
     text: () => treeOf(rows(), at()),
     record: () => ({ format: 'rescind.recording', version: 1, at: at(), rows: rows(), warnings: warnings() }),
   }
+}
+
+function listOf<T>(one: T | readonly T[]): readonly T[] {
+  return Array.isArray(one) ? (one as readonly T[]) : [one as T]
 }

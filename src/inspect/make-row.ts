@@ -10,6 +10,8 @@ import { causeText, nameText, textOf } from './values.ts'
 
 /** What is needed besides the entry itself. */
 export interface RowSource {
+  /** The name of the inspector. */
+  readonly place: string | undefined
   /** Keys whose values may be shown. */
   readonly shows: ReadonlySet<unknown>
   /** The `id` of the row of a context. */
@@ -19,22 +21,23 @@ export interface RowSource {
 /** How many values a row names, and how many operations. */
 const MAX_NAMES = 50
 
-const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-/
+const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-/
 
 type Values = NonNullable<ContextNode['values']>
 
 /** @param node undefined where it was collected: what was known of it stays */
-export function rowOf(entry: Entry, node: ContextNode | undefined, { shows, idOf }: RowSource): Row {
+export function rowOf(entry: Entry, node: ContextNode | undefined, { idOf, place, shows }: RowSource): Row {
   const { born, by, cause, ended, how, id, isLate, parent, row } = entry
   const known = row ?? {
     id,
+    place,
     parent,
     kind: textOf(node?.kind),
     label: nameText(node?.label),
     born,
     late: isLate,
     values: node ? namesOf(node, shows) : [],
-    trace: node && traceOf(node),
+    ...traceOf(node),
   }
   const time = node && !row?.how ? timeOf(node, idOf) : row
   return {
@@ -64,12 +67,12 @@ function namesOf({ values }: ContextNode, shows: ReadonlySet<unknown>): readonly
   return named
 }
 
-function traceOf({ values }: ContextNode): string | undefined {
+function traceOf(node: ContextNode | undefined): Pick<Row, 'span' | 'trace'> {
   const key: Key<string, undefined> = traceKey
-  for (let one = values; one; one = one.outer) {
-    if (one.key === key) return typeof one.held === 'string' ? TRACEPARENT.exec(one.held)?.[1] : undefined
-  }
-  return undefined
+  let one = node?.values
+  while (one && one.key !== key) one = one.outer
+  const [, trace, span] = (typeof one?.held === 'string' && TRACEPARENT.exec(one.held)) || []
+  return { trace, span }
 }
 
 export function timeOf(node: ContextNode, idOf: RowSource['idOf']): Pick<Row, 'ms' | 'deadline' | 'deadlineOf'> {

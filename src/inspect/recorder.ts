@@ -9,7 +9,7 @@
 
 import { ContextNode, DISARMED } from '../context.ts'
 import type { Ending } from '../context.ts'
-import { clockOf, Deadline } from '../deadlines.ts'
+import { clockOf, Deadline, TIMER } from '../deadlines.ts'
 import { property } from '../errors.ts'
 import type { Hint, Observer } from '../observer.ts'
 import type { Clock } from '../timers.ts'
@@ -98,6 +98,15 @@ export class Recorder implements Observer {
     return undefined
   }
 
+  /** The live context that has this signal, if it has a row. */
+  entryOf(signal: object): Entry | undefined {
+    for (const entry of this.#store.entries) {
+      const node = entry.how ? undefined : (entry.node ?? entry.ref?.deref())
+      if (node?.controller?.signal === signal) return entry
+    }
+    return undefined
+  }
+
   /** From now on nothing is noted but what already was. */
   stop(): void {
     this.#owner.lost = this.#owner.collected = undefined
@@ -109,6 +118,7 @@ export class Recorder implements Observer {
   }
 
   made(node: ContextNode): void {
+    if (isHidden(node)) return
     const entry = this.#see(node, false)
     if (this.#hasStacks) entry.made = noted()
     if (node.ended) this.#noteEnd(entry, node, node, node.ended)
@@ -122,7 +132,7 @@ export class Recorder implements Observer {
   }
 
   ended(child: object, head: ContextNode, ending: Ending, hint: Hint | undefined, failure: unknown): void {
-    if (!(child instanceof ContextNode)) return
+    if (!(child instanceof ContextNode) || isHidden(child)) return
     const known = this.#entries.get(child)
     if (known?.how || (!known && isUnlinked(child))) return
     this.#noteEnd(known ?? this.#see(child, true), child, head, ending, child === head ? hint : undefined, failure)
@@ -143,6 +153,7 @@ export class Recorder implements Observer {
   }
 
   waits({ node }: ContextNode, waiter: object, name: string): void {
+    if (isHidden(node)) return
     const operation = this.#operation(node, name)
     this.#waiters.set(waiter, operation)
     ;(operation.entry.waits ??= new Set()).add(operation)
@@ -376,6 +387,11 @@ function registries(): Registries {
 /** Made for a render that was thrown away: it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {
   return !own && deadlines instanceof Deadline && deadlines.node === node
+}
+
+/** A timer of a binding, or what waits by one. */
+function isHidden({ kind, parent }: ContextNode): boolean {
+  return kind === TIMER || parent?.kind === TIMER
 }
 
 /** Where the end began that `ending` stands for. */

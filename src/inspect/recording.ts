@@ -58,6 +58,7 @@ type Data = Readonly<Record<string, unknown>>
 function readRow(data: Data): Row {
   return {
     id: numberIn(data.id) ?? 0,
+    place: textIn(data.place),
     parent: numberIn(data.parent),
     kind: textIn(data.kind) ?? '',
     label: textIn(data.label),
@@ -72,6 +73,7 @@ function readRow(data: Data): Row {
     deadlineOf: numberIn(data.deadlineOf),
     values: objectsIn(data.values).map(readValue),
     trace: textIn(data.trace),
+    span: textIn(data.span),
     waits: textsIn(data.waits),
     stacks: isObject(data.stacks) ? readStacks(data.stacks as Data) : undefined,
   }

@@ -31,6 +31,8 @@ export interface Stacks {
 export interface Row {
   /** Counts up from 1, in the order in which contexts were made or first noticed. */
   readonly id: number
+  /** Where it was seen: the `name` of the inspector. */
+  readonly place: string | undefined
   /** The `id` of its parent; undefined for a root, and where the parent was never noticed. */
   readonly parent: number | undefined
   /** The function that made it, such as `withTimeout`. */
@@ -59,6 +61,8 @@ export interface Row {
   readonly values: readonly NamedValue[]
   /** The trace that its request is part of: the 32 hexadecimal digits of the `traceparent` in sight. */
   readonly trace: string | undefined
+  /** The span of it: the 16 hexadecimal digits that follow those. A request and the handler on a server have the same. */
+  readonly span: string | undefined
   /**
    * The functions of rescind that wait under it, such as `until` or `queryContext`; after its end, those that it has
    * cut off. `signal` is among them if its signal was read: whatever took it may wait, too.

@@ -10,7 +10,19 @@ const SHOWN = 12
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
 /** The functions of ours that stand between what happened and the note of it. A user may have others of these names. */
-const BETWEEN = ['derive', 'noteEnd', 'waiting', 'waitFor', 'mark', 'end', 'cancel', 'finish', 'dispose']
+const BETWEEN = [
+  'derive',
+  'noteEnd',
+  'waiting',
+  'waitFor',
+  'mark',
+  'end',
+  'cancel',
+  'finish',
+  'dispose',
+  'keptAlive',
+  'fetch',
+]
 
 /** Notes where it is called. */
 export function noted(): Error {

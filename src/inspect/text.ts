@@ -36,11 +36,12 @@ export function treeOf(rows: readonly Row[], at: number): string {
 }
 
 function lineOf(row: Row, above: Row | undefined, start: number, at: number): string {
-  const { born, by, cause, deadline, ended, how, id, kind, label, late, ms, trace, values, waits } = row
+  const { born, by, cause, deadline, ended, how, id, kind, label, late, ms, place, trace, values, waits } = row
   const details = [label, ms === undefined ? undefined : duration(ms)].filter((detail) => detail !== undefined)
   const words = [
     `#${id}`,
     kind + (details.length > 0 ? `(${details.join(', ')})` : ''),
+    ...(place === undefined || place === above?.place ? [] : [`in ${place}`]),
     `${late ? 'before ' : ''}+${duration(born - start)}`,
   ]
   if (ended === undefined) {

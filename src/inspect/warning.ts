@@ -1,7 +1,12 @@
 /** What the warnings are, and where each is explained. */
 
 /** What a warning is about; see `docs/inspector.md`. */
-export type WarningCode = 'RESCIND_DEAF_WORK' | 'RESCIND_LATE_DERIVE' | 'RESCIND_LOST_CANCEL' | 'RESCIND_VAIN_TIMEOUT'
+export type WarningCode =
+  | 'RESCIND_DEAF_WORK'
+  | 'RESCIND_KEEPALIVE_FETCH'
+  | 'RESCIND_LATE_DERIVE'
+  | 'RESCIND_LOST_CANCEL'
+  | 'RESCIND_VAIN_TIMEOUT'
 
 /** Something that an inspector has found in the use of contexts. */
 export interface Warning {
@@ -20,6 +25,7 @@ export interface Warning {
 /** The code and where it is explained, as an anchor of the page. */
 const ANCHORS: Readonly<Record<WarningCode, string>> = {
   RESCIND_DEAF_WORK: 'deaf-work',
+  RESCIND_KEEPALIVE_FETCH: 'keepalive-fetch',
   RESCIND_LATE_DERIVE: 'late-derive',
   RESCIND_LOST_CANCEL: 'lost-cancel',
   RESCIND_VAIN_TIMEOUT: 'vain-timeout',

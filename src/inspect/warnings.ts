@@ -79,6 +79,12 @@ export class Warnings {
     this.#warn('RESCIND_LOST_CANCEL', entry, `${text} Call it when the work is over`)
   }
 
+  /** @param stack where the fetch was called, if that was noted */
+  keptAlive(entry: Entry, stack: string | undefined): void {
+    const text = 'has a fetch with keepalive under it, which Chromium does not stop at its end.'
+    this.#warn('RESCIND_KEEPALIVE_FETCH', entry, `${text} Leave out keepalive, or the signal`, stack)
+  }
+
   #deaf(entry: Entry, work: Operation): void {
     const { grace } = this.#options
     const what = work.name === 'group' ? 'a function of a group' : `the work of ${work.name}`

@@ -98,6 +98,32 @@ describe('the chain of causes', () => {
     const all = [rowOf({ id: 9, parent: 8, how: 'parent', by: 7 })]
     expect(chainOf(rowAt(all, 0), all).map(({ id }) => id)).toEqual([9])
   })
+
+  it('goes on from a handler on a server to what has ended its client', () => {
+    const ended = { how: 'canceled', ended: 9 } as const
+    const rows = [
+      rowOf({ id: 1, ...ended }),
+      rowOf({ id: 2, parent: 1, by: 1, how: 'parent', ended: 9 }),
+      rowOf({ id: 3, parent: 2, by: 1, place: 'server', ...ended }),
+      rowOf({ id: 4, parent: 3, by: 3, place: 'server', how: 'parent', ended: 9 }),
+    ]
+    expect(chainOf(rowAt(rows, 3), rows).map(({ id }) => id)).toEqual([4, 3, 2, 1])
+  })
+
+  it('ends where ends go in a circle', () => {
+    const rows = [rowOf({ id: 1, by: 2, how: 'canceled' }), rowOf({ id: 2, by: 1, how: 'canceled' })]
+    expect(chainOf(rowAt(rows, 0), rows).map(({ id }) => id)).toEqual([1, 2])
+  })
+})
+
+describe('the place of a line', () => {
+  it('is there where it is another than that of the line above', () => {
+    const place = 'server'
+    const rows = [rowOf({ id: 1 }), rowOf({ id: 2, parent: 1, place }), rowOf({ id: 3, parent: 2, place })]
+    const lines = outlineOf(rows, NO_FILTER, new Set(), new Set(), 0)
+    expect(lines.map(({ place }) => place)).toEqual([undefined, 'server', undefined])
+    expect(ids(rows, { filter: { text: 'server' } })).toEqual([1, 2, 3])
+  })
 })
 
 function rowAt(all: readonly Row[], index: number): Row {

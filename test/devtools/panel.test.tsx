@@ -2,14 +2,16 @@
 
 import { StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, withCancel, withTimeout } from 'rescind'
+import { background, withCancel, withTimeout, withValue } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { Devtools, DevtoolsPanel, tanStackDevtoolsPlugin } from 'rescind/devtools'
 import { inspect } from 'rescind/inspect'
-import type { Inspector, InspectOptions } from 'rescind/inspect'
+import type { Inspector, InspectOptions, Recording } from 'rescind/inspect'
 import { Scope, useTask } from 'rescind/react'
+import { traceparent } from 'rescind/wire'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { found, inPages, linesOf, linesWhen, press, show, type } from './support.tsx'
+import { Activity } from '../hooks/support.tsx'
+import { found, inPages, linesOf, linesWhen, press, rowOf, show, type } from './support.tsx'
 import type { Shown } from './support.tsx'
 import { task } from '../support.ts'
 
@@ -48,11 +50,18 @@ function Waiter() {
 }
 
 async function choose(panel: Shown, text: string, name: string): Promise<void> {
+  await chooseAll(panel, { [name]: text })
+}
+
+async function chooseAll(panel: Shown, texts: Readonly<Record<string, string>>): Promise<void> {
   const input = await found(panel, 'input[type=file]')
-  const file = new File([text], name)
-  // Files of jsdom have no text().
-  Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
-  Object.defineProperty(input, 'files', { value: [file], configurable: true })
+  const files = Object.entries(texts).map(([name, text]) => {
+    const file = new File([text], name)
+    // Files of jsdom have no text().
+    Object.defineProperty(file, 'text', { value: () => Promise.resolve(text) })
+    return file
+  })
+  Object.defineProperty(input, 'files', { value: files, configurable: true })
   input.dispatchEvent(new Event('change', { bubbles: true }))
 }
 
@@ -178,6 +187,48 @@ describe('the panel', () => {
     const back = await found(panel, 'button', 'Back to live')
     back.click()
     expect(await linesWhen(panel, (names) => !has('recorded')(names))).toEqual([])
+  })
+
+  it('opens several recordings as one', async () => {
+    const texts = ['browser', 'server'].map((place) => {
+      return JSON.stringify({ ...inspector.record(), rows: [rowOf({ id: 1, place, label: place })] })
+    })
+    const panel = await openPanel()
+    await chooseAll(panel, { 'a.json': '{}', 'b.json': '{}' })
+    await found(panel, '.status', 'Not all of these are recordings: a.json, b.json')
+    await chooseAll(panel, { 'a.json': texts[0] ?? '', 'b.json': texts[1] ?? '' })
+    await found(panel, '.status', 'Shows the recording a.json, b.json')
+    const names = await linesWhen(panel, has('withCancel(server)'))
+    expect(names).toEqual([
+      expect.stringMatching(/^#1 withCancel\(browser\) in browser, alive/),
+      expect.stringMatching(/^#2 withCancel\(server\) in server, alive/),
+    ])
+  })
+
+  it('shows what the server has seen below the requests of the page', async () => {
+    const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const [, cancel] = withCancel(withValue(background(), traceparent.key, header), { label: 'fetch' })
+    let answer: Promise<Recording> = Promise.reject(new Error('no server'))
+    answer.catch(() => {})
+    const server = () => answer
+    const panel = show(<Devtools inspector={inspector} server={server} open onOpenChange={() => {}} />)
+    const button = await found(panel, 'button', 'Server')
+    button.click()
+    await found(panel, '.status', 'The server has sent no recording')
+    await linesWhen(panel, has('withCancel(fetch), alive'))
+    const [trace, span] = header.split('-').slice(1)
+    const ended = { born: 1_000, ended: 1_001, how: 'canceled', cause: 'ClientGone: the client has gone' } as const
+    const row = rowOf({ id: 1, place: 'server', kind: 'withRequest', trace, span, ...ended })
+    answer = Promise.resolve({ ...inspector.record(), rows: [row] })
+    cancel('typed on')
+    button.click()
+    await linesWhen(panel, has('withRequest in server, canceled: ClientGone'))
+    const line = await found(panel, '[role=treeitem]', 'withRequest')
+    expect(line.getAttribute('aria-level')).toBe('3')
+    line.click()
+    const details = await found(panel, '.details')
+    const chain = [...details.querySelectorAll('.chain li')].map((link) => link.textContent)
+    expect(chain[1]).toMatch(/withCancel\(fetch\) canceled: typed on$/)
   })
 
   it('marks leaks, filters by them, and shows their warning', async () => {
@@ -388,6 +439,32 @@ describe('<Devtools>', () => {
     const shadow = panel.shadow()
     panel.unmount()
     await vi.waitFor(() => expect(shadow.querySelector('.root')).toBeNull())
+  })
+})
+
+describe.runIf(Activity)('<Devtools> under <Activity>', () => {
+  it('goes when it is hidden, is there once when it is shown again, and makes no rows', async () => {
+    const element = (mode: 'visible' | 'hidden') => {
+      if (!Activity) return null
+      return (
+        <Activity mode={mode}>
+          <Devtools inspector={inspector} />
+        </Activity>
+      )
+    }
+    const panel = show(element('visible'))
+    const button = await found(panel, 'button', 'Contexts')
+    button.click()
+    await found(panel, '[role=tree]')
+    panel.render(element('hidden'))
+    await vi.waitFor(() => expect(panel.shadow().querySelector('.root')).toBeNull())
+    panel.render(element('visible'))
+    const again = await found(panel, 'button', 'Contexts')
+    again.click()
+    page()
+    await linesWhen(panel, has('page'))
+    expect(panel.shadow().querySelectorAll('.root')).toHaveLength(1)
+    expect(inspector.rows.map(({ label }) => label)).toEqual([undefined, 'page'])
   })
 })
 

@@ -98,6 +98,7 @@ export function type(field: HTMLElement, text: string): void {
 /** A row of an inspector, with defaults. */
 export function rowOf(row: Partial<Row> & { readonly id: number }): Row {
   return {
+    place: undefined,
     parent: undefined,
     kind: 'withCancel',
     label: undefined,
@@ -112,6 +113,7 @@ export function rowOf(row: Partial<Row> & { readonly id: number }): Row {
     deadlineOf: undefined,
     values: [],
     trace: undefined,
+    span: undefined,
     waits: [],
     stacks: undefined,
     ...row,

@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { background, withCancel } from 'rescind'
+import { inspect } from 'rescind/inspect'
 import { withRequest } from 'rescind/node'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openDatabases } from '../../demo/server/databases.ts'
@@ -235,12 +236,13 @@ interface Stream extends AsyncDisposable {
 async function serveEvents(): Promise<Stream> {
   const log = new Log()
   const answers: ServerResponse[] = []
+  const inspector = inspect({ silence: 'all' })
   const [root, stop] = withCancel(background())
   const server = createServer((req, res) => {
     answers.push(res)
     const [ctx, cancel] = withRequest(root, req, res)
     const url = new URL(req.url ?? '', 'http://localhost')
-    events(ctx, { req, res, url, log, databases: openDatabases() })
+    events(ctx, { req, res, url, log, databases: openDatabases(), inspector })
       .catch(() => {})
       .finally(() => cancel())
   })
@@ -252,6 +254,7 @@ async function serveEvents(): Promise<Stream> {
     answers,
     async [Symbol.asyncDispose]() {
       stop()
+      inspector.detach()
       server.closeAllConnections()
       server.close()
       await once(server, 'close')

@@ -1,7 +1,15 @@
 /** The inspector in the demo: opened afterwards, it shows which searches were stopped, and why. */
 
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Page } from 'playwright'
+import { open } from 'rescind/inspect'
 import { describe, it } from 'vitest'
 import { outcome, patiently, visitAfresh } from './demo.ts'
+
+/** The clocks of browsers go in steps. */
+const STEP_MS = 5
 
 describe('the inspector', () => {
   it('shows the searches that a keystroke superseded, and the completed one', async ({ expect }) => {
@@ -10,7 +18,8 @@ describe('the inspector', () => {
     await outcome(page, '“mexico” shows its results')
     const before = demo.scripts.length
     await page.getByRole('button', { name: 'Inspector', exact: true }).click()
-    const lines = page.getByRole('tree', { name: 'Contexts' }).getByRole('treeitem')
+    const tree = page.getByRole('tree', { name: 'Contexts' })
+    const lines = tree.getByRole('treeitem')
     await lines.first().waitFor()
     // The panel is loaded only now.
     expect(demo.scripts.length).toBeGreaterThan(before)
@@ -23,6 +32,26 @@ describe('the inspector', () => {
     await details.getByText('Superseded: newer work took its place').first().waitFor()
     await filter.fill('withTimeout completed')
     await page.getByRole('treeitem', { name: 'completed' }).first().waitFor()
+    // With the wheel, by keys, and across.
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
+    const ruler = () => page.locator('.ruler .track').innerText()
+    const bar = () => page.locator('.bar').last().getAttribute('style')
+    const all = await ruler()
+    await lines.last().hover()
+    for (const [down, up] of [
+      [() => wheel(page, -100), () => wheel(page, 100)],
+      [() => tree.press('+'), () => tree.press('-')],
+    ] as const) {
+      await down()
+      await expect.poll(ruler, patiently).not.toBe(all)
+      await up()
+      await expect.poll(ruler, patiently).toBe(all)
+    }
+    for (const move of [() => page.mouse.wheel(100, 0), () => tree.press('Shift+ArrowLeft')]) {
+      const before = await bar()
+      await move()
+      await expect.poll(bar, patiently).not.toBe(before)
+    }
     await page.setViewportSize({ width: 390, height: 844 })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     await page.setViewportSize({ width: 1280, height: 720 })
@@ -31,4 +60,69 @@ describe('the inspector', () => {
     await expect.poll(() => lines.count(), patiently).toBe(0)
     expect(demo.complaints).toEqual([])
   })
+
+  it('shows keystroke, fetch, handler and query as one line, and the cancel that ran down it', async ({ expect }) => {
+    await using demo = await visitAfresh('#/stale-search?latency=1500&pause=400')
+    const { page } = demo
+    await outcome(page, '“mexico” shows its results')
+    await page.getByRole('button', { name: 'Inspector', exact: true }).click()
+    await page.getByRole('button', { name: 'Server', exact: true }).click()
+    await page.getByText('Shows the page and the server on one time axis').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('within(query)')
+    const queries = page.getByRole('treeitem', { name: 'within(query), ended with its parent: ClientGone' })
+    await queries.first().click()
+    // Each level lies below the one before it, and ends with what the keystroke has ended.
+    const details = page.getByRole('complementary', { name: 'Context' })
+    const chain = await details.locator('.chain li').allInnerTexts()
+    expect(chain.map((link) => link.replace(/^↑ /, '').replace(/#\d+ /, ''))).toEqual([
+      expect.stringMatching(/^This context ended with its parent: ClientGone: the client has gone$/),
+      expect.stringMatching(/^withRequest\(GET \/api\/search\) canceled: ClientGone: the client has gone$/),
+      expect.stringMatching(/^within\(fetch\) ended with its parent: Superseded/),
+      expect.stringMatching(/^withTimeout\(m\w*\) canceled: Superseded/),
+      expect.any(String),
+    ])
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('toolbar', { name: 'Inspector' }).getByRole('button', { name: 'Copy' }).click()
+    await page.getByText('Copied', { exact: true }).waitFor()
+    const tree = await page.evaluate(() => navigator.clipboard.readText())
+    // On one time axis: the handler begins after its request, and ends before it or because of it.
+    const line =
+      /\+(\S+) \d\S* completed.*\n\s+#\d+ within\(fetch\).*\n\s+#\d+ withRequest\(GET \/api\/search\) in server/
+    expect(tree).toMatch(line)
+    const { rows } = open(await recordOf(page))
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    // The server has answered other pages, too.
+    const calls = rows.flatMap((handler) => {
+      const request = byId.get(handler.parent ?? 0)
+      return handler.kind === 'withRequest' && request?.place === 'page' ? [{ handler, request }] : []
+    })
+    expect(calls.length).toBeGreaterThan(2)
+    for (const { handler, request } of calls) {
+      expect([request.label, handler.label]).toEqual(['fetch', 'GET /api/search'])
+      expect(handler).toMatchObject({ place: 'server', trace: request.trace, span: request.span })
+      expect(handler.born).toBeGreaterThan(request.born - STEP_MS)
+      const [ended = 0, over = 0] = [handler.ended, request.ended]
+      if (handler.cause?.startsWith('ClientGone')) expect(ended).toBeGreaterThan(over - STEP_MS)
+      else expect(ended).toBeLessThan(over + STEP_MS)
+    }
+    expect(demo.complaints).toEqual([])
+  })
 })
+
+/** Turns the wheel with the key that zooms. */
+async function wheel(page: Page, pixels: number): Promise<void> {
+  await page.keyboard.down('Control')
+  await page.mouse.wheel(0, pixels)
+  await page.keyboard.up('Control')
+}
+
+/** What *Save* writes. */
+async function recordOf(page: Page): Promise<string> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save', exact: true }).click(),
+  ])
+  const path = join(tmpdir(), `rescind-recording-${process.pid}.json`)
+  await download.saveAs(path)
+  return readFile(path, 'utf8')
+}

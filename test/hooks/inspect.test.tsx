@@ -7,7 +7,7 @@ import { background, sleep } from 'rescind'
 import type { Context } from 'rescind'
 import { inspect } from 'rescind/inspect'
 import type { Inspector, Row } from 'rescind/inspect'
-import { Scope, useTask } from 'rescind/react'
+import { Scope, useContextState, useRemaining, useTask } from 'rescind/react'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Activity, failOnNoise, settle } from './support.tsx'
 
@@ -65,6 +65,35 @@ describe.each<[name: string, wrap: (children: ReactNode) => ReactNode]>([
     await settle()
     expect(live()).toEqual([])
     expect(inspector.warnings).toEqual([])
+  })
+})
+
+function Watched() {
+  const task = useTask(work, [], {
+    label: 'watched',
+    debounce: { ms: 1, maxWait: 50 },
+    slowAfter: 60_000,
+    timeout: 90_000,
+  })
+  useContextState(task.context)
+  useRemaining(task.context)
+  return <p>{task.data}</p>
+}
+
+describe('the timers of hooks', () => {
+  it('have no rows: neither debounce, slowAfter, useContextState nor useRemaining', async () => {
+    const view = render(<Watched />)
+    await act(() => sleep(background(), 20))
+    await settle()
+    expect(view.container.textContent).toBe('done')
+    const kinds = new Set(inspector.rows.map(({ kind, label }) => `${kind} ${label ?? ''}`))
+    // The sleeps are those of this test and of the work.
+    expect([...kinds].toSorted()).toEqual(['background ', 'sleep ', 'withLink watched', 'withPage '])
+    expect(inspector.rows.filter(({ kind }) => kind === 'sleep')).toHaveLength(2)
+    expect(inspector.rows.flatMap(({ waits }) => waits)).not.toContain('sleep')
+    view.unmount()
+    await settle()
+    expect(live()).toEqual([])
   })
 })
 

@@ -111,9 +111,16 @@ describe('the rows of an inspector', () => {
     withCancel(withValue(root, traceparent.key, header), named('search'))
     withCancel(withValue(root, traceparent.key, 'no trace'), named('other'))
     withCancel(withValue(root, createKey<string>('traceparent'), header), named('namesake'))
-    expect(row('search').trace).toBe('0af7651916cd43dd8448eb211c80319c')
+    expect(row('search')).toMatchObject({ trace: '0af7651916cd43dd8448eb211c80319c', span: 'b7ad6b7169203331' })
     expect(row('other').trace).toBeUndefined()
     expect(row('namesake').trace).toBeUndefined()
+  })
+
+  it('have the name of their inspector as their place', () => {
+    start({ name: 'server\n' })
+    withCancel(root, named('page'))
+    expect(inspector.rows.map(({ place }) => place)).toEqual(['server\\u000a', 'server\\u000a'])
+    expect(inspector.text()).toMatch(/^#1 background in server\\u000a before/)
   })
 
   it('are the same objects until something happens, and then only the affected ones differ', () => {

@@ -175,6 +175,89 @@ async function vain(label: string): Promise<void> {
   await microtasks()
 }
 
+describe('RESCIND_KEEPALIVE_FETCH', () => {
+  const url = 'data:,answer'
+  const ask = (signal: AbortSignal, keepalive = true) => fetch(url, { keepalive, signal }).catch(() => {})
+
+  it('is for a fetch with keepalive under a context, if that was asked for', async () => {
+    start({ fetch: true })
+    const [page] = withCancel(root, { label: 'page' })
+    void ask(page.signal)
+    await microtasks()
+    expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_KEEPALIVE_FETCH', row: 2 }])
+    expect(printed).toHaveBeenCalledExactlyOnceWith(
+      'rescind: RESCIND_KEEPALIVE_FETCH: withCancel(page) has a fetch with keepalive under it, which Chromium does not ' +
+        'stop at its end. Leave out keepalive, or the signal. See docs/inspector.md#keepalive-fetch',
+    )
+  })
+
+  it('is not for other fetches or other signals, and not if it is silenced or was not asked for', async () => {
+    const [page] = withCancel(root)
+    start({ fetch: true })
+    withCancel(page)
+    void ask(page.signal, false)
+    void ask(new AbortController().signal)
+    void fetch(url, { keepalive: true })
+    void fetch(url)
+    await microtasks()
+    start({ fetch: true, silence: ['RESCIND_KEEPALIVE_FETCH'] })
+    withCancel(page)
+    void ask(page.signal)
+    await microtasks()
+    start({})
+    withCancel(page)
+    void ask(page.signal)
+    await microtasks()
+    expect(codes()).toEqual([])
+    expect(printed).not.toHaveBeenCalled()
+  })
+
+  it('says where the fetch was called, if stacks are noted', async () => {
+    start({ fetch: true, stacks: true })
+    const [page] = withCancel(root)
+    function sendBeacon() {
+      void ask(page.signal)
+    }
+    sendBeacon()
+    await microtasks()
+    const [{ stack } = {}] = inspector.warnings
+    expect(stack?.split('\n')[0]).toMatch(/\bask\b/)
+    expect(stack?.split('\n')[1]).toContain('sendBeacon')
+  })
+
+  it('calls the original with the same arguments, and returns its promise', () => {
+    const promise = Promise.resolve(new Response())
+    const original = vi.spyOn(globalThis, 'fetch').mockReturnValue(promise)
+    start({ fetch: true })
+    const options = {
+      get keepalive(): boolean {
+        throw new Error('not readable')
+      },
+    }
+    expect(fetch(url, options)).toBe(promise)
+    expect(original.mock.calls).toHaveLength(1)
+    expect(original.mock.calls[0]?.[0]).toBe(url)
+    expect(original.mock.calls[0]?.[1]).toBe(options)
+    expect(original.mock.contexts).toEqual([undefined])
+  })
+
+  it('puts fetch back when it is detached, but never over what came later', () => {
+    const { fetch: original } = globalThis
+    start({})
+    expect(globalThis.fetch).toBe(original)
+    start({ fetch: true })
+    expect(globalThis.fetch).not.toBe(original)
+    inspector.detach()
+    expect(globalThis.fetch).toBe(original)
+    start({ fetch: true })
+    const later: typeof fetch = (...args) => original(...args)
+    globalThis.fetch = later
+    inspector.detach()
+    expect(globalThis.fetch).toBe(later)
+    globalThis.fetch = original
+  })
+})
+
 describe('warnings', () => {
   it('are printed once for each kind and label, and listed each time', async () => {
     await vain('search')

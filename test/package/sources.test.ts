@@ -62,7 +62,7 @@ const TESTED_IN: ReadonlyMap<string, readonly string[]> = new Map([
   ['test/lifetime.test.ts', ['src/bindings.ts', 'src/views.ts']],
   ['test/node/import.test.ts', [INDEX, 'src/node/index.ts', 'src/wire/index.ts', 'hooks/index.ts']],
   ['test/inspect/inspect.test.ts', ['entry', 'make-row', 'observers', 'recorder', 'recording'].map(inInspect)],
-  ['test/inspect/warnings.test.ts', ['src/inspect/warning.ts', 'src/observer.ts']],
+  ['test/inspect/warnings.test.ts', ['src/inspect/keepalive.ts', 'src/inspect/warning.ts', 'src/observer.ts']],
   ['test/node/inspect.test.ts', ['rows', 'store', 'text', 'values'].map(inInspect)],
   ['test/node/shutdown.test.ts', ['src/node/connections.ts']],
   ['test/node/upgrade.test.ts', ['src/node/handshake.ts']],

@@ -1,0 +1,172 @@
+/**
+ * Recordings joined into one: that of a page and those of the servers it asked. A request is in two of them: as the
+ * outermost context that has its span, and as the context that the server made for it. In the joined recording the
+ * second is a child of the first.
+ *
+ * Clocks differ, so the offset between two recordings is estimated from the requests between them. A request arrives
+ * after it was sent, its answer is sent before it arrives, and a server notices that a client left after it has left.
+ * Together they leave a range of offsets, and its middle is taken, as NTP does.
+ */
+
+import { invalid } from '../arguments.ts'
+import type { Recording } from './recording.ts'
+import type { Row } from './rows.ts'
+
+/** The functions that make a context for a request that has arrived. */
+const RECEIVERS: ReadonlySet<string> = /* @__PURE__ */ new Set(['withRequest', 'fromHeaders'])
+
+/** The cause of a context that ended because its client had gone. */
+const CLIENT_GONE = /^ClientGone\b/
+
+/** Larger numbers than these in the rows of a stranger are replaced. */
+const MAX_ID = 2 ** 40
+
+/** A request, as the sender and the receiver saw it. */
+interface Call {
+  readonly sent: Row
+  readonly received: Row
+  /** The places of their recordings in the list. */
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * All `recordings` as one, on the time axis of the first. A single one stays as it is.
+ *
+ * @throws TypeError if there are none
+ */
+export function joined(recordings: readonly Recording[]): Recording {
+  const [first, second] = recordings
+  if (!first) throw invalid('recordings', 'at least one recording', recordings)
+  if (!second) return first
+  const calls = callsBetween(recordings)
+  const offsets = offsetsOf(recordings.length, calls)
+  const ids = idsOf(recordings, calls)
+  const all = [...ids].map(([index, idOf]) => {
+    const { at, rows, warnings } = recordings[index] as Recording
+    const offset = offsets[index] ?? 0
+    const received = new Map(calls.flatMap((call) => (call.to === index ? [[call.received, call]] : [])))
+    return {
+      at: at - offset,
+      rows: rows.map((row) => below(received.get(row), movedRow(row, offset, idOf), ids)),
+      warnings: warnings.map(({ at, code, message, row, stack }) => {
+        return { code, message, row: idOf(row), at: at - offset, stack }
+      }),
+    }
+  })
+  return {
+    ...first,
+    at: Math.max(...all.map(({ at }) => at)),
+    rows: all.flatMap(({ rows }) => rows),
+    warnings: all.flatMap(({ warnings }) => warnings),
+  }
+}
+
+/** The requests between two recordings. A span that two contexts of a recording have sent says nothing. */
+function callsBetween(recordings: readonly Recording[]): readonly Call[] {
+  const senders = recordings.map(() => new Map<string, Row | undefined>())
+  const receivers: Omit<Call, 'from' | 'sent'>[] = []
+  for (const [to, { rows }] of recordings.entries()) {
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    for (const row of rows) {
+      const span = spanOf(row)
+      const above = row.parent === undefined ? undefined : byId.get(row.parent)
+      if (span === undefined || spanOf(above) === span) continue
+      if (RECEIVERS.has(row.kind)) receivers.push({ received: row, to })
+      else senders[to]?.set(span, senders[to].has(span) ? undefined : row)
+    }
+  }
+  return receivers.flatMap((one) => {
+    const span = spanOf(one.received) as string
+    const from = senders.findIndex((sent, index) => index !== one.to && sent.get(span))
+    const sent = senders[from]?.get(span)
+    return sent ? [{ ...one, from, sent }] : []
+  })
+}
+
+function spanOf(row: Row | undefined): string | undefined {
+  return row?.trace === undefined || row.span === undefined ? undefined : `${row.trace}-${row.span}`
+}
+
+/** How much the clock of each recording is ahead of that of the first; undefined where no request leads to it. */
+function offsetsOf(count: number, calls: readonly Call[]): readonly (number | undefined)[] {
+  const offsets: (number | undefined)[] = [0]
+  for (let known = 0; known < count; known++) {
+    const next = calls.find(({ from, to }) => (offsets[from] === undefined) !== (offsets[to] === undefined))
+    if (!next) break
+    const one = offsets[next.from] === undefined ? next.from : next.to
+    const ranges = calls.flatMap((call) => {
+      const { from, to } = call
+      const [low, high] = leadOf(call)
+      if (to === one && offsets[from] !== undefined) return [[offsets[from] + low, offsets[from] + high]]
+      if (from === one && offsets[to] !== undefined) return [[offsets[to] - high, offsets[to] - low]]
+      return []
+    })
+    const low = ranges.reduce((most, [low = -Infinity]) => Math.max(most, low), -Infinity)
+    const high = ranges.reduce((least, [, high = Infinity]) => Math.min(least, high), Infinity)
+    offsets[one] = [(low + high) / 2, high, low].find(Number.isFinite) ?? 0
+  }
+  return offsets
+}
+
+/** By how much the clock of the receiver is ahead of that of the sender, at least and at most. */
+function leadOf(call: Call): [low: number, high: number] {
+  const { received, sent } = call
+  const onArrival = sent.late || received.late ? Infinity : received.born - sent.born
+  if (sent.ended === undefined || received.ended === undefined) return [-Infinity, onArrival]
+  const atEnd = received.ended - sent.ended
+  if (wasCut(call)) return [-Infinity, Math.min(onArrival, atEnd)]
+  // One that was canceled has not waited for the answer.
+  const hasWaited = sent.how === 'completed' || sent.how === 'disposed'
+  return [hasWaited ? atEnd : -Infinity, onArrival]
+}
+
+/** Whether the end of the sender has ended the receiver. */
+function wasCut({ received, sent }: Call): boolean {
+  return sent.how !== undefined && received.how === 'canceled' && CLIENT_GONE.test(received.cause ?? '')
+}
+
+type IdOf = (id: number) => number
+
+/** The `id` that each `id` becomes, by the place of its recording. Senders come first: a parent has the lower number. */
+function idsOf(recordings: readonly Recording[], calls: readonly Call[]): ReadonlyMap<number, IdOf> {
+  const ids = new Map<number, IdOf>()
+  const entered = new Set<number>()
+  let last = 0
+  const enter = (index: number) => {
+    if (entered.has(index)) return
+    entered.add(index)
+    for (const { from, to } of calls) if (to === index) enter(from)
+    const { rows } = recordings[index] as Recording
+    const isSound = rows.every(({ id }) => Number.isInteger(id) && id > 0 && id < MAX_ID)
+    const places = new Map(rows.map(({ id }, place) => [id, place + 1]))
+    const base = last
+    ids.set(index, (id) => base + (isSound ? id : (places.get(id) ?? 0)))
+    last += isSound ? rows.reduce((most, { id }) => Math.max(most, id), 0) : rows.length
+  }
+  for (const index of recordings.keys()) enter(index)
+  return ids
+}
+
+function movedRow(row: Row, offset: number, idOf: IdOf): Row {
+  const moved = (time: number | undefined) => (time === undefined ? undefined : time - offset)
+  const other = (id: number | undefined) => (id === undefined ? undefined : idOf(id))
+  return {
+    ...row,
+    id: idOf(row.id),
+    parent: other(row.parent),
+    by: other(row.by),
+    born: row.born - offset,
+    ended: moved(row.ended),
+    deadline: moved(row.deadline),
+    deadlineOf: other(row.deadlineOf),
+  }
+}
+
+/** `row` as what `call` has made below its sender, and as what that has ended. */
+function below(call: Call | undefined, row: Row, ids: ReadonlyMap<number, IdOf>): Row {
+  const idOf = call && ids.get(call.from)
+  if (!idOf) return row
+  const { by, id } = call.sent
+  return { ...row, parent: idOf(id), by: wasCut(call) ? idOf(by ?? id) : row.by }
+}
