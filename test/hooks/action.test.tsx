@@ -36,7 +36,7 @@ const kept = (mode: 'visible' | 'hidden', children: ReactNode) =>
 
 const names = (work: SaveWork) => work.calls.map(({ args: [name] }) => name)
 
-/** Says that the tab is hidden, or shown again; in test/e2e a real one is. */
+/** Hides the tab, or shows it again; test/e2e hides a real one. */
 function fakeTab() {
   return {
     turn(hidden: boolean) {
