@@ -38,7 +38,7 @@ describe('a worker', () => {
     })
   })
 
-  it('sees that its job was canceled', async () => {
+  it('notices that its job was canceled', async () => {
     const [ctx, cancel] = withCancel(background())
     const { result, began } = run(ctx, worker, { does: 'wait' })
     await began

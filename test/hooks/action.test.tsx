@@ -36,7 +36,7 @@ const kept = (mode: 'visible' | 'hidden', children: ReactNode) =>
 
 const names = (work: SaveWork) => work.calls.map(({ args: [name] }) => name)
 
-/** Says that the tab is hidden, or shown again; in test/e2e a real one is. */
+/** Hides the tab, or shows it again; test/e2e hides a real one. */
 function fakeTab() {
   return {
     turn(hidden: boolean) {
@@ -346,7 +346,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(it.work)).toEqual(['v2'])
     })
 
-    it('starts in the event in which the tab is hidden, since the browser may discard it, and only once', async () => {
+    it('saves once in the event in which the tab is hidden, since the browser may discard the tab', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ ...autosave, parent: clock.root })
       await run('v1')
@@ -370,7 +370,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(work)).toEqual(['v1'])
     })
 
-    it('keeps its turn and its debounce in a hidden tab if that is not to start it', async () => {
+    it('keeps its debounce in a hidden tab with onLeave: cancel', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ ...autosave, onLeave: 'cancel', parent: clock.root })
       await run('v1')
@@ -381,7 +381,7 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       expect(names(work)).toEqual(['v1'])
     })
 
-    it('does not overtake the save under way when the tab is hidden: the page lives on', async () => {
+    it('waits for the save in flight when the tab is hidden, since the page lives on', async () => {
       const clock = fakeClock(0)
       const { run, work } = mount({ ...autosave, parent: clock.root })
       await run('v1')
@@ -743,7 +743,7 @@ describe('an action in many components', () => {
     expect(work.calls).toEqual([])
   })
 
-  it('has, before any run, the context that runs are derived from: its parent, or else the scope', () => {
+  it('has the parent of its runs as its context before the first run: an explicit one, or the scope', () => {
     const work: SaveWork = fakeWork()
     const [parent] = withCancel(background())
     const scope = createRef<ScopeHandle>()

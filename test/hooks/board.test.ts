@@ -1,4 +1,4 @@
-/** What a board has React render, and when. */
+/** The renders that a board requests from React. */
 
 import { describe, expect, it } from 'vitest'
 import { Board } from '../../hooks/board.ts'
@@ -8,7 +8,7 @@ interface State {
   readonly status: string
 }
 
-/** Holds back what is to be shown, until the test lets it through. */
+/** Delays renders until the test releases them. */
 class Held extends Board<State> {
   override readonly isGentle = false
   readonly held: (() => void)[] = []
@@ -33,7 +33,7 @@ class Held extends Board<State> {
 }
 
 describe('a board', () => {
-  it('asks whether a state may be shown only while the component is shown', () => {
+  it('asks whether it may show a state only while the component is shown', () => {
     const board = new Held({ status: 'idle' })
     board.set({ status: 'error' })
     expect(board.held).toHaveLength(0)
@@ -42,7 +42,7 @@ describe('a board', () => {
     expect(board.held).toHaveLength(1)
   })
 
-  it('renders nothing that was held back until the component was hidden, or until there was something newer', () => {
+  it('renders no delayed state once the component is hidden or a newer state exists', () => {
     const board = new Held({ status: 'idle' })
     board.isShown = true
     board.set({ status: 'error' })
@@ -57,7 +57,7 @@ describe('a board', () => {
     expect(board.rendered).toEqual([{ status: 'success' }])
   })
 
-  it('renders once more in a microtask what is pending, unless that was rendered', async () => {
+  it('renders a pending state once more in a microtask, unless it was rendered', async () => {
     const board = new Held({ status: 'idle' })
     board.isShown = true
     board.set({ status: 'pending' })

@@ -1,4 +1,4 @@
-/** The debounce alone: when it opens, under which context it waits, and that it leaves no timer. */
+/** The debounce alone: when it opens, under which context it waits, and its timers. */
 
 import { background, withCancel } from 'rescind'
 import { fakeClock } from 'rescind/testing'
@@ -16,7 +16,7 @@ function counted() {
 }
 
 describe('a gate', () => {
-  it('opens once, when it has been quiet for the time of the latest close', async () => {
+  it('opens once, after a pause of the time of the latest close', async () => {
     const { clock, gate, opened } = counted()
     expect(gate.close(clock.root, { ms: 100 })).toBe(true)
     await clock.advance(60)
@@ -26,7 +26,7 @@ describe('a gate', () => {
     expect(gate.isClosed).toBe(false)
   })
 
-  it('that closes again and again opens when maxWait is over, counted from the first time', async () => {
+  it('opens after maxWait, counted from the first close, however often it closes', async () => {
     const { clock, gate, opened } = counted()
     for (let n = 0; n < 5; n++) {
       gate.close(clock.root, { ms: 100, maxWait: 130 })
@@ -35,7 +35,7 @@ describe('a gate', () => {
     expect(opened).toEqual([130])
   })
 
-  it('lets only the first pass if it is leading', () => {
+  it('lets only the first run pass if it is leading', () => {
     const { clock, gate } = counted()
     const debounce = { ms: 100, leading: true }
     expect([gate.close(clock.root, debounce), gate.close(clock.root, debounce)]).toEqual([false, true])
@@ -53,7 +53,7 @@ describe('a gate', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('opens when the context that it waits under is canceled, and so waits no longer', async () => {
+  it('opens at once when the context under which it waits is canceled', async () => {
     const { clock, gate, opened } = counted()
     const [ctx, cancel] = withCancel(clock.root)
     gate.close(ctx, { ms: 100 })
@@ -63,7 +63,7 @@ describe('a gate', () => {
     expect(gate.isClosed).toBe(false)
   })
 
-  it('waits the whole time under another context, if the one before was canceled in the same turn', async () => {
+  it('waits its whole time under another context if the previous one was canceled in the same turn', async () => {
     const { clock, gate, opened } = counted()
     const [ctx, cancel] = withCancel(clock.root)
     gate.close(ctx, { ms: 100, maxWait: 150 })
@@ -75,7 +75,7 @@ describe('a gate', () => {
     expect(opened).toEqual([190])
   })
 
-  it('waits under the context of the latest close: the end of an earlier one changes nothing', async () => {
+  it('waits under the context of the latest close, and ignores the end of earlier ones', async () => {
     const { clock, gate, opened } = counted()
     const [ctx, cancel] = withCancel(clock.root)
     gate.close(ctx, { ms: 100 })

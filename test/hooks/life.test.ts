@@ -1,4 +1,4 @@
-/** The lives of one component, without React: which of them waits, which is closed, and what is left behind. */
+/** The lives of one component, without React: which one waits, which one ends, and what they leave behind. */
 
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
@@ -22,7 +22,7 @@ async function rest(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await microtask()
 }
 
-/** A component that is rendered by hand. */
+/** A component that the test renders. */
 function componentOf(parent: Context, more: Partial<Terms> = {}) {
   const terms: Terms = { kind: 'useCancellable', label: undefined, times: [], ...more }
   const home = new Home(terms, parent, undefined)
@@ -45,7 +45,7 @@ function componentOf(parent: Context, more: Partial<Terms> = {}) {
       home.disappear()
       await rest()
     },
-    /** As React does: insertion effects are cleaned up before passive ones. */
+    /** Like React: insertion effects are cleaned up before passive ones. */
     unmount() {
       home.unmount()
       if (home.isShown) home.disappear()
@@ -71,7 +71,7 @@ async function leavePage(): Promise<void> {
 }
 
 describe('a life', () => {
-  it('that was hidden leaves nothing linked when its component is unmounted', async () => {
+  it('leaves no link if its component is unmounted while hidden', async () => {
     using inspector = inspect()
     const component = componentOf(background())
     component.show()
@@ -82,7 +82,7 @@ describe('a life', () => {
     expect(inspector.rows.filter(({ how, kind }) => how === undefined && kind !== 'background')).toEqual([])
   })
 
-  it('says where it ended: at the component, not at the page that it follows', () => {
+  it('names the component in its end, not the page that it follows', () => {
     const component = componentOf(background())
     component.show()
     const { ctx } = component.home.life
@@ -90,14 +90,14 @@ describe('a life', () => {
     expect(String(ctx)).toMatch(/useCancellable\(canceled: .*unmounted/)
   })
 
-  it('without a time left ends, and is not begun again by its first effect', () => {
+  it('ends if it has no time left, and its first effect does not restart it', () => {
     const component = componentOf(fakeClock(0).root, { times: [0] })
     component.show()
     expect(component.home.life.ctx.err?.name).toBe('TimeoutError')
     expect(component.installed).toEqual([])
   })
 
-  it('of which the effects have not run yet survives a second commit', async () => {
+  it('survives a second commit before its effects have run', async () => {
     const component = componentOf(background())
     component.commit()
     component.commit()
@@ -105,7 +105,7 @@ describe('a life', () => {
     expect(component.home.life.ctx.err).toBeUndefined()
   })
 
-  it('whose time ran out is not taken for one that was canceled by hand, if `cancel` is called after that', async () => {
+  it('has ended by its deadline, not by a cancel, if `cancel` is called afterwards', async () => {
     const clock = fakeClock(0)
     const component = componentOf(clock.root, { times: [100] })
     component.show()
@@ -116,7 +116,7 @@ describe('a life', () => {
     expect(component.installed).toHaveLength(1)
   })
 
-  it('and its successor are both closed by an unmount', () => {
+  it('ends together with its successor on unmount', () => {
     const component = componentOf(background())
     component.show()
     const first = component.home.life
@@ -130,7 +130,7 @@ describe('a life', () => {
 })
 
 describe('reset', () => {
-  it('after the unmount begins nothing', () => {
+  it('restarts nothing after the unmount', () => {
     const component = componentOf(background())
     component.show()
     const { life } = component.home
@@ -139,7 +139,7 @@ describe('reset', () => {
     expect(component.home.life).toBe(life)
   })
 
-  it('in a hidden tab shows nothing until the tab is shown', () => {
+  it('shows nothing in a hidden tab until the tab is shown', () => {
     const component = componentOf(background())
     component.show()
     component.home.turn(true)
@@ -151,7 +151,7 @@ describe('reset', () => {
 })
 
 describe('a tab that is shown', () => {
-  it('shows nothing of a component that is hidden itself', async () => {
+  it('shows nothing of a component that is itself hidden', async () => {
     const component = componentOf(background())
     component.show()
     component.home.turn(true)
@@ -162,7 +162,7 @@ describe('a tab that is shown', () => {
 })
 
 describe('a component that is hidden while the page is left', () => {
-  it('listens for no page', async () => {
+  it('does not listen to the page', async () => {
     const listeners = pages()
     const component = componentOf(background())
     component.show()
@@ -173,7 +173,7 @@ describe('a component that is hidden while the page is left', () => {
 })
 
 describe('a page that comes back', () => {
-  it('begins again a life whose time had run out before', async () => {
+  it('restarts a life whose deadline had passed before', async () => {
     const clock = fakeClock(0)
     const component = componentOf(clock.root, { times: [100] })
     component.show()
@@ -183,7 +183,7 @@ describe('a page that comes back', () => {
     expect(component.installed.map(({ ctx }) => ctx.err)).toEqual([undefined])
   })
 
-  it('is listened for once, and no longer when it came or the component was hidden', async () => {
+  it('has one listener, until it comes back or the component is hidden', async () => {
     const component = componentOf(background())
     component.show()
     await leavePage()
@@ -203,7 +203,7 @@ describe('a page that comes back', () => {
 })
 
 describe('the wait for a successor', () => {
-  it('ends for all that wait when the successor is shown', async () => {
+  it('ends for all waiters when the successor is shown', async () => {
     const component = componentOf(background())
     component.show()
     const { ctx } = component.home.life
@@ -218,7 +218,7 @@ describe('the wait for a successor', () => {
     expect(told).toEqual(['one', 'other'])
   })
 
-  it('ends when the parent does, since none will come', async () => {
+  it('ends when the parent ends, since no successor will come', async () => {
     const [parent, cancel] = withCancel(background())
     const component = componentOf(parent)
     component.show()

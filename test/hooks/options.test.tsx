@@ -244,7 +244,7 @@ describe('debounce', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
-  it('waits again, under another parent, after the parent it waited under was canceled, and starts', async () => {
+  it('starts again under another parent if the parent was canceled meanwhile', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const work = fakeWork()

@@ -1,4 +1,4 @@
-/** One run alone: its timeout, and when its host hears of it. */
+/** One run alone: its timeout, and when its host is notified. */
 
 import { isDeadlineExceeded, rearm, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -21,7 +21,7 @@ function runOf(root: Context, work: Partial<Work<string, []>>) {
 }
 
 describe('the timeout of a run', () => {
-  it('is off once the work has returned, though another one comes before the run has settled', async () => {
+  it('is removed once the work has returned, even if another timeout is set before the run settles', async () => {
     const clock = fakeClock(0)
     const { run, told } = runOf(clock.root, { fn: async () => 'answer', timeout: 100 })
     run.start()
@@ -33,7 +33,7 @@ describe('the timeout of a run', () => {
     expect(run.ctx.deadline).toBeUndefined()
   })
 
-  it('counts from the start, whatever it is changed to, and only while the work goes on', async () => {
+  it('counts from the start after every change, and only while the work runs', async () => {
     const clock = fakeClock(1_000)
     const { run, told } = runOf(clock.root, { timeout: 100 })
     run.limit(300)
@@ -49,7 +49,7 @@ describe('the timeout of a run', () => {
     expect(isDeadlineExceeded(run.ctx.err)).toBe(true)
   })
 
-  it('that the work has moved by hand stays as it is until there is another one', async () => {
+  it('keeps a deadline that the work has set by rearm until another timeout is set', async () => {
     const clock = fakeClock(0)
     const { run } = runOf(clock.root, { timeout: 100 })
     run.start()
@@ -62,7 +62,7 @@ describe('the timeout of a run', () => {
     expect(run.ctx.deadline).toBe(200)
   })
 
-  it('that is over before the work could begin keeps it from being called', async () => {
+  it('prevents the call of the work if it is over before the start', async () => {
     let calls = 0
     const { run, told } = runOf(fakeClock(0).root, { fn: () => `call ${calls++}`, timeout: 0 })
     run.start()
@@ -72,8 +72,8 @@ describe('the timeout of a run', () => {
   })
 })
 
-describe('a run that is canceled before it was slow', () => {
-  it('is never slow', async () => {
+describe('a run that is canceled before it is slow', () => {
+  it('never becomes slow', async () => {
     const clock = fakeClock(0)
     const { run, told } = runOf(clock.root, { slowAfter: 100 })
     run.start()

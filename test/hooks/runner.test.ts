@@ -351,7 +351,7 @@ describe('the debounce of a task', () => {
     return { names, runner }
   }
 
-  it.each(['cancel', 'reset'] as const)('is over with a %s: the next run is a first one again', (end) => {
+  it.each(['cancel', 'reset'] as const)('is over after a %s: the next run counts as the first', (end) => {
     const { names, runner } = debounced(fakeClock(0).root)
     runner.steering.run('one').catch(() => {})
     runner.steering.run('two').catch(() => {})
@@ -360,7 +360,7 @@ describe('the debounce of a task', () => {
     expect(names).toEqual(['one', 'three'])
   })
 
-  it('leaves no timer when the component goes', () => {
+  it('leaves no timer when the component unmounts', () => {
     vi.useFakeTimers()
     const { runner } = debounced(background())
     runner.mount()

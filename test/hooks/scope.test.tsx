@@ -489,7 +489,7 @@ describe('the handle of a scope', () => {
   })
 
   it.each([Navigated, Hidden, PageHidden])(
-    'cancels permanently whatever the cause, even $name, after which a scope restarts by itself',
+    'cancels permanently whatever the cause, even $name, after which scopes restart',
     async (why) => {
       const { work, handle, statuses } = mount()
       await settle(() => handle.cancel(why))

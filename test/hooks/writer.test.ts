@@ -263,7 +263,7 @@ function debounced(onLeave: 'flush' | 'cancel', root = fakeClock(0).root) {
 }
 
 describe('the debounce of an action', () => {
-  it('is over with a cancel: the next run is a first one again', () => {
+  it('is over after a cancel: the next run counts as the first', () => {
     const { names, run, writer } = debounced('flush')
     run('one')
     run('two')
@@ -272,7 +272,7 @@ describe('the debounce of an action', () => {
     expect(names).toEqual(['one', 'three'])
   })
 
-  it('with `cancel` is over when the component leaves, and leaves no timer', async () => {
+  it('is over at the unmount with onLeave: cancel, and leaves no timer', async () => {
     vi.useFakeTimers()
     const { names, run, writer } = debounced('cancel', background())
     run('one')
@@ -283,7 +283,7 @@ describe('the debounce of an action', () => {
     expect(names).toEqual(['one'])
   })
 
-  it('holds no run of a component that is hidden, and holds them again once that is shown', async () => {
+  it('does not delay runs of a hidden component, and does so again once that is shown', async () => {
     const { names, run, writer } = debounced('flush')
     await hide(writer)
     run('one')

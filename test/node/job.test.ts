@@ -150,7 +150,7 @@ describe('a thread that dies', () => {
   })
 })
 
-describe('what the other thread cannot read', () => {
+describe('data that the other thread cannot read', () => {
   const make = unreadable()
 
   it('fails the job with a PortError if it is the result, and no other job', async () => {

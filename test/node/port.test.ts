@@ -174,7 +174,7 @@ describe('a thread', () => {
 describe('a message that the platform cannot read', () => {
   const make = unreadable()
 
-  it('ends the received context with a PortError as the cause, and lets go of the context it comes from', async () => {
+  it('ends the received context with a PortError as the cause, and closes the connection of its sender', async () => {
     const [ctx, cancel] = withCancel(background())
     const { port1, port2 } = new MessageChannel()
     toPort(ctx, port1)
@@ -200,7 +200,7 @@ describe('a message that the platform cannot read', () => {
     cancel()
   })
 
-  it('rejects the arrival if it is the first', async () => {
+  it('rejects fromPort if it is the first message', async () => {
     const { port1, port2 } = new MessageChannel()
     const arrival = fromPort(background(), port2)
     port1.postMessage(make(), [])

@@ -1,4 +1,4 @@
-/** A message that can be sent and not be read: the platform fires `messageerror`, as for any other. */
+/** A message that can be sent but not read: the platform fires `messageerror`, as for any such message. */
 
 import { BlockList } from 'node:net'
 import { afterAll, beforeAll } from 'vitest'

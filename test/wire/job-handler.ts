@@ -4,8 +4,8 @@ import { pause, sleep } from '../../src/index.ts'
 import type { Context } from '../../src/index.ts'
 
 /**
- * Requests to a worker: to answer; to answer with a value that only its own agent cluster can read; to fail; to wait for
- * the end; to compute until then, with or without pauses; how the last order ended; to stop; or to die.
+ * Requests to a worker: to answer, or to answer with data that only its own agent cluster can read; to fail; to wait
+ * for the end; to compute until then, with or without pauses; how that ended; to stop; or to die.
  */
 export type Order =
   | { readonly does: 'answer'; readonly with: unknown }
@@ -13,7 +13,7 @@ export type Order =
   | { readonly does: 'answer with code' }
   | { readonly does: 'throw outside' | 'exit' | 'stop' }
 
-/** How the last order to wait, or to compute without a pause, ended. */
+/** How the last order to wait, or to compute without pauses, ended. */
 let ended: string | undefined
 
 /** Reports that it has begun, and executes `order`. */

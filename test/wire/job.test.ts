@@ -228,7 +228,7 @@ describe('job', () => {
     await vi.waitFor(() => expect(listeners()).toBe(0))
   })
 
-  it('closes no port that it has transferred: some engines would close it where it has arrived', async () => {
+  it('does not close a transferred port, which some engines would close on the other side', async () => {
     const worker = echo()
     let answer: Promise<unknown> | undefined
     const channels = channelsOf(() => {

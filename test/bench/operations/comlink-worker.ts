@@ -1,4 +1,4 @@
-/** Takes the jobs of the benchmark with Comlink: functions of the worker, called from outside. */
+/** Runs the jobs of the benchmark with Comlink: functions of the worker that are called from outside. */
 
 import { parentPort } from 'node:worker_threads'
 import { expose } from 'comlink'

@@ -1,4 +1,4 @@
-/** What Comlink says of its adapter for Node, under the name of the file that Node can load. */
+/** The types of Comlink's adapter for Node, under a file name that Node can load. */
 
 declare module 'comlink/dist/esm/node-adapter.mjs' {
   import type { Endpoint } from 'comlink'

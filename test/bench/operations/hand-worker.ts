@@ -1,4 +1,4 @@
-/** Takes the jobs of the benchmark by hand: numbered messages, and one more to stop. */
+/** Runs the jobs of the benchmark by hand: numbered messages, and another one to stop. */
 
 import { parentPort } from 'node:worker_threads'
 import { toil } from './toil.ts'

@@ -1,6 +1,6 @@
 /**
- * What runs jobs in worker threads, each as its documentation has it: Stop and the deadline are handed on where the
- * library takes them. What the work does is counted in shared memory, so that it is seen however the caller is told.
+ * Libraries that run jobs in worker threads, each used as in its documentation: Stop and the deadline are passed on
+ * where the library accepts them. The work counts in shared memory, which is read however the caller is notified.
  */
 
 import { Worker } from 'node:worker_threads'
@@ -32,7 +32,7 @@ export const runners: readonly Runner[] = [
     name: 'rescind `job`',
     pool() {
       const worker = new Worker(new URL('./rescind-worker.js', here))
-      // What a job makes of a worker that died is measured.
+      // The outcome of a job whose worker died is measured.
       worker.on('error', () => {})
       return {
         async run(order, signal, onProgress) {
@@ -111,7 +111,7 @@ export const runners: readonly Runner[] = [
 
 const counterOf = () => new Int32Array(new SharedArrayBuffer(4))
 
-/** How long something is waited for that should come at once. */
+/** How long to wait for an event that should come at once. */
 const PATIENCE = 400
 
 export async function jobRow({ name, pool }: Runner): Promise<string[]> {
@@ -142,7 +142,7 @@ export async function jobRow({ name, pool }: Runner): Promise<string[]> {
   ]
 }
 
-/** Resolves when the work has begun; rejects with an error that comes instead. */
+/** Resolves when the work has begun; rejects with an earlier error. */
 async function begins(result: Promise<unknown>, counter: Int32Array): Promise<void> {
   let failure: unknown
   result.catch((error: unknown) => (failure = error))
@@ -152,7 +152,7 @@ async function begins(result: Promise<unknown>, counter: Int32Array): Promise<vo
   }
 }
 
-/** Whether the caller is told of its Stop, and whether the work ends. */
+/** Whether the caller is notified of its Stop, and whether the work ends. */
 async function stop({ run, close }: Pool, does: 'slices' | 'a busy loop') {
   const controller = new AbortController()
   const counter = counterOf()
@@ -168,7 +168,7 @@ async function stop({ run, close }: Pool, does: 'slices' | 'a busy loop') {
   return { isTold: told === 'error', hasEnded }
 }
 
-/** What a job gets when another one in its worker is stopped. */
+/** The outcome of a job when another one in its worker is stopped. */
 async function beside({ run, close }: Pool): Promise<string> {
   const controller = new AbortController()
   const counters = [counterOf(), counterOf()] as const

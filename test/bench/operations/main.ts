@@ -1,6 +1,6 @@
 /**
- * Counts what libraries do when several callers need the same data, when a server is in trouble, under a limit, with an
- * answer that comes in parts, and with work in a worker: `npm run bench:operations`. The scenario is the same for each;
+ * Counts what libraries do when several callers need the same data, when a server is in trouble, under a limit, when an
+ * answer arrives in parts, and when a worker computes: `npm run bench:operations`. The scenario is the same for each;
  * the tables go into `docs`, between their marks. Time only decides whether something happens at once or much later.
  */
 

@@ -1,4 +1,4 @@
-/** Takes the jobs of the benchmark with Piscina, which calls what its worker exports. */
+/** Runs the jobs of the benchmark with Piscina, which calls the exports of its worker. */
 
 import type { MessagePort } from 'node:worker_threads'
 import { toil as work } from './toil.ts'
@@ -6,7 +6,7 @@ import type { Order } from './toil.ts'
 
 interface Task {
   readonly order: Order
-  /** For progress: a task has a result and nothing else. */
+  /** For progress, since a task has only a result. */
   readonly port: MessagePort
 }
 

@@ -1,4 +1,4 @@
-/** Takes the jobs of the benchmark with rescind. */
+/** Runs the jobs of the benchmark with rescind. */
 
 import { remaining } from 'rescind'
 import { serveJobs } from 'rescind/wire'

@@ -1,7 +1,7 @@
 /**
- * What reads an answer that comes in parts, over HTTP: server-sent events from a server on this machine, which counts
- * the answers that were closed. Each contender as its documentation has it. Errors are told apart by what a program can
- * read of them: the name and the label, or the message where there is no label.
+ * Readers of an answer that arrives in parts, over HTTP: server-sent events from a local server, which counts closed
+ * answers. Each contender is used as in its documentation. Errors are distinguished by what a program can read of them:
+ * the name and the label, or the message where there is no label.
  */
 
 import { createServer } from 'node:http'
@@ -77,7 +77,7 @@ export const readers: readonly Reader[] = [
   { name: 'a generator over a reader, with timers, by hand', words: byHand },
 ]
 
-/** As one writes it: a timer that each chunk starts again, and a generator that cleans up. */
+/** Written by hand: a timer that each chunk restarts, and a generator that cleans up. */
 async function* byHand(url: string, { signal, idle, total }: Limits): AsyncGenerator<string> {
   const controller = new AbortController()
   const stop = () => controller.abort(signal.reason)
@@ -131,7 +131,7 @@ function map<T>(source: AsyncIterable<T>, wordOf: (part: T) => string | undefine
 
 const data = (source: AsyncIterable<{ readonly data: string }>) => map(source, (event) => event.data)
 
-/** What `make` promises, asked for by the first `next`. */
+/** Calls `make` at the first `next`. */
 function lazily<T>(make: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {
@@ -156,7 +156,7 @@ function toParts(): TransformStream<{ readonly data: string }, Part> {
   })
 }
 
-/** A provider whose model answers with the events at `url`, as those of the SDK do. */
+/** A provider whose model answers with the events at `url`, like those of the SDK. */
 function modelAt(url: string): Model {
   return {
     specificationVersion: 'v3',
@@ -186,7 +186,7 @@ function repeat(response: ServerResponse, first: string, then: string): void {
   response.on('close', () => clearInterval(timer))
 }
 
-/** A server of never-ending answers, and how many of them have been closed. */
+/** A server of endless answers, with the number of closed ones. */
 async function serve() {
   let closed = 0
   const server = createServer(({ url = '' }, response) => {
@@ -203,7 +203,7 @@ async function serve() {
   }
 }
 
-/** How long an end is waited for that should come after a tenth of it. */
+/** How long to wait for an end that should come after a tenth of this. */
 const PATIENCE = 1_000
 const SHORT = 100
 const LONG = 60_000
@@ -268,13 +268,13 @@ async function leaves(words: Reader['words'], server: Server): Promise<boolean> 
   return isLeft
 }
 
-/** By which ways out of the loop the server saw its answer closed. */
+/** The ways out of the loop by which the server saw its answer closed. */
 async function closes(words: Reader['words'], server: Server): Promise<string[]> {
   const seen: string[] = []
   for (const way of ['break', 'throw', 'Stop', 'return()'] as const) {
     const stop = new AbortController()
     const limits = { first: LONG, idle: LONG, total: LONG, signal: stop.signal }
-    // What came before is over by then.
+    // Earlier answers are over by then.
     await pass(100)
     const before = server.closed()
     void leave(words(server.at('stalls'), limits), way, () => stop.abort()).catch(() => {})

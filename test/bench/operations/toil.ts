@@ -1,22 +1,22 @@
 /** The work of the benchmark of jobs, the same in the worker of each contender. */
 
-/** What a worker is asked for. */
+/** A request to the worker. */
 export interface Order {
   readonly does: 'slices' | 'a busy loop' | 'reports' | 'its time' | 'its end'
-  /** Counts what was done, as the page can see. */
+  /** Counts the completed work, visibly for the benchmark. */
   readonly counter: Int32Array<SharedArrayBuffer>
 }
 
-/** What a library tells the work about the caller that waits for it. */
+/** What a library tells the work about its caller. */
 export interface Caller {
-  /** Whether it waits no longer. */
+  /** Whether the caller no longer waits. */
   readonly hasLeft: () => boolean
-  /** How many milliseconds there are left; undefined if nothing says so. */
+  /** The milliseconds that are left; undefined if the library does not pass them on. */
   readonly timeLeft: () => number | undefined
   readonly report: (done: number) => void
 }
 
-/** The work ends by itself after this many milliseconds. */
+/** The work ends after this many milliseconds. */
 export const TOIL_MS = 1_500
 
 export async function toil({ does, counter }: Order, { hasLeft, timeLeft, report }: Caller): Promise<unknown> {
