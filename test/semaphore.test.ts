@@ -265,7 +265,7 @@ describe('tryAcquire', () => {
 
 describe('misuse of a semaphore', () => {
   it.each([0, -1, 1.5, NaN, '2', undefined, null])('refuses %s as a limit', (limit) => {
-    expect(() => semaphore(wrong(limit))).toThrow(/^rescind: limit must be a positive whole number or Infinity, got /)
+    expect(() => semaphore(wrong(limit))).toThrow(/^rescind: limit must be a positive integer or Infinity, got /)
   })
 
   it('refuses what is no context, and work that is no function', async () => {

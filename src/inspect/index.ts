@@ -108,7 +108,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
   assertOptions(options)
   const { grace = 1_000, silence = [], size = 2_000, stacks = false, track = false, values = [] } = options
   assertNumber('grace', grace)
-  if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
+  if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive integer', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
   const subscribers = new Set<() => void>()
   const changed = () => {
