@@ -410,7 +410,9 @@ describe('fromHeaders', () => {
 
   it('throws for what is no context, no headers, no options', () => {
     expect(() => fromHeaders(undefined as never, {})).toThrow('parent must be a context, got undefined')
-    expect(() => fromHeaders(background(), undefined as never)).toThrow('headers must be headers, got undefined')
+    expect(() => fromHeaders(background(), undefined as never)).toThrow(
+      'headers must be an object of headers, got undefined',
+    )
     expect(() => fromHeaders(background(), {}, null as never)).toThrow('options must be an object, got null')
     expect(() => fromHeaders(background(), {}, { limit: NaN })).toThrow('limit must be a number of milliseconds')
     expect(() => fromHeaders(background(), { [HEADER]: 5 as never })).toThrow(TypeError)

@@ -318,9 +318,9 @@ describe('a message that is wrong', () => {
 
   it.each<[what: string, version: number, message: (context: MessagePort) => unknown, error: string]>([
     ['another version', 2, () => undefined, 'the two sides have different versions of rescind'],
-    ['no object', 1, () => 5, 'the job cannot be read'],
-    ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job cannot be read'],
-    ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job cannot be read'],
+    ['no object', 1, () => 5, 'the job is invalid'],
+    ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job is invalid'],
+    ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job is invalid'],
   ])('instead of a job is answered with a PortError: %s', async (_, version, message, error) => {
     const worker = echo()
     const [ours, theirs] = channel()
@@ -350,7 +350,7 @@ describe('a message that is wrong', () => {
   })
 
   it.each<[what: string, answer: unknown, error: object]>([
-    ['of no kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
+    ['of no kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of unknown kind' }],
     ['without an error', { rescind: 'error' }, { name: 'PortError' }],
     ['with an error that is none', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
   ])('from the worker fails the job: %s', async (_, answer, error) => {
