@@ -83,7 +83,7 @@ it('tells the caller of a statement that cannot be stopped, while that runs on',
   await sleep(bg, 15)
   cancel()
   expect(await query).toBe(ctx.err)
-  expect(String(engineError(ctx))).toContain('runs on')
+  expect(String(engineError(ctx))).toContain('is still running')
   await task()
   expect(next.settled).toBe(false)
   workers[0]?.terminate()
