@@ -58,7 +58,7 @@ export class Stopper {
   }
 }
 
-/** Whether requests of blob URLs work. If a policy (`connect-src`) forbade them, all statements would seem canceled. */
+/** Whether requests of blob URLs work. If a policy (`connect-src`) forbade them, each statement would seem canceled. */
 function canPoll(): boolean {
   if (typeof XMLHttpRequest !== 'function') return false
   const url = URL.createObjectURL(new Blob())
