@@ -1,16 +1,16 @@
-/** Rows as text: a tree that can be pasted into a report. */
+/** Rows as text: a tree for bug reports. */
 
 import { duration } from '../errors.ts'
 import type { Row } from './rows.ts'
 
-/** How deep lines are indented at most: a chain of thousands stays readable. */
+/** The largest indentation, so that a chain of thousands of contexts stays readable. */
 const MAX_DEPTH = 40
 
 /**
- * The rows as lines, children below their parents, in the order of their birth:
+ * Formats the rows as lines, children below their parents, in the order in which they were made:
  * `withTimeout(search, 5s) +12ms 85ms canceled: superseded`.
  *
- * @param at the time now, for what still lives
+ * @param at the current time, for contexts that are alive
  */
 export function treeOf(rows: readonly Row[], at: number): string {
   const byId = new Map(rows.map((row) => [row.id, row]))
@@ -24,7 +24,7 @@ export function treeOf(rows: readonly Row[], at: number): string {
   }
   const start = rows.reduce((first, { born }) => Math.min(first, born), Infinity)
   const lines: string[] = []
-  // A stack of its own: a chain may be longer than calls can be deep.
+  // Iterative: recursion over a long chain would overflow the stack.
   const open = (below.get(undefined) ?? []).toReversed().map((row) => ({ row, depth: 0 }))
   for (let next; (next = open.pop());) {
     const { row, depth } = next
