@@ -18,8 +18,8 @@ import { shown } from './shown.ts'
 import type { Clock } from './timers.ts'
 
 /**
- * Says how long a piece of work may live, why it ended, and what belongs to the request. Pass it as the first parameter
- * through every call; give its `signal` to everything that takes one.
+ * The lifetime of a piece of work, the reason for its end, and the values of its request. Pass it as the first
+ * parameter to every function that works for the same request, and pass its `signal` to every API that takes one.
  *
  * @see Go's `context.Context`
  */
@@ -451,7 +451,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   const above = resolve(parent, 'parent')
   const label = labelOf(options)
   const { node: base } = above
-  // Of the foreign signals, only that of a hub itself: others end the new context by their event, or at its first read.
+  // Other foreign signals are not checked here: they end the new context by their event, or at its first read.
   if (!base.ended) {
     base.deadlines?.check()
     if (base.source) lookAt(base as Hub)

@@ -125,7 +125,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
   /** Starts the timer, unless the duration is Infinity. Ends the node if there is no time. */
   start(): void {
     const { node } = this
-    // An ancestor's signal that has aborted already takes precedence, so check those first.
+    // A foreign signal that has already aborted takes precedence: `settled` checks those first.
     if (this.ms <= 0) end(settled(node), this)
     else if (this.ms < Infinity && !node.ended) clockOf(node).start(this)
   }

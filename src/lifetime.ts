@@ -113,7 +113,8 @@ export function rearmFromStart(ctx: Context, ...limits: readonly (number | Date)
 function ownDeadline(ctx: Context): Deadline | undefined {
   const { node, own } = resolve(ctx)
   if (own === DISARMED) return undefined
-  if (!(own instanceof Deadline)) throw invalid('ctx', 'a context with a deadline of its own', ctx)
+  if (!(own instanceof Deadline))
+    throw invalid('ctx', 'a context from withTimeout, withDeadline or a linked withLink', ctx)
   return settled(node).ended ? undefined : own
 }
 

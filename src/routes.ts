@@ -38,7 +38,7 @@ export interface RouteOptions extends DeriveOptions {
 export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx: Context, cancel: Cancel] {
   assertOptions(options)
   const { ignore, source = addressBar } = options
-  if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
+  if (typeof source?.subscribe !== 'function') throw invalid('source', 'an object with href and subscribe', source)
   if (ignore !== undefined) assertFunction('ignore', ignore)
   const watch = watches.get(source) ?? createWatch(source)
   // The route may have changed without a notification yet: the new context belongs to the new route.

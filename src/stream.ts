@@ -207,7 +207,7 @@ interface Reader<T> {
 function open<T>(source: StreamSource<T>): Reader<T> {
   if (isObject(source)) {
     const { body, bodyUsed } = source as { readonly body?: StreamSource<T> | null; readonly bodyUsed?: boolean }
-    if (bodyUsed) throw invalid('source', 'a response whose body is not used yet', source)
+    if (bodyUsed) throw invalid('source', 'a response whose body has not been read', source)
     if (bodyUsed === false && body !== undefined) return body === null ? new IteratorReader<T>([]) : open(body)
     const { getReader, locked } = source as Partial<ReadableStream<T>>
     if (locked) throw invalid('source', 'a stream that is not locked', source)

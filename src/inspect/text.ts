@@ -16,7 +16,7 @@ export function treeOf(rows: readonly Row[], at: number): string {
   const byId = new Map(rows.map((row) => [row.id, row]))
   const below = new Map<number | undefined, Row[]>()
   for (const row of rows) {
-    // A parent has the lower number; in a recording of a stranger, anything may be above itself.
+    // A parent has a lower `id` than its children; an untrusted recording may break this rule.
     const parent = row.parent !== undefined && row.parent < row.id && byId.has(row.parent) ? row.parent : undefined
     const siblings = below.get(parent)
     if (siblings) siblings.push(row)

@@ -8,7 +8,7 @@
 import type { Context } from '../context.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
-/** A row, with the names of columns as keys. If several columns have the same name, the last one's value. */
+/** A row, with the names of columns as keys. If several columns have the same name, the last one counts. */
 export type Row = Record<string, unknown>
 
 /** The values of a statement's parameters, in their order. */

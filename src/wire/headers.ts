@@ -161,7 +161,9 @@ export function receive(
   const size = sizeOf(received)
   if (size > maxSize) {
     const [header] = [...received].reduce((one, other) => (byteLength(one[1]) < byteLength(other[1]) ? other : one))
-    throw new HeaderError(header, `is too long: ${size} bytes of at most ${maxSize} in all`, { status: 431 })
+    throw new HeaderError(header, `is too long: the headers have ${size} bytes, at most ${maxSize} are allowed`, {
+      status: 431,
+    })
   }
   const ms = timeout ? decode(timeout, received) : undefined
   if (timeout && ms !== undefined && !(ms >= 0 && ms < Infinity)) {

@@ -213,7 +213,7 @@ function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () =>
  *     }
  *     return 'done'
  *   },
- *   { port: port2 }, // left out in a worker
+ *   { port: port2 }, // omit it in a worker
  * )
  * const seen: number[] = []
  * await job(background(), port1, 3, { onProgress: (done: number) => void seen.push(done) }) // => 'done'

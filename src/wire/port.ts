@@ -137,11 +137,11 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
 }
 
 /**
- * Receives the context that {@link toPort} sends through the other end of `port`: derives a context from `parent` that
- * has the values of that one and also ends when that one ends. If the other side closes the port without an end, the
- * cause is {@link PortClosed}. An invalid message ends the context with a {@link PortError} as the cause; no message
- * makes code throw. The end of the context closes the port, so call `cancel` when the work is done. The port keeps no
- * thread alive.
+ * Receives the context that {@link toPort} sends through the other end of `port`. The received context is derived from
+ * `parent`, has the sender's values, and also ends when the sender's context ends. If the other side closes the port,
+ * the cause is {@link PortClosed}. An invalid message ends the context with a {@link PortError} as the cause; no
+ * message makes code throw. The end of the context closes the port, so call `cancel` when the work is done. The port
+ * keeps no thread alive.
  *
  * @returns resolves when the context has arrived; rejects with `parent.err` if `parent` ends first, with a
  * {@link CanceledError} if the port closes first or a message is invalid, and with a TypeError if `parent` is not a
