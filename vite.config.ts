@@ -1,6 +1,6 @@
 /**
- * The demo (dev server and build) and the projects of the tests. Everything imports `rescind` by its public names and
- * gets the source.
+ * The configuration of the demo (dev server and build) and of all test projects. Imports of `rescind` by its public
+ * names resolve to the sources.
  */
 
 import { availableParallelism } from 'node:os'
@@ -21,7 +21,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
   const isDemo = mode.startsWith('demo') || (command === 'serve' && !process.env.VITEST)
   const isWorker = mode === 'demo-worker'
   const isTest = command === 'serve' && !isDemo
-  // Whatever the shell says: it decides which build of React there is, and only one has `act` and fast refresh.
+  // Overrides the shell: it selects the build of React, and only the development build has `act` and fast refresh.
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
   return {
     root: path(isDemo ? './demo' : '.'),
@@ -42,11 +42,11 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
         { find: /^rescind\/wire$/, replacement: path('./src/wire/index.ts') },
       ],
     },
-    // Lowers `using`, which Safari does not know.
+    // Lowers `using`, which Safari does not support.
     oxc: { target: 'es2022' },
-    // Finds its own files by their URLs.
+    // Not optimized: the package finds its files by their URLs.
     optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
-    // Has named exports for bundlers only; the benchmark of peers runs in Node.
+    // Bundled: the package has named exports only for bundlers, and the benchmark of peers runs in Node.
     ssr: { noExternal: ['react-use'] },
     build: {
       target: 'es2022',
@@ -55,12 +55,12 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       copyPublicDir: !isSsrBuild,
       ...(isWorker && WORKER_BUILD),
     },
-    // One more than Vitest takes: most tests wait, for sockets and timers.
+    // One more than Vitest's default: most tests wait for sockets and timers.
     test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() },
   }
 }
 
-/** The service worker goes beside the pages it serves. */
+/** Builds the service worker into the folder of the pages that it serves. */
 const WORKER_BUILD: BuildOptions = {
   emptyOutDir: false,
   rolldownOptions: { output: { format: 'iife', entryFileNames: 'sw.js' } },
@@ -74,15 +74,15 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
-/** What depends on the signals, errors, timers and events of its realm. jsdom has its own; Node and Chromium run all. */
+/** Tests that depend on signals, errors, timers or events of the realm, which jsdom replaces. */
 const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals,stream}.test.ts'
 const countingCoreInJsdom = 'test/{group,tasks,timers}.test.ts'
 
-/** They count the timers, listeners or runs of their realm, or attach an inspector to it: each needs its own. */
+/** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
 const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
 
-/** The tests of the core run everywhere; those that need the machine for themselves run last. */
+/** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
   if (mode === 'engines') return Promise.all(engines.map(inEngine))
   if (mode === 'release') return [ofPackage('release')]
@@ -95,7 +95,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         name: 'node',
         include: [core],
         exclude: [countingCore],
-        // A realm for each file costs more than the tests in it.
+        // A realm for each file would take longer than its tests.
         isolate: false,
         testTimeout: 30_000,
         execArgv,
@@ -128,7 +128,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     inChromium('chromium', inBrowsers, executablePath),
     {
       ...inChromium('isolated', ['test/wire/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
-      // Without these there is no shared memory in a page.
+      // Isolates the page, which shared memory requires.
       server: {
         headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
       },
@@ -154,11 +154,11 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
         sequence: { groupOrder: 3 },
-        // Its files share the browser's tabs. What that has to do at once must not keep it from what is measured.
+        // The files share one browser. With more in parallel, its load would distort what the tests measure.
         isolate: false,
         maxWorkers: 1,
         maxConcurrency: 4,
-        // A page that stood still for a second has seen something else.
+        // Under load, a page can freeze for a second and miss events.
         retry: 1,
         testTimeout: 60_000,
         hookTimeout: 120_000,
@@ -182,7 +182,7 @@ function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
   }
 }
 
-/** What imports React gets Preact's `compat`, as in an application. */
+/** Resolves imports of React to Preact's `compat`, as an application does. */
 function withPreact(): TestProjectConfiguration {
   const alias = [
     { find: /^react-dom(\/client)?$/, replacement: 'preact/compat/client' },
@@ -196,7 +196,7 @@ function withPreact(): TestProjectConfiguration {
   }
 }
 
-/** What runs in Chromium, in any engine: `npm run test:engines`. */
+/** The tests that run in Chromium, in another engine: `npm run test:engines`. */
 async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
   const { providerOf } = await import('./test/engines/provider.ts')
   const { test, ...config } = inChromium(engine, inBrowsers, undefined)
@@ -206,7 +206,7 @@ async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
 
 type Tests = Pick<NonNullable<TestProjectInlineConfiguration['test']>, 'include' | 'exclude' | 'isolate'>
 
-/** @param react which version there is, for the tests to make sure */
+/** @param react the major version of React, which the tests verify */
 function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfiguration {
   const test = { ...tests, name, environment: 'jsdom', provide: { react }, testTimeout: 30_000 }
   const execArgv = ['--expose-gc']
@@ -222,7 +222,7 @@ function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfigurati
     test: {
       ...test,
       execArgv: [...execArgv, '--require', path('./test/hooks/react-18.cjs')],
-      // ES modules that import React: the alias holds only for what is transformed.
+      // ES modules that import React must be transformed, or the alias would not apply.
       server: { deps: { inline: [/react-router/, /@tanstack/] } },
     },
   }
@@ -232,7 +232,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
   return {
     extends: true as const,
     plugins: [reactCompiler()],
-    // Named, or the first run finds them one by one and reloads.
+    // Listed, or the first run would discover them one by one and reload each time.
     optimizeDeps: {
       include: [
         '@tanstack/react-devtools',
@@ -266,7 +266,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
   }
 }
 
-/** Builds `*.compiled.tsx` as an application with the React Compiler does. */
+/** Compiles `*.compiled.tsx` with the React Compiler, as an application does. */
 function reactCompiler(): Plugin {
   return {
     name: 'react-compiler',

@@ -1,9 +1,9 @@
-/** What to launch it with. */
+/** The arguments to launch it with. */
 export const browserArgs: string[]
 
 /**
- * Where the browser is; undefined if there is none.
+ * Finds the path of the browser; undefined if there is none.
  *
- * @returns rejects if CHROME_PATH is set and names no file
+ * @returns rejects if CHROME_PATH is set, but the file does not exist
  */
 export function findBrowser(): Promise<string | undefined>

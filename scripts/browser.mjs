@@ -1,6 +1,6 @@
 /**
- * The browser of the tests: an installed Chromium, Chrome or Edge, else the one that Playwright keeps. The environment
- * variable CHROME_PATH overrides the search.
+ * Finds the browser for the tests: an installed Chromium, Chrome or Edge, or else the one that Playwright has
+ * downloaded. The environment variable CHROME_PATH overrides the search.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/** No sandbox: containers cannot offer one, and the tests load only their own pages. Tests of leaks need `gc`. */
+/** Without a sandbox: it does not work in containers, and the tests load only their own pages. Leak tests need `gc`. */
 export const browserArgs = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,7 +24,7 @@ export async function findBrowser() {
   const { CHROME_PATH } = process.env
   if (CHROME_PATH) {
     if (existsSync(CHROME_PATH)) return CHROME_PATH
-    throw new Error(`CHROME_PATH is ${JSON.stringify(CHROME_PATH)}, and there is no such file.`)
+    throw new Error(`CHROME_PATH is ${JSON.stringify(CHROME_PATH)}, but this file does not exist.`)
   }
   return installed().find(starts) ?? (await kept())
 }
@@ -45,7 +45,7 @@ function installed() {
   return names.flatMap((name) => folders.map((folder) => join(folder, name)))
 }
 
-/** Ubuntu's `chromium-browser` is there without the browser. Windows would open a window for `--version`. */
+/** Ubuntu has a `chromium-browser` without a browser, so we start it; not on Windows, where that opens a window. */
 function starts(path) {
   if (!existsSync(path)) return false
   return process.platform === 'win32' || spawnSync(path, ['--version'], { timeout: 20_000 }).status === 0

@@ -1,4 +1,4 @@
-/** A certificate for localhost, for the servers of the tests, and its key, which opens nothing else. Until 2126. */
+/** A self-signed certificate for localhost, valid until 2126, and its key, used only by the servers of the tests. */
 
 export const certificate: string = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUC2yJR2piqAErpWkDDHkKLq1saPMwCgYIKoZIzj0EAwIw

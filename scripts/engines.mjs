@@ -1,6 +1,6 @@
 /**
- * The engines that browsers are made of, and the programs they come in: Chromium, Firefox and WebKitGTK as Playwright
- * keeps them or, on Linux, as the distribution does.
+ * Finds and installs browser engines: Chromium, Firefox and WebKitGTK, downloaded by Playwright or, on Linux, from the
+ * packages of the distribution.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { findBrowser } from './browser.mjs'
 
 export const engines = ['chromium', 'firefox', 'webkit']
 
-/** Debian's. Any X server would do, but this one shows nothing. */
+/** The packages of Debian. WebKitGTK needs an X server; xvfb is one without a screen. */
 const PACKAGES = {
   chromium: ['chromium'],
   firefox: ['firefox-esr'],
@@ -30,7 +30,7 @@ export async function findEngine(name) {
   return name === 'firefox' ? inPath('firefox-esr', 'firefox') : inPath('xvfb-run') && miniBrowser()
 }
 
-/** Where Playwright keeps its build of the engine; undefined if it does not. */
+/** The path of Playwright's build of the engine; undefined if it is not downloaded. */
 export async function keptByPlaywright(name) {
   try {
     const playwright = await import('playwright')
@@ -41,7 +41,7 @@ export async function keptByPlaywright(name) {
   }
 }
 
-/** Installs the engine, if that takes no more than packages of Debian. */
+/** Installs the engine from Debian's packages, if this runs as root on Debian. */
 export function installEngine(name) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return
   console.log(`Installing ${PACKAGES[name].join(', ')} for the tests in ${name}.`)
@@ -50,7 +50,7 @@ export function installEngine(name) {
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES[name]])
 }
 
-/** The sentence for somebody who has to do it. */
+/** A sentence that tells how to install the engine by hand. */
 export function howToInstall(name) {
   const ways = [`run "npx playwright-core install ${name}"`]
   if (process.platform === 'linux') {
@@ -68,7 +68,7 @@ function inPath(...names) {
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path))
 }
 
-/** Distributions keep it among the libraries, each elsewhere. */
+/** Finds MiniBrowser in the library folders, which differ between distributions. */
 function miniBrowser() {
   const multiarch = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}`)
   const folders = ['/usr/libexec', '/usr/lib64', '/usr/lib', ...multiarch]

@@ -1,6 +1,6 @@
 /**
- * A real PgBouncer in transaction mode, for `npm run test:faults`: every transaction gets some connection of a few, so
- * that what is set for a session is there for strangers. Debian's package is installed where that takes no question.
+ * A real PgBouncer in transaction mode, for `npm run test:faults`. Each transaction runs on one of a few connections,
+ * so a setting of the session would affect other clients. As root on Debian, installs the package if it is missing.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -47,7 +47,7 @@ export async function startPgBouncer(server: Access, connections: number): Promi
   writeFileSync(file, text)
   writeFileSync(users, `"${user}" "${password}"\n`)
   const errors: string[] = []
-  // It refuses to run as root, and takes the user of PostgreSQL.
+  // PgBouncer refuses to run as root, so it runs as PostgreSQL's user.
   const isRoot = process.getuid?.() === 0
   if (isRoot) chmodSync(folder, 0o755)
   const bouncer = spawn(program, [...(isRoot ? ['-u', user] : []), file], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -88,7 +88,7 @@ function install(): string {
   }
   const found = find()
   if (found !== undefined) return found
-  throw new Error('PgBouncer is needed: install it (on Debian: apt-get install pgbouncer), so that it is in the PATH.')
+  throw new Error('PgBouncer was not found in the PATH: install it (on Debian: apt-get install pgbouncer).')
 }
 
 function apt(...args: readonly string[]): void {

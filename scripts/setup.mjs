@@ -1,7 +1,6 @@
 /**
- * Makes a fresh clone ready: installs the dependencies when they are missing or older than the lock file and, with
- * `--browser`, sees to it that there is a browser. Runs before `npm start` and `npm test`; the second time it finds
- * everything in place.
+ * Sets up a fresh clone, before `npm start` and `npm test`: installs the dependencies if they are missing or older than
+ * the lock file and, with `--browser`, a browser if none is found. Does nothing if everything is in place.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -10,7 +9,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findBrowser } from './browser.mjs'
 
-const NO_BROWSER = `The tests need a browser, and none was found or could be installed.
+const NO_BROWSER = `The tests need a browser, but none was found, and none could be installed.
 Install Chrome, Chromium or Edge, or set CHROME_PATH to the executable of one, and run npm test again.`
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -19,9 +18,9 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) fail(`rescind needs Node 20.19 or newer; this is ${process.version}.`)
 
 if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
-  // Also installs what NODE_ENV=production would leave out.
+  // Includes the development dependencies, which NODE_ENV=production would omit.
   if (!run('npm', ['ci', '--include=dev', '--ignore-scripts'])) {
-    fail('The dependencies could not be installed: see what npm said above.')
+    fail('The dependencies could not be installed: see the output of npm above.')
   }
 }
 
@@ -46,12 +45,12 @@ async function installBrowser() {
   return (await findBrowser()) !== undefined
 }
 
-/** When `path` was last changed; 0 if it is not there. */
+/** When `path` was last changed; 0 if it does not exist. */
 function changed(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
-/** Whether `command` went well. npm is a batch file on Windows: that takes a shell. */
+/** Runs `command`; returns whether it succeeded. On Windows, npm is a batch file, which needs a shell. */
 function run(command, args) {
   const shell = process.platform === 'win32' && command === 'npm'
   return spawnSync(command, args, { shell, stdio: ['ignore', 'inherit', 'inherit'], timeout: 240_000 }).status === 0

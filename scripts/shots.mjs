@@ -1,6 +1,6 @@
 /**
- * Takes a picture of every page of the built demo, light and dark, into `shots/`: of all of them, or of those that are
- * named. `--readme` makes the small ones of the README, in `docs/`, instead.
+ * Takes screenshots of the pages of the built demo, light and dark, into `shots/`: of all pages, or of those named as
+ * arguments. With `--readme`, makes the small pictures of the README in `docs/` instead.
  */
 
 import { spawn } from 'node:child_process'
@@ -9,7 +9,7 @@ import { chromium } from 'playwright'
 import { browserArgs, findBrowser } from './browser.mjs'
 
 const README = { 'side-by-side': 'light', 'database-timeout': 'dark', 'scope-budget': 'light', inspector: 'light' }
-/** Of a picture in the README. */
+/** The limit for a picture of the README. */
 const MAX_BYTES = 60_000
 const SCHEMES = ['light', 'dark']
 const WIDE = { width: 1280, height: 800 }
@@ -32,7 +32,7 @@ const browser = await chromium.launch({ args: browserArgs, ...(executablePath &&
 try {
   const url = await new Promise((resolve, reject) => {
     server.stdout.on('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0]))
-    server.on('exit', () => reject(new Error('The demo has no server: run `npm run build:demo` first.')))
+    server.on('exit', () => reject(new Error('The demo did not start: run `npm run build:demo` first.')))
   })
   for (const page of pages) await (page === 'inspector' ? shootInspector(url) : shoot(url, page))
 } finally {
@@ -46,7 +46,7 @@ async function shoot(url, name) {
   if (name !== 'side-by-side') {
     await over(tab)
     await tab.getByRole('button', { name: 'Compare' }).click()
-    // It moves the switch: off, and on again.
+    // The comparison runs with the switch off, and then on: wait for both.
     for (const checked of [false, true]) await tab.getByRole('switch', { checked }).waitFor({ timeout: 60_000 })
   }
   await over(tab)
@@ -65,7 +65,7 @@ async function shoot(url, name) {
   console.log(`${folder}/${name}`)
 }
 
-/** The panel with what a search has superseded, opened after that. */
+/** Takes the picture of the panel, with a superseded search selected. */
 async function shootInspector(url) {
   const width = 1080
   const tab = await browser.newPage({ viewport: { width, height: 1_000 }, colorScheme: README.inspector })
@@ -86,7 +86,7 @@ async function shootInspector(url) {
   console.log('docs/inspector')
 }
 
-/** As good as it can be in less than `MAX_BYTES`. */
+/** Takes a picture of less than `MAX_BYTES`, with the best possible quality. */
 async function smallShot(tab) {
   for (let quality = 85; ; quality -= 5) {
     const shot = await tab.screenshot({ type: 'jpeg', quality })
@@ -94,7 +94,7 @@ async function smallShot(tab) {
   }
 }
 
-/** Waits until everything on the page has come to its end. */
+/** Waits until nothing on the page is running. */
 async function over(tab) {
   await tab.waitForTimeout(500)
   await tab.waitForFunction(

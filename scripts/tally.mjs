@@ -1,4 +1,4 @@
-/** Counts what Vitest has run. */
+/** Counts the results of a Vitest run. */
 
 export function tally(vitest) {
   const counts = { passed: 0, failed: 0, skipped: 0 }
@@ -7,7 +7,7 @@ export function tally(vitest) {
       const { state } = test.result()
       counts[state === 'pending' ? 'failed' : state]++
     }
-    // What goes wrong outside of a test, in an import or a hook.
+    // Errors outside of tests, in an import or a hook.
     for (const suite of [module, ...module.children.allSuites()]) counts.failed += suite.errors().length
   }
   counts.failed += vitest.state.getUnhandledErrors().length

@@ -1,7 +1,7 @@
 /**
  * Runs the tests for browsers in Chromium, Firefox and WebKit, one after the other: `npm run test:engines`. Arguments
- * that name engines choose, and all others choose files: `npm run test:engines -- webkit test/routes`. What an engine
- * cannot be found for is a failure, and does not keep the others from running.
+ * select engines by name, and files otherwise: `npm run test:engines -- webkit test/routes`. An engine that is not
+ * found counts as a failure; the others still run.
  */
 
 import { startVitest } from 'vitest/node'
@@ -12,7 +12,7 @@ const named = process.argv.slice(2)
 const files = named.filter((name) => !engines.includes(name))
 const chosen = engines.filter((name) => named.includes(name))
 
-// What is told to stop takes its browsers along.
+// Exit normally, so that exit listeners close the browsers.
 process.once('SIGTERM', () => process.exit(1))
 
 const lines = []
@@ -33,7 +33,7 @@ async function run(engine) {
   const vitest = await startVitest('test', files, { mode: 'engines', project: [engine], watch: false })
   const { passed, failed, skipped } = tally(vitest)
   await vitest.close()
-  // No test is not a success.
+  // A run without tests is a failure, too.
   if (failed > 0 || passed === 0) isRight = false
   return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }

@@ -1,6 +1,6 @@
 /**
- * Runs every check there is. One that fails does not keep the others from running, so that the last line,
- * `N passed, M failed`, is true; the exit code is 1 if anything failed.
+ * Runs all checks, also after one has failed, so that the last line, `N passed, M failed`, counts everything. The exit
+ * code is 1 if anything failed.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -26,7 +26,7 @@ failed += counts.failed
 const modules = vitest.state.getTestModules()
 for (const { name } of vitest.projects) {
   if (modules.some(({ project }) => project.name === name)) continue
-  console.error(`\nThe project ${name} has run no test.`)
+  console.error(`\nThe project ${name} ran no tests.`)
   failed++
 }
 await vitest.close()

@@ -1,6 +1,6 @@
 /**
- * Lets Node start a worker from the sources. The package has its workers compiled, and Vite sees to those of a browser;
- * only where the sources run in Node, in the tests and in the demo's server, somebody has to compile them.
+ * Lets Node start a worker from the sources, in the tests and in the demo's server. Elsewhere this is not needed: the
+ * package has compiled workers, and Vite compiles those for browsers.
  */
 
 import { createHash } from 'node:crypto'
@@ -10,10 +10,10 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'vite'
 import type { Plugin } from 'vite'
 
-/** `new URL('./some-worker.js', here)`: a form that bundlers do not take for a browser's worker. */
+/** Matches `new URL('./some-worker.js', here)`, a form that bundlers do not recognize as a worker of browsers. */
 const WORKER = /new URL\('\.\/([\w-]+-worker)\.js', here\)/g
 
-/** A plugin of Vite. */
+/** The plugin of Vite. */
 export function nodeWorkers(): Plugin {
   return {
     name: 'node-workers',
@@ -23,7 +23,7 @@ export function nodeWorkers(): Plugin {
       let changed = code
       for (const [found, name] of code.matchAll(WORKER)) {
         const source = resolve(dirname(id), `${name}.ts`)
-        // Beside the program: servers are built into one file.
+        // Beside the bundle: a server is built into one file.
         if (this.environment.mode === 'build') this.emitFile({ type: 'chunk', id: source, fileName: `${name}.js` })
         else changed = changed.replace(found, `new URL(${JSON.stringify(await compile(source))})`)
       }
@@ -32,7 +32,7 @@ export function nodeWorkers(): Plugin {
   }
 }
 
-/** The URL of the compiled worker: inside of `node_modules`, where it finds the packages it imports. */
+/** Compiles a worker and returns its URL. It is written to `node_modules`, where its imports are resolved. */
 async function compile(source: string): Promise<string> {
   const result = await build({
     configFile: false,
@@ -44,7 +44,7 @@ async function compile(source: string): Promise<string> {
   const folder = resolve('node_modules/.rescind')
   const file = join(folder, `worker-${createHash('sha256').update(code).digest('hex').slice(0, 16)}.js`)
   mkdirSync(folder, { recursive: true })
-  // Whoever loads it must not find half of it.
+  // Written in one step: another process may load it at the same time.
   const draft = `${file}.${process.pid}`
   writeFileSync(draft, code)
   renameSync(draft, file)

@@ -1,11 +1,11 @@
 /**
- * Argument checks. A wrong argument is a TypeError at once, which names the parameter and shows the value. Every entry
- * of the package uses these checks, so that one mistake reads the same everywhere.
+ * Argument checks. A wrong argument throws a TypeError at once, which names the parameter and shows the value. Every
+ * entry of the package uses these checks, so that the same mistake has the same message everywhere.
  */
 
 import { shown } from './shown.ts'
 
-/** The error for a wrong argument. */
+/** Makes the error for a wrong argument. */
 export function invalid(parameter: string, expected: string, value: unknown): TypeError {
   return new TypeError(`rescind: ${parameter} must be ${expected}, got ${display(value)}`)
 }
@@ -22,7 +22,7 @@ export function assertOptions(value: unknown): void {
   if (!isObject(value)) throw invalid('options', 'an object', value)
 }
 
-/** Whether `value` can carry properties. */
+/** Whether `value` is an object or a function. */
 export function isObject(value: unknown): value is object {
   return Object(value) === value
 }
@@ -32,13 +32,13 @@ export function isDate(value: unknown): value is Date {
   return tagOf(value) === '[object Date]'
 }
 
-/** An object is shown by its tag, since its `toString` may be missing or throw. */
+/** Shows an object by its tag: its `toString` may be missing or throw. */
 function display(value: unknown): string {
   if (typeof value === 'string') return `"${shown(value)}"`
   return isObject(value) && !isDate(value) ? tagOf(value) : shown(String(value))
 }
 
-/** The tag of `value`, which says what it is in any realm. */
+/** The tag of `value`, such as `[object Date]`, which is the same in every realm. */
 export function tagOf(value: unknown): string {
   try {
     return Object.prototype.toString.call(value)

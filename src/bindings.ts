@@ -1,6 +1,6 @@
 /**
- * The public list of `rescind/bindings`: what a binding to a framework needs beyond `rescind`. In a framework, making
- * something must have no effects, and limits and values change while work is under way.
+ * The public list of `rescind/bindings`: functions that a binding to a framework needs in addition to `rescind`. In a
+ * framework, creating an object must have no side effects, and limits and values change while work is in progress.
  *
  * @module rescind/bindings
  */

@@ -1,6 +1,6 @@
 /**
- * Functions that run after the end of a context: never inside of `cancel`, in the order in which their contexts ended,
- * and in isolation. Semantics: Go's `context.AfterFunc`.
+ * Functions that run after the end of a context. They run in microtasks, never inside `cancel`, in the order in which
+ * their contexts ended, and an error in one does not affect the others. Semantics: Go's `context.AfterFunc`.
  */
 
 import { assertFunction } from './arguments.ts'
@@ -12,12 +12,12 @@ import { watch } from './observer.ts'
 import type { Clock } from './timers.ts'
 
 /**
- * Runs `fn` once, in a microtask, after `ctx` has ended; if it already has, after this turn. An error that `fn` throws
- * is reported as uncaught; the other functions still run. In Node, Deno and Bun `fn` runs in the `AsyncLocalStorage`
- * context in which it was given.
+ * Runs `fn` once, in a microtask, after `ctx` has ended, also if it ended before the call. An error that `fn` throws is
+ * reported as uncaught; other functions still run. In Node, Deno and Bun, `fn` runs in the `AsyncLocalStorage` context
+ * of the caller of `afterFunc`.
  *
- * @returns `stop`: keeps `fn` from running. True only if it did so: false once the context has ended or `stop` was
- * called.
+ * @returns `stop`, which prevents the run of `fn`. It returns true if it did, and false if `ctx` has ended or `stop`
+ * was called before.
  * @throws TypeError if `ctx` is not a context, or `fn` not a function
  * @see Go's `context.AfterFunc`
  */
@@ -29,10 +29,10 @@ export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
 }
 
 /**
- * Like {@link afterFunc}, for an operation whose promise waits for the end of `ctx`: until then, or until it is
- * stopped, a deadline of `ctx` keeps the process alive.
+ * Does what {@link afterFunc} does, for an operation whose promise waits for the end of `ctx`: if `ctx` has a deadline,
+ * it keeps the process alive until `ctx` ends or the wait is stopped.
  *
- * @param name what an inspector calls the operation
+ * @param name the name of the operation in an inspector
  */
 export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
@@ -43,10 +43,10 @@ export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => b
 }
 
 /**
- * Calls `fn` after `ms` milliseconds by the clock of `ctx`, or when that ends. Zero and less call it in a microtask,
- * Infinity never does.
+ * Calls `fn` when `ms` milliseconds have passed on the clock of `ctx`, or when `ctx` ends, whichever is first. With
+ * zero or less, calls it in a microtask; with Infinity, only when `ctx` ends.
  *
- * @returns keeps `fn` from being called
+ * @returns a function that prevents the call
  */
 export function after(ctx: ContextLike, ms: number, fn: () => void): () => void {
   const [timer, cancel] = withTimeout(ctx, ms)
@@ -68,11 +68,11 @@ function wait(callback: Callback): () => boolean {
 /** A function that waits for its parent's end. */
 class Callback implements Child {
   readonly parent: ContextNode
-  /** Undefined once it was stopped. */
+  /** Undefined once stopped. */
   fn: (() => void) | undefined
-  /** Runs `fn` in the store in which it was given; undefined where there are none. */
+  /** Runs `fn` in the caller's `AsyncLocalStorage` context; undefined if there is none. */
   resume: (() => void) | undefined
-  /** The clock that must keep the process alive meanwhile. */
+  /** The clock that keeps the process alive during the wait. */
   held: Clock | undefined
   ended: Ending | undefined
   first: undefined
@@ -123,12 +123,12 @@ interface ProcessGlobals {
   readonly process?: { readonly versions?: { readonly node?: string } }
 }
 
-/** Whether there is `AsyncLocalStorage`: in Node, and in Deno and Bun, which say that they are. Looked up once. */
+/** Whether `AsyncLocalStorage` exists: in Node, and in Deno and Bun, which also set `process.versions.node`. */
 let hasStores: boolean | undefined
 
 /**
- * A function that has `fn` called in a microtask. The reaction of a promise runs in the store in which it was added,
- * for a hundredth of what `AsyncLocalStorage.snapshot` costs.
+ * Returns a function that queues `fn` as a microtask. A promise reaction runs in the `AsyncLocalStorage` context in
+ * which it was added, at a hundredth of the cost of `AsyncLocalStorage.snapshot`.
  */
 function later(fn: () => void): () => void {
   let resume!: () => void
@@ -140,7 +140,7 @@ function later(fn: () => void): () => void {
 
 const microtask: Promise<void> = /* @__PURE__ */ Promise.resolve()
 
-/** The callbacks whose context has ended in this turn, in that order; undefined while there are none. */
+/** The callbacks for the next microtask, in the order in which their contexts ended; undefined if none is queued. */
 let called: Callback[] | undefined
 
 function callBack(): void {

@@ -1,13 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * Contexts: a tree in which everything derived from a context ends when that one ends. Semantics: Go's `context`
- * package.
+ * Contexts: a tree in which the end of a context ends everything derived from it. Semantics: Go's `context` package.
  *
  * The invariant: ending is one step. `end` first marks the whole subtree and only then notifies listeners, so no
  * listener ever finds a live child under a done parent, and the first cause is final. A node is linked into its
- * parent's children exactly while both are live and the parent can end; a node that ends or is stopped leaves nothing
- * behind.
+ * parent's children exactly while both are live and the parent can end. A node that ends or is stopped retains nothing.
  */
 
 import { assertOptions, invalid, isObject } from './arguments.ts'
@@ -20,15 +18,15 @@ import { shown } from './shown.ts'
 import type { Clock } from './timers.ts'
 
 /**
- * Says how long a piece of work may live, why it ended, and what belongs to the request. Pass it as the first parameter
- * through every call; give its `signal` to everything that takes one.
+ * The lifetime of a piece of work, the reason for its end, and the values of its request. Pass it as the first
+ * parameter to every function that works for the same request, and pass its `signal` to every API that takes one.
  *
  * @see Go's `context.Context`
  */
 export interface Context {
   /** Aborts when the context ends, with `err` as its reason. Made on first read. Go's `Done()`. */
   readonly signal: AbortSignal
-  /** When the context ends at the latest, in milliseconds since the epoch; undefined if never. Go's `Deadline()`. */
+  /** The latest time at which the context ends, in epoch milliseconds; undefined if it has none. Go's `Deadline()`. */
   readonly deadline: number | undefined
   /** Why the context ended; undefined while it lives. Reading it after the deadline ends the context. Go's `Err()`. */
   readonly err: CanceledError | DeadlineExceededError | undefined
@@ -48,22 +46,22 @@ export interface Context {
 }
 
 /**
- * What can be a parent: a context, or anything else with a `signal`, such as a context of another library, an
- * AbortController or a Request. Its `value` and `deadline` are used where it has them.
+ * Anything that can be a parent: a context, or another object with a `signal`, such as a context of another library, an
+ * AbortController or a Request. Its `value` and `deadline` are used if it has them.
  */
 export type ContextLike = Context | { readonly signal: AbortSignal }
 
 /**
- * Ends its context, now and with everything derived from it. Only the first call counts; a cause that is left out (or
- * undefined) means none. `using _ = cancel` ends the context at the end of the block, as Go's `defer cancel()` does.
+ * Ends its context and everything derived from it, before it returns. Only the first call has an effect; an omitted or
+ * undefined cause means none. `using _ = cancel` ends the context at the end of the block, like Go's `defer cancel()`.
  *
  * @see Go's `context.CancelCauseFunc`
  */
 export type Cancel = ((cause?: unknown) => void) & Disposable
 
-/** Options of everything that derives a context. */
+/** Options of every function that derives a context. */
 export interface DeriveOptions {
-  /** A name for people: appears in `toString()` and, on a deadline, as the `label` of the error. */
+  /** A name for people: in `toString()`, and the `label` of the error when the end begins at this context. */
   readonly label?: string | undefined
 }
 
@@ -71,24 +69,24 @@ const keyBrand: unique symbol = /* @__PURE__ */ Symbol.for('rescind.key') as nev
 
 /** Identifies a value of contexts; see {@link createKey}. `F` is the type of its fallback. */
 export interface Key<T, F extends T | undefined = T | undefined> {
-  /** A name for logs and tools. Two keys of one name are different keys. */
+  /** A name for logs and tools. Two keys with the same name are different keys. */
   readonly name: string
-  /** What `value` returns where no context has a value for this key. */
+  /** Returned by `value` if no context has a value for this key. */
   readonly fallback: F
   /** Carries the type of the values. */
   readonly [keyBrand]: T | true
 }
 
 /**
- * Why a subtree ended: one for all its nodes. The error is built on first read, since most often it is never read: that
- * costs many times as much as to derive and cancel.
+ * Why a subtree ended, shared by all its nodes. The error is built on first read: most errors are never read, and
+ * building one costs many times as much as deriving and canceling.
  */
 export interface Ending {
   readonly cause: unknown
   readonly error: CanceledError | DeadlineExceededError
 }
 
-/** The ending by a cancel. A cancel without a cause allocates none until its error is read: the node stands for it. */
+/** The ending by a cancel. Without a cause, the node itself serves as its ending until the error is read. */
 class Canceled implements Ending {
   readonly node: ContextNode
   readonly cause: unknown
@@ -105,20 +103,20 @@ class Canceled implements Ending {
   }
 }
 
-/** What is linked into a node: a derived context, or a leaf that waits for the node's end. */
+/** A child of a node: a derived context, or a leaf that waits for the node's end. */
 export interface Child extends Listener {
   readonly parent: ContextNode | undefined
   /** Set once, by `mark`, or at birth under a done parent. */
   ended: Ending | undefined
   /**
-   * The oldest live child, whose `previous` is the youngest; null where nothing can ever end the node: it links nobody.
+   * The oldest live child, whose `previous` is the youngest. Null if nothing can end the node: children are not linked.
    */
   first: Child | undefined | null
   /** The next older sibling; undefined exactly while not linked. */
   previous: Child | undefined
   /** The next younger sibling. */
   next: Child | undefined
-  /** What it holds elsewhere, to be released when it ends. */
+  /** Registered elsewhere, such as a timer; released when the child ends. */
   readonly own: Resource | undefined
   /** Truthy if `tell` has something to do. */
   readonly controller: unknown
@@ -126,12 +124,12 @@ export interface Child extends Listener {
 
 export interface Resource {
   release(): void
-  /** What the path of its node says of it. */
+  /** Shown beside its node in paths. */
   details?(): readonly string[]
 }
 
 interface Value {
-  /** Undefined for all the values of a foreign context, which is `held`. */
+  /** Undefined if `held` is a foreign context, which has all its values itself. */
   readonly key: Key<unknown> | undefined
   readonly held: unknown
   readonly outer: Value | undefined
@@ -141,54 +139,54 @@ interface Value {
 export interface Limit {
   /** In epoch milliseconds; Infinity if never. */
   readonly at: number
-  /** How many milliseconds that is from now, below zero if it has passed. */
+  /** Milliseconds from now until `at`; negative if it has passed. */
   readonly left: number
-  /** Ends what is over by now. */
+  /** Ends every context of the same clock whose deadline has passed. */
   check(): void
   readonly outer?: Limit | undefined
   readonly label?: string | undefined
-  /** The time that was given, where that is known. */
+  /** The duration that was given, if known. */
   readonly ms?: number
   readonly cause?: unknown
 }
 
-/** A foreign signal in sight. */
+/** A foreign signal that can end a node: its own, or one of an ancestor. */
 export interface Source {
-  /** Undefined where a link may bring in others later: they are `outer` then. */
+  /** Undefined for a link: its sources are in `outer`. */
   readonly hub: Hub | undefined
-  /** Who ends with it, and everything below, unless that gave up what was its own. */
+  /** The node that follows the signal, unless it was disarmed. */
   readonly node: ContextNode
   outer: Source | undefined
 }
 
-/** The root of everything that ends with a foreign signal, which is its `source`. */
+/** The root of everything that ends when a foreign signal, its `source`, aborts. */
 export interface Hub extends ContextNode {
   source: AbortSignal
   /** A function: polyfilled signals refuse objects as listeners. */
   listener: () => void
-  /** The owner of that signal. A context of another copy brings itself up to date when its signal is read. */
+  /** The owner of the signal. A context of another copy of the package checks its deadlines when its signal is read. */
   from: ContextLike | undefined
 }
 
-/** A node of the tree, or, where `node` is another one, a view of that node that differs in values. */
+/** A node of the tree; or, if `node` is another object, a view of that node with different values. */
 export class ContextNode implements Context, Child, Ending {
   parent: ContextNode | undefined
   node: ContextNode
-  /** Of a hub only: the foreign signal that ends it. Carries our listener while there are children or a controller. */
+  /** Hubs only: the foreign signal that ends it. Has our listener while the hub has children or a controller. */
   declare source?: AbortSignal
   declare listener?: () => void
   /** The name of the function that made it. */
   readonly kind: string
   readonly label: string | undefined
-  /** Undefined for that of the platform, which is there only where something has a deadline. */
+  /** Undefined for the platform's clock, which is bundled only with code that has deadlines. */
   clock: Clock | undefined
-  /** The innermost value in sight: lookups walk the values, never the nodes. */
+  /** The innermost value: lookups walk the chain of values, never the nodes. */
   values: Value | undefined
-  /** The innermost deadline in sight. */
+  /** The innermost deadline, of this node or of an ancestor. */
   deadlines: Limit | undefined
-  /** The innermost foreign signals in sight. */
+  /** The innermost foreign signal, of this node or of an ancestor. */
   sources: Source | undefined
-  /** The node itself once it was canceled without a cause, until the error is read. */
+  /** After a cancel without a cause: the node itself, until the error is read. */
   ended: Ending | undefined
   /** Made when the signal is first read. */
   controller: AbortController | undefined
@@ -234,17 +232,17 @@ export class ContextNode implements Context, Child, Ending {
 
   get err(): CanceledError | DeadlineExceededError | undefined {
     const { node } = this
-    // Loops read it all the time. Most contexts have no deadline and no signal to be asked.
+    // Fast path for loops that read `err`: most contexts have neither a deadline nor a foreign signal to check.
     if (node.ended === undefined && node.deadlines === undefined && node.sources === undefined) return undefined
     return settled(node).ended?.error
   }
 
-  /** As the ending of what was canceled without a cause. */
+  /** Makes the node usable as its own ending, after a cancel without a cause. */
   get cause(): undefined {
     return undefined
   }
 
-  /** The error of the same. */
+  /** As {@link cause}. */
   get error(): CanceledError | DeadlineExceededError {
     if (this.ended === this) this.ended = new Canceled(this)
     return (this.ended as Ending).error
@@ -257,7 +255,7 @@ export class ContextNode implements Context, Child, Ending {
       if (values.key === key) return values.held as T
       last = values
     }
-    // At the end of the chain there may be a foreign context with values of its own.
+    // The chain may end at a foreign context, which has values too.
     const foreign = last?.key ? undefined : (last?.held as ForeignContext | undefined)
     const held: unknown = typeof foreign?.value === 'function' ? foreign.value(key) : undefined
     return held === undefined ? key.fallback : (held as T)
@@ -277,15 +275,15 @@ export class ContextNode implements Context, Child, Ending {
   }
 }
 
-/** The error of an end that began at `node`, with the path of that for its stack. */
+/** The error of an end that began at `node`. Its stack shows the path of `node`. */
 export function errorAt<E extends CanceledError | DeadlineExceededError>(node: ContextNode, make: () => E): E {
   return explained(make, pathOf(node) + (watch.observer?.explain(node) ?? ''))
 }
 
-/** How many of the innermost contexts a path shows. The root and the place of the end are always shown. */
+/** How many of the innermost contexts a path shows. The root, and the context where an end began, are always shown. */
 const MAX_PATH = 20
 
-/** How `context` was derived. `ending` is shown where it began. */
+/** How `context` was derived. `ending` is shown at the context where it began. */
 function pathOf(context: ContextNode, ending?: Ending): string {
   let path = ''
   let count = 0
@@ -295,7 +293,7 @@ function pathOf(context: ContextNode, ending?: Ending): string {
     const details = label ? [shown(label)] : []
     if (own?.details) details.push(...own.details())
     if (isBeginning) details.push(describe(ending))
-    // A node that only links says nothing.
+    // A link without details is of no interest.
     if (kind === LINK && details.length === 0) continue
     const segment = kind + (details.length > 0 ? `(${details.join(', ')})` : '')
     if (count++ < MAX_PATH || isBeginning || !parent) path = segment + (path && `.${path}`)
@@ -304,10 +302,10 @@ function pathOf(context: ContextNode, ending?: Ending): string {
   return path
 }
 
-/** The kind of a node that links what is below it to what is above it. */
+/** The kind of a node that only connects its descendants to its ancestors. */
 export const LINK = 'withLink'
 
-/** One object for each ending: a node that stands for its own is replaced when its error is read. */
+/** The identity of an ending, also after reading the error has replaced a node that was its own ending. */
 function beginning(ended: Ending | undefined): Ending | undefined {
   return ended instanceof ContextNode ? ended.ended : ended
 }
@@ -321,7 +319,7 @@ function describe({ cause, error }: Ending): string {
 const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
 
 /**
- * The root of everything that is not part of a larger operation. Never ends, has no deadline and no values.
+ * Returns the root context. It never ends, and has no deadline and no values.
  *
  * @see Go's `context.Background`
  */
@@ -330,7 +328,7 @@ export function background(): Context {
 }
 
 /**
- * A root like {@link background}, for code that should take a context from its caller but does not yet.
+ * Returns a root like {@link background}, for code that should take a context from its caller but does not yet.
  *
  * @see Go's `context.TODO`
  */
@@ -341,7 +339,7 @@ export function todo(): Context {
 let backgroundContext: Context | undefined
 let todoContext: Context | undefined
 
-/** The methods by which loggers ask for JSON and the console of Node for text. */
+/** The methods that loggers call for JSON, and the console of Node for text. */
 interface Loggable {
   toJSON?: () => string
   [inspect]?: () => string
@@ -349,12 +347,12 @@ interface Loggable {
 
 const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
-/** Has a function, so that a structured clone of a context throws instead of copying its values. */
+/** Contains a function, so that a structured clone of a context throws instead of copying its values. */
 const ROOTED: Resource = { release() {} }
 
 /**
- * The first node of a tree: one that never ends. What is logged of any node is its path, since in its fields it has the
- * whole tree, values included.
+ * Makes the first node of a tree, which never ends. Loggers print the path of a node instead of its fields: through
+ * these they would print the whole tree, values included.
  */
 export function createRoot(kind: string): ContextNode {
   const { prototype }: { prototype: Context & Loggable } = ContextNode
@@ -366,8 +364,8 @@ export function createRoot(kind: string): ContextNode {
 }
 
 /**
- * Derives a context that ends when `cancel` is called or when its parent ends, whichever is first. Call `cancel` when
- * the work is over, however it went: that is what releases the context.
+ * Derives a context that ends when `cancel` is called or when its parent ends, whichever is first. Always call `cancel`
+ * when the work is over, also after success: the parent retains the context until then.
  *
  * @throws TypeError if `parent` is not a context
  * @example
@@ -383,8 +381,8 @@ export function withCancel(parent: ContextLike, options?: DeriveOptions): [ctx: 
 }
 
 /**
- * Derives a context in which `key` has `value`. It lives exactly as long as its parent. Use values for what belongs
- * to a request and travels with it, not for parameters.
+ * Derives a context in which `key` has `value`. It ends exactly when its parent ends. Use values for data of a request
+ * that many functions need, such as an id for logs, not in place of parameters.
  *
  * @throws TypeError if `parent` is not a context, or `key` is not from {@link createKey}
  * @example
@@ -403,8 +401,8 @@ export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>
 }
 
 /**
- * Makes a key for {@link withValue}. Identity is the key, never the name: two keys of one name are two keys.
- * `fallback` is what a context answers in which the key was never set.
+ * Makes a key for {@link withValue}. Keys are compared by identity: two keys with the same name are different keys.
+ * A context without a value for the key returns `fallback`.
  *
  * @throws TypeError if `name` is not a string
  */
@@ -416,8 +414,8 @@ export function createKey<T>(name: string, fallback?: T): Key<T> {
 }
 
 /**
- * A context with the parent's values and nothing else: it does not end with its parent and has no deadline. For work
- * that must outlive its caller.
+ * Derives a context that has the parent's values, never ends, and has no deadline. For work that must outlive its
+ * caller.
  *
  * @throws TypeError if `parent` is not a context
  * @see Go's `context.WithoutCancel`
@@ -430,8 +428,8 @@ export function withoutCancel(parent: ContextLike): Context {
 }
 
 /**
- * Why `ctx` ended: the cause given to `cancel`, to the deadline or by the signal, and where none was given, `ctx.err`.
- * Undefined while it lives.
+ * Returns why `ctx` ended: the cause given to `cancel`, to the deadline or by the signal; `ctx.err` if none was given;
+ * undefined while `ctx` lives.
  *
  * @throws TypeError if `ctx` is not a context
  * @see Go's `context.Cause`
@@ -444,7 +442,7 @@ export function cause(ctx: ContextLike): unknown {
 /** Marks a context that was disarmed. */
 export const DISARMED: Resource = { release() {} }
 
-/** `ctx` itself, or for something foreign a context that stands for it. */
+/** `ctx` itself, or for a foreign object the context that represents it. */
 export function contextOf(ctx: ContextLike): Context {
   return resolve(ctx)
 }
@@ -461,7 +459,7 @@ export function derive(parent: ContextLike, kind: string, options?: DeriveOption
   const above = resolve(parent, 'parent')
   const label = labelOf(options)
   const { node: base } = above
-  // Only a hub's own signal: those further up end the new context by their events, or at its first read.
+  // Other foreign signals are not checked here: they end the new context by their event, or at its first read.
   if (!base.ended) {
     base.deadlines?.check()
     if (base.source) lookAt(base as Hub)
@@ -480,7 +478,7 @@ export function labelOf(options: DeriveOptions | undefined): string | undefined 
 
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
-/** A bound function, as in `afterFunc`: it takes half the memory of a closure. */
+/** Returns a bound function: it takes half the memory of a closure. */
 export function createCancel(node: ContextNode): Cancel {
   const bound = cancel.bind(node) as Cancel
   bound[DISPOSE] = dispose
@@ -488,7 +486,7 @@ export function createCancel(node: ContextNode): Cancel {
   return bound
 }
 
-/** One for all: it is called on the function that cancels. */
+/** Shared by all cancel functions, which are its `this`. */
 function dispose(this: Cancel): void {
   finish(this, 'disposed')
 }
@@ -497,7 +495,7 @@ function cancel(this: ContextNode, reason?: unknown): void {
   if (this.own !== DISARMED) end(this, reason === undefined ? this : new Canceled(this, reason))
 }
 
-/** The node of `context`, brought up to date: passed deadlines and aborted signals count before any event tells us. */
+/** The node of `context`, after ending whatever a passed deadline or an aborted signal ends, even before its event. */
 export function settled({ node }: ContextNode): ContextNode {
   if (!node.ended) {
     node.deadlines?.check()
@@ -520,16 +518,16 @@ export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
   throw invalid(parameter, `a context${isSignal(value as object) ? ' from withSignal(parent, signal)' : ''}`, value)
 }
 
-/** By its shape: every realm has an `AbortSignal` of its own. */
+/** Tests the shape: `instanceof` fails for the `AbortSignal` of another realm. */
 export function isSignal(value: Partial<AbortSignal> | undefined): value is AbortSignal {
   return typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
 }
 
 type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
 
-/** A context that stands for a foreign one: a view of its hub, with its values. */
+/** A context that represents a foreign one: a view of its hub, with its values. */
 function adopt(foreign: ForeignContext): ContextNode {
-  // Without a deadline there is nothing but its signal to end it, and it shares the hub of that.
+  // Without a deadline only the signal can end it, so it shares the signal's hub.
   const hub = hubOf(foreign.signal, 'deadline' in foreign ? foreign : undefined)
   const context = createNode(hub, LINK)
   context.node = hub
@@ -541,11 +539,11 @@ function adopt(foreign: ForeignContext): ContextNode {
 export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
   const key = foreign ?? signal
   let hub = hubs.get(key)
-  // A foreign context may have got another signal.
+  // The signal of a foreign object can have been replaced.
   if (hub?.source !== signal) {
     const made = createRoot(foreign ? 'foreign' : 'signal') as Hub
     hubs.set(key, (hub = made))
-    // A root like the others, but its signal can end it.
+    // Unlike other roots it can end, so it links children.
     hub.first = undefined
     hub.listener = () => void settled(made)
     hub.source = signal
@@ -556,7 +554,7 @@ export function hubOf(signal: AbortSignal, foreign?: ForeignContext): Hub {
   return hub
 }
 
-/** The deadline of a foreign context: known, but not ours to watch. It may move. */
+/** The deadline of a foreign context. It may move, so it is read each time; the foreign context enforces it. */
 function deadlineOf(foreign: ForeignContext): Limit {
   return {
     get at() {
@@ -583,7 +581,7 @@ export function attach(child: Child): void {
   }
 }
 
-/** Does nothing for a child that is not linked, or whose parent is just taking it along. */
+/** Does nothing for a child that is not linked, or whose parent is ending. */
 export function detach(child: Child): void {
   const { previous, next } = child
   if (!previous) return
@@ -599,7 +597,7 @@ export function detach(child: Child): void {
 
 const ONCE = { once: true }
 
-/** Has a hub hear of its signal; does nothing for other nodes, or a second time. */
+/** Adds the listener of a hub to its signal. Idempotent; does nothing for other nodes. */
 function listen({ listener, source }: ContextNode): void {
   if (listener) source?.addEventListener('abort', listener, ONCE)
 }
@@ -611,17 +609,17 @@ export function end(node: ContextNode, ending: Ending): void {
     const audience = mark(node, ending)
     if (audience) tellAll(audience)
   } else {
-    // As `mark` does: most nodes are leaves that nothing listens to.
+    // The same as `mark`, for the usual case: a leaf without listeners.
     detach(node)
     node.ended = ending
   }
 }
 
 /**
- * Marks a live node and all below it as ended. Takes them one after the other from a chain, to which each appends its
- * children: parents before children, unless a signal ends both, and siblings in the order of their birth.
+ * Marks a live node and everything below it as ended. Walks a chain to which each node appends its children: parents
+ * come before children, unless a signal ends both, and siblings in the order in which they were made.
  *
- * @returns `audience`, with those who have somebody to tell added to it in that order; undefined if there are none
+ * @returns `audience` with the nodes that have listeners appended, in that order; undefined if there are none
  */
 export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): Listener[] | undefined {
   const { observer } = watch
@@ -645,7 +643,7 @@ export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): 
   return audience
 }
 
-/** The ending of what follows the aborted signal of `hub`. */
+/** The ending of everything that follows the signal of `hub`, whose reason is `cause`. */
 function endingOf(hub: Hub, cause: unknown): Ending {
   if (isContextError(cause)) return { cause: property(cause, 'cause'), error: cause }
   if (property(cause, 'name') !== 'TimeoutError') return new Canceled(hub, cause)

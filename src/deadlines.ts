@@ -1,6 +1,6 @@
 /**
- * Deadlines: contexts that end by themselves. The time of a context is that of its root's clock. This file and all that
- * has to do with time are in a bundle only where something has a deadline: the core asks the deadlines themselves.
+ * Deadlines: contexts that end by themselves, by the clock of their root. The core reaches deadlines only through the
+ * `Limit` interface, so this file and the clock are bundled only with code that uses deadlines.
  */
 
 import { assertNumber, isDate } from './arguments.ts'
@@ -11,16 +11,15 @@ import type { Listener } from './listeners.ts'
 import { systemClock, Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 
-/** Options of what derives a context with a deadline. */
+/** Options of functions that derive a context with a deadline. */
 export interface DeadlineOptions extends DeriveOptions {
   /** Becomes the cause if, and only if, this deadline ends the context. */
   readonly cause?: unknown
 }
 
 /**
- * Derives a context that also ends by itself after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero and
- * less end it at once; Infinity, and any time later than the parent's deadline, adds nothing. There is no upper
- * limit.
+ * Derives a context that also ends by itself after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero or
+ * less ends it at once. Infinity, or any time after the parent's deadline, has no effect. There is no upper limit.
  *
  * @throws TypeError if `parent` is not a context, or `ms` not a number
  * @example
@@ -41,11 +40,11 @@ export function withTimeout(
 }
 
 /**
- * Derives a context that also ends by itself at the time `at`: a Date, or milliseconds since the epoch. A time that
- * has passed ends it at once; Infinity never. The clock on the wall is read now: setting it later does not move the
+ * Derives a context that also ends by itself at the time `at`: a Date, or milliseconds since the epoch. A time in the
+ * past ends it at once; Infinity means never. The wall clock is read only once, now: setting it later does not move the
  * deadline.
  *
- * @throws TypeError if `parent` is not a context, or `at` neither a number nor a valid Date
+ * @throws TypeError if `parent` is not a context, or if `at` is neither a number nor a valid Date
  * @see Go's `context.WithDeadlineCause`
  */
 export function withDeadline(
@@ -71,12 +70,12 @@ export function withTimer(parent: ContextLike, ms: number): [ctx: Context, cance
   return limited(derive(parent, TIMER), ms)
 }
 
-/** The clock by which the time of `node` passes. */
+/** The clock that `node` inherited from its root. */
 export function clockOf({ clock }: ContextNode): Clock {
   return clock ?? systemClock
 }
 
-/** Gives a new node its own deadline, `ms` milliseconds from now, which is `now` on the wall. */
+/** Gives a new node its own deadline, `ms` milliseconds from now. `now` is the wall clock, if it was read already. */
 export function limited(
   node: ContextNode,
   ms: number,
@@ -89,15 +88,15 @@ export function limited(
   return [node, createCancel(node)]
 }
 
-/** The own deadline of a node. */
+/** A deadline that a node sets, as opposed to one that it inherits. */
 export class Deadline extends Timer implements Ending, Limit, Resource {
   readonly node: ContextNode
   readonly outer: Limit | undefined
-  /** When the time given began, in monotonic milliseconds. */
+  /** The start of the duration, in monotonic milliseconds. */
   born: number
-  /** The same in epoch milliseconds; undefined until somebody asks: to look at a clock costs as much as to derive. */
+  /** The same in epoch milliseconds, computed on first read: reading a clock costs as much as deriving. */
   began: number | undefined
-  /** The time given; Infinity once disarmed. */
+  /** The duration; Infinity once disarmed. */
   ms: number
   readonly label: string | undefined
   readonly cause: unknown
@@ -115,7 +114,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
     this.cause = cause
   }
 
-  /** Once it has expired. */
+  /** Read only after it has expired. */
   get error(): DeadlineExceededError {
     return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
   }
@@ -134,10 +133,10 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
     return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))
   }
 
-  /** Pending from now on, unless it never comes. */
+  /** Starts the timer, unless the duration is Infinity. Ends the node if there is no time. */
   start(): void {
     const { node } = this
-    // A signal above that has aborted comes first.
+    // A foreign signal that has already aborted takes precedence: `settled` checks those first.
     if (this.ms <= 0) end(settled(node), this)
     else if (this.ms < Infinity && !node.ended) clockOf(node).start(this)
   }

@@ -1,7 +1,7 @@
 /**
- * The two ways a context ends, and how to tell them apart. Errors are recognized by `name`, which they share with the
- * platform's own aborts: `instanceof DOMException` fails across realms and engines. Our own error anywhere in a chain
- * of causes decides over a platform's error around it, so nothing is ever both. Semantics: Go's `context.Canceled`,
+ * The two errors with which a context ends, and how to tell them apart. They are recognized by `name`, like the
+ * platform's aborts: `instanceof DOMException` fails across realms and engines. In a chain of causes, the first error
+ * of rescind outweighs the platform's errors around it, so no error is both. Semantics: Go's `context.Canceled`,
  * `DeadlineExceeded`, `errors.Is` and `errors.As`.
  */
 
@@ -15,19 +15,19 @@ interface Branded {
   [brand]?: true
 }
 
-/** How far a chain of causes is followed: it can lead back to itself. */
+/** How many causes are followed: a chain of causes can be a cycle. */
 const MAX_CAUSES = 100
 
-/** What both errors share. `instanceof` knows them from every copy of this package, and subclasses as usual. */
+/** The base of both errors. `instanceof` accepts errors of every copy of this package; subclasses work as usual. */
 class ContextError extends Error {
   /** The `label` of the context that was canceled, or whose deadline fired. */
   declare readonly label: string | undefined
 
   constructor(message: string, label: string | undefined, cause: unknown) {
     super(message + (cause === undefined ? '' : reason(cause)), cause === undefined ? undefined : { cause })
-    // What is not known is not there: loggers show each property.
+    // Only if there is one: loggers show properties that are undefined, too.
     if (label !== undefined) this.label = label
-    // On the prototype, where no logger shows it.
+    // On the prototype: loggers would show an own property.
     const prototype: Branded = ContextError.prototype as object
     prototype[brand] ??= true
   }
@@ -36,7 +36,7 @@ class ContextError extends Error {
     try {
       if (super[Symbol.hasInstance](value)) return true
     } catch {
-      // A revoked proxy has no prototype to ask for.
+      // Reading the prototype of a revoked proxy throws.
       return false
     }
     return Object.hasOwn(this.prototype, 'name') && isContextError(value) && value.name === this.prototype.name
@@ -44,8 +44,8 @@ class ContextError extends Error {
 }
 
 /**
- * The work is no longer wanted: `cancel` was called, or a signal aborted. The message has the label and the cause, as
- * in `context canceled (search): the reader pressed Stop`; the cause itself is in `cause`.
+ * The error of a context that was canceled: `cancel` was called, or a signal aborted. The message has the label and the
+ * cause, as in `context canceled (search): the reader pressed Stop`; the cause itself is in `cause`.
  *
  * @see Go's `context.Canceled`
  */
@@ -55,7 +55,7 @@ export class CanceledError extends ContextError {
   }
 
   /**
-   * @param cause why; left out, the error has no `cause`
+   * @param cause why the context was canceled; if omitted, the error has no `cause`
    * @param label the label of the context that was canceled
    */
   constructor(cause?: unknown, label?: string) {
@@ -63,24 +63,24 @@ export class CanceledError extends ContextError {
   }
 }
 
-/** What a {@link DeadlineExceededError} says about the deadline that fired. */
+/** Describes the deadline of a {@link DeadlineExceededError}. */
 export interface ExceededDeadline {
   /** The `label` of the context whose deadline it was. */
   readonly label?: string | undefined
-  /** The time that context was given, in milliseconds. */
+  /** The duration that this context was given, in milliseconds. */
   readonly ms?: number | undefined
-  /** The `cause` option of that context. */
+  /** The `cause` option of this context. */
   readonly cause?: unknown
 }
 
 /**
- * The time ran out. `label` and `ms` say whose time: they belong to the context that set the deadline, which may be an
- * ancestor of the one that was read. The message has them, too, as in `context deadline exceeded (search, 5s)`.
+ * The error of a context whose deadline has passed. `label` and `ms` are from the context that set the deadline, which
+ * may be an ancestor of the one that was read. The message has both, as in `context deadline exceeded (search, 5s)`.
  *
  * @see Go's `context.DeadlineExceeded`
  */
 export class DeadlineExceededError extends ContextError {
-  /** The time that context was given, in milliseconds; undefined when a foreign signal timed out. */
+  /** The duration that this context was given, in milliseconds; undefined if a foreign signal timed out. */
   declare readonly ms: number | undefined
 
   override get name(): 'TimeoutError' {
@@ -114,9 +114,8 @@ export function isDeadlineExceeded(error: unknown): boolean {
 }
 
 /**
- * The {@link CanceledError} or {@link DeadlineExceededError} in `error` or its causes, the first one if there are
- * several: it has the label, the time and the cause that a library's own error around it hides. Undefined if there is
- * none.
+ * Returns the first {@link CanceledError} or {@link DeadlineExceededError} among `error` and its causes; undefined if
+ * there is none. Use it to read the label, the duration and the cause when a library has wrapped the error.
  *
  * @example
  * const [ctx] = withTimeout(background(), 0, { label: 'report' })
@@ -128,7 +127,7 @@ export function contextError(error: unknown): CanceledError | DeadlineExceededEr
   return findCause(error, isContextError) as CanceledError | DeadlineExceededError | undefined
 }
 
-/** A shared cause: compare it, by identity or by `name`. It has no frames, since it is thrown in other places. */
+/** Makes a cause to compare with, by identity or by `name`. It has no stack frames: it is made far from its uses. */
 export function sentinel(name: string, message: string): Error {
   return withStack(
     withoutFrames(() => Object.defineProperty(new Error(message), 'name', { value: name })),
@@ -137,8 +136,8 @@ export function sentinel(name: string, message: string): Error {
 }
 
 /**
- * An error for an end that happened elsewhere. The frames of the code that asks for it first would point at a
- * stranger, so its stack says the path of the context that ended.
+ * Makes the error of an end. Its stack is the path of the context that ended: stack frames would show only the code
+ * that happened to read the error first.
  */
 export function explained<E extends CanceledError | DeadlineExceededError>(make: () => E, path: string): E {
   const error = withoutFrames(make)
@@ -164,7 +163,7 @@ export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(Math.max(ms, 0))}ms` : `${Math.round(ms / 100) / 10}s`
 }
 
-/** The first of `error`, its cause, the cause of that and so on that passes `test`. */
+/** The first error that passes `test`, among `error` and its chain of causes. */
 export function findCause(error: unknown, test: (link: unknown) => boolean): unknown {
   for (let hops = 0; hops < MAX_CAUSES && isObject(error); hops++) {
     if (test(error)) return error
@@ -173,7 +172,7 @@ export function findCause(error: unknown, test: (link: unknown) => boolean): unk
   return undefined
 }
 
-/** The name by which `error` says how the work ended: that of our own error in it, else that of the platform's. */
+/** The name that decides how the work ended: of an error of rescind in the chain, or else of a platform's error. */
 function decisiveName(error: unknown): unknown {
   return property(contextError(error) ?? findCause(error, isPlatformError), 'name')
 }
@@ -183,22 +182,22 @@ function isPlatformError(value: unknown): boolean {
   return name === 'AbortError' || name === 'TimeoutError'
 }
 
-/** ` (search, 5s)`, with what is known. */
+/** ` (search, 5s)`, or only the known part. */
 function parenthesized(label: string | undefined, ms?: number): string {
   const known = [label && shown(label), ms !== undefined && duration(ms)].filter(Boolean)
   return known.length > 0 ? ` (${known.join(', ')})` : ''
 }
 
-/** `: the reader pressed Stop`. Nothing for an object that has no message: its text would say nothing. */
+/** `: the reader pressed Stop`. Empty for an object with neither message nor name: it would read `[object Object]`. */
 export function reason(cause: unknown): string {
   const text = isObject(cause) ? property(cause, 'message') || property(cause, 'name') : String(cause)
   return typeof text === 'string' && text ? `: ${shown(text)}` : ''
 }
 
-/** V8 takes ten times as long to collect frames as to make the error. */
+/** Calls `make` without collecting stack frames, which takes V8 ten times as long as making the error. */
 function withoutFrames<T>(make: () => T): T {
   const { stackTraceLimit } = Error as { stackTraceLimit?: unknown }
-  // Missing in Firefox, and frozen where intrinsics are.
+  // Missing in Firefox; read-only where intrinsics are frozen.
   const isSet = typeof stackTraceLimit === 'number' && Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     return make()

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * Functions that work on parts of one task under one context. The first error cancels the others, and `wait` returns
- * when all have settled. Semantics: golang.org/x/sync/errgroup.
+ * Functions that work on parts of one task under one context. The first error cancels the others, and `wait` settles
+ * when all of them have settled. Semantics: golang.org/x/sync/errgroup.
  */
 
 import { assertFunction, assertOptions, invalid } from './arguments.ts'
@@ -15,48 +15,49 @@ import type { Work } from './tasks.ts'
 
 /** Options of {@link group}. */
 export interface GroupOptions extends DeriveOptions {
-  /** How many functions may run at once; no limit if left out. */
+  /** The largest number of functions that run at the same time; by default there is no limit. */
   readonly limit?: number | undefined
-  /** Keeps the others running when one fails. */
+  /** If true, an error of one function does not cancel the others. */
   readonly supervise?: boolean | undefined
 }
 
 /**
- * Functions that work on parts of one task; see {@link group}. `await using` cancels what is still running at the end
- * of the block and waits until it has stopped; a failure that no `wait` has reported is thrown there.
+ * Functions that work on parts of one task; see {@link group}. At the end of its block, `await using` cancels functions
+ * that still run, waits until they have settled, and throws an error that no `wait` has reported.
  */
 export interface Group extends AsyncDisposable {
-  /** The context of the functions: ends with the parent, with the first error, and once `wait` is over. */
+  /** The context of the functions. It ends when the parent ends, at the first error, and when `wait` settles. */
   readonly ctx: Context
   /**
-   * Runs `fn`, as soon as `limit` allows. Needs no `await`; awaiting it keeps a producer from running ahead.
+   * Runs `fn` as soon as `limit` allows. Awaiting the result is optional; it gives a producer backpressure.
    *
-   * @returns true when `fn` was started, false when the group ended first and `fn` will never run; never rejects
+   * @returns resolves to true when `fn` is started, or to false if the group ended first and `fn` will never run; never
+   * rejects
    * @throws TypeError if `fn` is not a function
    */
   go(fn: Work<unknown>): PromiseLike<boolean>
   /**
-   * Runs `fn` if `limit` allows it now.
+   * Runs `fn` if `limit` allows that now.
    *
-   * @returns whether it was started
+   * @returns whether `fn` was started
    * @throws TypeError if `fn` is not a function
    */
   tryGo(fn: Work<unknown>): boolean
   /**
-   * Waits until every function has settled, clean-up included.
+   * Waits until every function has settled, including its clean-up.
    *
-   * @returns rejects with the first error; with `supervise` and several errors, with an `AggregateError` of all in the
-   * order of failing. Where no function failed but the parent's end left work undone, rejects with `ctx.err`. An error
-   * that only reports the abort, by its name, its code or its causes, counts as that.
+   * @returns rejects with the first error; with `supervise` and several errors, with an `AggregateError` of all of them
+   * in the order in which they occurred. If no function failed, but the end of the parent cut work short, rejects with
+   * `ctx.err`. An error that only reports the abort, by its name, code or causes, is not a failure.
    */
   wait(): Promise<void>
 }
 
 /**
- * Runs several functions that work on parts of one task. The first that fails cancels the others, with its error as the
- * cause; with `supervise` they go on. `wait` settles when all have.
+ * Makes a group, which runs several functions that work on parts of one task. The first error cancels the others and
+ * becomes their cause; with `supervise`, the others continue. `wait` settles when all of them have settled.
  *
- * @throws TypeError if `parent` is not a context, or `limit` not a positive whole number or Infinity
+ * @throws TypeError if `parent` is not a context, or if `limit` is neither a positive integer nor Infinity
  * @example
  * const g = group(background())
  * g.go(() => Promise.reject(new Error('operation 1 failed')))
@@ -68,23 +69,23 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   assertOptions(options)
   const { limit = Infinity, supervise } = options
   if (limit !== Infinity && !(Number.isInteger(limit) && limit > 0)) {
-    throw invalid('limit', 'a positive whole number or Infinity', limit)
+    throw invalid('limit', 'a positive integer or Infinity', limit)
   }
   const ctx = derive(parent, 'group', options)
   const cancel = createCancel(ctx)
   let running = 0
-  /** What waits for a slot, in the order of coming; nothing once the group has ended. */
+  /** The queue of functions that wait for a slot; empty once the group has ended. */
   let first: QueuedFunction | undefined
   let last: QueuedFunction | undefined
   /** A promise for each function that runs or waits for a slot. */
   const tasks = new Map<object, Promise<void>>()
   const failures: unknown[] = []
   let isReported = false
-  /** The end of the block has begun: what is canceled from now on has not failed. */
+  /** The end of the `await using` block was reached: aborts from now on are not failures. */
   let isClosing = false
-  /** Work was left undone, because the group was canceled. */
+  /** A cancel of the group cut a function short, or kept one from starting. */
   let isCut = false
-  /** The same, before the end of the block. */
+  /** The same, before the end of the block was reached. */
   let isCutEarly = false
 
   function start(fn: Work<unknown>, tell?: (started: boolean) => void, slot?: Promise<boolean>): void {
@@ -103,7 +104,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     tell?.(isStarted)
     const done = isStarted ? watch.observer?.works(ctx, 'group') : undefined
     try {
-      // In a function of its own, so that one that throws at once is not done before `start` has noted it.
+      // `call` is async, so that an `fn` that throws synchronously is removed from `tasks` only after `start` added it.
       if (isStarted) await call(fn)
       else cut()
     } catch (error) {
@@ -122,7 +123,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   function fail(error: unknown): void {
     const { err } = ctx
     const isCanceled = (link: unknown) => isAbort(link, err)
-    // At the end of the block only the abort itself: an error around it would be lost there.
+    // At the end of the block, only the abort itself counts as one: an error that wraps it would get lost there.
     if (err && (isClosing ? isCanceled(error) : findCause(error, isCanceled))) cut()
     else failures.push(error)
     if (!supervise) cancel(error)
@@ -142,7 +143,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
     })
   }
 
-  /** Resumes what waits, as far as there are slots; all of it once the group has ended. */
+  /** Starts queued functions while slots are free. Once the group has ended, resumes all of them without a slot. */
   function admit(): void {
     for (; first && (running < limit || ctx.err); first = first.next) {
       if (!ctx.err) running++
@@ -152,7 +153,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
 
   async function settled(): Promise<void> {
     const stop = waitFor(ctx, 'group', () => {})
-    // Repeatedly: a function may have started another one. Through `all`, V8 finds the callers of failed work.
+    // In a loop: a function may start another. `Promise.all` keeps the callers of failed work in V8's stack traces.
     while (tasks.size > 0) await Promise.all(tasks.values())
     stop()
   }
@@ -200,7 +201,7 @@ function failure(failures: readonly unknown[]): unknown {
   return new AggregateError(failures, `${failures.length} functions of the group failed`)
 }
 
-/** What libraries call an abort, by `name` or by `code`. */
+/** The `name` or `code` of abort errors in common libraries. */
 const ABORTS = /* @__PURE__ */ new Set<unknown>([
   'AbortError',
   'ABORT_ERR',
@@ -212,15 +213,15 @@ const ABORTS = /* @__PURE__ */ new Set<unknown>([
 /** Whether `error` only reports that the group ended with `err`. */
 function isAbort(error: unknown, err: Context['err']): boolean {
   const name = property(error, 'name')
-  // Our own timeout of another context, such as that of a `shield`, is a failure.
+  // A timeout of another context of ours, such as in `shield`, is a failure.
   if (error === err || ABORTS.has(name) || ABORTS.has(property(error, 'code'))) return true
   return name === err?.name && !isContextError(error)
 }
 
 interface QueuedFunction {
-  /** Whether there is a slot, or the group has ended. */
+  /** Called with true when there is a slot, with false when the group has ended. */
   readonly resume: (isAdmitted: boolean) => void
-  /** The next in line. A list, since taking the first out of a long array costs as much as the array is long. */
+  /** A linked list: removing the first element of an array takes time proportional to its length. */
   next: QueuedFunction | undefined
 }
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')

@@ -1,6 +1,6 @@
 /**
- * What can change in the life of a context after it was made: it can be linked late, its own deadline can move, and
- * it can give up what is its own. Nothing here revives a context: the first end stands for ever.
+ * Changes to a context after it was made: it can be linked to a parent later, its own deadline can move, and it can be
+ * disarmed. Nothing here revives a context: the first end is final.
  */
 
 import { assertFunction, assertNumber, invalid, isDate } from './arguments.ts'
@@ -13,17 +13,18 @@ import { watch } from './observer.ts'
 
 /** Options of {@link withLink}. */
 export interface LinkOptions extends DeriveOptions {
-  /** What stands in `toString()` in place of `withLink`; a context with neither this nor a label is not shown there. */
+  /** Replaces `withLink` in `toString()`, which omits a context that has neither a `kind` nor a `label`. */
   readonly kind?: string | undefined
 }
 
 /**
- * Derives a context in two steps, for frameworks in which making something must have no effects. At first it has the
- * parent's values and ends only by `cancel`; nobody refers to it, so it may simply be dropped. From the call of
- * `link` on it ends with `target` too, by default its parent, has the deadline of that, and can be given one of its
- * own by {@link rearm}. A second call of `link` does nothing.
+ * Derives a context in two steps, for frameworks in which creating an object must have no side effects. Before `link`,
+ * the context has the parent's values and ends only by `cancel`; nothing retains it, so it can be dropped without
+ * clean-up. After `link`, it also ends with `target` (by default its parent), inherits the deadline of `target`, and
+ * can get its own by {@link rearm}. A second call of `link` does nothing.
  *
- * @throws TypeError if `parent` is not a context; `link` throws it if `target` is not, or is derived from this one
+ * @throws TypeError if `parent` is not a context. `link` throws one if `target` is not a context, or is derived from
+ * this one.
  * @example
  * const [parent, cancelParent] = withCancel(background())
  * const [ctx, cancel, link] = withLink(parent)
@@ -37,10 +38,10 @@ export function withLink(
   options?: LinkOptions,
 ): [ctx: Context, cancel: Cancel, link: (target?: ContextLike) => void] {
   const above = resolve(parent, 'parent')
-  // The parent is not asked for anything: rendering ends nothing, not even what is over.
+  // The parent's state is not read: that could end it, and rendering must not have such an effect.
   const node = createNode(above, options?.kind ?? LINK, labelOf(options))
   node.ended = node.deadlines = undefined
-  // There before `link`: what is derived meanwhile sees what is above through these two.
+  // Set before `link`: contexts derived until then reach the deadlines and signals of `target` through these two.
   const own = (node.deadlines = new Deadline(node, Infinity))
   const through: Source = (node.sources = { hub: undefined, node, outer: undefined })
   let isLinked = false
@@ -65,9 +66,9 @@ export function withLink(
 }
 
 /**
- * Gives `ctx` another deadline of its own: `limit` milliseconds from now on the context's clock, or a Date. Call it at
- * each sign of life for an idle timeout. Zero, less, and a time that has passed end `ctx` at once; Infinity means
- * never. The parent's deadline still holds. Does nothing once `ctx` has ended or was disarmed.
+ * Moves the deadline that `ctx` itself has: to `limit` milliseconds from now on the context's clock, or to a Date. For
+ * an idle timeout, call it whenever data arrives. Zero or less, or a time in the past, ends `ctx` at once; Infinity
+ * means never. The parent's deadline still applies. Does nothing once `ctx` has ended or was disarmed.
  *
  * @throws TypeError if `ctx` was not made by `withTimeout`, `withDeadline` or a linked `withLink`, or if `limit` is
  * neither a number nor a valid Date
@@ -80,7 +81,7 @@ export function withLink(
  */
 export function rearm(ctx: Context, limit: number | Date): void {
   const clock = clockOf(resolve(ctx).node)
-  // The clock on the wall is read only for a Date, and then kept: read again, it could have passed a millisecond.
+  // The wall clock is read at most once: a second read could be a millisecond later.
   const wall = isDate(limit) ? clock.wall() : undefined
   const ms = isDate(limit) ? limit.getTime() - (wall ?? 0) : limit
   assertNumber('limit', ms, limit)
@@ -89,11 +90,11 @@ export function rearm(ctx: Context, limit: number | Date): void {
 }
 
 /**
- * Moves the own deadline of `ctx` to the soonest of `limits`: milliseconds from when its time began, or a Date. Its
- * time begins when it is derived, linked or rearmed. For bindings in which a limit changes while the work is under way.
- * All else is as in {@link rearm}.
+ * Moves the deadline that `ctx` itself has to the soonest of `limits`: each is a Date, or milliseconds since `ctx` was
+ * last derived, linked or rearmed. For bindings in which a limit can change while the work is in progress. Otherwise
+ * like {@link rearm}.
  *
- * @throws TypeError as {@link rearm} does
+ * @throws TypeError in the same cases as {@link rearm}
  */
 export function rearmFromStart(ctx: Context, ...limits: readonly (number | Date)[]): void {
   const { own } = resolve(ctx)
@@ -108,20 +109,20 @@ export function rearmFromStart(ctx: Context, ...limits: readonly (number | Date)
   if (deadline && deadline.ms !== soonest) move(deadline, soonest, deadline.born)
 }
 
-/** The deadline that can be moved; undefined once `ctx` has ended or was disarmed. */
+/** The deadline that `ctx` itself has; undefined once `ctx` has ended or was disarmed. */
 function ownDeadline(ctx: Context): Deadline | undefined {
   const { node, own } = resolve(ctx)
   if (own === DISARMED) return undefined
-  if (!(own instanceof Deadline)) throw invalid('ctx', 'a context with a deadline of its own', ctx)
+  if (!(own instanceof Deadline))
+    throw invalid('ctx', 'a context from withTimeout, withDeadline or a linked withLink', ctx)
   return settled(node).ended ? undefined : own
 }
 
 /**
- * Makes `ctx` give up its own deadline, its own signals and its own cancel: from now on it only follows its parent.
- * For work that succeeded while its result, such as a streaming body, is still being read. Does nothing once `ctx`
- * has ended.
+ * Disables the deadline, the signals and the `cancel` of `ctx`: from now on it ends only with its parent. For work that
+ * has succeeded while its result, such as a streaming body, is still being read. Does nothing once `ctx` has ended.
  *
- * @throws TypeError if `ctx` is not a context, or not one of this copy of the package: it could not be disarmed
+ * @throws TypeError if `ctx` is not a context of this copy of the package: others cannot be disarmed
  */
 export function disarm(ctx: Context): void {
   const node = resolve(ctx)
@@ -135,8 +136,8 @@ export function disarm(ctx: Context): void {
 }
 
 /**
- * Tells an inspector that the work of `ctx` went well. `ctx` itself lives on, and whatever ends it later is no cancel
- * of that work. Does nothing else.
+ * Tells an inspector that the work of `ctx` has succeeded. `ctx` itself lives on; the inspector will not show its later
+ * end as a cancel of the work. Has no other effect.
  *
  * @throws TypeError if `ctx` is not a context
  */
@@ -145,15 +146,15 @@ export function completed(ctx: ContextLike): void {
   if (watch.observer) watch.observer.completed(node)
 }
 
-/** Who wants to know when a deadline moves. */
+/** Subscribers to deadline changes. */
 const watchers = /* @__PURE__ */ new WeakMap<Limit, Set<() => void>>()
 
 /**
- * Calls `fn` whenever a deadline that holds for `ctx` has moved: its own, or one above, by `rearm`, `disarm` or the
- * `link` of `withLink`. What `fn` throws is reported like any uncaught error. For views that show the time left.
+ * Calls `fn` whenever the deadline of `ctx` or of an ancestor has moved: by `rearm`, by `disarm`, or by the `link` of
+ * `withLink`. An error that `fn` throws is reported as uncaught. For views that show the remaining time.
  *
- * @returns `stop`: from then on `fn` is not called
- * @throws TypeError if `ctx` is not a context, or `fn` not a function
+ * @returns `stop`, which ends the calls
+ * @throws TypeError if `ctx` is not a context, or if `fn` is not a function
  */
 export function onMove(ctx: ContextLike, fn: () => void): () => void {
   assertFunction('fn', fn)
@@ -169,10 +170,10 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   }
   const unwatch = () => sets.splice(0).forEach((set) => set.delete(watcher))
   const watcher = () => {
-    // Another one may just have stopped it.
+    // Another subscriber of the same change may have stopped this one.
     if (!isOn) return
     unwatch()
-    // Anew: a link has more above it than before.
+    // Subscribe again: a context that has just been linked has more ancestors than before.
     watch()
     fn()
   }
@@ -183,7 +184,7 @@ export function onMove(ctx: ContextLike, fn: () => void): () => void {
   }
 }
 
-/** Gives a deadline another time, counted from `born`, which was `began` on the wall, and tells its watchers. */
+/** Moves a deadline to `ms` after `born`, which is `began` on the wall clock, and notifies its subscribers. */
 function move(deadline: Deadline, ms: number, born: number, began?: number): void {
   deadline.release()
   if (born !== deadline.born || began !== undefined) deadline.began = began
@@ -198,8 +199,8 @@ function move(deadline: Deadline, ms: number, born: number, began?: number): voi
 }
 
 /**
- * The milliseconds that `ctx` still has, by its own clock: what to hand on to a server. Zero once it has ended,
- * undefined while it has no deadline. Unlike reading `err`, this ends nothing.
+ * Returns the milliseconds until the deadline of `ctx`, by its own clock: send them to a server as its timeout. Zero
+ * once `ctx` has ended; undefined if it has no deadline. Unlike reading `err`, this never ends a context.
  *
  * @throws TypeError if `ctx` is not a context
  * @see Go's `time.Until(deadline)`

@@ -1,15 +1,14 @@
 /**
- * Who is told when something is over, and what is called on behalf of users: each alone. What one throws is reported
- * like any uncaught error, and keeps nobody else from being told. The platform's signals do the same, stand-ins of them
- * may not.
+ * Calls listeners in isolation: an error in one is reported as uncaught, and the others are still called. AbortSignals
+ * of the platform do the same; polyfilled ones may not.
  */
 
-/** Who wants to know that something is over. */
+/** Notified when a context has ended or a timer has expired. */
 export interface Listener {
   tell(): void
 }
 
-/** Tells everybody, in order; who is added meanwhile, too. */
+/** Notifies all in order, including those added meanwhile. */
 export function tellAll(audience: readonly Listener[]): void {
   for (const listener of audience) {
     try {
@@ -20,7 +19,7 @@ export function tellAll(audience: readonly Listener[]): void {
   }
 }
 
-/** What `fn` returns; undefined if it throws. */
+/** Returns the result of `fn`; undefined if it throws. */
 export function attempt<T>(fn: () => T): T | undefined {
   try {
     return fn()

@@ -1,28 +1,29 @@
 /**
- * The life of the page. A page that is left may be kept whole, in the back/forward cache, with its requests and
- * streams still running on the server; so what belongs to the page ends when it is hidden for navigation. All page
- * contexts follow one signal, and there is one listener while there is one of them.
+ * Contexts that end when the user leaves the page. The browser may keep the page in the back/forward cache, where its
+ * requests and streams would continue on the server, so these contexts end at `pagehide`. All page contexts follow one
+ * signal; there is one `pagehide` listener while there are such contexts.
  */
 
 import type { Cancel, Context, ContextLike, DeriveOptions } from './context.ts'
 import { sentinel } from './errors.ts'
 import { following } from './signals.ts'
 
-/** The cause of what ended because the page was left. */
+/** The cause of contexts that ended because the page was left. */
 export const PageHidden: Error = /* @__PURE__ */ sentinel('PageHidden', 'the page was left')
 
-/** From one `pagehide` to the next, as long as somebody wants to know. */
+/** The time until the next `pagehide`, while there are page contexts. */
 interface Visit {
   readonly controller: AbortController
+  /** The number of page contexts. */
   users: number
 }
 
 let visit: Visit | undefined
 
 /**
- * Derives a context that also ends when the page is left: navigated away from, closed, or put into the back/forward
- * cache. The cause is {@link PageHidden}. A page that comes back does not revive it; derive a new one on `pageshow`.
- * Where there is no page, as on a server, it is a plain `withCancel`.
+ * Derives a context that also ends when the user leaves the page: navigates away or closes it, also if the browser
+ * keeps it in the back/forward cache. The cause is {@link PageHidden}. A page that comes back does not revive the
+ * context; derive a new one on `pageshow`. Without a page, as on a server, it works like `withCancel`.
  *
  * @throws TypeError if `parent` is not a context
  * @see https://developer.mozilla.org/docs/Web/API/Window/pagehide_event

@@ -1,7 +1,7 @@
 /**
- * Further attempts at work that failed. The invariant: no attempt is made, and no wait is begun, that cannot fit the
- * time left; and the error that rejects is the last one of the work itself, without a wrapper. Delays: exponential with
- * full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
+ * Retries of work that failed. The invariant: no delay starts that would last beyond the deadline, and the promise
+ * rejects with the last error of the work itself, without a wrapper. Delays: exponential with full jitter, as in AWS's
+ * Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
 import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
@@ -14,48 +14,48 @@ import { sleep, wait } from './tasks.ts'
 
 /** Options of {@link retry}. */
 export interface RetryOptions {
-  /** How many attempts there are at most, the first one included; Infinity: any number. 3 if left out. */
+  /** The largest number of attempts, including the first; Infinity for no limit. 3 by default. */
   readonly attempts?: number | undefined
   /**
-   * How many milliseconds to wait before the second attempt at most. The limit doubles with each attempt, up to 20
-   * seconds or `delay`, and the wait is a random part of it. 200 if left out. A function gets the number of the attempt
-   * that failed, from 1, and its error; what it returns is waited exactly.
+   * The longest delay before the second attempt, in milliseconds; 200 by default. This limit doubles with each attempt,
+   * up to 20 seconds (or `delay`, if longer); the actual delay is a random part of it. A function is called with the
+   * number of the attempt that failed, from 1, and its error; it returns the exact delay.
    */
   readonly delay?: number | ((attempt: number, error: unknown) => number) | undefined
-  /** Says whether an error is worth another attempt; all are if left out. Not asked about a cancel, which never is. */
+  /** Returns true if `error` should be retried; by default all are. Not called for a cancel, which is never retried. */
   readonly retryIf?: ((error: unknown, attempt: number) => boolean) | undefined
-  /** Bounds the retries of all callers that share it; see {@link retryBudget}. */
+  /** Limits the retries of all callers that share it; see {@link retryBudget}. */
   readonly budget?: RetryBudget | undefined
 }
 
-/** What {@link retry} adds to the error with which it rejects, if that is an object that can be extended. */
+/** Properties that {@link retry} adds to the error with which it rejects, if the error is an extensible object. */
 export interface Retried {
-  /** How many attempts were made. */
+  /** The number of attempts that were made. */
   readonly attempts: number
   /**
-   * Why there was not another one: the option that ruled it out, a `deadline` that comes before the next attempt could
-   * begin, or a `cancel` of the work.
+   * Why there was no further attempt: the name of the option that prevented it; `deadline` if the deadline comes before
+   * the next attempt; or `cancel` if the work was canceled.
    */
   readonly stoppedBy: 'attempts' | 'retryIf' | 'budget' | 'deadline' | 'cancel'
 }
 
-/** The longest delay, unless a longer one was asked for. */
+/** The longest delay, unless the option `delay` is longer. */
 const MAX_DELAY = 20_000
 
-/** Beyond this many doublings, every delay is at its limit. */
+/** After this many doublings, every delay has reached its limit. */
 const MAX_DOUBLINGS = 30
 
 /**
- * Calls `work` until it succeeds, and waits between the attempts. An end of `ctx` is never retried; a deadline of the
- * work's own, as of `within(ctx, 1_000, …)` in it, is. An error that says when to come back, or that has a cause which
- * does, is obeyed instead of `delay`: by a `retryAfter` in milliseconds, or by a `Retry-After` header, in seconds or as
- * a date that is yet to come, in its `response.headers` or `headers`.
+ * Calls `work` until it succeeds, and waits between the attempts. When `ctx` ends, there are no further attempts; a
+ * timeout inside the work, such as `within(ctx, 1_000, …)`, is retried. An error, or one of its causes, can replace
+ * `delay`: by `retryAfter` in milliseconds, or by a `Retry-After` header in its `response.headers` or `headers`, in
+ * seconds or as a future date.
  *
- * Where an attempt could not begin before the deadline of `ctx`, there is none: `retry` rejects at once.
+ * If the next attempt could not start before the deadline of `ctx`, `retry` rejects at once, without waiting.
  *
- * @returns settles as the first attempt that succeeds; rejects with `ctx.err` if `ctx` ends, else with the error of the
- * last attempt, the very object that it rejected with. That error gets the properties of {@link Retried}, to be read by
- * people and loggers. Rejects with a TypeError if `ctx` is not a context, `work` not a function or an option wrong.
+ * @returns resolves to the result of the first attempt that succeeds; rejects with `ctx.err` if `ctx` ends, or else
+ * with the error of the last attempt, unwrapped. That error gets the properties of {@link Retried}, to read in logs.
+ * Rejects with a TypeError if `ctx` is not a context, `work` is not a function, or an option is invalid.
  * @example
  * const answers = ['busy', 'busy', 'Blue Train']
  * const work = async (ctx: Context, attempt: number) => {
@@ -96,7 +96,7 @@ export async function retry<T>(
   }
 }
 
-/** Waits for the next attempt; if that is not to come, the budget gets its token back. */
+/** Waits for the next attempt. If the wait fails, returns the token to the budget. */
 async function pass(ctx: Context, ms: number, budget: RetryBudget | undefined): Promise<void> {
   try {
     await sleep(ctx, ms)
@@ -110,7 +110,7 @@ function checked(options: RetryOptions) {
   assertOptions(options)
   const { attempts = 3, delay = 200, retryIf, budget } = options
   if (attempts !== Infinity && !(Number.isInteger(attempts) && attempts > 0)) {
-    throw invalid('attempts', 'a positive whole number or Infinity', attempts)
+    throw invalid('attempts', 'a positive integer or Infinity', attempts)
   }
   if (typeof delay !== 'function') assertDelay('delay', delay)
   if (retryIf !== undefined) assertFunction('retryIf', retryIf)
@@ -132,11 +132,11 @@ function delayAfter(attempt: number, error: unknown, delay: NonNullable<RetryOpt
     return Math.random() * Math.min(limit, delay * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS))
   }
   const ms = delay(attempt, error)
-  assertDelay('what delay returns', ms)
+  assertDelay('the result of delay', ms)
   return ms
 }
 
-/** How many milliseconds `error`, or a cause of it, asks to wait; undefined if it does not say. */
+/** The delay in milliseconds that `error` or one of its causes requests; undefined if none does. */
 function requestedDelay(error: unknown, now: number): number | undefined {
   let ms: number | undefined
   findCause(error, (link) => (ms = requestOf(link, now)) !== undefined)
@@ -150,18 +150,18 @@ function requestOf(link: unknown, now: number): number | undefined {
   const header = retryAfterIn(property(response, 'headers')) ?? retryAfterIn(property(link, 'headers'))
   const text = String(header ?? '').trim()
   if (/^\d+$/.test(text)) return Number(text) * 1000
-  // Only what has a time of day: engines find a date in almost any text. One that has passed would be no wait at all.
+  // Must contain a time of day: `Date.parse` accepts almost any text. A past date is ignored: it would mean no delay.
   const left = /\d:\d\d:\d\d/.test(text) ? Date.parse(text) - now : NaN
   return left > 0 ? left : undefined
 }
 
-/** The header in a `Headers`, or in an object of headers by their names. */
+/** The header in a `Headers`, or in an object with the names of headers as keys. */
 function retryAfterIn(headers: unknown): unknown {
   if (typeof property(headers, 'get') === 'function') return (headers as Headers).get('retry-after')
   return property(headers, 'retry-after') ?? property(headers, 'Retry-After')
 }
 
-/** `error` with what is known of its retries. One that is frozen, or not an object, stays as it is. */
+/** Adds the properties of `Retried` to `error`, and returns it. Leaves a frozen error or a primitive as it is. */
 function noted(error: unknown, attempts: number, stoppedBy: Retried['stoppedBy']): unknown {
   const retried: Retried = { attempts, stoppedBy }
   if (!isObject(error)) return error
@@ -170,37 +170,37 @@ function noted(error: unknown, attempts: number, stoppedBy: Retried['stoppedBy']
       Reflect.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
     }
   } catch {
-    // A proxy may refuse by throwing.
+    // A proxy may throw.
   }
   return error
 }
 
-/** A budget for retries, shared by callers; see {@link retryBudget}. */
+/** A budget for retries that callers share; see {@link retryBudget}. */
 export interface RetryBudget {
-  /** How many retries there is room for at the moment. A part of one is not enough. */
+  /** The current number of tokens. A retry needs a whole one. */
   readonly tokens: number
-  /** Takes a token for one retry. Says whether there was one. */
+  /** Takes a token for one retry. Returns false if there is none. */
   take(): boolean
-  /** Puts tokens back: as many as given, by default those for one success. Never more than the budget began with. */
+  /** Adds `tokens`, by default the `ratio` for one success, up to the number with which the budget began. */
   put(tokens?: number): void
 }
 
 /** Options of {@link retryBudget}. */
 export interface RetryBudgetOptions {
-  /** How many retries there may be without a success: gRPC's `maxTokens`. At least 1; 100 if left out. */
+  /** The largest number of retries without a success, at least 1; 100 by default. gRPC's `maxTokens`. */
   readonly tokens?: number | undefined
-  /** How many retries each success pays for: gRPC's `tokenRatio`. 0.1 if left out. */
+  /** The number of retries that each success adds; 0.1 by default. gRPC's `tokenRatio`. */
   readonly ratio?: number | undefined
 }
 
-/** Ten times a tenth is a little less than one. */
+/** Tolerance for rounding: in floating point, ten times 0.1 adds up to less than 1. */
 const ROUNDING = 1e-6
 
 /**
- * Makes a budget for the retries of many callers, so that they do not multiply the load on a server in trouble. Each
- * retry takes a token; each call of {@link retry} that succeeds puts `ratio` of one back. Without a token there is no
- * retry: the call rejects with its error at once. First attempts are never held up, so a server that recovers fills the
- * budget again. One budget for each server, made once.
+ * Makes a budget for the retries of many callers, so that they do not multiply the load on a failing server. Each retry
+ * takes a token; each call of {@link retry} that succeeds adds `ratio` of a token. Without a token there is no retry:
+ * the call rejects at once with the error of the work. First attempts need no token, so the budget fills again when the
+ * server recovers. Make one budget for each server, once.
  *
  * With the defaults, 1,000 callers of a dead server send at most 1,100 requests.
  *

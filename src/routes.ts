@@ -1,7 +1,7 @@
 /**
- * Routes: contexts that end when the address changes. What counts is that it has changed, not that somebody wants to
- * change it: a blocked navigation ends nothing. Hash, state and the same address again are not another route. There
- * is one watch for each source, and it touches the page only while somebody follows it.
+ * Routes: contexts that end when the address has changed. A navigation that is blocked ends nothing, and neither does a
+ * change of only the hash or the state. There is one watch for each source of routes; it has listeners on the page only
+ * while there are contexts that follow it.
  */
 
 import { assertFunction, assertOptions, invalid } from './arguments.ts'
@@ -10,12 +10,12 @@ import { sentinel } from './errors.ts'
 import { attempt } from './listeners.ts'
 import { following } from './signals.ts'
 
-/** The cause of what ended because the route changed. */
+/** The cause of contexts that ended because the route changed. */
 export const Navigated: Error = /* @__PURE__ */ sentinel('Navigated', 'the route changed')
 
-/** Who knows the route: the browser, or a router. */
+/** Reports the current route: an adapter of a router, or of the browser. */
 export interface RouteSource {
-  /** The address now, absolute or relative. */
+  /** The current address, absolute or relative. */
   href(): string
   /** Calls `listener` after every change of the address, until the returned function is called. */
   subscribe(listener: () => void): () => void
@@ -23,27 +23,25 @@ export interface RouteSource {
 
 /** Options of {@link withRoute}. */
 export interface RouteOptions extends DeriveOptions {
-  /** Who knows the route; the browser's address bar if left out. One object is one watch: make it once. */
+  /** Reports the route; by default the browser's address bar. Make it once: each object has a watch. */
   readonly source?: RouteSource | undefined
-  /**
-   * Says that going from one address to the other is no change of the route, such as another sort order in the query.
-   */
+  /** Returns true if a change of the address is not a change of the route, such as a new sort order in the query. */
   readonly ignore?: ((to: URL, from: URL) => boolean) | undefined
 }
 
 /**
- * Derives a context that also ends when the route changes, with {@link Navigated} as the cause. Where there is no
- * address bar, as on a server, and no `source`, it is a plain `withCancel`.
+ * Derives a context that also ends when the route changes, with {@link Navigated} as the cause. Without an address bar,
+ * as on a server, and without a `source`, it works like `withCancel`.
  *
- * @throws TypeError if `parent` is not a context, `source` not a source, or `ignore` not a function
+ * @throws TypeError if `parent` is not a context, `source` is not a source of routes, or `ignore` is not a function
  */
 export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx: Context, cancel: Cancel] {
   assertOptions(options)
   const { ignore, source = addressBar } = options
-  if (typeof source?.subscribe !== 'function') throw invalid('source', 'a source of routes', source)
+  if (typeof source?.subscribe !== 'function') throw invalid('source', 'an object with href and subscribe', source)
   if (ignore !== undefined) assertFunction('ignore', ignore)
   const watch = watches.get(source) ?? createWatch(source)
-  // Who comes late belongs to the new route, whether its source has told already or not.
+  // The route may have changed without a notification yet: the new context belongs to the new route.
   watch.check()
   const controller = ignore ? new AbortController() : watch.controller
   let leave: (() => void) | undefined
@@ -59,15 +57,15 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
 
 type Ignore = (to: URL, from: URL) => boolean
 
-/** The watches that somebody follows. */
+/** The watches that have followers. */
 const watches = /* @__PURE__ */ new WeakMap<RouteSource, Watch>()
 
 interface Watch {
-  /** Aborts at the next change; for all who have no `ignore`. */
+  /** Aborts at the next change; shared by all followers without `ignore`. */
   controller: AbortController
-  /** One more follower of `controller`: of its own where it has an `ignore`. Returns what to call when it has gone. */
+  /** Adds a follower. With `ignore`, it has its own `controller`. Returns a function that removes the follower. */
   join(controller: AbortController, ignore: Ignore | undefined): () => void
-  /** Ends whoever follows another route than the one that is there. */
+  /** Ends the contexts of an earlier route, if the address has changed. */
   check(): void
 }
 
@@ -102,7 +100,7 @@ function createWatch(source: RouteSource): Watch {
       at = to
       const leaving = [watch.controller]
       watch.controller = new AbortController()
-      // Of a copy: who comes while they are asked belongs to the new route.
+      // A copy: followers added by a call of `ignore` belong to the new route.
       for (const [controller, ignore] of new Map(choosy)) {
         if (!attempt(() => ignore(to, from))) leaving.push(controller)
       }
@@ -116,7 +114,7 @@ function addressOf(source: RouteSource): URL {
   const { origin = 'null' } = globalThis.location ?? {}
   const base = origin === 'null' ? 'http://localhost' : origin
   const href = source.href()
-  // Two slashes at the start are a path here, as routers have it, and no host.
+  // Routers take two leading slashes as part of the path; `new URL` would take them as the start of a host.
   const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
   url.hash = ''
   return url
@@ -143,15 +141,15 @@ const addressBar: RouteSource = {
   },
 }
 
-/** Before a router hears of it: that would start work for the new address under the context of the old one. */
+/** Listens in the capture phase, before routers: these would start work of the new route under the old context. */
 function listen(target: EventTarget, type: string, listener: () => void): () => void {
   target.addEventListener(type, listener, true)
   return () => target.removeEventListener(type, listener, true)
 }
 
 /**
- * Calls `listener` after `history[name]`. Taken off again, it leaves what others have put over it in the meantime, and
- * goes itself as soon as they have gone.
+ * Calls `listener` after each call of `history[name]`. Returns a function that removes the patch. If other code has
+ * patched over it, the patch becomes inactive, and is removed at the first call after that code has restored it.
  */
 function patch(history: History, name: 'pushState' | 'replaceState', listener: () => void): () => void {
   const isOwn = Object.hasOwn(history, name)

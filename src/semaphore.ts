@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * A limit on how much runs at once, for callers with contexts of their own. The invariant: no caller waits while a slot
- * is free. A released slot goes to the caller that has waited longest and whose context still lives; a caller whose
- * context ends leaves the line at once, from any place in it. Semantics: golang.org/x/sync/semaphore.
+ * A limit on how much runs at the same time, for callers with separate contexts. The invariant: no caller waits while a
+ * slot is free. A released slot goes to the caller that has waited longest and whose context lives; a caller whose
+ * context ends leaves the queue at once, from any position. Semantics: golang.org/x/sync/semaphore.
  */
 
 import { assertFunction, invalid } from './arguments.ts'
@@ -13,30 +13,30 @@ import type { ContextLike } from './context.ts'
 import { wait as waitUnder } from './tasks.ts'
 import type { Work } from './tasks.ts'
 
-/** A slot of a {@link Semaphore}, to be given back. `using slot` does so at the end of the block, unless it was. */
+/** A slot of a {@link Semaphore}. `using slot` releases it at the end of the block, unless `release` did already. */
 export interface Slot extends Disposable {
   /**
-   * Gives the slot back: to the caller that has waited longest, if there is one.
+   * Releases the slot. The caller that has waited longest gets it, if any caller waits.
    *
-   * @throws TypeError if it was given back before: a slot more than there are would be a limit that does not hold
+   * @throws TypeError if it was released before: a second release would raise the limit
    */
   release(): void
 }
 
-/** A limit shared by its callers; see {@link semaphore}. */
+/** A limit that several callers share; see {@link semaphore}. */
 export interface Semaphore {
   /**
-   * Runs `work` when there is a slot, and gives the slot back when the work has settled. Work that goes on although
-   * `ctx` has ended keeps its slot until then, so that the limit holds.
+   * Runs `work` when there is a slot, and releases the slot when the work has settled. Work that continues after the
+   * end of `ctx` keeps its slot until it has settled, so that the limit holds.
    *
-   * @returns settles as the work does; rejects with `ctx.err` when `ctx` ends first, whether it waits or works, with a
-   * TypeError if `ctx` is not a context, or `work` not a function
+   * @returns settles as the work does; rejects with `ctx.err` when `ctx` ends first, also while it waits for the slot;
+   * rejects with a TypeError if `ctx` is not a context, or if `work` is not a function
    */
   run<T>(ctx: ContextLike, work: Work<T>): Promise<T>
   /**
    * Waits for a slot. First come, first served.
    *
-   * @returns resolves to the slot; rejects with `ctx.err` when `ctx` ends first, with a TypeError if `ctx` is not a
+   * @returns resolves to the slot; rejects with `ctx.err` when `ctx` ends first, and with a TypeError if `ctx` is not a
    * context
    * @see Go's `semaphore.Weighted.Acquire`
    */
@@ -50,21 +50,21 @@ export interface Semaphore {
   tryAcquire(): Slot | undefined
 }
 
-/** A caller that waits, in a list that it can leave from any place. */
+/** A waiting caller, in a linked list from which it can be removed at any position. */
 interface Waiter {
   readonly admit: (slot: Slot) => void
-  /** False if its context has ended. */
+  /** Ends the wait; false if the context has ended. */
   stop: () => boolean
   previous: Waiter | undefined
   next: Waiter | undefined
 }
 
 /**
- * Makes a limit: of what runs under it, at most `limit` runs at once. For work of one task, `group` has a limit, too;
- * a semaphore is for callers that do not know each other, such as the requests of a server.
+ * Makes a semaphore: at most `limit` pieces of work run under it at the same time. Use it for independent callers, such
+ * as the requests of a server; for parts of one task, use the `limit` of `group`.
  *
- * @param limit how many slots there are
- * @throws TypeError if `limit` is not a positive whole number or Infinity
+ * @param limit the number of slots
+ * @throws TypeError if `limit` is neither a positive integer nor Infinity
  * @example
  * const two = semaphore(2)
  * let running = 0
@@ -83,7 +83,7 @@ interface Waiter {
  */
 export function semaphore(limit: number): Semaphore {
   if (limit !== Infinity && !(Number.isInteger(limit) && limit > 0)) {
-    throw invalid('limit', 'a positive whole number or Infinity', limit)
+    throw invalid('limit', 'a positive integer or Infinity', limit)
   }
   let free = limit
   let first: Waiter | undefined
@@ -103,7 +103,7 @@ export function semaphore(limit: number): Semaphore {
     while (first) {
       const { admit, stop } = first
       remove(first)
-      // One whose context has just ended is on its way out: it takes no slot along.
+      // A caller whose context has just ended rejects in a microtask: it must not take the slot.
       if (stop()) return admit(slot())
     }
     free++
@@ -150,7 +150,7 @@ export function semaphore(limit: number): Semaphore {
       const { release } = await acquire(context)
       const perform = async () => {
         try {
-          // It may have ended since it got the slot.
+          // The context may have ended since the slot was granted.
           context.throwIfDone()
           return await work(context)
         } finally {

@@ -1,8 +1,8 @@
 /**
- * One run for all callers that ask for the same thing at the same time. The invariant: a run stays in the tree of runs
- * until it has settled or was forgotten; its context ends when it has settled, when the last caller has left, or when
- * the parent ends; and a run whose context has ended is not joined. Only runs in flight are shared: neither a result
- * nor a failure is kept. Semantics: golang.org/x/sync/singleflight, with contexts.
+ * One run for all concurrent calls with the same arguments. The invariant: a run stays in the tree of runs until it has
+ * settled or was forgotten; its context ends when it has settled, when the last caller has left, or when the parent
+ * ends; and no caller joins a run whose context has ended. Only runs in flight are shared: neither results nor errors
+ * are cached. Semantics: golang.org/x/sync/singleflight, with contexts.
  */
 
 import { assertFunction, assertOptions } from './arguments.ts'
@@ -14,14 +14,14 @@ import type { Hint } from './observer.ts'
 import { captureStores } from './stores.ts'
 import { wait } from './tasks.ts'
 
-/** The cause of a shared run that was canceled because its last caller has left. */
+/** The cause of a shared run that was canceled because its last caller left. */
 export const Unused: Error = /* @__PURE__ */ sentinel('Unused', 'the last caller left')
 
 /** Options of {@link share}. */
 export interface ShareOptions<A extends readonly unknown[]> extends DeriveOptions {
   /**
-   * What tells runs apart, made of the arguments: a value, or an array whose elements are compared one by one. The
-   * arguments themselves if left out. Needed where an argument is an object that callers make for the call.
+   * Returns the key of a run from its arguments: a value, or an array whose elements are compared one by one. By
+   * default, the key is the arguments themselves. Needed if an argument is an object that callers create for each call.
    */
   readonly key?: ((...args: A) => unknown) | undefined
 }
@@ -31,14 +31,14 @@ export interface Shared<A extends readonly unknown[], T> {
   /**
    * Joins the run in flight for `args`, or starts one.
    *
-   * @returns settles as the work does; rejects with `ctx.err` as soon as `ctx` ends, with the error of the run's own
-   * context if the parent ends, with a TypeError if `ctx` is not a context, and with an Error if the run would wait for
-   * itself
+   * @returns settles as the work does; rejects with `ctx.err` when `ctx` ends first, with the error of the run's own
+   * context when the parent ends, with a TypeError if `ctx` is not a context, and with an Error if the run would wait
+   * for itself
    */
   (ctx: ContextLike, ...args: A): Promise<T>
   /**
-   * Makes the next call for `args` start a new run, as after a write that the run in flight may not have seen. That run
-   * goes on for the callers it has.
+   * Makes the next call for `args` start a new run. Use it after a write, which the run in flight may not have seen.
+   * That run continues for its current callers.
    *
    * @see Go's `singleflight.Group.Forget`
    */
@@ -56,27 +56,27 @@ interface Run<T> {
   callers: number
 }
 
-/** A place in the tree of runs. What holds neither a run nor branches is cut off. */
+/** A node in the tree of runs. A branch with neither a run nor branches is removed. */
 interface Branch<T> {
-  /** Undefined once it has settled or was forgotten. */
+  /** Undefined once the run has settled or was forgotten. */
   run: Run<T> | undefined
   readonly branches: Map<unknown, Branch<T>>
   readonly parent: Branch<T> | undefined
-  /** The element of the key that led here. */
+  /** The element of the key under which the parent has this branch. */
   readonly element: unknown
 }
 
 /**
- * Makes a function that runs `work` once for all callers with the same arguments: a call while a run is in flight joins
- * that run. A caller leaves when its own context ends, and gets the error of that. When the last has left, the run is
- * canceled with the cause {@link Unused}, never before. A result or an error is for the callers of that run: the next
- * call starts a new one.
+ * Makes a function that runs `work` once for all concurrent callers with the same arguments: a call joins the run in
+ * flight, if there is one. A caller whose context ends gets the error of that context and leaves. When the last caller
+ * has left, the run is canceled with the cause {@link Unused}. Results and errors are not cached: the next call after
+ * the run has settled starts a new one.
  *
- * The run has a context of its own, derived from `parent`: it has the values and the deadline of that, never those of a
- * caller. In Node, Deno and Bun it also has the `AsyncLocalStorage` stores of the code that called `share`. Arguments
- * are compared as a `Map` compares its keys. Return what was read, not a `Response`: a body can be read once.
+ * Each run has a context derived from `parent`, with the parent's values and deadline, never those of a caller. In
+ * Node, Deno and Bun, it also has the `AsyncLocalStorage` stores of the code that called `share`. Arguments are
+ * compared like the keys of a `Map`. Return the data rather than a `Response`, whose body can be read only once.
  *
- * @throws TypeError if `parent` is not a context, `work` or `key` not a function
+ * @throws TypeError if `parent` is not a context, or if `work` or `key` is not a function
  * @example
  * let requests = 0
  * const title = share(background(), async (ctx, id: number) => {
@@ -115,7 +115,7 @@ export function share<A extends readonly unknown[], T>(
     }
   }
 
-  /** The place for `args` in the tree; grows it. */
+  /** Returns the branch for `args`, adding it to the tree if needed. */
   function place(args: A): Branch<T> {
     const made = key ? key(...args) : args
     let branch = root
@@ -133,7 +133,7 @@ export function share<A extends readonly unknown[], T>(
   function start(branch: Branch<T>, args: A): Run<T> {
     const ctx = derive(above, 'share', options)
     const run: Run<T> = { ctx, cancel: createCancel(ctx), branch, result: undefined, callers: 0 }
-    // In its place before the work is called, which may forget it.
+    // Before the call of the work, which may call `forget`.
     branch.run = run
     run.result = perform(run, args)
     return run
@@ -147,7 +147,7 @@ export function share<A extends readonly unknown[], T>(
       settled = ['canceled', error]
       throw error
     } finally {
-      // A run that was forgotten, or that ended and was replaced, is no longer in its place.
+      // The branch may have another run, if this one was forgotten, or if its context ended before it settled.
       if (run.branch.run === run) forget(run.branch)
       finish(run.cancel, ...settled)
     }
@@ -156,22 +156,22 @@ export function share<A extends readonly unknown[], T>(
   return Object.assign(call, { forget: (...args: A) => forget(place(args)) })
 }
 
-/** The run at `branch`, unless it is dying: its context ends before the run is taken out of the tree. */
+/** The run at `branch`, unless its context has ended: it stays in the tree until it has settled. */
 function joinable<T>({ run }: Branch<T>, context: Context): Run<T> | undefined {
   if (!run || run.ctx.err) return undefined
   const isWithin = run.ctx === ancestor(context, run.ctx)
-  if (isWithin || !run.result) throw new Error('rescind: shared work asked for itself, and would never settle')
+  if (isWithin || !run.result) throw new Error('rescind: shared work must not wait for its own result')
   return run
 }
 
-/** `node` if `context` is derived from it; undefined if not. */
+/** Returns `node` if `context` is derived from it, or else undefined. */
 function ancestor(context: Context, node: ContextNode): ContextNode | undefined {
   let one = context as ContextNode | undefined
   while (one && one.node !== node) one = one.parent
   return one?.node
 }
 
-/** Leaves `branch` without a run, and cuts off what holds nothing then. */
+/** Removes the run of `branch`, and then all branches that are empty. */
 function forget<T>(branch: Branch<T>): void {
   branch.run = undefined
   for (let { parent, element } = branch; parent && isBare(branch); { parent, element } = branch) {

@@ -1,6 +1,7 @@
 /**
- * Foreign signals: a context that ends with its parent or with any of them. All contexts that follow a signal hang on
- * one hub, and a link there takes its target into the chain that ends, so a signal too ends everything in one step.
+ * Foreign signals: contexts that end with their parent or with any of several signals. All contexts that follow a
+ * signal are linked to one hub, and a link adds its context to the chain that `mark` walks: so an abort of a signal,
+ * too, ends everything in one step.
  */
 
 import { invalid } from './arguments.ts'
@@ -18,18 +19,17 @@ import type {
 } from './context.ts'
 import { attempt } from './listeners.ts'
 
-/** A signal that may be missing, as `RequestInit.signal` and React's `cacheSignal()` may. */
-/** A signal, or none: `RequestInit.signal` may be null. */
+/** A signal, or none: `RequestInit.signal` and React's `cacheSignal()` may be null. */
 export type MaybeSignal = AbortSignal | null | undefined
 
 /**
- * Derives a context that also ends when a signal aborts, or any of several; the signal's reason becomes the cause. A
- * `TimeoutError` as reason, as `AbortSignal.timeout` has it, ends the context with a {@link DeadlineExceededError};
- * the reason of another context's signal is taken over as it is, cause included. The signals carry no listener after
- * the context's end.
+ * Derives a context that also ends when a signal, or any of several, aborts; the reason of the signal becomes the
+ * cause. If the reason is a `TimeoutError`, as with `AbortSignal.timeout`, `err` is a {@link DeadlineExceededError}. If
+ * it is the error of another context, that error and its cause are used unchanged. When the context ends, its listeners
+ * are removed from the signals.
  *
  * @param signals one signal or a list; null and undefined are skipped
- * @throws TypeError if `parent` is not a context, or one of `signals` not an AbortSignal
+ * @throws TypeError if `parent` is not a context, or if one of `signals` is not an AbortSignal
  * @example
  * const controller = new AbortController()
  * const [ctx] = withSignal(background(), [controller.signal, undefined], { label: 'report' })
@@ -55,9 +55,10 @@ function isList(signals: unknown): signals is readonly MaybeSignal[] {
 }
 
 /**
- * Derives a context that follows `signals` under the name `kind`.
+ * Derives a context that follows `signals`.
  *
- * @param leave called in a microtask when it no longer follows them: it has ended, or was disarmed
+ * @param kind the name of the deriving function, for `toString()`
+ * @param leave called in a microtask when the context no longer follows them: it has ended, or was disarmed
  */
 export function following(
   parent: ContextLike,
@@ -72,7 +73,7 @@ export function following(
   for (const { parent: hub } of links) {
     const { ended } = settled(hub)
     if (ended) end(node, ended)
-    // Not again for a signal that the level above follows: every read looks at all of them.
+    // Skip a signal that the parent follows already: every read of `err` checks all sources.
     if (node.sources?.hub === hub) continue
     node.sources = { hub, node, outer: node.sources }
   }
@@ -88,7 +89,7 @@ export function following(
   return [node, createCancel(node)]
 }
 
-/** Waits for a hub's end on behalf of a context that has its own parent, and takes that context along. */
+/** A child of a hub that ends its `target`, a context whose parent is another node. */
 class Link implements Child {
   readonly parent: Hub
   readonly target: ContextNode
@@ -108,7 +109,7 @@ class Link implements Child {
   }
 
   /**
-   * Puts its target into the chain that is ending, as if it were a child. If the target's parent ended, it is there.
+   * Adds the target to the chain that is ending, as if it were a child. It is there already if its parent has ended.
    */
   release(): void {
     const { target } = this

@@ -1,18 +1,18 @@
 /**
- * `AsyncLocalStorage`, for work that runs more than once: each run sees the stores of the code that gave the work,
- * never those of the caller that happened to start the run. `afterFunc`, whose function runs once, has a cheaper way.
+ * `AsyncLocalStorage`, for work that can run several times: each run sees the stores of the code that passed the work
+ * in, not those of the caller that started the run. `afterFunc`, whose function runs once, has a cheaper way.
  */
 
-/** Calls a function in the stores that were captured. */
+/** Calls a function in the captured stores. */
 type InStores = <R>(fn: () => R) => R
 
-/** Captures the stores of the calling code. Where there are none, as in browsers, functions are called as they are. */
+/** Captures the stores of the calling code. Without `AsyncLocalStorage`, as in browsers, calls functions directly. */
 export function captureStores(): InStores {
   const { process } = globalThis as ProcessGlobals
   return process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage?.snapshot?.() ?? ((fn) => fn())
 }
 
-/** Asked for at runtime: an import of `node:async_hooks` would fail in browsers. */
+/** Looked up at run time: an import of `node:async_hooks` would fail in browsers. */
 interface ProcessGlobals {
   readonly process?: {
     getBuiltinModule?(id: 'node:async_hooks'): { readonly AsyncLocalStorage?: { snapshot?(): InStores } } | undefined

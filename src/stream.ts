@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * Iteration over a source under a context. However the iteration is left, the pending `next` settles and the source is
- * closed at once. An async generator cannot do that: its `return` waits for the read that is pending, and so do the
- * platform's own iterators. The source is read only while a `next` waits, so backpressure is its own, and the time in
- * which the consumer is busy counts as no silence.
+ * Iteration over a source under a context. Whichever way the loop is left, the pending `next` settles and the source is
+ * closed at once. An async generator cannot do that: its `return` waits for the pending read, and so do the platform's
+ * iterators. The source is read only while a `next` waits: this keeps its backpressure, and the time in which the
+ * consumer is busy does not count as silence.
  */
 
 import { assertFunction, assertNumber, assertOptions, invalid, isObject } from './arguments.ts'
@@ -21,7 +21,7 @@ import { Timer } from './timers.ts'
 import type { Clock } from './timers.ts'
 import { turn } from './turn.ts'
 
-/** Chunks in order, as a stream, an iterable or the body of a response gives them. */
+/** Any source of chunks in order: a stream, an iterable, or a response with a body. */
 export type StreamSource<T> =
   | ReadableStream<T>
   | AsyncIterable<T>
@@ -30,40 +30,39 @@ export type StreamSource<T> =
 
 /** Options of {@link stream}. */
 export interface StreamOptions<T> extends DeriveOptions {
-  /** The longest silence, in milliseconds, before the first chunk that counts; `idle` if left out. */
+  /** The longest silence, in milliseconds, before the first chunk that counts; by default `idle`. */
   readonly first?: number | undefined
-  /** The longest silence, in milliseconds, between chunks that count; Infinity if left out. */
+  /** The longest silence, in milliseconds, between chunks that count; by default Infinity. */
   readonly idle?: number | undefined
-  /** Whether a chunk is a sign of life; if left out, each one is. All chunks are passed on. */
+  /** Returns false for chunks that do not end a silence, such as keep-alives; by default all do. All are passed on. */
   readonly counts?: ((chunk: T) => boolean) | undefined
 }
 
 /** The chunks of a source; see {@link stream}. */
 export interface Stream<T> extends AsyncIterableIterator<T>, AsyncDisposable {
-  /** The next chunk. Calls that wait at the same time get theirs in the order of the calls. */
+  /** Reads the next chunk. Concurrent calls get their chunks in the order of the calls. */
   next(): Promise<IteratorResult<T, undefined>>
-  /** Closes the source, with `value` as the cause, and settles at once. A `next` that waits resolves as done. */
+  /** Closes the source, with `value` as the cause, and settles at once. A pending `next` resolves as done. */
   return(value?: unknown): Promise<IteratorResult<T, undefined>>
   [Symbol.asyncIterator](): Stream<T>
 }
 
 /**
- * Iterates over `source` for as long as `ctx` lives, and closes it however the loop is left: by `break`, `throw` or
- * `return`, by its end, or by the end of `ctx`, also in the middle of a chunk. Leaving a loop waits neither for a read
- * that is pending nor for what the source does to close. A source that is never read is closed when `ctx` ends.
+ * Iterates over `source` while `ctx` lives, and closes it when the loop is left: by `break`, `throw` or `return`, at
+ * the end of the source, or when `ctx` ends, also during a read. Leaving the loop waits neither for a pending read nor
+ * for the source to close. A source that is never read is closed when `ctx` ends.
  *
- * `first` and `idle` end it after a silence, with a {@link DeadlineExceededError} whose `label` is the name of the
- * option. They count while a `next` waits, so a consumer that takes its time is no silence. `next` rejects with
- * `ctx.err` when `ctx` ends, with the source's own error when the source fails, and after that resolves as done.
+ * `first` and `idle` end the stream after a silence, with a {@link DeadlineExceededError} whose `label` is the name of
+ * the option. Time counts only while a `next` waits, so a slow consumer causes no timeout. `next` rejects with
+ * `ctx.err` when `ctx` ends, and with the error of the source when the source fails; after that it resolves as done.
  *
- * Text and lines are one `pipeThrough` away:
- * `stream(ctx, response.body.pipeThrough(new TextDecoderStream()))`.
+ * For text, use `pipeThrough`: `stream(ctx, response.body.pipeThrough(new TextDecoderStream()))`.
  *
  * @param source a Response, a ReadableStream, an async or a sync iterable, or a function that returns or promises one.
- * The function is called by the first `next`, under a context that ends when the stream is closed. A body that is null
- * has no chunks.
- * @throws TypeError if `ctx` is not a context, `source` none of these, locked or already used, `first` or `idle` not a
- * number, or `counts` not a function. If a function gives no such source, `next` rejects with it.
+ * The first `next` calls the function, with a context that ends when the stream is closed. A body that is null has no
+ * chunks.
+ * @throws TypeError if `ctx` is not a context, `source` is none of these, is locked or already used, `first` or `idle`
+ * is not a number, or `counts` is not a function. If a function returns no such source, `next` rejects with it.
  * @example
  * const [ctx, cancel] = withTimeout(background(), 60_000)
  * let titles = ''
@@ -95,17 +94,17 @@ const DONE = { done: true, value: undefined } as const
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 class Reading<T> implements Stream<T> {
-  /** Ends when the source is to be closed. */
+  /** Closes the source when it ends. */
   readonly #node: ContextNode
   readonly #cancel: Cancel
   readonly #silence: Silence
   readonly #counts: ((chunk: T) => boolean) | undefined
-  /** A function until the first read. */
+  /** A function until the first read, if one was given. */
   #source: Reader<T> | Make<T>
-  /** From then on `next` resolves as done. */
+  /** If true, `next` resolves as done. */
   #isOver = false
   #isReading = false
-  /** Calls of `next` that wait for their turn. */
+  /** Resumes calls of `next` that wait for an earlier call. */
   readonly #waiting: (() => void)[] = []
 
   constructor(
@@ -133,7 +132,7 @@ class Reading<T> implements Stream<T> {
       return this.#isOver ? DONE : await this.#read()
     } finally {
       const next = this.#waiting.shift()
-      // Still reading, or a call in between would overtake.
+      // `#isReading` stays true, or a new call of `next` could run before the one that is resumed.
       if (next) next()
       else this.#isReading = false
     }
@@ -176,14 +175,14 @@ class Reading<T> implements Stream<T> {
   async #open(make: Make<T>): Promise<IteratorResult<T, unknown>> {
     const source = (this.#source = open(await make(this.#node)))
     if (!this.#node.ended) return source.read()
-    // It has come too late.
+    // The context ended while the source was made.
     this.#close()
     return DONE
   }
 
   #end(how: Hint, cause?: unknown, failure?: unknown): typeof DONE {
     this.#isOver = true
-    // The source may have disarmed it.
+    // The function that made the source may have disarmed its context, which must end now.
     this.#node.own = undefined
     finish(() => this.#cancel(cause), how, failure)
     return DONE
@@ -192,13 +191,13 @@ class Reading<T> implements Stream<T> {
   #close(): void {
     const source = this.#source
     if (typeof source === 'function') return
-    // As the platform has it: what `return` was given, or the reason of the signal.
+    // The same cause as in the platform's iterators: the argument of `return`, or the reason of the signal.
     source.cancel(this.#isOver ? this.#node.ended?.cause : this.#node.err).catch(() => {})
     source.releaseLock()
   }
 }
 
-/** What a source is read through: a reader of the platform, or what has its shape. Closing it twice does nothing. */
+/** Reads a source: a reader of the platform, or an object with the same methods. A second `cancel` does nothing. */
 interface Reader<T> {
   read(): Promise<IteratorResult<T, unknown>>
   cancel(cause: unknown): Promise<unknown>
@@ -208,7 +207,7 @@ interface Reader<T> {
 function open<T>(source: StreamSource<T>): Reader<T> {
   if (isObject(source)) {
     const { body, bodyUsed } = source as { readonly body?: StreamSource<T> | null; readonly bodyUsed?: boolean }
-    if (bodyUsed) throw invalid('source', 'a response whose body is not used yet', source)
+    if (bodyUsed) throw invalid('source', 'a response whose body has not been read', source)
     if (bodyUsed === false && body !== undefined) return body === null ? new IteratorReader<T>([]) : open(body)
     const { getReader, locked } = source as Partial<ReadableStream<T>>
     if (locked) throw invalid('source', 'a stream that is not locked', source)
@@ -225,7 +224,7 @@ class IteratorReader<T> implements Reader<T> {
   readonly #source: Iterables<T>
   readonly #iterator: AsyncIterator<T> | Iterator<T | PromiseLike<T>>
   readonly #isAsync: boolean
-  /** False once the iterator has said its last word: then it must not be asked to return. */
+  /** False once the iterator is done or has thrown: its `return` must not be called then. */
   #isLive = true
 
   constructor(source: Iterables<T>) {
@@ -246,11 +245,10 @@ class IteratorReader<T> implements Reader<T> {
     }
   }
 
-  /** Runs up to the first `await` at once. */
   async cancel(): Promise<void> {
     if (!this.#isLive) return
     this.#isLive = false
-    // A stream of Node, whose iterator would wait for the read that is pending.
+    // Destroy a stream of Node: the `return` of its iterator would wait for the pending read.
     const { destroy, pipe } = this.#source as { destroy?: unknown; pipe?: unknown }
     if (typeof destroy === 'function' && typeof pipe === 'function') destroy.call(this.#source)
     await this.#iterator.return?.()
@@ -259,19 +257,19 @@ class IteratorReader<T> implements Reader<T> {
   releaseLock(): void {}
 }
 
-/** A timer that fires this many milliseconds late was kept waiting by a busy thread or a frozen page. */
+/** A timer that fires at least this many milliseconds late was delayed by a busy thread or a frozen page. */
 const BUSY_MS = 50
 
-/** Measures how long a read has waited for a chunk that counts, and ends the context when that is too long. */
+/** Measures how long reads have waited for a chunk that counts, and ends the context after too long a silence. */
 class Silence extends Timer implements Ending, Listener {
   readonly #node: ContextNode
   readonly #idle: number
   label: 'first' | 'idle'
   ms: number
   declare readonly cause: undefined
-  /** What is left of `ms` when no read waits. */
+  /** The rest of `ms`, updated when a read stops waiting. */
   #left: number
-  /** The clock that keeps the process alive for the read that waits. */
+  /** The clock that keeps the process alive while a read waits; undefined while none waits. */
   #held: Clock | undefined
   #error: DeadlineExceededError | undefined
 
@@ -287,7 +285,7 @@ class Silence extends Timer implements Ending, Listener {
     return (this.#error ??= errorAt(this.#node, () => new DeadlineExceededError(this)))
   }
 
-  /** A read waits from now on. */
+  /** Call it when a read begins to wait. */
   begin(): void {
     if (this.#left === Infinity || this.#node.ended) return
     const clock = clockOf(this.#node)
@@ -296,7 +294,7 @@ class Silence extends Timer implements Ending, Listener {
     this.#held = clock.hold()
   }
 
-  /** The read waits no longer. */
+  /** Call it when the read no longer waits. Idempotent. */
   pause(): void {
     const clock = this.#held
     if (!clock) return
@@ -306,14 +304,14 @@ class Silence extends Timer implements Ending, Listener {
     this.#left = this.due - clock.now()
   }
 
-  /** A chunk that counts has come. */
+  /** Call it when a chunk that counts has arrived. */
   broken(): void {
     this.pause()
     this.label = 'idle'
     this.ms = this.#left = this.#idle
   }
 
-  /** Only in a turn of its own: a chunk that has come must not be lost because something asked for the time. */
+  /** Does not end the node: `check` also runs inside reads such as `err`, when a chunk may have arrived unread. */
   expire(_: Listener[], sleepers: Listener[]): void {
     sleepers.push(this)
   }
@@ -323,7 +321,7 @@ class Silence extends Timer implements Ending, Listener {
     const late = clockOf(this.#node).now() - due
     if (!this.#held || late < 0) return
     if (late < BUSY_MS) return end(this.#node, this)
-    // The thread was busy, or the page frozen: what has arrived meanwhile is read first.
+    // The thread was busy, or the page frozen. Chunks may have arrived meanwhile, so reads get two turns first.
     void turn()
       .then(turn)
       .then(() => this.#held && this.due === due && end(this.#node, this))

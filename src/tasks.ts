@@ -1,7 +1,7 @@
 /**
- * Work under a context. Every operation takes the context first, settles no later than it ends, and then rejects with
- * exactly `ctx.err`, whatever the work itself rejected with: engines disagree on that. It leaves nothing behind, no
- * timer, no listener, no unhandled rejection, and errors of the work keep the frames of its callers.
+ * Work under a context. Every operation takes the context first. When the context ends, the operation rejects with
+ * exactly `ctx.err`, whatever the work rejected with: that differs between engines. It leaves no timer, no listener and
+ * no unhandled rejection, and errors of the work keep the stack frames of its callers.
  */
 
 import { assertFunction, assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'
@@ -20,10 +20,10 @@ import { turn } from './turn.ts'
 export type Work<T> = (ctx: Context) => T | PromiseLike<T>
 
 /**
- * Waits `ms` milliseconds. Zero and less wait for the next turn of the event loop, Infinity for the end of `ctx`.
+ * Waits `ms` milliseconds: with zero or less until the next turn of the event loop, with Infinity until `ctx` ends.
  *
- * @returns resolves when the time is over; rejects with `ctx.err` when `ctx` ends first, with a TypeError if `ctx` is
- * not a context or `ms` not a number
+ * @returns resolves when the time has passed; rejects with `ctx.err` when `ctx` ends first, and with a TypeError if
+ * `ctx` is not a context or `ms` is not a number
  * @example
  * const [ctx, cancel] = withTimeout(background(), 10)
  * const err = await sleep(ctx, 60_000).catch((error) => error)
@@ -38,19 +38,19 @@ export function sleep(ctx: ContextLike, ms: number): Promise<void> {
     context.throwIfDone()
     const alarm = derive(context, 'sleep')
     const deadline = (alarm.own = new Alarm(alarm, Math.max(ms, 0)))
-    // In sight of what waits, which keeps the process alive for it.
+    // For `waitFor`, which keeps the process alive if there is a deadline.
     if (ms < Infinity) alarm.deadlines = deadline
     waitFor(alarm, 'sleep', () => {
       const { err } = context
       if (err) reject(err)
       else resolve()
     })
-    // Pending even if it is due: it would end at once, and a sleep takes a turn at least.
+    // Not `deadline.start()`, which would end it at once if `ms` is zero: a sleep takes at least one turn.
     if (ms < Infinity && !alarm.ended) clockOf(alarm).start(deadline)
   })
 }
 
-/** Expires in a turn of the event loop only: loops of sleeps would starve it if a read of `err` woke the next one. */
+/** Expires only in a turn of the event loop: if reading `err` could expire it, loops of sleeps could block all else. */
 class Alarm extends Deadline implements Listener {
   override expire(_: Listener[], sleepers: Listener[]): void {
     sleepers.push(this)
@@ -62,22 +62,23 @@ class Alarm extends Deadline implements Listener {
 }
 
 /**
- * Waits for a promise, or for what `work` returns, but no longer than `ctx` lives. For work that takes no signal, and
- * for one error in every engine. `work` is not called if `ctx` has ended; a result that comes too late is dropped.
+ * Waits for a promise, or for the result of a function, but no longer than `ctx` lives. Use it for work that takes no
+ * signal, and for the same error in every engine. A function is not called if `ctx` has ended. A result that arrives
+ * after the end of `ctx` is dropped.
  *
- * @returns settles as the work does; rejects with `ctx.err` if `ctx` ends first, or if the work fails after that,
- * with a TypeError if `ctx` is not a context, or `work` neither a promise nor a function
+ * @returns settles as the work does; rejects with `ctx.err` when `ctx` ends first, and with a TypeError if `ctx` is not
+ * a context or `work` is neither a promise nor a function
  */
 export function until<T>(ctx: ContextLike, work: PromiseLike<T> | Work<T>): Promise<T> {
   return wait(ctx, 'until', work)
 }
 
-/** What {@link until} does, under the name that an inspector has for it. */
+/** Does what {@link until} does; an inspector shows the operation as `name`. */
 export async function wait<T>(ctx: ContextLike, name: string, work: PromiseLike<T> | Work<T>): Promise<T> {
   const context = contextOf(ctx)
   const isPromise = isThenable(work)
   if (!isPromise && typeof work !== 'function') throw invalid('work', 'a promise or a function', work)
-  // A promise gets its handlers all the same: its late rejection must not count as unhandled.
+  // Not for a promise: it must get its handlers first, or its rejection would count as unhandled.
   if (!isPromise) context.throwIfDone()
   let stop: (() => boolean) | undefined
   let leave: (() => void) | undefined
@@ -87,7 +88,7 @@ export async function wait<T>(ctx: ContextLike, name: string, work: PromiseLike<
     const ended = new Promise<never>((_, reject) => {
       stop = waitFor(context, name, () => reject(context.err))
     })
-    // A race: V8 finds the callers of failed work through it, but not through a handler of ours.
+    // A race: V8 finds the callers of failed work through it, but not through a handler in our code.
     const result = await Promise.race([running, ended])
     if (stop?.()) return result
   } catch (error) {
@@ -102,19 +103,19 @@ export async function wait<T>(ctx: ContextLike, name: string, work: PromiseLike<
   throw context.err
 }
 
-/** What waits for a promise besides its first follower. */
+/** A caller that waits for a promise after another one did. */
 interface Follower<T> {
   readonly resolve: (value: T) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
- * The promises that are followed. A pending promise never drops its handlers, so only the first follower is one; the
- * later ones share another, in a set that they leave.
+ * The promises that callers wait for. A pending promise never drops its handlers, so each has at most two: that of the
+ * first caller, and one for the set of all later callers, which can leave the set.
  */
 const followers = /* @__PURE__ */ new WeakMap<object, Set<Follower<never>> | undefined>()
 
-/** A promise that settles as `value` does, and what to call when it is no longer of interest. */
+/** Returns a promise that settles as `value` does, and a function to call when the caller no longer waits. */
 function follow<T>(value: T | PromiseLike<T>): [followed: Promise<T>, leave: () => void] {
   if (!isThenable(value) || !followers.has(value)) {
     if (isThenable(value)) followers.set(value, undefined)
@@ -132,7 +133,7 @@ function share<T>(promise: PromiseLike<T>): Set<Follower<T>> {
   const set = new Set<Follower<T>>()
   followers.set(promise, set)
   const settle = (tell: (follower: Follower<T>) => void) => {
-    // What comes later would never be told; a promise that has settled keeps no handlers.
+    // A later caller must not join this set, which is notified once. It adds a handler; settled promises retain none.
     followers.delete(promise)
     set.forEach(tell)
   }
@@ -149,24 +150,24 @@ function isThenable(value: unknown): value is PromiseLike<never> {
 
 /** Limits of {@link within}. */
 export interface Limits<F = never> extends DeadlineOptions {
-  /** How many milliseconds the work has; Infinity: any number. */
+  /** The longest duration of the work, in milliseconds; Infinity for no limit. */
   readonly timeout?: number | undefined
-  /** When the work must be over: a Date, or milliseconds since the epoch. The sooner of the two counts. */
+  /** The latest end of the work: a Date, or milliseconds since the epoch. With a `timeout` too, the sooner counts. */
   readonly deadline?: number | Date | undefined
   /** One signal or a list, as {@link withSignal} takes them. */
   readonly signal?: Parameters<typeof withSignal>[1]
-  /** Answers instead when the work's own time is over: a value, or a function that returns it. */
+  /** The result if `timeout` or `deadline` has passed: a value, or a function that returns one. */
   readonly fallback?: F | (() => F | PromiseLike<F>) | undefined
 }
 
 /**
- * Runs `work` under a context of its own, and ends that when the work has settled: to derive, to run and to release in
- * one. What `work` hands out that still needs the context, such as a body that is not read yet, ends with it.
+ * Runs `work` under a new context derived from `ctx`, which ends when the work has settled. Read whatever needs that
+ * context, such as the body of a response, inside `work`: after it, the body is aborted.
  *
- * @param limits milliseconds, or what else bounds the work; its `label` and `cause` are in the error
- * @returns settles as {@link until} does. When the work's own time is over, resolves to the `fallback` if there is one;
- * an end of `ctx` or of `signal` rejects all the same.
- * @throws TypeError, as a rejection, if `ctx` is not a context, a limit of the wrong type, or `work` not a function
+ * @param limits a timeout in milliseconds, or an object of limits; its `label` and `cause` are in the error
+ * @returns settles as {@link until} does. If `timeout` or `deadline` has passed and there is a `fallback`, resolves to
+ * that; when `ctx` or `signal` ends the work, rejects nevertheless.
+ * @throws TypeError, as a rejection, if `ctx` is not a context, a limit has a wrong type, or `work` is not a function
  * @example
  * const titles = await within(background(), 5_000, async ({ signal }) => {
  *   const response = await fetch('data:application/json,["Blue Train"]', { signal })
@@ -205,11 +206,11 @@ export async function within<T, F = never>(
 }
 
 /**
- * Runs clean-up that must happen although `ctx` may have ended: under a context with the values of `ctx`, without its
- * end, and with `ms` milliseconds of its own.
+ * Runs clean-up that must happen even if `ctx` has ended. The context of `fn` has the values of `ctx`, but does not end
+ * with it; it ends after `ms` milliseconds.
  *
- * @returns settles as `fn` does; rejects with a DeadlineExceededError after `ms`, with a TypeError if `ctx` is not a
- * context, `ms` not a finite number, or `fn` not a function
+ * @returns settles as `fn` does; rejects with a DeadlineExceededError after `ms`, and with a TypeError if `ctx` is not
+ * a context, `ms` is not a finite number, or `fn` is not a function
  */
 export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Promise<T> {
   if (!Number.isFinite(ms)) throw invalid('ms', 'a finite number of milliseconds', ms)
@@ -227,10 +228,10 @@ export async function shield<T>(ctx: ContextLike, ms: number, fn: Work<T>): Prom
 }
 
 /**
- * Lets the event loop breathe in the middle of CPU work, so that input, timers and cancels get their turn.
+ * Yields to the event loop. Call it regularly in CPU-bound work, so that input, timers and cancels are handled.
  *
- * @returns resolves in a later turn; rejects with `ctx.err` if `ctx` has ended by then, with a TypeError if `ctx` is
- * not a context
+ * @returns resolves in a later turn; rejects with `ctx.err` if `ctx` has ended by then, and with a TypeError if `ctx`
+ * is not a context
  * @see https://wicg.github.io/scheduling-apis/#dom-scheduler-yield
  */
 export function pause(ctx: ContextLike): Promise<void> {
@@ -247,7 +248,7 @@ let yielded = false
 
 function nextTurn(): Promise<void> {
   const { scheduler, setImmediate } = globalThis as SchedulingGlobals
-  // Chromium puts what has yielded before all messages, timers and responses, so only every other turn is one of those.
+  // In Chromium, `yield` resumes before all messages, timers and responses, so we use it only every second time.
   yielded = scheduler?.yield !== undefined && !yielded
   if (yielded) return (scheduler as { yield: () => Promise<void> }).yield()
   return setImmediate ? new Promise((resolve) => void setImmediate(resolve)) : turn()

@@ -1,6 +1,6 @@
 /**
- * For tests of code that takes a context: time that stands still until the test moves it. The clock is inherited from
- * the root, so no global is patched, and several tests can each have a time of their own.
+ * A fake clock for tests of code that takes a context: time passes only when the test advances it. Contexts inherit the
+ * clock from their root, so no global is patched, and concurrent tests can have separate clocks.
  *
  * @module rescind/testing
  */
@@ -11,29 +11,29 @@ import type { Context } from './context.ts'
 import { Clock } from './timers.ts'
 import { turn } from './turn.ts'
 
-/** Time under control of a test; see {@link fakeClock}. */
+/** A clock that a test controls; see {@link fakeClock}. */
 export interface FakeClock {
-  /** A root like `background()`; deadlines and sleeps of all that is derived from it follow this clock. */
+  /** A root like `background()`. The deadlines and sleeps of all contexts derived from it follow this clock. */
   readonly root: Context
-  /** The time now, in milliseconds since the epoch. */
+  /** The current time of this clock, in milliseconds since the epoch. */
   readonly at: number
   /**
-   * Moves time on by `ms` milliseconds. What falls due on the way happens in order, each at its own time, and what
-   * waits for it gets its turn before time moves on. A move that is asked for during another begins where that ends.
+   * Advances time by `ms` milliseconds. Timers expire in order, each at its own time, and code that waits for them runs
+   * before time advances further. A call during another one starts when that one has finished.
    *
-   * @returns resolves when time has moved; rejects with a TypeError if `ms` is not a finite number of at least 0, with
-   * an Error if time cannot move on, since a loop, such as one of `sleep(ctx, 0)`, always has something due at once
+   * @returns resolves when time has advanced; rejects with a TypeError if `ms` is not a finite number of at least 0,
+   * and with an Error if time cannot advance, because a loop such as one of `sleep(ctx, 0)` always has a timer due now
    */
   advance(ms: number): Promise<void>
 }
 
-/** How many turns are taken at one time: in every engine, fewer than a test has time for. */
+/** The limit of turns of the event loop in which the clock does not advance. They take less time than a test has. */
 const MAX_TURNS = 1_000
 
 class ManualClock extends Clock {
   readonly #epoch: number
   #elapsed = 0
-  /** Settles when the last move that was asked for is over. */
+  /** Settles when the last requested move is done. */
   #moved: Promise<unknown> = Promise.resolve()
 
   constructor(epoch: number) {
@@ -66,7 +66,8 @@ class ManualClock extends Clock {
     await turn()
     for (let due; (due = this.next()) <= target;) {
       turns = due > this.#elapsed ? 0 : turns + 1
-      if (turns > MAX_TURNS) throw new Error(`rescind: time stands still: more is due after ${MAX_TURNS} turns`)
+      if (turns > MAX_TURNS)
+        throw new Error(`rescind: time cannot advance: timers are due now after ${MAX_TURNS} turns`)
       this.#elapsed = due
       this.wake()
       await turn()
@@ -76,10 +77,10 @@ class ManualClock extends Clock {
 }
 
 /**
- * Makes a clock that only moves when `advance` is called.
+ * Makes a clock that advances only when `advance` is called.
  *
- * @param at the time at which it starts, as a Date or in milliseconds since the epoch; the real time if left out, so
- * that `Date.now() + ms` is `ms` milliseconds away
+ * @param at the start time, as a Date or in milliseconds since the epoch; by default the real time, so that
+ * `Date.now() + ms` is `ms` milliseconds away
  * @throws TypeError if `at` is neither a number nor a valid Date
  * @example
  * const clock = fakeClock()

@@ -1,29 +1,29 @@
 /**
- * Time: one clock and one platform timer for all deadlines of that clock. A timer expires when the clock says so, never
- * because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is monotonic, so a
- * step of the wall clock changes nothing. Order of expiry: by time, then by when the timer was started. The platform
- * timer keeps no process alive, unless an operation waits under a deadline.
+ * Time: a clock, with one platform timer for all its deadlines. A timer expires when the clock has reached its time,
+ * never because a platform timer fired: those fire early, late, or after the page was frozen. Elapsed time is
+ * monotonic: setting the wall clock changes nothing. Timers expire in order of time, then of start. The platform timer
+ * does not keep a process alive, unless an operation waits under a deadline.
  *
- * Most timers are stopped long before they are due, many of them in the turn in which they were started. So a new timer
- * goes into an unsorted list. Only when the first of that list may be due, the list moves into a binary heap.
+ * Most timers are stopped long before they are due, many in the turn in which they were started. So a new timer goes
+ * into an unsorted list, which moves into a binary heap only when its earliest timer may be due.
  */
 
 import { tellAll } from './listeners.ts'
 import type { Listener } from './listeners.ts'
 
-/** The longest delay that platform timers take; a longer one fires at once. */
+/** The longest delay of a platform timer; with a longer one it fires at once. */
 export const MAX_DELAY = 0x7fff_ffff
 
-/** Less than this, in milliseconds, is no sleep but the difference in how two clocks are read. */
+/** A gain of the wall clock below this, in milliseconds, is measurement noise rather than sleep of the computer. */
 const MIN_SLEEP = 1_000
 
-/** Something that falls due. */
+/** Something that happens at a time; subclasses define it in `expire`. */
 export abstract class Timer {
-  /** When, in the clock's monotonic milliseconds. */
+  /** In monotonic milliseconds of the clock. */
   due: number
-  /** The place in the heap; below zero the place in the unsorted list, from -1 on; 0 while not pending. */
+  /** Positive: the index in the heap. Negative: the index in the unsorted list is `-1 - index`. Zero: not pending. */
   index: number
-  /** Tells timers of the same time apart. */
+  /** Orders timers with the same time. */
   order: number
 
   constructor(due: number) {
@@ -33,53 +33,52 @@ export abstract class Timer {
   }
 
   /**
-   * Called once, and stopped then. Runs no code of users. Listeners are added to `audience`, which is notified after
-   * everything that was due with it has expired too, or to `sleepers`, which is notified in a turn of the event loop:
-   * a read of the time may have found that it is due.
+   * Called once; the clock then stops the timer. Must not run user code. Adds listeners to `audience`, notified as soon
+   * as all timers that are due have expired, or to `sleepers`, notified in a turn of the event loop: `check` also runs
+   * inside reads such as `err`.
    */
   abstract expire(audience: Listener[], sleepers: Listener[]): void
 }
 
 /**
- * The platform's time. The globals are looked up at every use, so that replaced ones (fake timers) are followed, even
- * those that leave `performance` alone. A clock with a time of its own overrides `now`, `wall` and `arm`.
+ * The platform's time. The globals are looked up at every use, so that fake timers take effect, even those that leave
+ * `performance` alone. A clock with another source of time overrides `now`, `wall` and `arm`.
  */
 export class Clock {
-  /** The `setTimeout` of the platform, unless fake timers were there before this module. */
+  /** The `setTimeout` of the platform; undefined if fake timers were installed before this module was loaded. */
   readonly #platform: typeof setTimeout | undefined = unlessFake(globalThis.setTimeout)
-  /** Begins at 1. */
+  /** The first element is at index 1. */
   readonly #heap: (Timer | undefined)[] = [undefined]
   /** Timers that are not yet in the heap, in no order. */
   readonly #unsorted: Timer[] = []
-  /** None of the unsorted timers is due before that time; Infinity if there are none. */
+  /** A lower bound of the times of unsorted timers; Infinity if there are none. */
   #soonest = Infinity
   #started = 0
-  /** The time for which there is a platform timer; Infinity when there is none. */
+  /** The time for which the platform timer is set; Infinity if it is not set. */
   #armed = Infinity
   /**
-   * The `setTimeout` that armed it. Once that is replaced, its timer may never fire, or fire after it came back: it
-   * stays.
+   * The `setTimeout` that set it. If that is replaced by another, we set a second timer and leave the first: it may
+   * fire when the original comes back, or never.
    */
   #armedBy: typeof setTimeout | undefined
   #clear: (() => void) | undefined
   #handle: unknown
-  /** True from when the platform timer may have to change until the microtask that sees to it. */
+  /** A microtask that sets or clears the platform timer is queued. */
   #isPlanned = false
   /** Listeners of expired timers, not yet notified. */
   readonly #audience: Listener[] = []
-  /** The same, for those that wait for a turn. */
+  /** The same, for listeners that must be notified in a turn of the event loop. */
   readonly #sleepers: Listener[] = []
   /** How many operations wait under a deadline of this clock. */
   #holds = 0
-  /** How much `performance.now()` is behind: the computer's sleep, and time that only mocked timers count. */
+  /** Milliseconds that `performance.now()` has missed: sleep of the computer, and time that only mocked timers know. */
   #behind = 0
-  /** What the wall clock was ahead of `now()` when the page was hidden; Infinity while it is visible. */
+  /** The difference of the wall clock and `now()` when the page was hidden; Infinity while the page is visible. */
   #ahead = Infinity
 
   /**
-   * Monotonic milliseconds. Browsers disagree on whether `performance.now()` counts the computer's sleep, so what the
-   * wall clock gains on it while the page is hidden counts here. While the page is visible the wall clock does not
-   * matter.
+   * Monotonic milliseconds. Browsers disagree on whether `performance.now()` counts sleep of the computer, so we add
+   * what the wall clock gains on it while the page is hidden. While the page is visible, the wall clock is ignored.
    */
   now(): number {
     const now = ((setTimeout as Replaced).clock?.performance ?? performance).now() + this.#behind
@@ -94,7 +93,7 @@ export class Clock {
     return Date.now()
   }
 
-  /** When a turn is needed next; Infinity if nothing is pending. */
+  /** The time of the next timer, or now if sleepers wait; Infinity if nothing is pending. */
   next(): number {
     this.#sort()
     return this.#bound()
@@ -105,7 +104,8 @@ export class Clock {
     timer.index = -this.#unsorted.push(timer)
     this.#soonest = Math.min(this.#soonest, timer.due)
     if (this.#armed <= timer.due && this.#armedBy === setTimeout) return
-    // To set and clear one costs more than a whole derive and cancel. Fake timers may be moved on in this turn.
+    // Setting and clearing it costs more than derive and cancel, so a microtask does it once for the turn. Fake timers
+    // are set at once: a test may advance them in this turn.
     if (setTimeout === this.#platform) this.#plan()
     else this.#schedule()
   }
@@ -127,7 +127,7 @@ export class Clock {
     }
   }
 
-  /** Keeps the process alive until everything pending has expired, or until {@link release}. */
+  /** Keeps the process alive while timers are pending, until the matching {@link release}. */
   hold(): this {
     if (!this.#holds++) this.#keepAlive(true)
     return this
@@ -151,27 +151,27 @@ export class Clock {
       first.expire(audience, this.#sleepers)
     }
     if (isInner || !audience.length) return
-    // Grows while it is notified: an inner call leaves that to this one, or each would go one call deeper.
+    // Grows while it is notified: inner calls leave their listeners to this one, so the stack does not grow.
     tellAll(audience)
     audience.length = 0
   }
 
-  /** To be called in a turn of its own: {@link check}, and the sleepers wake up. */
+  /** Does what {@link check} does, and notifies the sleepers. Call it in a turn of the event loop only. */
   protected wake(): void {
     this.check()
     tellAll(this.#sleepers.splice(0))
   }
 
   /**
-   * Asks the platform to call `ring` after `ms`, and `fire` whenever the page goes away or comes back: a frozen page
-   * gets no timer events.
+   * Sets the platform timer: calls `ring` after `ms`, and `fire` whenever the page is hidden or shown, since timers of
+   * a frozen page do not fire. Returns a function that clears both.
    */
   protected arm(ring: () => void, ms: number): () => void {
     const clear = clearTimeout
     const handle = setTimeout(ring, ms)
     this.#handle = handle
     if (!this.#holds) this.#keepAlive(false)
-    // Looked up once for all: a missing global costs a good part of a timeout.
+    // Looked up once: looking up a missing global takes a good part of the cost of a timeout.
     const { document } = globalThis
     if (document) listen('addEventListener', this.#fire)
     if (document?.hidden) this.#ahead = Date.now() - this.now()
@@ -184,7 +184,7 @@ export class Clock {
     }
   }
 
-  /** Says whether the platform timer keeps a process alive. Does nothing in browsers. */
+  /** Makes the platform timer keep the process alive, or not. Does nothing in browsers. */
   #keepAlive(isOn: boolean): void {
     const handle = this.#handle
     if (typeof handle === 'object') (handle as Partial<Handle>)[isOn ? 'ref' : 'unref']?.()
@@ -201,12 +201,12 @@ export class Clock {
     this.#soonest = Infinity
   }
 
-  /** Nothing is due before that time. */
+  /** A lower bound of `next`, which leaves the unsorted list as it is. */
   #bound(): number {
     return this.#sleepers.length > 0 ? this.now() : Math.min(this.#soonest, this.#heap[1]?.due ?? Infinity)
   }
 
-  /** Sets or clears the platform timer in a microtask, for all that happens in this turn. */
+  /** Sets or clears the platform timer in a microtask, once for all changes of this turn. */
   #plan(): void {
     if (this.#isPlanned) return
     this.#isPlanned = true
@@ -219,7 +219,7 @@ export class Clock {
     else this.#disarm()
   }
 
-  /** Puts `timer` where it belongs, starting from the hole at `index`. */
+  /** Inserts `timer` into the heap, moving the hole at `index` up or down until the order is right. */
   #place(timer: Timer, index: number): void {
     const heap = this.#heap
     for (let above; (above = heap[index >> 1]) && isBefore(timer, above);) index = this.#fill(index, above)
@@ -231,7 +231,7 @@ export class Clock {
     this.#fill(index, timer)
   }
 
-  /** Moves `timer` to the hole at `index`, and says where that leaves one. A closure would be garbage each time. */
+  /** Moves `timer` to the hole at `index` and returns its old place. A method, since a closure would be garbage. */
   #fill(index: number, timer: Timer): number {
     const hole = timer.index
     this.#heap[index] = timer
@@ -239,7 +239,7 @@ export class Clock {
     return hole
   }
 
-  /** Sees to it that the platform timer fires no later than the next timer is due. */
+  /** Makes the platform timer fire no later than the next timer is due. */
   #schedule(): void {
     const next = this.#bound()
     if (this.#armedBy === setTimeout) {
@@ -255,7 +255,7 @@ export class Clock {
     this.#clear = this.arm(ring, isMock ? Math.floor(left) : Math.ceil(left))
   }
 
-  /** Mocked timers without a clock, such as Jest's legacy ones: that one fires is all there is to tell the time by. */
+  /** For mocked timers without a clock, such as Jest's legacy ones: when one fires, its delay must have passed. */
   #ringMocked(due: number): void {
     this.#behind += Math.max(due - this.now(), 0)
     this.#fire()
@@ -289,16 +289,16 @@ interface Deno {
   unrefTimer?(handle: unknown): void
 }
 
-/** Looked up once: a missing global costs a good part of a timeout. */
+/** Looked up once: looking up a missing global takes a good part of the cost of a timeout. */
 let deno: Deno | undefined
 
-/** `setTimeout`, by what fake timers add to it: Sinon's, which Vitest, Jest and Cypress use, and Jest's legacy ones. */
+/** The marks of a fake `setTimeout`: `clock` by Sinon (used by Vitest, Jest and Cypress), the other by legacy Jest. */
 interface Replaced {
   readonly clock?: { readonly performance?: { now(): number } }
   readonly _isMockFunction?: boolean
 }
 
-/** Worklets have none at all. */
+/** Worklets have no `setTimeout` at all. */
 function unlessFake(timer: (typeof setTimeout & Replaced) | undefined): typeof setTimeout | undefined {
   return timer?.clock || timer?._isMockFunction ? undefined : timer
 }

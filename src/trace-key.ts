@@ -1,4 +1,4 @@
-/** The key under which a context has its `traceparent`. Both what sends it and what only shows it need the same one. */
+/** The key of the `traceparent` of a context, shared by the code that sends it and the code that only shows it. */
 
 import { createKey } from './context.ts'
 import type { Key } from './context.ts'

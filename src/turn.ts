@@ -1,6 +1,6 @@
-/** A turn of the event loop, taken as a task that neither waits as timers do nor is replaced by fake ones. */
+/** A turn of the event loop, by a task without the minimum delay of timers, which fake timers do not replace. */
 
-/** Resolves in a later turn. All microtasks are through by then; the order among tasks is the engine's own. */
+/** Resolves in a later turn, after all queued microtasks. Its order among other tasks depends on the engine. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof MessageChannel === 'undefined') return setTimeout(resolve)

@@ -1,16 +1,16 @@
 /**
- * Views: contexts that share one lifetime and differ in values. A binding to a framework tells by them whether a
- * context that changed is another lifetime, or has other values only.
+ * Views: contexts that share a lifetime and differ only in values. A binding to a framework uses them to find out
+ * whether a new context has another lifetime, or only other values.
  */
 
 import { createNode, resolve } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
 
 /**
- * An object that stands for the lifetime of `ctx`: the same one for every context that differs from `ctx` in values
- * only. For comparisons, and as the key of a WeakMap.
+ * Returns an object that identifies the lifetime of `ctx`: the same object for all contexts that differ only in values.
+ * Compare it, or use it as the key of a WeakMap.
  *
- * @param parameter what the error calls `ctx`
+ * @param parameter the name of `ctx` in the error
  * @throws TypeError if `ctx` is not a context
  */
 export function lifetimeOf(ctx: ContextLike, parameter = 'ctx'): object {
@@ -18,7 +18,7 @@ export function lifetimeOf(ctx: ContextLike, parameter = 'ctx'): object {
 }
 
 /**
- * Derives a context that lives exactly as long as `ctx` and has the values of `from` in place of its own.
+ * Derives a context that ends exactly when `ctx` ends and has the values of `from` instead of those of `ctx`.
  *
  * @throws TypeError if `ctx` or `from` is not a context
  */

@@ -830,7 +830,7 @@ describe('a wrong argument', () => {
   ])('a wrong limit is a TypeError that names it: %s', (shown, limit) => {
     const { signal } = new AbortController()
     const listeners = countListeners(signal)
-    const message = `rescind: limit must be a positive whole number or Infinity, got ${shown}`
+    const message = `rescind: limit must be a positive integer or Infinity, got ${shown}`
     expect(() => group({ signal }, { limit: wrong(limit) })).toThrow(new TypeError(message))
     expect(listeners()).toBe(0)
   })

@@ -382,9 +382,9 @@ describe('a budget', () => {
 describe('misuse of retry', () => {
   it.each<[message: string, options: unknown]>([
     ['options must be an object, got null', null],
-    ['attempts must be a positive whole number or Infinity, got 0', { attempts: 0 }],
-    ['attempts must be a positive whole number or Infinity, got 1.5', { attempts: 1.5 }],
-    ['attempts must be a positive whole number or Infinity, got "3"', { attempts: '3' }],
+    ['attempts must be a positive integer or Infinity, got 0', { attempts: 0 }],
+    ['attempts must be a positive integer or Infinity, got 1.5', { attempts: 1.5 }],
+    ['attempts must be a positive integer or Infinity, got "3"', { attempts: '3' }],
     ['delay must be a finite number of milliseconds, at least 0, got -1', { delay: -1 }],
     ['delay must be a finite number of milliseconds, at least 0, got Infinity', { delay: Infinity }],
     ['delay must be a finite number of milliseconds, at least 0, got "1s"', { delay: '1s' }],
@@ -401,7 +401,7 @@ describe('misuse of retry', () => {
     await expect(retry(wrong(undefined), () => {})).rejects.toThrow('rescind: ctx must be a context, got undefined')
     await expect(retry(background(), wrong<() => void>(5))).rejects.toThrow('rescind: work must be a function, got 5')
     await expect(retry(background(), failing({ at: 0 }).work, { delay: () => NaN })).rejects.toThrow(
-      'rescind: what delay returns must be a finite number of milliseconds, at least 0, got NaN',
+      'rescind: the result of delay must be a finite number of milliseconds, at least 0, got NaN',
     )
   })
 

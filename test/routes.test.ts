@@ -250,8 +250,8 @@ describe('ignore', () => {
 describe('invalid arguments', () => {
   it.each<[message: string, options: unknown]>([
     ['rescind: options must be an object, got "now"', 'now'],
-    ['rescind: source must be a source of routes, got [object Object]', { source: {} }],
-    ['rescind: source must be a source of routes, got null', { source: null }],
+    ['rescind: source must be an object with href and subscribe, got [object Object]', { source: {} }],
+    ['rescind: source must be an object with href and subscribe, got null', { source: null }],
     ['rescind: ignore must be a function, got true', { ignore: true }],
   ])('throw a TypeError: %s', (message, options) => {
     expect(() => withRoute(background(), wrong(options))).toThrow(new TypeError(message))

@@ -265,7 +265,7 @@ describe('tryAcquire', () => {
 
 describe('misuse of a semaphore', () => {
   it.each([0, -1, 1.5, NaN, '2', undefined, null])('refuses the limit %s', (limit) => {
-    expect(() => semaphore(wrong(limit))).toThrow(/^rescind: limit must be a positive whole number or Infinity, got /)
+    expect(() => semaphore(wrong(limit))).toThrow(/^rescind: limit must be a positive integer or Infinity, got /)
   })
 
   it('refuses an invalid context and invalid work', async () => {

@@ -302,14 +302,14 @@ describe('share', () => {
 
   it('rejects work that calls the same share, since it would wait forever', async () => {
     const own = share(background(), (ctx): Promise<unknown> => own(ctx))
-    await expect(own(background())).rejects.toThrow('rescind: shared work asked for itself, and would never settle')
+    await expect(own(background())).rejects.toThrow('rescind: shared work must not wait for its own result')
     const later = share(background(), async (ctx, id: number): Promise<number> => {
       await until(ctx, Promise.resolve())
       return id < 3 ? later(withValue(ctx, createKey('key'), 1), id + 1) : later(ctx, 3)
     })
-    await expect(later(background(), 1)).rejects.toThrow('asked for itself')
+    await expect(later(background(), 1)).rejects.toThrow('its own result')
     const foreign = share(background(), (): Promise<unknown> => foreign(background()))
-    await expect(foreign(background())).rejects.toThrow('asked for itself')
+    await expect(foreign(background())).rejects.toThrow('its own result')
   })
 
   it('accepts a foreign parent and foreign callers', async () => {

@@ -709,7 +709,7 @@ describe('a wrong argument', () => {
     const half = new Response('one')
     half.body?.getReader()
     expect(() => stream(background(), locked)).toThrow('source must be a stream that is not locked')
-    expect(() => stream(background(), used)).toThrow('source must be a response whose body is not used yet')
+    expect(() => stream(background(), used)).toThrow('source must be a response whose body has not been read')
     expect(() => stream(background(), half)).toThrow('source must be a stream that is not locked')
   })
 

@@ -163,7 +163,7 @@ describe('fakeClock', () => {
       for (;;) await sleep(ctx, 0)
     }
     const looping = outcome(loop())
-    await expect(clock.advance(ms)).rejects.toThrow('rescind: time stands still: more is due after 1000 turns')
+    await expect(clock.advance(ms)).rejects.toThrow('rescind: time cannot advance: timers are due now after 1000 turns')
     expect(clock.at).toBe(0)
     cancel()
     await clock.advance(ms)

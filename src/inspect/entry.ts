@@ -1,7 +1,7 @@
 /**
- * Entries: what a recorder notes while things happen. That must be quick and call no code of users, so causes, labels
- * and stacks stay as they are until the end of the turn. Then a row is made of it, and nothing that a context holds is
- * kept.
+ * Entries: the notes of a recorder about each context. Noting an event must be quick and must not run user code, so
+ * causes, labels and stacks are not read before the end of the turn. Then a row is made, and the entry retains nothing
+ * of the context.
  */
 
 import type { ContextNode } from '../context.ts'
@@ -9,11 +9,11 @@ import { clockOf } from '../deadlines.ts'
 import type { Clock } from '../timers.ts'
 import type { How, Row } from './rows.ts'
 
-/** An operation that waits for a context, or a function that works under it. */
+/** An operation that waits for a context, or a function that runs under it. */
 export interface Operation {
   readonly entry: Entry
   readonly name: string
-  /** Where it began; the text once that was asked for. */
+  /** Where it began: an error until the text is first read. */
   stack: Error | string | undefined
 }
 
@@ -23,29 +23,29 @@ export class Entry {
   readonly isLate: boolean
   readonly clock: Clock
   readonly born: number
-  /** Until the end of the turn; after that only `ref` leads there, for as long as the context lives. */
+  /** Set until the end of the turn; then `ref` refers to it, while it lives. */
   node: ContextNode | undefined
   ref: WeakRef<ContextNode> | undefined
   ended: number | undefined
   how: How | undefined
   by: number | undefined
-  /** Until the end of the turn. */
+  /** Set until the end of the turn. */
   cause: unknown
-  /** What waits now; once it has ended, what waited then. */
+  /** The operations that wait for it; after its end, those that waited then. */
   waits: Set<Operation> | undefined
-  /** What works under it now. */
+  /** The functions that run under it. */
   works: Set<Operation> | undefined
-  /** The functions that cancel it, until the end of the turn. */
+  /** Its new `cancel` functions, until the end of the turn. */
   handed: object[] | undefined
-  /** How many of them were not collected yet. */
+  /** How many of its `cancel` functions are not garbage-collected. */
   cancels: number
   made: Error | undefined
   canceled: Error | undefined
-  /** What is shown of it; undefined until the end of the turn. */
+  /** Undefined until the end of the turn. */
   row: Row | undefined
-  /** Something has happened that `row` does not say. */
+  /** Whether `row` is out of date. */
   isChanged: boolean
-  /** It is one of the rows: not yet pushed out by others. */
+  /** Whether it is in the store, and so has a row. */
   isKept: boolean
 
   constructor(id: number, parent: number | undefined, node: ContextNode, born: number, isLate: boolean) {

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * `rescind/inspect`: shows which contexts there are, how each ended, who ended it and why. For development: it is
- * attached by hand, costs what it notes, and leaves nothing behind when it is detached.
+ * `rescind/inspect`: shows which contexts exist, and how, by which context and why each ended. It is for development:
+ * code attaches it explicitly, and detaching it removes all of it.
  *
  * @module rescind/inspect
  */
@@ -30,60 +30,60 @@ export type { Recording } from './recording.ts'
 export type { How, NamedValue, Row, Stacks } from './rows.ts'
 export type { Warning, WarningCode } from './warning.ts'
 
-/** What can be seen of contexts: of those that live, or of a recording. */
+/** Shows contexts: those of this page or process, or those of a recording. */
 export interface View {
   /**
-   * The contexts, in the order in which they were noticed. The same array until something has happened, and the same
-   * row until something has happened to its context.
+   * The contexts, in the order in which they were noticed. The array is the same until a context changes, and a row is
+   * the same until its context changes.
    */
   readonly rows: readonly Row[]
-  /** What was found in the use of contexts, oldest first; of many, the latest 100. */
+  /** The warnings, oldest first; at most the latest 100. */
   readonly warnings: readonly Warning[]
-  /** The time now, on the axis of the rows; of a recording, when it was made. */
+  /** The current time, comparable with the times in the rows; for a recording, when it was made. */
   readonly at: number
   /**
-   * Calls `fn` in a microtask after something has happened, once for all that happened in a turn.
+   * Calls `fn` in a microtask after contexts have changed, once for all changes of a turn.
    *
-   * @returns stops that
+   * @returns a function that ends the subscription
    */
   subscribe(fn: () => void): () => void
-  /** The rows as a tree of lines, for reports. */
+  /** Returns the rows as a tree of lines, for bug reports. */
   text(): string
-  /** What can be seen now, as plain data for JSON; see {@link open}. */
+  /** Returns the current rows and warnings as plain data for JSON; see {@link open}. */
   record(): Recording
 }
 
-/** Sees the contexts of this page or process; see {@link inspect}. Disposing it detaches it. */
+/** Shows the contexts of this page or process; see {@link inspect}. Disposing it detaches it. */
 export interface Inspector extends View, Disposable {
   /**
    * Cancels the context of a row, as its own `cancel` does.
    *
-   * @returns false if there is nothing to cancel: it has ended, is a root, or is not among the rows
+   * @returns true if it was canceled; false if it has ended, is a root, or has no row
    */
   cancel(id: number, cause?: unknown): boolean
-  /** Forgets all rows and warnings. */
+  /** Removes all rows and warnings. */
   clear(): void
-  /** Looks no longer. What it has seen stays. */
+  /** Stops observing. The rows and warnings remain. */
   detach(): void
 }
 
 /** Options of {@link inspect}. */
 export interface InspectOptions {
-  /** Where this is, such as `server`: its rows have it as their `place`, which tells them from those of others. */
+  /** The name of this place, such as `server`: its rows have it as their `place`, which tells recordings apart. */
   readonly name?: string | undefined
-  /** How many rows are held; 2,000 if left out. What has ended makes room first. */
+  /** The largest number of rows; 2,000 by default. Rows of ended contexts are dropped first. */
   readonly size?: number | undefined
   /**
-   * Notes where contexts are made and ended, and where operations wait for them: in the rows, and in the `stack` of the
-   * errors of contexts. Costs some microseconds each time.
+   * If true, records the stack where a context is made or ended, and where an operation starts to wait for it. Stacks
+   * are shown in the rows and in the `stack` of the errors of contexts. Each takes some microseconds.
    */
   readonly stacks?: boolean | undefined
   /**
-   * Shows each context that has ended in the Performance panel of Chromium, in tracks named after its label or kind, in
-   * the group `rescind`. For contexts on the clock of the system only.
+   * If true, shows each context that has ended in the Performance panel of Chromium, in a track named after its label
+   * or kind, in the group `rescind`. Contexts with a fake clock are not shown.
    */
   readonly track?: boolean | undefined
-  /** The keys whose values may be shown, and stored in recordings. Of all others, only the names are. */
+  /** The keys whose values are shown, and stored in recordings. Of other keys, only the names are. */
   readonly values?: readonly Key<unknown, unknown>[] | undefined
   /**
    * Warns of fetches with `keepalive` under a context. For that, and only then, it puts a function in the place of
@@ -93,8 +93,8 @@ export interface InspectOptions {
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
   readonly silence?: 'all' | readonly WarningCode[] | undefined
   /**
-   * How many milliseconds work may still run after the end of its context, and contexts be derived from one that has
-   * ended, before there is a warning; 1,000 if left out.
+   * The time after the end of a context before a warning, in milliseconds, for work that still runs under it and for
+   * contexts derived from it; 1,000 by default.
    */
   readonly grace?: number | undefined
 }
@@ -102,11 +102,11 @@ export interface InspectOptions {
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
 /**
- * Notes what happens to all contexts of this page or process from now on: what is derived, how it ends, by what and
- * why. What was alive before appears when something is derived from it or waits for it, or when it ends. It keeps no
- * context alive.
+ * Attaches an inspector, which from now on shows every context of this page or process: how it is derived, and how, by
+ * which context and why it ends. A context made before appears when one is derived from it, when an operation waits for
+ * it, or when it ends. An inspector does not keep contexts alive.
  *
- * @throws TypeError if an option is of the wrong type
+ * @throws TypeError if an option has a wrong type
  * @example
  * const inspector = inspect()
  * const [ctx, cancel] = withCancel(background(), { label: 'search' })
@@ -128,7 +128,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
     values = [],
   } = options
   assertNumber('grace', grace)
-  if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive whole number', size)
+  if (!(Number.isInteger(size) && size > 0)) throw invalid('size', 'a positive integer', size)
   if (!Array.isArray(values)) throw invalid('values', 'a list of keys', values)
   const subscribers = new Set<() => void>()
   const changed = () => {
@@ -199,8 +199,8 @@ export function inspect(options: InspectOptions = {}): Inspector {
 }
 
 /**
- * Shows a recording as the inspector has shown it that made it. What is in it is taken for that of a stranger: it can
- * show nonsense, and do nothing.
+ * Shows a recording in the same way as the inspector that made it. Its contents are untrusted: they are only shown,
+ * never executed.
  *
  * A list shows several as one, on the time axis of the first: those of a page and of its servers. What a server did for
  * a request stands below the context that has sent it; the two are found by their `traceparent`, so each request needs

@@ -1,4 +1,4 @@
-/** A row of an entry. Reads labels, values and causes, and so may run code of users. */
+/** Makes the row of an entry. Reading labels, values and causes may run user code. */
 
 import type { ContextNode, Key, Limit } from '../context.ts'
 import { Deadline } from '../deadlines.ts'
@@ -8,24 +8,24 @@ import type { NamedValue, Row, Stacks } from './rows.ts'
 import { framesOf } from './stacks.ts'
 import { causeText, nameText, textOf } from './values.ts'
 
-/** What is needed besides the entry itself. */
+/** The input for a row besides the entry. */
 export interface RowSource {
   /** The name of the inspector. */
   readonly place: string | undefined
-  /** Keys whose values may be shown. */
+  /** The keys whose values are shown. */
   readonly shows: ReadonlySet<unknown>
   /** The `id` of the row of a context. */
   idOf(node: ContextNode): number | undefined
 }
 
-/** How many values a row names, and how many operations. */
+/** The largest number of values in a row, and of operations. */
 const MAX_NAMES = 50
 
 const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-/
 
 type Values = NonNullable<ContextNode['values']>
 
-/** @param node undefined where it was collected: what was known of it stays */
+/** @param node undefined if it was garbage-collected: then the last known data remains */
 export function rowOf(entry: Entry, node: ContextNode | undefined, { idOf, place, shows }: RowSource): Row {
   const { born, by, cause, ended, how, id, isLate, parent, row } = entry
   const known = row ?? {
@@ -59,7 +59,7 @@ function namesOf({ values }: ContextNode, shows: ReadonlySet<unknown>): readonly
   const seen = new Set<unknown>()
   for (let one = values; one && named.length < MAX_NAMES; one = one.outer) {
     const { held, key }: Values = one
-    // The values of a foreign context cannot be listed. Of two values of one key, the inner one is seen.
+    // The values of a foreign context cannot be listed. Of two values with the same key, the inner one applies.
     if (!key || seen.has(key)) continue
     seen.add(key)
     named.push({ name: textOf(key.name), value: shows.has(key) ? textOf(held) : undefined })
@@ -93,7 +93,7 @@ export function timeOf(node: ContextNode, idOf: RowSource['idOf']): Pick<Row, 'm
   }
 }
 
-/** That of a foreign context may throw. */
+/** The time of `limit`; Infinity if reading it throws, as a foreign context may. */
 function atOf(limit: Limit): number {
   try {
     return limit.at
@@ -103,7 +103,7 @@ function atOf(limit: Limit): number {
 }
 
 function waitsOf({ how, waits }: Entry, node: ContextNode | undefined): readonly string[] {
-  // What went well has cut nothing off.
+  // Completed work has interrupted no operation.
   if (how === 'completed') return []
   const names = new Set(Array.from(waits ?? [], ({ name }) => name))
   if (node?.controller) names.add('signal')
@@ -120,7 +120,7 @@ function stacksOf({ canceled, how, made, waits }: Entry, before: Stacks | undefi
   return stacks.made || stacks.ended || stacks.waits.length > 0 ? stacks : undefined
 }
 
-/** Where it began, as text. */
+/** The stack where `operation` began, as text. */
 export function beginningOf(operation: Operation): string | undefined {
   if (typeof operation.stack === 'object') operation.stack = framesOf(operation.stack)
   return operation.stack

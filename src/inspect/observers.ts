@@ -1,11 +1,11 @@
-/** The core has room for one observer: where there are several, that one tells them all. */
+/** The core has one observer; if several inspectors are attached, this observer forwards every call to them. */
 
 import { watch } from '../observer.ts'
 import type { Observer } from '../observer.ts'
 
 const attached = /* @__PURE__ */ new Set<Observer>()
 
-/** Has `observer` look on from now on. Returns what stops that. */
+/** Attaches `observer`. Returns a function that detaches it. */
 export function observe(observer: Observer): () => void {
   attached.add(observer)
   install()

@@ -1,10 +1,10 @@
 /**
- * The recorder: an observer of the core that notes what happens, and makes rows of it at the end of the turn. It keeps
- * no context alive: from then on it knows contexts only weakly, and their values, causes and labels only as text.
+ * The recorder: an observer of the core that notes events, and makes rows of them at the end of the turn. It does not
+ * keep contexts alive: after that turn, it has only weak references to them, and text of values, causes and labels.
  *
- * A context gets a row when it is derived. Roots, contexts without an end of their own (`withoutCancel`) or not yet
- * linked, and those from before the recorder was attached get theirs when something is derived from them or they end.
- * Contexts that differ in values only share one row: that of their lifetime.
+ * A context gets a row when it is derived. Roots, contexts that never end (`withoutCancel`) or are not linked yet, and
+ * contexts from before the recorder was attached get one when a context is derived from them, or when they end.
+ * Contexts that differ only in values share one row.
  */
 
 import { ContextNode, DISARMED } from '../context.ts'
@@ -21,32 +21,32 @@ import type { Row } from './rows.ts'
 import { noted } from './stacks.ts'
 import { Store } from './store.ts'
 
-/** How many levels above a context are noticed with it. */
+/** How many ancestors of a context get an entry together with it. */
 const MAX_ABOVE = 100
 
-/** How many of the operations that an end has cut off its error shows. */
+/** The largest number of interrupted operations that an error shows. */
 const MAX_WAITS = 5
 
-/** What is told of what a recorder notes, in a microtask. */
+/** The listener of a recorder, called in a microtask. */
 export interface Audience {
-  /** There are other rows. */
+  /** The rows have changed. */
   changed(): void
-  /** A context was derived, or noticed; `node` is complete by now, and `above` its parent. */
+  /** The context of `entry` was derived or noticed; `node` is complete by now. `above` is its parent. */
   made(entry: Entry, node: ContextNode, above: Entry | undefined): void
-  /** It has ended. */
+  /** The context has ended. */
   ended(entry: Entry): void
-  /** It has ended before this turn, and what works under it has changed. */
+  /** The context ended in an earlier turn, and the work under it has changed. */
   worked(entry: Entry): void
-  /** The last function that could cancel it was collected, and it lives. */
+  /** The context is alive, but its last `cancel` function was garbage-collected. */
   lost(entry: Entry): void
 }
 
-/** What the audience is to be told of an entry. */
+/** A change to tell the audience. */
 interface News {
   readonly entry: Entry
-  /** Undefined unless it is new. */
+  /** Undefined if the entry is not new. */
   readonly node: ContextNode | undefined
-  /** It had ended before. */
+  /** Whether it had ended before this turn. */
   readonly isOver: boolean
 }
 
@@ -57,19 +57,19 @@ export class Recorder implements Observer {
   readonly #audience: Audience
   readonly #entries = new WeakMap<ContextNode, Entry>()
   readonly #waiters = new WeakMap<object, Operation>()
-  /** How much the epoch is ahead of each clock. */
+  /** The epoch time at which each clock was zero. */
   readonly #epochs = new WeakMap<Clock, number>()
-  /** What the registries hold of this recorder; nothing once it is detached. */
+  /** The part of this recorder that the registries retain; empty once it is detached. */
   readonly #owner: Owner = {
     lost: (entry) => this.#lost(entry),
     collected: (entry) => this.#collected(entry),
   }
-  /** Those whose deadline has moved. */
+  /** The contexts whose deadline has moved. */
   readonly moved: WeakSet<ContextNode> = new WeakSet<ContextNode>()
   #count = 0
-  /** Those that have changed in this turn. */
+  /** The entries that have changed in this turn. */
   #changed: Entry[] = []
-  /** With more of them, those that no row is of are dropped. */
+  /** If more entries have changed, those without a row are dropped. */
   #most = 10_000
   #isScheduled = false
   #hasMoved = false
@@ -83,14 +83,14 @@ export class Recorder implements Observer {
     this.#source = { ...source, idOf: (node) => this.#entries.get(node)?.id }
   }
 
-  /** The same array until something has happened. */
+  /** The array is the same until a context changes. */
   get rows(): readonly Row[] {
     this.flush()
-    // What a getter of a cause has just derived has no row yet.
+    // An entry has no row yet if a getter of a cause has just derived its context.
     return (this.#rows ??= Array.from(this.#store.entries, ({ row }) => row).filter((row) => row !== undefined))
   }
 
-  /** The context of a row; undefined if it has ended, or is nowhere in use. */
+  /** The context of a row; undefined if it has ended, or was garbage-collected. */
   nodeOf(id: number): ContextNode | undefined {
     for (const entry of this.#store.entries) {
       if (entry.id === id) return entry.how ? undefined : (entry.node ?? entry.ref?.deref())
@@ -98,7 +98,7 @@ export class Recorder implements Observer {
     return undefined
   }
 
-  /** The live context that has this signal, if it has a row. */
+  /** The entry of the live context with this signal; undefined if none has a row. */
   entryOf(signal: object): Entry | undefined {
     for (const entry of this.#store.entries) {
       const node = entry.how ? undefined : (entry.node ?? entry.ref?.deref())
@@ -107,7 +107,7 @@ export class Recorder implements Observer {
     return undefined
   }
 
-  /** From now on nothing is noted but what already was. */
+  /** Stops reporting garbage-collected contexts and cancel functions. */
   stop(): void {
     this.#owner.lost = this.#owner.collected = undefined
   }
@@ -138,7 +138,7 @@ export class Recorder implements Observer {
     this.#noteEnd(known ?? this.#see(child, true), child, head, ending, child === head ? hint : undefined, failure)
   }
 
-  /** A deadline that moves may hold for everything below. */
+  /** Notes a moved deadline, which may also apply to all descendants. */
   changed(node: ContextNode): void {
     this.moved.add(node)
     this.#hasMoved = true
@@ -171,7 +171,7 @@ export class Recorder implements Observer {
     const { entry } = operation
     const works = (entry.works ??= new Set())
     works.add(operation)
-    // Work that was given up at the end of its context is looked at, too.
+    // Also after the end of the context: this may be work that was abandoned then.
     if (entry.how) this.#change(entry)
     return () => void works.delete(operation)
   }
@@ -191,7 +191,7 @@ export class Recorder implements Observer {
       .join('')
   }
 
-  /** Makes rows of all that has happened, and lets go of contexts. */
+  /** Makes the rows of all changed entries, and drops the strong references to contexts. */
   flush(): void {
     if (this.#hasMoved) this.#findMoved()
     const entries = this.#changed
@@ -227,7 +227,7 @@ export class Recorder implements Observer {
     return stacks
   }
 
-  /** The entry of `node`, which is new if `node` was never noticed. */
+  /** Returns the entry of `node`, making one if `node` was never noticed. */
   #see(node: ContextNode, isLate: boolean): Entry {
     const known = this.#entries.get(node)
     if (known) {
@@ -240,7 +240,7 @@ export class Recorder implements Observer {
       unseen.push(above)
       above = above.parent?.node
     }
-    // One that was pushed out by others comes back.
+    // The row of an ancestor may have been dropped: show it again.
     if (above) this.#show(above)
     for (const one of unseen.toReversed()) this.#add(one, true)
     return this.#add(node, isLate)
@@ -265,7 +265,7 @@ export class Recorder implements Observer {
   #noteEnd(entry: Entry, node: ContextNode, head: ContextNode, ending: Ending, hint?: Hint, failure?: unknown): void {
     const origin = originOf(ending, head)
     const { parent } = node
-    // A signal takes along what follows it, too, whatever has become of the parent.
+    // A signal also ends contexts whose parent lives on.
     const isTakenAlong = parent !== undefined && parent.node.ended === ending
     entry.how = hint ?? (isTakenAlong ? 'parent' : isTimeout(ending) ? 'deadline' : 'canceled')
     entry.by = node === origin ? undefined : this.#entries.get(origin)?.id
@@ -309,7 +309,7 @@ export class Recorder implements Observer {
     void Promise.resolve().then(() => this.#tell())
   }
 
-  /** From here on only a live context is of interest, and only for as long as something else keeps it alive. */
+  /** Drops the strong reference to the context. A live one keeps a weak reference. */
   #letGo(entry: Entry): void {
     const { handed, how, node } = entry
     if (how) entry.ref = undefined
@@ -318,14 +318,14 @@ export class Recorder implements Observer {
         entry.ref = new WeakRef(node)
         registries().nodes.register(node, { entry, owner: this.#owner })
       }
-      // Most contexts end in the turn in which they were made: a registry would cost more than all else.
+      // Only now: most contexts end in the turn in which they were made, and a registry costs more than all else.
       for (const cancel of handed ?? []) registries().cancels.register(cancel, { entry, owner: this.#owner })
       entry.cancels += handed?.length ?? 0
     }
     entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
   }
 
-  /** A turn in which many contexts come and go must not keep them all. */
+  /** Drops changed entries without a row, so that a turn that makes many contexts does not retain them all. */
   #thin(): void {
     this.#changed = this.#changed.filter((entry) => {
       if (entry.isKept || entry.works?.size) return true
@@ -373,10 +373,10 @@ interface Registries {
   readonly nodes: FinalizationRegistry<Registered>
 }
 
-/** One of each for all recorders: V8 may stop telling any, once one with news was collected itself. */
+/** Shared by all recorders: V8 may stop all callbacks after a registry with pending ones was collected itself. */
 let shared: Registries | undefined
 
-/** Made on first use: importing uses no service of the platform. */
+/** Makes them on first use, so that the import has no side effects. */
 function registries(): Registries {
   return (shared ??= {
     cancels: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry)),
@@ -384,17 +384,17 @@ function registries(): Registries {
   })
 }
 
-/** Made for a render that was thrown away: it was never part of the tree. */
+/** Whether `node` was made in a render that was discarded, so that it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {
   return !own && deadlines instanceof Deadline && deadlines.node === node
 }
 
-/** A timer of a binding, or what waits by one. */
+/** True for a timer of a binding, and for an operation that waits with one. */
 function isHidden({ kind, parent }: ContextNode): boolean {
   return kind === TIMER || parent?.kind === TIMER
 }
 
-/** Where the end began that `ending` stands for. */
+/** The context at which `ending` began. */
 function originOf(ending: Ending, head: ContextNode): ContextNode {
   const node: unknown = ending instanceof ContextNode ? ending : (ending as { node?: unknown }).node
   return node instanceof ContextNode ? node : head

@@ -1,4 +1,4 @@
-/** Recordings: what an inspector has seen, as JSON that shows the same elsewhere. A file may come from a stranger. */
+/** Recordings: the rows and warnings of an inspector as JSON. The contents of a recording are untrusted. */
 
 import { invalid, isObject } from '../arguments.ts'
 import type { How, NamedValue, Row, Stacks } from './rows.ts'
@@ -6,9 +6,9 @@ import { nameText, textOf } from './values.ts'
 import { isCode } from './warning.ts'
 import type { Warning } from './warning.ts'
 
-/** What {@link Inspector.record} returns: plain data, to be sent and stored as JSON. */
+/** The result of {@link Inspector.record}: plain data, which can be sent and stored as JSON. */
 export interface Recording {
-  /** Tells a recording of rescind from other JSON. */
+  /** Identifies a recording of rescind. */
   readonly format: 'rescind.recording'
   /** The version of the format. */
   readonly version: 1
@@ -20,13 +20,13 @@ export interface Recording {
   readonly warnings: readonly Warning[]
 }
 
-/** How many rows and warnings of a recording are opened. */
+/** The largest numbers of rows and of warnings that are read; further ones are ignored. */
 const MAX_ROWS = 100_000
 
 const HOWS: readonly How[] = ['canceled', 'collected', 'completed', 'deadline', 'disposed', 'parent']
 
 /**
- * A recording as if it came from an inspector, whatever is in it.
+ * Reads a recording. Replaces every invalid field, so that the result is like that of an inspector.
  *
  * @throws TypeError if it is not a recording of this version, or text that is not JSON
  */
@@ -101,7 +101,7 @@ function numberIn(value: unknown): number | undefined {
   return Number.isFinite(value) ? (value as number) : undefined
 }
 
-/** What was shown once is shown again as it is: `null` is what JSON has for undefined in lists. */
+/** Text of a row, escaped again, which leaves escaped text unchanged. `null` is undefined, as in lists of JSON. */
 function textIn(value: unknown): string | undefined {
   return value === null ? undefined : nameText(value)
 }

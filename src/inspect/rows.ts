@@ -1,73 +1,74 @@
 /**
- * Rows: what an inspector says about a context, as plain data that holds no context, no value and no cause. A row never
- * changes: whatever happens to its context puts another row in its place, so views can compare rows by identity.
+ * Rows: the data of an inspector about a context, without references to contexts, values or causes. A row is immutable:
+ * when its context changes, a new row replaces it, so views can compare rows by identity.
  */
 
 /**
- * How a context ended: by its `cancel`; because its work settled well; by its deadline; by `using`; along with its
- * parent; or not at all: it was `collected`, since nothing could reach it any longer.
+ * How a context ended: `canceled` by its `cancel`, `completed` because its work succeeded, by its `deadline`,
+ * `disposed` by `using`, or with its `parent`. A `collected` one did not end: it was unreachable and was
+ * garbage-collected.
  */
 export type How = 'canceled' | 'collected' | 'completed' | 'deadline' | 'disposed' | 'parent'
 
-/** A value that a context has. */
+/** A value of a context. */
 export interface NamedValue {
   /** The name of its key. */
   readonly name: string
-  /** What it is, as text; undefined unless its key was given to `inspect` as one that may be shown. */
+  /** The value as text; undefined unless its key is in the option `values` of `inspect`. */
   readonly value: string | undefined
 }
 
-/** Where things happened, as the lines of a stack. Undefined where that is not known. */
+/** The stacks of a context, as lines; undefined if unknown. */
 export interface Stacks {
   /** Where the context was made. */
   readonly made: string | undefined
   /** Where it was ended: for a cancel, the code that canceled it. */
   readonly ended: string | undefined
-  /** Where operations waited for it, or wait now; after its end, those that it has cut off. */
+  /** Where operations began to wait for it; after its end, only those that it has interrupted. */
   readonly waits: readonly string[]
 }
 
-/** A context, as far as an inspector knows it. All text is safe to show in one line, and all times are of one axis. */
+/** The data about a context. All text is safe to show in one line, and all times are comparable. */
 export interface Row {
   /** Counts up from 1, in the order in which contexts were made or first noticed. */
   readonly id: number
-  /** Where it was seen: the `name` of the inspector. */
+  /** The `name` of the inspector that made the row. */
   readonly place: string | undefined
-  /** The `id` of its parent; undefined for a root, and where the parent was never noticed. */
+  /** The `id` of its parent; undefined for a root, or if the parent was never noticed. */
   readonly parent: number | undefined
   /** The function that made it, such as `withTimeout`. */
   readonly kind: string
-  /** The `label` it was given; undefined without one. */
+  /** Its `label`; undefined without one. */
   readonly label: string | undefined
   /** When it was made, in milliseconds since the epoch, with fractions. */
   readonly born: number
-  /** True if it was made before it was noticed: `born` is when it was noticed. */
+  /** True if it was made before the inspector noticed it; `born` is the time when it was noticed. */
   readonly late: boolean
-  /** When it ended, or when its work went well, if that was sooner; undefined while it lives. */
+  /** When it ended, or when its work succeeded, if that was earlier; undefined while it lives. */
   readonly ended: number | undefined
   /** How it ended; undefined while it lives. */
   readonly how: How | undefined
-  /** The message of the cause, or what it is; undefined if there was none. */
+  /** The message or description of the cause; undefined if there was none. */
   readonly cause: string | undefined
-  /** The `id` of the context whose end took it along; undefined if its end began with itself. */
+  /** The `id` of the context where the end began; undefined if it began at this context. */
   readonly by: number | undefined
-  /** The milliseconds it was given for its own deadline; undefined without one. */
+  /** The duration of its own deadline in milliseconds; undefined without one. */
   readonly ms: number | undefined
-  /** When it ends at the latest, in milliseconds since the epoch; undefined if never. */
+  /** The latest time at which it ends, in milliseconds since the epoch; undefined without a deadline. */
   readonly deadline: number | undefined
-  /** The `id` of the context that has set that deadline: itself or one above; undefined if it is foreign. */
+  /** The `id` of the context that has set that deadline, this one or an ancestor; undefined if it is foreign. */
   readonly deadlineOf: number | undefined
-  /** The values in sight, the innermost first; never their contents, unless allowed. */
+  /** The values of the context, innermost first; without their contents, unless allowed. */
   readonly values: readonly NamedValue[]
   /** The trace that its request is part of: the 32 hexadecimal digits of the `traceparent` in sight. */
   readonly trace: string | undefined
   /** The span of it: the 16 hexadecimal digits that follow those. A request and the handler on a server have the same. */
   readonly span: string | undefined
   /**
-   * The functions of rescind that wait under it, such as `until` or `queryContext`; after its end, those that it has
-   * cut off. `signal` is among them if its signal was read: whatever took it may wait, too.
+   * The functions of rescind that wait for it, such as `until` or `queryContext`; after its end, those that it has
+   * interrupted. Includes `signal` if its signal was read: code with the signal may wait, too.
    */
   readonly waits: readonly string[]
-  /** Undefined unless `inspect` was told to note stacks. */
+  /** Undefined without the option `stacks`. */
   readonly stacks: Stacks | undefined
 }

@@ -1,15 +1,15 @@
 /**
- * Where something happened. An error holds on to everything its frames mention until its stack is read, contexts
- * included, so one that is only noted is read in the same turn.
+ * Stacks, which show where something happened. Until its `stack` is read, an error retains everything that its frames
+ * refer to, contexts included; so every stack is read in the same turn.
  */
 
-/** How many frames are noted, and how many of them are shown: most are of frameworks. */
+/** The number of frames that are captured, and the number shown: most frames are of frameworks. */
 const DEPTH = 50
 const SHOWN = 12
 
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
-/** The functions of ours that stand between what happened and the note of it. A user may have others of these names. */
+/** Our functions above the user's code in a stack. Each is removed only once: the user may have functions so named. */
 const BETWEEN = [
   'derive',
   'noteEnd',
@@ -24,7 +24,7 @@ const BETWEEN = [
   'fetch',
 ]
 
-/** Notes where it is called. */
+/** Captures the stack of its caller. */
 export function noted(): Error {
   const { stackTraceLimit } = Error as { stackTraceLimit?: unknown }
   const isSet = typeof stackTraceLimit === 'number' && Reflect.set(Error, 'stackTraceLimit', DEPTH)
@@ -33,17 +33,17 @@ export function noted(): Error {
   return here
 }
 
-/** The frames of a note, without those of ours at its top; undefined where the engine has none. */
+/** The frames of a captured stack, without ours at the top; undefined if the engine provides none. */
 export function framesOf(here: Error | undefined): string | undefined {
   const { stack } = here ?? {}
   if (typeof stack !== 'string') return undefined
   const lines = stack.split('\n').map((line) => line.trim())
-  // Chromium and Node put the message first.
+  // In Chromium and Node, the stack begins with the message.
   const frames = lines.filter((line) => line !== '' && !line.startsWith('Error: noted'))
   const between = new Set(BETWEEN)
   const first = frames.findIndex((frame) => {
     const name = functionOf(frame)
-    // Newer engines have a private method without its class: `#noteEnd`.
+    // Newer engines show a private method without its class: `#noteEnd`.
     return !/^(?:noted$|#|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name)
   })
   const found = frames.slice(Math.max(first, 0))
@@ -51,7 +51,7 @@ export function framesOf(here: Error | undefined): string | undefined {
   return (theirs.length > 0 ? theirs : found).slice(0, SHOWN).join('\n') || undefined
 }
 
-/** `at Recorder.made (file:1:2)`, or in Firefox and WebKit, `made@file:1:2`. */
+/** The function in `at Recorder.made (file:1:2)` or, in Firefox and WebKit, in `made@file:1:2`. */
 function functionOf(frame: string): string {
   return (frame.replace(/^at (?:async )?/, '').split(/[(@]/, 1)[0] ?? '').trim()
 }

@@ -1,6 +1,6 @@
 /**
- * The store of an inspector: its entries, as many as there is room for. Where there is no more, those make room that
- * ended first; where nothing has ended, the oldest that has a parent.
+ * The store of an inspector, with a limited number of entries. When it is full, it drops the entry that ended first; if
+ * none has ended, the oldest that has a parent.
  */
 
 import type { Entry } from './entry.ts'
@@ -8,7 +8,7 @@ import type { Entry } from './entry.ts'
 export class Store {
   readonly #size: number
   readonly #entries = new Map<number, Entry>()
-  /** Those that have ended, in that order, from `#first` on. */
+  /** A queue of entries that have ended, beginning at `#first`. */
   #over: (Entry | undefined)[] = []
   #first = 0
 
@@ -16,7 +16,7 @@ export class Store {
     this.#size = size
   }
 
-  /** In the order in which they came. */
+  /** The entries, in the order in which they were added. */
   get entries(): Iterable<Entry> {
     return this.#entries.values()
   }
@@ -28,7 +28,7 @@ export class Store {
     if (this.#entries.size > this.#size) this.#drop(this.#takeOver() ?? this.#oldest(entry))
   }
 
-  /** `entry` has ended: it makes room before those that live. */
+  /** Call it when `entry` has ended: it is then dropped before those that live. */
   over(entry: Entry): void {
     this.#over.push(entry)
   }
@@ -51,7 +51,7 @@ export class Store {
       entry = this.#over[this.#first]
       if (entry) this.#over[this.#first++] = undefined
     } while (entry && !entry.isKept)
-    // A queue in an array: the part that was taken is cut off now and then.
+    // Cut off the part of the queue that was taken, from time to time.
     if (this.#first > 1_000 && this.#first * 2 > this.#over.length) {
       this.#over = this.#over.slice(this.#first)
       this.#first = 0

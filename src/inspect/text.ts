@@ -1,22 +1,22 @@
-/** Rows as text: a tree that can be pasted into a report. */
+/** Rows as text: a tree for bug reports. */
 
 import { duration } from '../errors.ts'
 import type { Row } from './rows.ts'
 
-/** How deep lines are indented at most: a chain of thousands stays readable. */
+/** The largest indentation, so that a chain of thousands of contexts stays readable. */
 const MAX_DEPTH = 40
 
 /**
- * The rows as lines, children below their parents, in the order of their birth:
+ * Formats the rows as lines, children below their parents, in the order in which they were made:
  * `withTimeout(search, 5s) +12ms 85ms canceled: superseded`.
  *
- * @param at the time now, for what still lives
+ * @param at the current time, for contexts that are alive
  */
 export function treeOf(rows: readonly Row[], at: number): string {
   const byId = new Map(rows.map((row) => [row.id, row]))
   const below = new Map<number | undefined, Row[]>()
   for (const row of rows) {
-    // A parent has the lower number; in a recording of a stranger, anything may be above itself.
+    // A parent has a lower `id` than its children; an untrusted recording may break this rule.
     const parent = row.parent !== undefined && row.parent < row.id && byId.has(row.parent) ? row.parent : undefined
     const siblings = below.get(parent)
     if (siblings) siblings.push(row)
@@ -24,7 +24,7 @@ export function treeOf(rows: readonly Row[], at: number): string {
   }
   const start = rows.reduce((first, { born }) => Math.min(first, born), Infinity)
   const lines: string[] = []
-  // A stack of its own: a chain may be longer than calls can be deep.
+  // Iterative: recursion over a long chain would overflow the stack.
   const open = (below.get(undefined) ?? []).toReversed().map((row) => ({ row, depth: 0 }))
   for (let next; (next = open.pop());) {
     const { row, depth } = next

@@ -1,7 +1,7 @@
 /**
- * Contexts in the Performance panel of Chromium: each that has ended is an entry, in a track for those of its label or
- * kind. `console.timeStamp` with its further arguments costs a fraction of `performance.measure`, next to nothing while
- * no recording runs, and leaves no entries behind in the page.
+ * Contexts in the Performance panel of Chromium. Each context that has ended becomes an entry, in a track for its label
+ * or kind. `console.timeStamp` with these arguments is much cheaper than `performance.measure`, takes almost no time
+ * while the panel is not recording, and leaves no entries in the page.
  *
  * @see https://developer.chrome.com/docs/devtools/performance/extension
  */
@@ -19,10 +19,10 @@ const COLORS: Readonly<Record<How, string>> = {
   parent: 'secondary-light',
 }
 
-/** What Chromium takes; other platforms have one parameter, or no such function. */
+/** The parameters in Chromium; on other platforms the function has one parameter or does not exist. */
 type TimeStamp = (label: string, start: number, end: number, track: string, group: string, color: string) => void
 
-/** @param epoch when `performance.now()` was zero, on the axis of the rows */
+/** @param epoch the time at which `performance.now()` was zero, comparable with the times in the rows */
 export function trackRow({ born, cause, ended = born, how = 'parent', kind, label }: Row, epoch: number): void {
   const timeStamp = globalThis.console?.timeStamp as TimeStamp | undefined
   const name = kind + (label === undefined ? '' : `(${label})`)

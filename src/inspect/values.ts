@@ -1,14 +1,13 @@
 /**
- * What causes, labels and values are called in one short line. They are of strangers: they may be huge, throw when they
- * are read, or be proxies that were revoked. Asking them may run code of users, so nothing here is called while a
- * context ends.
+ * Causes, labels and values as one short line. They are untrusted: they may be huge, throw when they are read, or be
+ * revoked proxies. Reading them may run user code, so nothing here is called while contexts are being marked.
  */
 
 import { isObject, tagOf } from '../arguments.ts'
 import { property } from '../errors.ts'
 import { shown } from '../shown.ts'
 
-/** `value` in one line: text as it is, and of an object only what it is. */
+/** `value` in one line; for an object only its tag, such as `[object Map]`. */
 export function textOf(value: unknown): string {
   return shown(isObject(value) ? tagOf(value) : String(value))
 }
@@ -18,7 +17,7 @@ export function nameText(value: unknown): string | undefined {
   return value === undefined ? undefined : textOf(value)
 }
 
-/** The message of an error, after its name where that says something; of anything else, what it is. */
+/** The message of an error, with its name in front unless that is `Error`; the text of any other value. */
 export function causeText(cause: unknown): string | undefined {
   if (cause === undefined) return undefined
   const message = isObject(cause) && property(cause, 'message')

@@ -1,6 +1,6 @@
-/** What the warnings are, and where each is explained. */
+/** The kinds of warnings, and the documentation of each. */
 
-/** What a warning is about; see `docs/inspector.md`. */
+/** The kind of a warning; see `docs/inspector.md`. */
 export type WarningCode =
   | 'RESCIND_DEAF_WORK'
   | 'RESCIND_KEEPALIVE_FETCH'
@@ -8,17 +8,17 @@ export type WarningCode =
   | 'RESCIND_LOST_CANCEL'
   | 'RESCIND_VAIN_TIMEOUT'
 
-/** Something that an inspector has found in the use of contexts. */
+/** A probable mistake in the use of contexts, found by an inspector. */
 export interface Warning {
-  /** Which warning it is. The page about warnings has a section for each code. */
+  /** The kind of the warning. `docs/inspector.md` has a section for each. */
   readonly code: WarningCode
-  /** What happened, to which context, and what to do. */
+  /** Names the context, and says what happened and what to do. */
   readonly message: string
-  /** The `id` of the row of that context. */
+  /** The `id` of the context's row. */
   readonly row: number
-  /** When it was found, in milliseconds since the epoch. */
+  /** When the inspector found it, in milliseconds since the epoch. */
   readonly at: number
-  /** Where the context was made or the work begun, if stacks are noted. */
+  /** Where the context was made or the work began; undefined without the option `stacks`. */
   readonly stack: string | undefined
 }
 
@@ -35,7 +35,7 @@ export function isCode(value: unknown): value is WarningCode {
   return typeof value === 'string' && Object.hasOwn(ANCHORS, value)
 }
 
-/** Where `code` is explained, in the documents of the package. */
+/** The link to the section about `code` in the package's documentation. */
 export function linkOf(code: WarningCode): string {
   return `docs/inspector.md#${ANCHORS[code]}`
 }

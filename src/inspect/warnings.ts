@@ -1,6 +1,6 @@
 /**
- * Warnings: uses of contexts that work, and yet are most likely mistakes. They are found by looking on, so they cost
- * nothing where there is no inspector. Each is in the list; the console has one line for each kind of context.
+ * Warnings about uses of contexts that work, but are probably mistakes. Only an inspector finds them, so they cost
+ * nothing without one. The list has every warning; the console has only the first for each kind and label of contexts.
  */
 
 import type { ContextNode } from '../context.ts'
@@ -13,20 +13,20 @@ import { beginningOf } from './make-row.ts'
 import { linkOf } from './warning.ts'
 import type { Warning, WarningCode } from './warning.ts'
 
-/** How many are held. */
+/** The largest number of warnings in the list. */
 const MAX_WARNINGS = 100
 
-/** How many kinds of contexts the console has heard of, before it hears of them again. */
+/** After this many different warnings, the console may repeat earlier ones. */
 const MAX_HEARD = 1_000
 
 export interface WarningOptions {
   readonly silence: 'all' | readonly WarningCode[]
-  /** The milliseconds after an end in which work may go on, and contexts may be derived. */
+  /** The milliseconds after an end in which work may still run, and contexts may be derived, without a warning. */
   readonly grace: number
   timeOf(clock: Entry['clock']): number
-  /** Whether its deadline has moved, and so may move again. */
+  /** Whether the deadline of `node` has ever moved, so that it may move again. */
   isMoved(node: ContextNode): boolean
-  /** There is another one. */
+  /** Called after each new warning. */
   changed(): void
 }
 
@@ -41,12 +41,12 @@ export class Warnings {
     this.#options = options
   }
 
-  /** Looks at a context that was derived, whose parent is `above`. */
+  /** Checks a context that was derived, whose parent is `above`. */
   made(entry: Entry, node: ContextNode, above: Entry | undefined): void {
     const { grace } = this.#options
     const since = above?.ended === undefined ? 0 : entry.born - above.ended
     if (entry.how === 'parent' && since > grace) {
-      const text = `was derived ${duration(since)} after its parent had ended: it never lived`
+      const text = `was derived ${duration(since)} after its parent had ended, so it had ended from the start`
       this.#warn('RESCIND_LATE_DERIVE', entry, text)
     }
     const { own } = node
@@ -55,12 +55,12 @@ export class Warnings {
       if (!(outer instanceof Deadline) || outer.ms > own.ms || this.#options.isMoved(outer.node)) continue
       const { kind, label } = outer.node
       const whose = kind + (label === undefined ? '' : `(${String(label)})`)
-      const text = `is under ${whose}, which has ${duration(outer.ms)} in all: its own time can never run out`
+      const text = `is under ${whose}, whose timeout is only ${duration(outer.ms)}: its own timeout has no effect`
       return this.#warn('RESCIND_VAIN_TIMEOUT', entry, text)
     }
   }
 
-  /** Looks, a grace time from now, at what still works under a context that has ended. */
+  /** Checks, after the grace time, which work still runs under a context that has ended. */
   ended(entry: Entry): void {
     if (!entry.works?.size || entry.how === 'completed') return
     if (this.#isSilent('RESCIND_DEAF_WORK') || this.#watched.has(entry)) return
@@ -75,8 +75,8 @@ export class Warnings {
   }
 
   lost(entry: Entry): void {
-    const text = 'lives on, and its cancel was collected: nothing can release it before its parent ends.'
-    this.#warn('RESCIND_LOST_CANCEL', entry, `${text} Call it when the work is over`)
+    const text = 'is still alive, but its cancel function was garbage-collected: nothing can end it before its parent.'
+    this.#warn('RESCIND_LOST_CANCEL', entry, `${text} Call cancel when the work is over`)
   }
 
   /** @param stack where the fetch was called, if that was noted */
@@ -89,7 +89,7 @@ export class Warnings {
     const { grace } = this.#options
     const what = work.name === 'group' ? 'a function of a group' : `the work of ${work.name}`
     const text = `has ended, and ${what} under it still runs ${duration(grace)} later.`
-    this.#warn('RESCIND_DEAF_WORK', entry, `${text} Pass on its signal, or look at its err`, beginningOf(work))
+    this.#warn('RESCIND_DEAF_WORK', entry, `${text} Pass its signal on, or check its err`, beginningOf(work))
   }
 
   #isSilent(code: WarningCode): boolean {
@@ -116,7 +116,7 @@ export class Warnings {
   }
 }
 
-/** On the clock of the context, which it does not keep alive. */
+/** A timer on the clock of the context. It does not keep the context alive. */
 class Grace extends Timer implements Listener {
   readonly #look: () => void
 

@@ -1,7 +1,7 @@
 /**
- * The connections of a server, so that it can be closed without breaking a response off: Node's own way destroys a
- * connection whose response is ended but not sent yet, keeps those on which no request ever came, and knows nothing
- * of those that were upgraded. Like the other files for Node, it goes by the shapes of things and imports nothing.
+ * The connections of a server, to close it without cutting a response short. `server.close` is not enough: it destroys
+ * a connection whose response has ended but is not sent yet, keeps connections that never had a request, and does not
+ * know those that were upgraded. Like all files for Node, this one uses structural types and imports nothing from Node.
  */
 
 /** A server of `node:http`, `node:https`, `node:http2` or `node:net`. */
@@ -16,7 +16,7 @@ export interface Server {
   closeAllConnections?(): void
   /** Only servers of TLS have it. */
   setSecureContext?: unknown
-  /** How many milliseconds the headers of a request may take, and all of it; 0: any number. */
+  /** The longest time for the headers of a request, and for the whole request, in milliseconds; 0 for no limit. */
   readonly headersTimeout?: number
   readonly requestTimeout?: number
 }
@@ -40,7 +40,7 @@ interface Request {
 }
 
 interface Response {
-  /** Whether all of the request has come. */
+  /** `complete` is true when the whole request has arrived. */
   readonly req: { readonly complete: boolean }
   readonly headersSent: boolean
   readonly writableEnded: boolean
@@ -51,17 +51,17 @@ interface Response {
 
 interface HttpConnection {
   readonly socket: Socket
-  /** Whether it speaks HTTP/1, as far as is known: not HTTP/2, not TLS, and not what it was upgraded to. */
+  /** False for HTTP/2, for the socket below TLS, and after an upgrade. */
   isHttp1: boolean
-  /** The HTTP/1 responses that are under way, in the order of their requests. */
+  /** The HTTP/1 responses in progress, in the order of their requests. */
   readonly responses: Set<Response>
-  /** Lets the youngest of them no longer say that it is the last. */
+  /** Undoes {@link announce} for the latest response. */
   takeBack?: () => void
-  /** Stops the time that the rest of a request has. */
+  /** Stops the timeout for the rest of a request. */
   stopTimer?: (() => void) | undefined
 }
 
-/** Calls `fn` after `ms` milliseconds, unless what it returns is called before. */
+/** Calls `fn` after `ms` milliseconds. Returns a function that prevents the call. */
 type After = (ms: number, fn: () => void) => () => void
 
 export class Connections {
@@ -78,7 +78,7 @@ export class Connections {
     ['newListener', (event) => this.#watch(event)],
     ['removeListener', (event) => this.#unwatch(event)],
   ]
-  /** What is listened to only with other listeners: alone, it would change the ways of the server. */
+  /** Listeners that we add only beside one of the user: without one, the server has a default behavior. */
   readonly #handled: ReadonlyMap<unknown, (...args: unknown[]) => void>
   readonly #watched = new Set<unknown>()
 
@@ -95,7 +95,7 @@ export class Connections {
     for (const event of this.#handled.keys()) if (server.listenerCount(event as string) > 0) this.#watch(event)
   }
 
-  /** Calls `fn` when the last connection is closed, whoever closed the server, and lets go of the server. */
+  /** Calls `fn` when the server and its last connection are closed, and removes all listeners from the server. */
   onClose(fn: () => void): void {
     const server = this.#server
     const closed = () => {
@@ -108,7 +108,7 @@ export class Connections {
     server.on('close', closed)
   }
 
-  /** Takes no new connections, and closes each of those there are when nothing is under way on it. */
+  /** Refuses new connections, and closes each existing one as soon as nothing is in progress on it. */
   close(): void {
     if (this.isClosing || !this.isOpen) return
     this.isClosing = true
@@ -118,20 +118,20 @@ export class Connections {
       const youngest = [...connection.responses].at(-1)
       if (youngest) connection.takeBack = announce(youngest)
       this.#limit(connection)
-      // A browser opens connections ahead. Node waits for their first request.
+      // Browsers open connections in advance, and Node would wait for their first request.
       if (this.#server.closeIdleConnections && socket.bytesRead === 0 && socket.alpnProtocol !== 'h2') socket.destroy()
     }
     this.#closeIdle()
   }
 
-  /** Cuts every connection, whatever is under way. */
+  /** Destroys every connection, even one in use. */
   cut(): void {
     for (const session of this.#sessions) session.destroy()
     for (const socket of this.#sockets.keys()) socket.destroy()
     this.#server.closeAllConnections?.()
   }
 
-  /** Before the handler, which may send the headers at once; but not without one, or the server changes its ways. */
+  /** Adds our listener for `event`, before those of the user: a handler may send the headers at once. */
   #watch(event: unknown): void {
     const listener = this.#handled.get(event)
     if (!listener || this.#watched.has(event)) return
@@ -152,7 +152,7 @@ export class Connections {
     socket.once('close', () => {
       this.#sockets.delete(socket)
       connection.stopTimer?.()
-      // Those that still waited for their turn do not hear of it.
+      // Responses that waited for an earlier one on this connection get no event.
       if (this.isClosing && responses.size > 0) this.#closeIdle()
     })
     return connection
@@ -188,7 +188,7 @@ export class Connections {
     connection.stopTimer?.()
   }
 
-  /** Gives what is missing of a request the time that Node gave it: after `server.close`, Node no longer checks. */
+  /** Applies the server's timeouts to an incomplete request: after `server.close`, Node no longer does. */
   #limit(connection: HttpConnection): void {
     const { isHttp1, responses, socket } = connection
     const { closeIdleConnections, headersTimeout = 0, requestTimeout = 0 } = this.#server
@@ -201,7 +201,7 @@ export class Connections {
     if (ms > 0) connection.stopTimer = this.#after(ms, () => youngest?.req.complete || socket.destroy())
   }
 
-  /** `server.close`, without its closing of connections. */
+  /** Calls `server.close`, but prevents it from closing connections. */
   #stopListening(): void {
     const server = this.#server
     if (!server.listening) this.#closeWhenListening()
@@ -215,19 +215,19 @@ export class Connections {
     }
   }
 
-  /** A server that was told to close before it listens would listen all the same. */
+  /** Closes a server that does not listen yet, as soon as it does: `server.close` alone would not stop it. */
   #closeWhenListening(): void {
     const server = this.#server
     const { process } = globalThis as { process?: { nextTick(fn: () => void): void } }
     const listening = () => {
       server.off('listening', listening)
-      // Who waits to listen asks for the address then: after them, and before the first connection.
+      // Listeners of `listening` read the address, so close after them, but before the first connection.
       queueMicrotask(() => process?.nextTick(() => server.close()))
     }
     server.on('listening', listening)
   }
 
-  /** Not while a response is still being sent: for Node, its connection is idle as soon as the handler is done. */
+  /** Waits until no response is being sent: Node takes a connection as idle as soon as its response has ended. */
   #closeIdle(): void {
     for (const { responses } of this.#sockets.values()) {
       for (const { writableEnded } of responses) if (writableEnded) return
@@ -237,9 +237,9 @@ export class Connections {
 }
 
 /**
- * Tells the client that the connection will be closed after this response: it gets no other then, whoever asked.
+ * Tells the client that the connection will be closed after this response, which Node then does.
  *
- * @returns takes that back, as long as the headers are not out
+ * @returns a function that undoes this, if the headers have not been sent
  */
 function announce(response: Response): () => void {
   if (response.headersSent) return () => {}

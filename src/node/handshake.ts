@@ -1,7 +1,7 @@
 /**
- * The closing handshake of a WebSocket (RFC 6455, 5.5.1 and 7.1.1), seen from outside of the library that performs it.
- * Each side sends one close frame, the second in answer to the first, and nothing after it; then the server ends the
- * connection, in either case. So only the order of the close frames tells which side wanted the end.
+ * The closing handshake of a WebSocket (RFC 6455, 5.5.1 and 7.1.1), observed outside the library that performs it. One
+ * side sends a close frame, the other answers with one, and then the server ends the connection, whichever side began.
+ * So only the order of the close frames tells which side closed the WebSocket.
  */
 
 interface Socket {
@@ -16,7 +16,7 @@ export interface Handshake {
   first(): 'client' | 'server' | undefined
 }
 
-/** Follows the handshake on the server's `socket`, of which no frame has been read yet. */
+/** Observes the handshake on the server's `socket`. Call it before the first frame is read. */
 export function watchHandshake(socket: Socket): Handshake {
   const isClosedBy = frameReader()
   let isClosing = false
@@ -26,7 +26,7 @@ export function watchHandshake(socket: Socket): Handshake {
     written = socket.bytesWritten ?? 0
     isClosing = isClosedBy(chunk as ArrayLike<number>)
   }
-  // Before the library, which answers at once. Added in this way, it does not make the socket flow.
+  // Before the library's listener, which answers at once. Unlike `on`, `prependListener` does not make the socket flow.
   socket.prependListener?.('data', read)
   return {
     stop: () => void socket.off('data', read),
@@ -39,7 +39,7 @@ export function watchHandshake(socket: Socket): Handshake {
 
 const CLOSE = 8
 
-/** A function that reads the chunks of a client in order, and says whether its close frame has begun. */
+/** Returns a function that reads the chunks of a client in order, and returns true once its close frame has begun. */
 function frameReader(): (chunk: ArrayLike<number>) => boolean {
   let head: number[] = []
   let rest = 0

@@ -1,5 +1,5 @@
 /**
- * The public list of `rescind/node`: contexts of a server of Node and of its requests.
+ * The public list of `rescind/node`: contexts for a server of Node and for its requests.
  *
  * @module rescind/node
  */

@@ -1,28 +1,27 @@
 /**
- * Which side of a request ended first: the client, or the server that answers it. That the server has ended its side
- * proves nothing where something else ends it in answer to a client that has left: a WebSocket library, a pipe, a
- * handler that cleans up. So the order of the two ends decides. Nothing here is imported from Node: it goes by the
- * shapes of requests, responses and sockets.
+ * Which side of a request ended first: the client or the server. Whether the server has ended its side is not enough: a
+ * WebSocket library, a pipe or a handler's clean-up may do that in reaction to a client that has left. So the order of
+ * the two ends decides. Requests, responses and sockets have structural types; nothing is imported from Node.
  */
 
 import { sentinel } from '../errors.ts'
 import { watchHandshake } from './handshake.ts'
 import type { Handshake } from './handshake.ts'
 
-/** The cause of what ended because the client did not wait for the response. */
+/** The cause of contexts that ended because the client did not wait for the response. */
 export const ClientGone: Error = /* @__PURE__ */ sentinel('ClientGone', 'the client has gone')
 
-/** Something that tells when it ends and closes. */
+/** The part that requests, responses and sockets share. */
 interface Closing {
   readonly destroyed?: boolean
-  /** Whether the other side has ended its own, and all of it was read. */
+  /** True if the other side has ended its side, and everything it sent was read. */
   readonly readableEnded?: boolean
   once(event: string, listener: () => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
   prependListener?(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
-/** A request as `node:http` and the compatible part of `node:http2` have it. */
+/** A request of `node:http`, or of the compatibility API of `node:http2`. */
 export interface ServerRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -30,18 +29,18 @@ export interface ServerRequest {
   readonly socket?: Closing | null | undefined
 }
 
-/** The response to it; for an upgrade, the socket. */
+/** The response to a request; for an upgrade, the socket. */
 export interface ServerResponse extends Closing {
   readonly closed?: boolean
-  /** Whether the server has ended its side. */
+  /** True if the server has ended its side. */
   readonly writableEnded: boolean
-  /** Only responses have headers. */
+  /** Only responses have it, sockets do not. */
   readonly headersSent?: boolean
-  /** What the server destroyed it with. */
+  /** The error with which the server destroyed it. */
   readonly errored?: unknown
-  /** In HTTP/1.1 null while the responses to earlier requests on the connection are not sent. */
+  /** In HTTP/1.1 null while the response waits for earlier ones on the connection. */
   readonly socket?: unknown
-  /** In HTTP/2 what is closed. */
+  /** The stream of HTTP/2. */
   readonly stream?: unknown
   /** Only sockets have it. */
   readonly bytesWritten?: number | undefined
@@ -52,17 +51,18 @@ interface Stream {
   readonly destroyed?: boolean
   once(event: 'aborted', listener: () => void): unknown
   off(event: 'aborted', listener: () => void): unknown
-  /** Whether it was closed while the server had not ended its side. */
+  /** True if it was closed before the server had ended its side. */
   readonly aborted?: boolean
   readonly errored?: unknown
   readonly session?: { readonly destroyed?: boolean } | undefined
 }
 
 /**
- * Calls `over` once, when `res` is closed: with {@link ClientGone} if the client left before the server had ended
- * `res`, with the error that the server destroyed `res` with, else with undefined. Calls it at once if `res` is closed.
+ * Calls `over` once, when `res` is closed, or at once if it is closed already. The argument is {@link ClientGone} if
+ * the client left before the server had ended `res`, the error if the server destroyed `res` with one, or else
+ * undefined.
  *
- * @returns stops that, and removes every listener
+ * @returns a function that prevents the call and removes every listener
  */
 export function onClose(req: ServerRequest, res: ServerResponse, over: (cause: unknown) => void): () => void {
   const side = res.headersSent === undefined ? ofSocket(req, res) : ofResponse(req, res)
@@ -82,16 +82,16 @@ export function onClose(req: ServerRequest, res: ServerResponse, over: (cause: u
   return stop
 }
 
-/** How it is seen which side ended first. */
+/** Finds out which side ended first. */
 interface Side {
-  /** @param close for what closes without a word of its own */
+  /** @param close called when `res` is closed in a way that fires no `close` event on it */
   start(close: () => void): void
   stop(): void
-  /** Why `res` is closed. */
+  /** The argument for `over`, once `res` is closed. */
   cause(): unknown
 }
 
-/** A response, of any version of HTTP. */
+/** For a response of any version of HTTP. */
 function ofResponse({ socket }: ServerRequest, res: ServerResponse): Side {
   const stream = res.stream as Stream | null | undefined
   const session = stream?.session
@@ -103,17 +103,17 @@ function ofResponse({ socket }: ServerRequest, res: ServerResponse): Side {
   const leave = () => {
     if (res.writableEnded || res.errored) return
     hasLeft = true
-    // Where half-open connections are allowed, the client reads on.
+    // If the server allows half-open connections, the client may still read the response.
     res.once('finish', finish)
   }
   return {
     start(close) {
       if (stream) {
-        // Node may never say "close" after a reset that is no error, with a write under way.
+        // Node may never emit `close` if the client resets the stream without an error during a write.
         stream.once('aborted', close)
         stop = () => stream.off('aborted', close)
       } else if (socket) {
-        // A response that waits for its turn on the connection is not told.
+        // A response that waits for an earlier one on the connection gets no event, so watch the socket.
         stop = watch(socket, leave, res.socket === null ? close : undefined)
       }
     },
@@ -130,13 +130,13 @@ function ofResponse({ socket }: ServerRequest, res: ServerResponse): Side {
   }
 }
 
-/** The error with which the server destroyed `stream`; a reset by the client, or of the connection, is none. */
+/** The error with which the server destroyed `stream`; undefined after a reset of the stream or of the connection. */
 function ownErrorOf({ errored }: Stream, session: Stream['session']): unknown {
   const { code } = Object(errored) as { code?: unknown }
   return session?.destroyed || String(code).startsWith('ERR_HTTP2_') ? undefined : errored
 }
 
-/** The socket of an upgrade. */
+/** For the socket of an upgrade. */
 function ofSocket({ headers }: ServerRequest, socket: ServerResponse): Side {
   let hasLeft = Boolean(socket.readableEnded && !socket.writableEnded)
   let handshake: Handshake | undefined
@@ -145,7 +145,7 @@ function ofSocket({ headers }: ServerRequest, socket: ServerResponse): Side {
   }
   return {
     start() {
-      // Before a library that ends the socket then.
+      // Before the listener of a library, which ends the socket.
       socket.prependListener?.('end', leave)
       if (/^websocket$/i.test(String(headers['upgrade']))) handshake = watchHandshake(socket)
     },
@@ -161,7 +161,7 @@ function ofSocket({ headers }: ServerRequest, socket: ServerResponse): Side {
   }
 }
 
-/** Whether the response is over, or never had a chance: there will be no event. */
+/** Whether the response is closed already, so that there will be no event. */
 function isClosed({ socket }: ServerRequest, res: ServerResponse): boolean {
   const stream = res.stream as Stream | null | undefined
   const isReset = stream?.destroyed || stream?.aborted
@@ -174,14 +174,14 @@ interface Watch {
   stop(): void
 }
 
-/** The watched connections. Each has one listener per event: a client can send any number of requests at once. */
+/** The watched connections. Each has one listener for each event, however many requests a client sends at once. */
 const watches = /* @__PURE__ */ new WeakMap<Closing, Watch>()
 
 /**
- * Calls `leave` when the client ends its side of `socket`, and when `socket` closes, before any other listener; `close`
- * only when it closes.
+ * Calls `leave` when the client ends its side of `socket` and when `socket` closes, and `close` only when it closes,
+ * both before other listeners.
  *
- * @returns stops that
+ * @returns a function that ends the watch
  */
 function watch(socket: Closing, leave: () => void, close?: () => void): () => void {
   const { leaves, closes, stop } = watches.get(socket) ?? startWatch(socket)

@@ -1,7 +1,6 @@
 /**
- * The life of a request on a server of Node, as a context. It ends when the response closes, by either side; that
- * the request closes means only that its body was read. Nothing here is imported from Node: what has the shape of its
- * requests and responses will do, and no types of it are needed.
+ * A context for a request on a server of Node. It ends when the response closes: a `close` event of the request means
+ * only that its body was read. Requests and responses have structural types; nothing is imported from Node.
  */
 
 import { assertOptions, invalid, isObject } from '../arguments.ts'
@@ -15,26 +14,26 @@ import type { ServerRequest, ServerResponse } from './leaving.ts'
 import { shown } from '../shown.ts'
 
 /**
- * Options of {@link withRequest}. If `label` is left out, it is the method and the path of the request, escaped, cut
- * after 200 characters, and without query and credentials.
+ * Options of {@link withRequest}. The default `label` is the method and the path of the request: escaped, cut after 200
+ * characters, and without query and credentials.
  */
 export type RequestOptions = FromHeadersOptions
 
 /**
- * Derives a context for a request on a server of `node:http`, `node:https` or `node:http2`, or of what is built on
- * them. It ends when the client leaves before `res` was ended, with {@link ClientGone} as the cause: the tab was
- * closed, the fetch aborted, the connection cut. A response that was destroyed with an error ends it with that as the
- * cause. It has the deadline and the `values` that `fromHeaders` finds in the headers; a header that is refused
- * ends it at once, with a {@link HeaderError} as the cause: nothing a client sends may make a handler throw.
+ * Derives a context for a request on a server of `node:http`, `node:https` or `node:http2`, or of a framework built on
+ * them. It ends when the client leaves before `res` has ended, with {@link ClientGone} as the cause: the tab was
+ * closed, the fetch aborted, or the connection lost. If `res` is destroyed with an error, that error is the cause. The
+ * context has the deadline and the `values` that `fromHeaders` finds in the headers. If a header is refused, the
+ * context has ended from the start with a {@link HeaderError} as the cause: no request makes `withRequest` throw.
  *
- * When the response has been sent, it ends like any work that is over: canceled, without a cause. What is to go on
- * after the response works under `withoutCancel(ctx)`.
+ * When the response has been sent, the context ends without a cause. Work that continues after the response needs
+ * `withoutCancel(ctx)`.
  *
- * For an upgrade, `res` is the socket, also if a library such as `ws` takes it; call this before the first message is
- * read. It ends when the socket closes: with {@link ClientGone} if the client was the first to end or to cut the
- * connection, or to close the WebSocket; without a cause if the server was.
+ * For an upgrade, pass the socket as `res`, also if a library such as `ws` uses it, before the first message is read.
+ * The context ends when the socket closes: with {@link ClientGone} if the client was first to end or cut the
+ * connection, or to close the WebSocket; without a cause if the server was first.
  *
- * @throws TypeError if `parent` is not a context, `req` and `res` are none of Node's, or an option is wrong
+ * @throws TypeError if `parent` is not a context, `req` or `res` is not one of Node's, or an option is invalid
  * @see statusOf
  * @example
  * import { createServer } from 'node:http'
@@ -83,7 +82,7 @@ function arrived(
   }
 }
 
-/** Without query and credentials, which no log should have, in whichever form `url` is (RFC 9112, 3.2). */
+/** Omits query and credentials, which do not belong in logs, for every form of `url` (RFC 9112, 3.2). */
 function labelOf(method: string, url: string): string {
   const [target = ''] = url.split(/[?#]/, 1)
   const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replaceAll(/(^|\/\/)[^/]*@/g, '$1')

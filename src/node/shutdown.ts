@@ -1,7 +1,7 @@
 /**
- * The end of a server: no new connections, the work told to end, a time for it to do so, and then the connections cut.
- * A connection is closed when it has nothing under way, never in the middle of a response. Nothing stays behind: no
- * signal listener, none on the server.
+ * The shutdown of a server: it refuses new connections, cancels its work, waits for a grace period, and then cuts the
+ * remaining connections. Before that, a connection is closed only when nothing is in progress on it. Afterwards, no
+ * listener is left on the process or on the server.
  */
 
 import { assertNumber, assertOptions, invalid } from '../arguments.ts'
@@ -12,19 +12,19 @@ import { withCancel, withoutCancel } from '../context.ts'
 import type { Cancel, Context, ContextLike, DeriveOptions } from '../context.ts'
 import { sentinel } from '../errors.ts'
 
-/** The cause of what ended because the process was asked to stop. */
+/** The cause of contexts that ended because the process was asked to stop. */
 export const Shutdown: Error = /* @__PURE__ */ sentinel('Shutdown', 'the server is shutting down')
 
 /** Options of {@link withShutdown}. */
 export interface ShutdownOptions extends DeriveOptions {
-  /** How many milliseconds the work has, once told to end, before the connections are cut; Infinity: any number. */
+  /** The time between the end of the context and the cut of all connections, in milliseconds; Infinity for no cut. */
   readonly grace: number
   /**
-   * How many milliseconds the work may go on, before it is told to end, while new connections are refused already;
-   * 0 if left out.
+   * The time between the signal, when the server refuses new connections, and the end of the context, in milliseconds;
+   * 0 by default.
    */
   readonly drain?: number | undefined
-  /** What asks the process to stop; `SIGTERM` and `SIGINT` if left out. */
+  /** The signals that ask the process to stop; by default `SIGTERM` and `SIGINT`. */
   readonly signals?: readonly string[] | undefined
 }
 
@@ -35,22 +35,22 @@ interface Process {
 }
 
 /**
- * Derives the context for everything a server does. It ends, with {@link Shutdown} as the cause, when the process is
- * asked to stop. From then on the server takes no new connections, not even if it has yet to listen, and those that
- * have nothing under way are closed; when `grace` is over, or at a second signal, the others are cut. An end for
- * another reason (`cancel`, the parent) shuts the server down in the same way. Call it before the server listens.
+ * Derives the context for everything a server does, and shuts the server down when the process is asked to stop. At the
+ * signal, the server refuses new connections, and closes connections as soon as nothing is in progress on them. After
+ * `drain`, the context ends, with {@link Shutdown} as the cause. After `grace`, or at a second signal, the remaining
+ * connections are cut. An end for another reason (`cancel`, the parent) shuts the server down in the same way. Call it
+ * before the server listens.
  *
- * A handler that fails because of that answers with 503, as {@link statusOf} says. The response tells the client that
- * the connection will be closed, so its next request goes elsewhere.
+ * A handler whose work is canceled by the shutdown answers with 503, if it uses {@link statusOf}. Responses tell the
+ * client that the connection will be closed, so that its next request uses a new one.
  *
- * A request of which only a part has come keeps its connection no longer than `server.headersTimeout` after the
- * shutdown began, or after the response before it; a body that is missing, no longer than `server.requestTimeout`.
- * Node itself no longer applies these times once a server closes. With 0 in them, such a connection stays until `grace`
- * is over.
+ * An incomplete request cannot hold up the shutdown: its headers must arrive within `server.headersTimeout`, and its
+ * body within `server.requestTimeout`, from the signal or from the end of the previous response. Node itself no longer
+ * applies these timeouts once a server closes. If they are 0, such a connection stays until `grace` is over.
  *
- * @returns `closed` resolves when the last connection is closed: to `'finished'`, or, if some had to be cut, to
- * `'forced'`. It never rejects. The process ends by itself then, unless something else keeps it.
- * @throws TypeError if `parent` is not a context, `server` not a server, or a time not a number
+ * @returns `closed` resolves when the last connection is closed: to `'finished'`, or to `'forced'` if some were cut. It
+ * never rejects. Then the process exits, unless other code keeps it alive.
+ * @throws TypeError if `parent` is not a context, `server` is not a server, or a time is not a number
  * @example
  * import { createServer } from 'node:http'
  * const server = createServer((req, res) => {

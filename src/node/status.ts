@@ -1,26 +1,26 @@
 /**
- * Why a handler failed, as a status of HTTP. The cause of the request's end decides, not the error: what a library
- * rejects with under a context that has ended says only that it was aborted.
+ * The HTTP status for a failed handler. After the end of a request, its cause decides, not the error: a library's error
+ * tells only that the work was aborted.
  */
 
 import { cause, resolve } from '../context.ts'
 import type { ContextLike } from '../context.ts'
 import { isCanceled, isDeadlineExceeded, property } from '../errors.ts'
 
-/** The causes of this package that have a status, by name, since there can be several copies of it. */
+/** The statuses of causes of this package, by the name of the cause: there can be several copies of the package. */
 const STATUSES: ReadonlyMap<unknown, number> = /* @__PURE__ */ new Map([
   ['ClientGone', 499],
   ['Shutdown', 503],
 ])
 
 /**
- * The status with which a handler answers that failed with `error` under `ctx`:
+ * Returns the HTTP status for a handler that failed with `error` under `ctx`:
  *
- * - 400 or 431 if a header was refused: the `status` of a {@link HeaderError}.
- * - 499 if the client has left. No client reads that answer; the number is that of nginx, for logs.
+ * - 400 or 431 if a header was refused: the `status` of the {@link HeaderError}.
+ * - 499 if the client has left. The client does not receive it; it is for logs, as in nginx.
  * - 503 if the server is shutting down. {@link withShutdown} tells the client that the connection will be closed.
- * - 504 if the time ran out: that of `ctx`, or a shorter one of the work.
- * - 500 for everything else, such as a bug, also if `ctx` happens to have ended meanwhile. Only this is worth a report.
+ * - 504 if a deadline was exceeded: that of `ctx`, or a shorter one in the work.
+ * - 500 for every other error, such as a bug, even if `ctx` has ended meanwhile. Report only these.
  *
  * @throws TypeError if `ctx` is not a context
  * @example

@@ -1,16 +1,16 @@
 /**
- * What can be wrong with a statement beside its SQL, and what the engine said when it was stopped. The rejection of a
- * stopped statement is `ctx.err` itself, as everywhere in rescind; since all cancels may share that error, nothing can
- * be attached to it, and the engine's own words are kept beside the context.
+ * Errors of transactions, and the engine's own error for a stopped statement. A stopped statement rejects with
+ * `ctx.err`, as everywhere in rescind. Other operations share that error, so the engine's error cannot be attached to
+ * it; it is kept for each context instead.
  */
 
 import { contextOf } from '../context.ts'
 import type { Context, ContextLike } from '../context.ts'
 
 /**
- * The transaction is over and can no longer be used. Its `cause` says why: the `ctx.err` that ended it, the error for
- * which the engine gave it up or could not return to a savepoint, or what the connection was lost to before a commit
- * was sent; it has none after an ordinary commit or rollback.
+ * The error of a transaction that is over and can no longer be used. `cause` is the reason: the `ctx.err` that ended
+ * the transaction, the error after which the engine ended it or could not roll back to a savepoint, or the error by
+ * which the connection was lost before a commit was sent. There is none after a normal commit or rollback.
  *
  * @see Go's `sql.ErrTxDone`
  */
@@ -25,10 +25,10 @@ export class TransactionDoneError extends Error {
 }
 
 /**
- * The commit was sent, and no answer came: the connection was lost then, or the context ended and the grace time
- * passed. The transaction is committed as a whole or not at all, and only the database knows which. Its `cause` is
- * `ctx.err` or what the connection was lost to. Lost before the commit was sent, it is certainly rolled back, which is
- * a {@link TransactionDoneError}.
+ * The error of a commit that was sent, but not answered: the connection was lost, or the context ended and the grace
+ * time passed. The transaction is either committed or rolled back; only the database knows. `cause` is `ctx.err`, or
+ * the error by which the connection was lost. If it was lost before the commit was sent, the transaction is certainly
+ * rolled back, and the error is a {@link TransactionDoneError}.
  */
 export class CommitUnknownError extends Error {
   override get name(): 'CommitUnknownError' {
@@ -40,13 +40,13 @@ export class CommitUnknownError extends Error {
   }
 }
 
-/** By signal: views that differ in values share it, and so do the contexts made for one foreign signal. */
+/** The engine's errors. The keys are signals, which contexts that differ only in values share. */
 const lastWords = /* @__PURE__ */ new WeakMap<AbortSignal, unknown>()
 
 /**
- * The engine's own error for the last statement that the end of `ctx` stopped: PostgreSQL's `57014`, SQLite's
- * `SQLITE_INTERRUPT`, or why the connection had to be given up without an answer. Undefined if nothing that was given
- * exactly this context has been stopped.
+ * Returns the engine's own error for the last statement that the end of `ctx` stopped: PostgreSQL's `57014`, SQLite's
+ * `SQLITE_INTERRUPT`, or the reason why the connection was closed without an answer. Undefined if the end stopped no
+ * statement that was called with exactly this context.
  *
  * @throws TypeError if `ctx` is not a context
  * @example
@@ -64,7 +64,7 @@ export function engineError(ctx: ContextLike): unknown {
   return context.err && lastWords.get(context.signal)
 }
 
-/** Keeps what the engine said when the end of `ctx` stopped it; returns what to reject with. */
+/** Stores the engine's error for a statement that the end of `ctx` stopped. Returns the error to reject with. */
 export function stopped(ctx: Context, words: unknown): unknown {
   lastWords.set(ctx.signal, words)
   return ctx.err

@@ -1,6 +1,6 @@
 /**
- * How long an engine may take to answer. Real time, whatever clock the context has: an engine does not know that clock.
- * Infinity is no limit.
+ * The time that an engine has to answer. It is real time even if the context has a fake clock, which the engine does
+ * not know. Infinity means no limit.
  */
 
 import { invalid } from '../arguments.ts'
@@ -8,7 +8,7 @@ import { after, afterFunc } from '../callbacks.ts'
 import { background } from '../context.ts'
 import type { ContextLike } from '../context.ts'
 
-/** How long an engine may take, by default, to say that it has stopped. */
+/** The default time for an engine to confirm that it has stopped a statement, in milliseconds. */
 export const GRACE = 1_000
 
 export function assertGrace(grace: number): void {
@@ -16,12 +16,12 @@ export function assertGrace(grace: number): void {
   throw invalid('grace', 'a number of milliseconds, at least 0, or Infinity', grace)
 }
 
-/** Calls `fn` once `ms` milliseconds of real time have passed, in a turn of its own. Returns what stops that. */
+/** Calls `fn` after `ms` milliseconds of real time, in a later turn. Returns a function that prevents the call. */
 export function inRealTime(ms: number, fn: () => void): () => void {
   return after(background(), Math.max(ms, 1), fn)
 }
 
-/** Whether `promise` settled, either way, within `ms` milliseconds. */
+/** Resolves to true when `promise` settles, or to false after `ms` milliseconds. */
 export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const stop = inRealTime(ms, () => resolve(false))
@@ -34,8 +34,8 @@ export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<bo
 }
 
 /**
- * Whether `ctx` ends within `ms` milliseconds. An engine that watches a deadline by its own clock can be a moment ahead
- * of us.
+ * Resolves to true when `ctx` ends, or to false after `ms` milliseconds. For engines that watch a deadline by their own
+ * clock, which can be slightly ahead of ours.
  */
 export function endsWithin(ctx: ContextLike, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -47,7 +47,7 @@ export function endsWithin(ctx: ContextLike, ms: number): Promise<boolean> {
   })
 }
 
-/** Whether `answer` comes, either way, before `ms` milliseconds have passed since the end of `ctx`. */
+/** Resolves to true when `answer` settles, or to false when `ms` milliseconds have passed since the end of `ctx`. */
 export function isAnswered(ctx: ContextLike, answer: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     let stopTimer: (() => void) | undefined

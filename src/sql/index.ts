@@ -1,6 +1,6 @@
 /**
- * Databases under a context: statements, streams of rows and transactions that really stop in the engine when their
- * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
+ * Databases under a context: statements, streams of rows and transactions, which the engine itself stops when their
+ * context ends. Engines are separate entries that implement `Database`. Semantics: Go's `database/sql`.
  *
  * @module rescind/sql
  */
@@ -21,12 +21,13 @@ export type { Isolation, TransactionOptions } from './transaction-options.ts'
 
 /**
  * Runs a statement and waits for its rows. When `ctx` ends, the engine stops the statement, and the promise rejects as
- * soon as the engine says that it has; nothing is sent if `ctx` has ended already, or ends while the statement waits
- * for its turn. BEGIN, COMMIT, ROLLBACK and savepoints by themselves are refused: {@link withTransaction} is for those.
+ * soon as the engine has confirmed that. Nothing is sent if `ctx` ends before, also while the statement is queued.
+ * Statements such as BEGIN, COMMIT, ROLLBACK and SAVEPOINT are refused: use {@link withTransaction}.
  *
- * @returns the rows, by the names of their columns: of two columns of one name, the last; rejects with `ctx.err` if its
- * end stopped the statement, with the engine's own error if the SQL is wrong, with a TransactionDoneError if `db` is a
- * transaction that is over, with a TypeError on a wrong argument or a statement that is refused
+ * @returns the rows, with the names of columns as keys; if two columns have the same name, the last one's value.
+ * Rejects with `ctx.err` if the end of `ctx` stopped the statement, with the engine's own error if the SQL is wrong,
+ * with a TransactionDoneError if `db` is a transaction that is over, and with a TypeError if an argument is wrong or
+ * the statement is refused
  * @example
  * const db = await openSqlite(background())
  * const [ctx, cancel] = withTimeout(background(), 5_000)
@@ -51,10 +52,11 @@ export async function queryContext<R = Row>(
 }
 
 /**
- * Runs a statement for what it changes. Stops like {@link queryContext}: a rejection with `ctx.err` means that the
- * statement has changed nothing. Only where the engine did not answer within its grace time is that unknown, and then
- * `engineError(ctx)` says so. Several statements in one text change all or nothing, too, but for those of them that
- * come before one that cannot be in a transaction (SQLite: PRAGMA, VACUUM, ATTACH, DETACH).
+ * Runs a statement that changes data, and waits for the number of changed rows. Stops like {@link queryContext}: if it
+ * rejects with `ctx.err`, the statement has changed nothing. Only if the engine did not answer within its grace time,
+ * the outcome is unknown; `engineError(ctx)` tells. Several statements in one text also change everything or nothing.
+ * The exception is a statement that cannot run in a transaction (SQLite: PRAGMA, VACUUM, ATTACH, DETACH): it commits
+ * those before it.
  *
  * @returns the number of rows inserted, updated or deleted; rejects as {@link queryContext} does
  * @see Go's `DB.ExecContext`
@@ -70,13 +72,12 @@ export async function execContext(ctx: ContextLike, db: Queryable, sql: string, 
 }
 
 /**
- * Runs a statement and reads its rows as they come. The statement starts with the first `next`. It is closed when the
- * loop is left, and when `ctx` ends, even while the reader is busy elsewhere: rows that were not read by then are
- * dropped. It is for statements that read; PostgreSQL refuses others here, such as INSERT … RETURNING, SHOW and WITH
- * (DELETE …).
+ * Runs a statement and iterates over its rows as they arrive. The first `next` starts the statement. It is closed when
+ * the loop is left, or when `ctx` ends, also between two calls of `next`; rows not read by then are dropped. Use it for
+ * statements that only read: PostgreSQL refuses others here, such as INSERT … RETURNING, SHOW and WITH (DELETE …).
  *
- * @returns throws from `next` as {@link queryContext} rejects; where the statement writes by a function, on PostgreSQL,
- * also what its commit rejects with, from `next` after the last row, or from leaving the loop before
+ * @returns an iterator whose `next` rejects as {@link queryContext} does. On PostgreSQL, a statement can write by a
+ * function; if its commit fails, `next` rejects after the last row, or leaving the loop throws.
  * @see Go's `Rows.Next`
  */
 export async function* queryStream<R = Row>(
@@ -91,10 +92,10 @@ export async function* queryStream<R = Row>(
   let stop: (() => boolean) | undefined
   try {
     const opened = (cursor = await db.open(context, sql, params))
-    // The reader gets the error from `next`.
+    // Ignored here: the reader gets the error from `next`.
     stop = afterFunc(context, () => void opened.close().catch(() => {}))
     for (;;) {
-      // A transaction that ended with it would say so in its own words.
+      // Or the error would be a TransactionDoneError, if a transaction has ended with the context.
       context.throwIfDone()
       const rows = await cursor.next(context)
       if (rows.length === 0) return
@@ -111,20 +112,20 @@ export async function* queryStream<R = Row>(
 }
 
 /**
- * Runs `fn` in a transaction: commits when it returns, rolls back when it throws or when `ctx` ends, and settles when
- * the engine has done so; never half. Pass `tx` where a database is expected, and the same `ctx` or one derived from
- * it. A statement that its context stops takes the transaction along.
+ * Runs `fn` in a transaction: commits when `fn` returns, rolls back when it throws or when `ctx` ends, and settles when
+ * the engine has confirmed that. In `fn`, pass `tx` as the database, with `ctx` or a context derived from it. If the
+ * end of a context stops a statement, the whole transaction is rolled back.
  *
- * Given a transaction as `db`, it makes a savepoint: where the inner function throws or the inner context ends, what it
- * did is taken back, and the outer transaction can go on. Until then statements of the outer one wait; awaited inside
- * of the inner function, they wait for its end. SQLite gives up the whole transaction when a write is stopped, and so
- * does rescind behind a pooler, where a late cancel could hit the outer one.
+ * If `db` is a transaction, the inner one is a savepoint: if `fn` throws or `ctx` ends, only the changes of `fn` are
+ * rolled back, and the outer transaction can continue. Statements of the outer transaction wait until the inner one is
+ * over, so awaiting one inside `fn` is a deadlock. A stopped write rolls back the whole transaction in SQLite, and also
+ * in PostgreSQL behind a pooler, where a late cancel could hit a statement of the outer transaction.
  *
- * @param options the isolation and mode of the transaction; of the outermost one only
- * @returns what `fn` returns; rejects with `ctx.err` if that ended before the commit was sent, with what `fn` threw,
- * with the engine's error if the commit failed, with a {@link TransactionDoneError} if the engine had given the
- * transaction up or its connection was lost before the commit was sent, with a {@link CommitUnknownError} if the commit
- * was sent and not answered
+ * @param options the isolation and mode, for the outermost transaction only
+ * @returns resolves to the result of `fn`. Rejects with `ctx.err` if `ctx` ended before the commit was sent, with the
+ * error of `fn`, with the engine's error if the commit failed, with a {@link TransactionDoneError} if the engine had
+ * rolled back or its connection was lost before the commit was sent, and with a {@link CommitUnknownError} if the
+ * commit was sent but not answered
  * @example
  * const db = await openSqlite(background())
  * const ctx = background()

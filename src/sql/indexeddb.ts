@@ -1,7 +1,7 @@
 /**
- * IndexedDB under a context: a transaction over object stores that is aborted when its context ends. IndexedDB by
- * itself commits a transaction the moment it has no request; here it stays open until its function returns, so
- * that what was written before an `await` on something else is not committed behind the caller's back.
+ * IndexedDB under a context: a transaction over object stores that is aborted when its context ends. IndexedDB itself
+ * commits a transaction as soon as it has no pending request. Here, the transaction stays open until its function
+ * returns, so an `await` of something else does not commit the changes before it.
  *
  * @module rescind/sql/indexeddb
  */
@@ -14,22 +14,22 @@ import { stopped, TransactionDoneError } from './errors.ts'
 import { assertTransactionOptions, refuseDeferrable } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
-/** Object stores to work on; see {@link stores}. */
+/** Object stores for transactions; see {@link stores}. */
 export interface Stores {
   /** How the engine stops a request. */
   readonly stops: Stops
   /**
-   * Begins a transaction that is aborted when `ctx` ends. IndexedDB's are serializable, so that every isolation is met.
-   * `readOnly: true` reads stores that could be written, too.
+   * Begins a transaction that is aborted when `ctx` ends. Every isolation level is accepted: transactions of IndexedDB
+   * are serializable. `readOnly: true` is accepted for `readwrite` stores, too.
    */
   begin(ctx: Context, options?: TransactionOptions): Promise<StoreTransaction>
 }
 
 /** A transaction over object stores. Once it is over, every use of it rejects with a TransactionDoneError. */
 export interface StoreTransaction extends Committable {
-  /** Asks one of the stores, and resolves to the result of the request that `ask` returns. */
+  /** Calls `ask` with the object store called `store`, and resolves to the result of the request that it returns. */
   request<T>(store: string, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T>
-  /** Reads the values under the cursor that `ask` opens, one by one. */
+  /** Iterates over the values of the cursor that `ask` opens. */
   values<T = unknown>(
     store: string,
     ask: (store: IDBObjectStore) => IDBRequest<IDBCursorWithValue | null>,
@@ -37,9 +37,9 @@ export interface StoreTransaction extends Committable {
 }
 
 /**
- * Object stores of an IndexedDB, to be worked on in transactions: pass it to `withTransaction`. While the function
- * waits for something else, the transaction asks the database again and again to stay open, which keeps a processor
- * busy and the stores locked: fetch before, write then.
+ * Wraps object stores of an IndexedDB; pass the result to `withTransaction` as the database. While the function waits
+ * for something else, the transaction sends requests to stay open, which uses CPU time and keeps the stores locked. So
+ * fetch first, and then write.
  *
  * @throws TypeError if `db` is not an IDBDatabase
  * @example
@@ -64,7 +64,7 @@ export function stores(
       refuseDeferrable(options, 'IndexedDB')
       const { readOnly = mode === 'readonly' } = options
       if (!readOnly && mode === 'readonly') {
-        throw new TypeError("rescind: readOnly: false is refused: the stores were given as 'readonly'")
+        throw new TypeError("rescind: readOnly: false is refused: the stores were opened as 'readonly'")
       }
       ctx.throwIfDone()
       return new OpenStores(ctx, db.transaction(names, readOnly ? 'readonly' : mode))
@@ -80,17 +80,17 @@ interface PendingRequest {
 class OpenStores implements StoreTransaction {
   readonly #ctx: Context
   readonly #tx: IDBTransaction
-  /** Any of the stores. */
+  /** One of the stores, for the requests that keep the transaction open. */
   readonly #store: IDBObjectStore
   readonly #stop: () => boolean
-  /** What waits for the next moment in which the transaction takes requests. */
+  /** Requests that wait until the transaction is active. */
   #waiting: PendingRequest[] = []
-  /** `done` once the end has begun: nothing new is taken then. */
+  /** `done` once commit or abort has begun: new requests are refused. */
   #state: 'open' | 'done' = 'open'
   #why: unknown
-  /** Resolves when the database is through. */
+  /** Resolves when the database has completed or aborted the transaction. */
   readonly #end: Promise<{ readonly aborted: boolean }>
-  /** Does not wait for the database: what still waits behind others has nothing to take back. */
+  /** Resolves `#end` without the database; undefined once the transaction has started and may have changes. */
   #leave: (() => void) | undefined
 
   constructor(ctx: Context, tx: IDBTransaction) {
@@ -103,7 +103,7 @@ class OpenStores implements StoreTransaction {
         this.#finish(tx.error)
         resolve({ aborted: true })
       })
-      // Firefox and WebKit tell of the abort only when it is its turn.
+      // Firefox and WebKit report the abort of a queued transaction only when its turn comes.
       this.#leave = () => resolve({ aborted: true })
     })
     this.#stop = afterFunc(ctx, () => this.#abort(ctx.err))
@@ -132,7 +132,7 @@ class OpenStores implements StoreTransaction {
   async commit(): Promise<void> {
     this.#assertOpen()
     if (!this.#stop()) throw this.#ctx.err
-    // It commits by itself as soon as it has no request.
+    // The transaction now commits itself, as soon as it has no pending request.
     this.#finish()
     const { aborted } = await this.#end
     if (aborted) throw this.#tx.error ?? new TransactionDoneError()
@@ -143,7 +143,7 @@ class OpenStores implements StoreTransaction {
     await this.#end
   }
 
-  /** Makes a request while the transaction takes some, and waits for its result. */
+  /** Makes a request when the transaction is active, and waits for its result. */
   #ask<T>(make: () => IDBRequest<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#assertOpen()
@@ -151,12 +151,12 @@ class OpenStores implements StoreTransaction {
         try {
           const request = make()
           request.onsuccess = () => {
-            // WebKit still gives an answer that was on its way, though it takes the change back.
+            // After an abort, WebKit still delivers a result that was in flight, though it rolls back the change.
             if (!this.#wasStopped) return resolve(request.result)
             reject(stopped(this.#ctx, new DOMException('the transaction was aborted', 'AbortError')))
           }
           request.onerror = (event) => {
-            // The caller gets the error, and may go on: it would abort the transaction otherwise.
+            // Prevents the abort of the transaction: the caller gets the error and may continue.
             event.preventDefault()
             event.stopPropagation()
             reject(this.#wasStopped ? stopped(this.#ctx, request.error) : request.error)
@@ -174,7 +174,7 @@ class OpenStores implements StoreTransaction {
     return this.#why !== undefined && this.#why === this.#ctx.err
   }
 
-  /** An invalid key is refused in any case, but first of all if requests are not taken now. Nothing is asked. */
+  /** Whether the transaction is active. Tested with an invalid key, which throws another error if it is not active. */
   get #takesRequests(): boolean {
     try {
       this.#store.get(Number.NaN)
@@ -184,11 +184,11 @@ class OpenStores implements StoreTransaction {
     return true
   }
 
-  /** There is always a request on its way, until the end has begun. */
+  /** Keeps the transaction open by always having a request in flight, until commit or abort has begun. */
   #stayOpen(): void {
     this.#store.getKey(0).onsuccess = () => {
       this.#leave = undefined
-      // Those too that were there before a commit.
+      // Also after `commit`: requests that were made before it still run.
       for (const { ask } of this.#waiting.splice(0)) ask()
       if (this.#state === 'open') this.#stayOpen()
     }

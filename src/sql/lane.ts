@@ -1,17 +1,17 @@
 /**
- * A lane with one user at a time: a connection, a transaction. Waiters are admitted in the order of their calls; one
- * whose context ends leaves the queue and is never admitted.
+ * Exclusive use of a connection or of a transaction. Callers enter one at a time, in the order of their calls; one
+ * whose context ends while it waits leaves the queue and never enters.
  */
 
 import { afterFunc } from '../callbacks.ts'
 import type { Context } from '../context.ts'
 
-/** Leaves the lane to the next. Only the first call counts. */
+/** Lets the next caller enter. Idempotent. */
 export type Leave = () => void
 
 export class Lane {
   #taken = false
-  /** The waiters, oldest first; each returns whether it was admitted. */
+  /** The waiting callers, oldest first. Each function lets one enter; it returns false if the caller has left. */
   readonly #waiting = new Set<() => boolean>()
 
   /** Resolves when the lane is free; rejects with `ctx.err` if `ctx` ends first. */

@@ -1,24 +1,24 @@
 /**
- * The statements of a text, and those of them that rescind refuses. A text is only split and its words are read:
- * strings, quoted names and comments are skipped as the engine skips them. Words give an early refusal and a good
- * message; that no transaction stays open does not rest on them, for which engines ask their connection.
+ * Splits an SQL text into statements, and finds those that rescind refuses. It reads only words, and skips strings,
+ * quoted names and comments by the rules of the engine. Its purpose is an early refusal with a good message. It does
+ * not guarantee that no transaction stays open: for that, engines ask their connection.
  */
 
-/** Whose rules of quoting hold. */
+/** The engine whose rules of quoting apply. */
 export type Dialect = 'postgres' | 'sqlite'
 
-/** Where a statement is to run: on a database by itself, or in a transaction. */
+/** Where a statement runs: directly on a database, or in a transaction. */
 export type Place = 'database' | 'transaction'
 
-/** The first words of a statement outside of parentheses, in upper case; a quoted name keeps its quotes. */
+/** The first words of a statement that are not in parentheses, in upper case; a quoted name keeps its quotes. */
 export type Words = readonly string[]
 
-/** Those that are told by their later words have all of them. */
+/** Statements of which we keep all words, because a late one decides whether they are refused. */
 const TOLD_LATE: ReadonlySet<string> = /* @__PURE__ */ new Set(['COPY', 'CREATE', 'DECLARE'])
 const FIRST_WORDS = 5
 const ROUTINE: ReadonlySet<string> = /* @__PURE__ */ new Set(['FUNCTION', 'PROCEDURE', 'TRIGGER'])
 
-/** What savepoints and cursors of rescind are called. */
+/** The prefix in the names of savepoints and cursors of rescind. */
 export const OWN = 'rescind_'
 
 const TOKENS: Record<Dialect, RegExp> = {
@@ -26,10 +26,10 @@ const TOKENS: Record<Dialect, RegExp> = {
   sqlite: /--[^\n]*|\/\*|['"`[();]|[a-z_\x80-\uffff][\w$\x80-\uffff]*/gi,
 }
 
-/** What stands before the quote of a string in which a backslash escapes. */
+/** Matches the text before the opening quote of a string with backslash escapes. */
 const ESCAPES = /(?:^|[^\w$\x80-\uffff])e$/i
 
-/** The statements of `text` by their words. Takes time in proportion to its length. */
+/** Returns the words of each statement in `text`, in linear time. */
 export function statementsOf(text: string, dialect: Dialect): Words[] {
   const tokens = TOKENS[dialect]
   const isSingle = !text.includes(';')
@@ -37,7 +37,7 @@ export function statementsOf(text: string, dialect: Dialect): Words[] {
   let words: string[] = []
   let isEmpty = true
   let parentheses = 0
-  // The body of a routine or a trigger has statements of its own.
+  // The depth of blocks: the body of a routine or a trigger contains statements.
   let blocks = 0
   tokens.lastIndex = 0
   for (let match = tokens.exec(text); match; match = tokens.exec(text)) {
@@ -72,7 +72,7 @@ export function statementsOf(text: string, dialect: Dialect): Words[] {
   return statements
 }
 
-/** Throws if one of `statements` begins, ends or divides a transaction in place of `withTransaction`. */
+/** @throws TypeError if a statement begins or ends a transaction or a savepoint, which `withTransaction` does */
 export function refuseControl(statements: readonly Words[], place: Place): void {
   for (const words of statements) {
     const instead = place === 'database' ? besides(words) : inside(words)
@@ -80,17 +80,17 @@ export function refuseControl(statements: readonly Words[], place: Place): void 
   }
 }
 
-/** The error for a statement that is refused by its name. */
+/** Makes the error for a refused statement: its name, and the alternative. */
 export function refused(name: string, instead: string): TypeError {
   return new TypeError(`rescind: ${name} is refused: ${instead}`)
 }
 
-/** For a connection that a statement has left inside of a transaction, whatever its words were. */
+/** Makes the error for a statement after which the connection was in a transaction, whatever its words were. */
 export function leftOpen(): TypeError {
   return refused('a statement that leaves a transaction open', 'it was rolled back; call withTransaction(ctx, db, fn)')
 }
 
-/** What to do instead on a database, where nothing may stay open. */
+/** The alternative to a statement on a database, where no transaction may stay open; undefined if it is allowed. */
 function besides(words: Words): string | undefined {
   const [first] = words
   if (isPrepared(words)) return undefined
@@ -101,20 +101,20 @@ function besides(words: Words): string | undefined {
     return 'a transaction would stay open on a connection that others use; call withTransaction(ctx, db, fn)'
   }
   if (!isEnd(words)) return undefined
-  return 'withTransaction(ctx, db, fn) commits when fn returns and rolls back when it throws; a text is all or nothing'
+  return 'withTransaction(ctx, db, fn) commits when fn returns, and rolls back when it throws'
 }
 
-/** What to do instead in a transaction, whose end and whose own savepoints belong to `withTransaction`. */
+/** The alternative to a statement in a transaction, which only `withTransaction` ends; undefined if it is allowed. */
 function inside(words: Words): string | undefined {
   const [first] = words
   if (isPrepared(words)) return undefined
   if (isSavepoint(words)) {
     const isOwn = words.some((word) => word.replace(/^\W/, '').toLowerCase().startsWith(OWN))
-    return isOwn ? `names that begin with ${OWN} are those of nested transactions` : undefined
+    return isOwn ? `names that begin with ${OWN} are reserved for nested transactions` : undefined
   }
   if (first === 'BEGIN' || first === 'START') return 'call withTransaction(ctx, tx, fn), which is a savepoint'
   if (!isEnd(words)) return undefined
-  return 'return from the function of withTransaction to commit, throw from it to roll back'
+  return 'to commit, return from the function of withTransaction; to roll back, throw'
 }
 
 function isSavepoint([first, ...rest]: Words): boolean {
@@ -126,7 +126,7 @@ function isEnd([first, second]: Words): boolean {
   return first === 'COMMIT' || first === 'END' || first === 'ROLLBACK' || first === 'ABORT'
 }
 
-/** The second phase of a two-phase commit is a statement by itself, and leaves nothing behind. */
+/** Whether it is the second phase of a two-phase commit, which does not affect the current transaction. */
 function isPrepared([first, second]: Words): boolean {
   return (first === 'COMMIT' || first === 'ROLLBACK') && second === 'PREPARED'
 }
@@ -137,13 +137,16 @@ function named(words: Words): string {
   return second === 'TRANSACTION' ? `${first} TRANSACTION` : first
 }
 
-/** PostgreSQL's `BEGIN ATOMIC … END` and the body of SQLite's triggers; `CASE` has an `END` too. */
+/**
+ * The change of the depth by `word`: 1, 0 or -1. Blocks are PostgreSQL's `BEGIN ATOMIC … END` and the body of SQLite's
+ * triggers; `CASE` counts as well, since it has an `END`.
+ */
 function blockStep(word: string, words: Words, blocks: number): number {
   if (blocks > 0) return word === 'CASE' || word === 'BEGIN' ? 1 : word === 'END' ? -1 : 0
   return word === 'BEGIN' && words.some((word) => ROUTINE.has(word)) ? 1 : 0
 }
 
-/** PostgreSQL's comments nest. */
+/** The index after a comment. In PostgreSQL, comments nest. */
 function endOfComment(text: string, from: number, dialect: Dialect): number {
   const marks = /\/\*|\*\//g
   marks.lastIndex = from
@@ -156,7 +159,7 @@ function endOfComment(text: string, from: number, dialect: Dialect): number {
   return text.length
 }
 
-/** A doubled quote ends one and starts another, which comes to the same. */
+/** The index after a quoted text. A doubled quote is taken as two adjacent texts, with the same result. */
 function endOfQuoted(text: string, from: number, quote: string, dialect: Dialect): number {
   const before = text.slice(Math.max(from - 3, 0), from - 1)
   if (dialect === 'postgres' && quote === "'" && ESCAPES.test(before)) return endOfEscaped(text, from)
@@ -165,7 +168,7 @@ function endOfQuoted(text: string, from: number, quote: string, dialect: Dialect
   return end < 0 ? text.length : end + close.length
 }
 
-/** A string with backslashes: `E'…'`. */
+/** The index after a string with backslash escapes: `E'…'`. */
 function endOfEscaped(text: string, from: number): number {
   const marks = /\\[^]|'/g
   marks.lastIndex = from

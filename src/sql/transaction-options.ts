@@ -1,35 +1,34 @@
-/** What a transaction may be asked for: Go's `sql.TxOptions`, with PostgreSQL's `DEFERRABLE`. */
+/** The options of a transaction: Go's `sql.TxOptions`, with PostgreSQL's `DEFERRABLE`. */
 
 import { assertOptions, invalid } from '../arguments.ts'
 
-/** How far a transaction is kept from what others do at the same time, in the words of the SQL standard. */
+/** An isolation level of the SQL standard. */
 export type Isolation = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
 
 /**
- * Options of `withTransaction`. What is left out is as the database is set up.
+ * Options of `withTransaction`. The default of each is the setting of the database.
  *
- * PostgreSQL takes all of them. SQLite and IndexedDB are always serializable, so that every level is met, and have
- * nothing to defer: they refuse `deferrable: true`. The stores of IndexedDB are opened for reading or for writing, and
- * `readOnly: false` does not fit the first.
+ * PostgreSQL supports all of them. SQLite and IndexedDB are always serializable, so they accept every isolation level;
+ * they refuse `deferrable: true`. IndexedDB refuses `readOnly: false` for stores that were opened as `readonly`.
  *
  * @see Go's `sql.TxOptions`
  * @see https://www.postgresql.org/docs/current/sql-set-transaction.html
  */
 export interface TransactionOptions {
-  /** Which changes of other transactions it sees. If left out, the engine's default. */
+  /** Which changes of concurrent transactions it sees; by default, the engine's default. */
   readonly isolation?: Isolation | undefined
-  /** Whether statements that write fail. */
+  /** If true, statements that write fail. */
   readonly readOnly?: boolean | undefined
   /**
-   * Whether a transaction that is serializable and read-only waits, before its first statement, until it cannot fail
-   * with a serialization error.
+   * If true, a serializable, read-only transaction waits before its first statement until it cannot fail with a
+   * serialization error.
    */
   readonly deferrable?: boolean | undefined
 }
 
 const LEVELS: readonly unknown[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
 
-/** Throws a TypeError that shows the option which is wrong. */
+/** @throws TypeError that names the invalid option and shows its value */
 export function assertTransactionOptions(options: unknown): asserts options is TransactionOptions {
   assertOptions(options)
   const { isolation, readOnly, deferrable } = options as Record<keyof TransactionOptions, unknown>
@@ -41,7 +40,7 @@ export function assertTransactionOptions(options: unknown): asserts options is T
   }
 }
 
-/** Throws if `options` ask `engine`, which has nothing to defer, for that. */
+/** @throws TypeError if `options` has `deferrable`, which `engine` does not support */
 export function refuseDeferrable({ deferrable }: TransactionOptions, engine: string): void {
   if (deferrable) throw new TypeError(`rescind: deferrable is refused: ${engine} has no deferrable transactions`)
 }

@@ -1,10 +1,10 @@
 /**
- * A transaction on one connection, whatever the engine. The invariant: it is over exactly once, by commit or by
- * rollback, and nothing runs in it afterwards. The end of its context, and of that of a statement which already ran,
- * takes it back; so does an engine that gave it up by itself, since the next statement would otherwise stand alone.
+ * A transaction on one connection of any engine. The invariant: it is over exactly once, by commit or by rollback, and
+ * nothing runs in it afterwards. It is rolled back when its context ends, when the end of a statement's context stops
+ * that statement, and when the engine itself has ended it, since the next statement would run outside of it.
  *
- * A transaction inside of another one is a savepoint. It has the connection to itself until it is over, and the outer
- * one goes on after it, unless the engine could not return to the savepoint.
+ * A transaction inside another one is a savepoint. It has exclusive use of the connection until it is over; then the
+ * outer one continues, unless the engine could not roll back to the savepoint.
  */
 
 import { afterFunc } from '../callbacks.ts'
@@ -20,7 +20,7 @@ import { OWN } from './statements.ts'
 import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
-/** What a statement came to. */
+/** The result of a statement. */
 export interface StatementResult extends Changes {
   readonly rows: Row[]
 }
@@ -33,57 +33,57 @@ export interface PortCursor {
 
 /** The connection of one transaction. Calls come one at a time, and none after `commit` or `rollback`. */
 export interface TransactionPort {
-  /** Whether the engine still has the transaction. */
+  /** Whether the transaction is still open in the engine. */
   readonly isOpen: boolean
-  /** What the connection was lost to; undefined while it can be used. */
+  /** The error by which the connection was lost; undefined while it can be used. */
   readonly loss: unknown
   /** Throws a TypeError if `sql` must not run in a transaction. */
   refuse(sql: string): void
   run(ctx: Context, sql: string, params: Params): Promise<StatementResult>
   open(ctx: Context, sql: string, params: Params): Promise<PortCursor>
   /**
-   * Sends the commit, in the turn of the call, and gives the connection back, rolled back where the commit failed. Only
-   * called while `isOpen`: what is lost from then on may be committed.
+   * Sends the commit synchronously, and then releases the connection, rolled back if the commit failed. Called only
+   * while `isOpen`: if the connection is lost after that, the changes may be committed.
    */
   commit(ctx: Context): Promise<void>
   /**
-   * Rolls back and gives the connection back. Never rejects: a connection that cannot be rolled back is given up.
+   * Rolls back and releases the connection. Never rejects: a connection that cannot be rolled back is destroyed.
    *
-   * @param ctx the transaction's, which has ended
-   * @param why it is rolled back
+   * @param ctx the context of the transaction, which has ended
+   * @param why the reason for the rollback
    */
   rollback(ctx: Context, why: unknown): Promise<void>
 }
 
-/** The connection of a transaction that can have others inside. Sends what nothing stops. */
+/** The connection of a transaction that can have savepoints. No context stops the statements of these methods. */
 export interface OuterPort extends TransactionPort {
   readonly grace: number
-  /** Gives the savepoint up. Rejects if that is not certain; waits for the grace time after the end of `ctx`. */
+  /** Releases a savepoint. After the end of `ctx`, waits no longer than the grace time. Rejects if it is uncertain. */
   release(ctx: Context, name: string): Promise<void>
-  /** Takes back what came after the savepoint, and gives it up. Rejects if the connection cannot go on. */
+  /** Rolls back to a savepoint and releases it. Rejects if the transaction cannot continue. */
   rollbackTo(name: string): Promise<void>
 }
 
-/** The transaction around another one. */
+/** The transaction that contains a savepoint. */
 interface Outer {
   readonly ctx: Context
   readonly depth: number
 }
 
 export class OpenTransaction implements Transaction {
-  /** The context that it was given. */
+  /** The context that `begin` was called with. */
   readonly #given: Context
-  /** What runs in the transaction ends with it. */
+  /** Derived from it. Every statement in the transaction ends when it ends. */
   readonly #ctx: Context
   readonly #cancel: Cancel
   readonly #port: TransactionPort
-  /** How to set savepoints; the same for all transactions on the connection. */
+  /** The port of the outermost transaction, which sets savepoints. */
   readonly #root: OuterPort
   readonly #depth: number
   readonly #lane = new Lane()
-  /** Keeps the end of the context from rolling back. */
+  /** Prevents the rollback at the end of the context. */
   readonly #stop: () => boolean
-  /** Settles, never with an error, when the engine is through with the end. Set once. */
+  /** Set once, by commit or rollback. Resolves when the engine has answered; never rejects. */
   #over: Promise<void> | undefined
   #why: unknown
 
@@ -101,7 +101,7 @@ export class OpenTransaction implements Transaction {
     const name = `${OWN}${this.#depth + 1}`
     const [, leave] = await this.#enter(ctx, (inner) => this.#port.run(inner, `SAVEPOINT ${name}`, []))
     const savepoint = new Savepoint(this.#root, this.#ctx, name, (state, why) => {
-      // The engine may have given up more than was asked.
+      // The engine may have rolled back the whole transaction.
       if (state === 'broken' || !this.#port.isOpen) void this.#rollBack(why)
       leave()
     })
@@ -126,7 +126,7 @@ export class OpenTransaction implements Transaction {
     return {
       next: (ctx) => this.#use(ctx, (inner) => cursor.next(inner)),
       close: async () => {
-        // The end of the transaction has closed it too.
+        // The end of the transaction closes its cursors.
         if (!this.#over) await this.#use(this.#ctx, (inner) => cursor.close(inner)).catch(() => {})
       },
     }
@@ -139,9 +139,9 @@ export class OpenTransaction implements Transaction {
     })
     try {
       this.#assertOpen()
-      // From here on the engine's answer counts, no longer the context.
+      // From here on the engine's answer decides, not the context.
       if (!this.#stop()) throw this.#ctx.err
-      // Lost before the commit is sent: it is certainly rolled back.
+      // If the connection was lost before the commit was sent, the transaction is certainly rolled back.
       if (!this.#port.isOpen) void this.#rollBack(this.#port.loss)
       this.#assertOpen()
       const committing = this.#port.commit(this.#ctx)
@@ -159,14 +159,14 @@ export class OpenTransaction implements Transaction {
     return this.#rollBack(this.#ctx.err)
   }
 
-  /** Runs `work` when nothing else runs in the transaction, under a context that ends with the transaction's too. */
+  /** Runs `work` when nothing else runs in the transaction, with a context that also ends when the transaction does. */
   async #use<T>(ctx: Context, work: (inner: Context) => Promise<T>): Promise<T> {
     const [result, leave] = await this.#enter(ctx, work)
     leave()
     return result
   }
 
-  /** Does what `#use` does, and keeps others out until `leave` is called. */
+  /** Does what `#use` does, and blocks other statements until `leave` is called. */
   async #enter<T>(ctx: Context, work: (inner: Context) => Promise<T>): Promise<[result: T, leave: Leave]> {
     this.#assertOpen()
     ctx.throwIfDone()
@@ -188,12 +188,12 @@ export class OpenTransaction implements Transaction {
     }
   }
 
-  /** What to reject with where the transaction itself came to its end, and no context of the user. */
+  /** Replaces `error` by a TransactionDoneError if the transaction has ended, but no context of the user. */
   #translate(ctx: Context, error: unknown): unknown {
     return ctx.err || this.#given.err ? error : new TransactionDoneError(this.#why)
   }
 
-  /** Takes the transaction back if `work` was stopped, or if the engine gave it up. */
+  /** Rolls back if `work` was stopped, or if the engine has ended the transaction. */
   async #watch<T>(ctx: Context, inner: Context, work: (inner: Context) => Promise<T>): Promise<T> {
     try {
       const result = await work(inner)
@@ -218,7 +218,7 @@ export class OpenTransaction implements Transaction {
   async #takeBack(why: unknown): Promise<void> {
     this.#why = why
     this.#stop()
-    // What still runs or waits in it has to stop first.
+    // First stop the statements that run or wait in the transaction.
     this.#cancel(new TransactionDoneError(why))
     const leave = await this.#lane.enter(background())
     await this.#port.rollback(this.#ctx, why)
@@ -226,18 +226,18 @@ export class OpenTransaction implements Transaction {
   }
 }
 
-/** What a savepoint left: the outer transaction as it was before, or one that cannot go on. */
+/** The state of the outer transaction after a savepoint: as before it, or unable to continue. */
 type Remains = 'whole' | 'broken'
 
-/** The connection of a transaction inside of another one. Its commit decides nothing yet: the outermost's does. */
+/** The connection of a transaction inside another one. Its changes are permanent only when the outermost commits. */
 class Savepoint implements TransactionPort {
   readonly #root: OuterPort
-  /** The context of the transaction around it. */
+  /** The context of the outer transaction. */
   readonly #outer: Context
   readonly #name: string
-  /** Gives the connection back to the transaction around it. */
+  /** Returns the connection to the outer transaction. */
   readonly #leave: (state: Remains, why?: unknown) => void
-  /** Those that are open. A release would leave them open. */
+  /** The open cursors: releasing the savepoint does not close them. */
   readonly #cursors = new Set<PortCursor>()
 
   constructor(root: OuterPort, outer: Context, name: string, leave: (state: Remains, why?: unknown) => void) {
@@ -288,7 +288,7 @@ class Savepoint implements TransactionPort {
 
   async rollback(ctx: Context, why: unknown): Promise<void> {
     await this.#closeCursors(ctx)
-    // Where all of it is over, or about to be taken back, there is nothing to return to.
+    // If the whole transaction is over or about to be rolled back, there is nothing to do.
     if (this.#outer.err || !this.isOpen) return this.#leave('whole', why)
     const rollingBack = this.#root.rollbackTo(this.#name)
     void rollingBack.then(

@@ -1,6 +1,6 @@
 /**
- * Values of contexts on their way through headers. Keys are known by identity, which no header can carry: both sides
- * name the header of a key, from one shared list or each for itself.
+ * Values of contexts in headers. Keys are compared by identity, which no header can carry, so both sides assign a
+ * header to each key, in shared code or separately.
  */
 
 import { invalid } from '../arguments.ts'
@@ -8,25 +8,25 @@ import { assertKey } from '../context.ts'
 import type { Key } from '../context.ts'
 import { isOneLine } from '../shown.ts'
 
-/** How something is written in a header. */
+/** Converts values to and from the text of a header. */
 export interface Codec<T> {
-  /** Printable ASCII; undefined if there is nothing to send. */
+  /** Returns printable ASCII; undefined to send no header. */
   encode(value: T): string | undefined
-  /** Undefined for what is to be ignored; throws for what is to be refused. */
+  /** Returns undefined to ignore the header; throws to refuse it. */
   decode(text: string): T | undefined
 }
 
-/** A value of contexts and the header it travels in; see {@link carry}. */
+/** A key of contexts and its header; see {@link carry}. */
 export interface Carried<T> extends Codec<T> {
   readonly key: Key<T>
-  /** Its name, in lower case. */
+  /** The name of the header, in lower case. */
   readonly header: string
-  /** What has to be among the values that cross, and there, or this one is neither sent nor read. */
+  /** Another value without which this one is neither sent nor read; it must be in the same list `values`. */
   readonly needs?: Carried<unknown> | undefined
 }
 
 /**
- * Lets the values of `key` travel in `header`. Without a codec the values are {@link text}.
+ * Assigns `header` to `key`: `headers` and `fromHeaders` carry its values there. The default codec is {@link text}.
  *
  * @throws TypeError if `key` is not from `createKey`, or `header` cannot be the name of a header
  */
@@ -45,9 +45,9 @@ export function carry<T>(key: Key<T>, header: string, codec?: Codec<T>): Carried
 }
 
 /**
- * Text in a header: as it is if it is plain ASCII, with percent signs, blanks at the ends and all other letters
- * percent-encoded. Control characters, line separators and bidirectional overrides are refused on both sides: in a log,
- * one value would pass for several lines, or for another one. No error shows the value, which may be a secret.
+ * Text in a header. Percent signs, spaces at the ends and characters other than printable ASCII are percent-encoded.
+ * Both sides refuse control characters, line separators and bidirectional overrides: in a log, such a value could look
+ * like several lines or like another value. No error message shows the value, which may be a secret.
  */
 export const text: Codec<string> = {
   encode(value) {
@@ -65,16 +65,16 @@ export const text: Codec<string> = {
   },
 }
 
-/** @throws TypeError that does not show `text`: it may be a secret, or somebody else's */
+/** @throws TypeError without `text`, which may be a secret or untrusted */
 export function assertOneLine(name: string, text: string): void {
   if (!isOneLine(text)) throw new TypeError(`rescind: ${name} must be text of one line`)
 }
 
-/** Half of a surrogate pair, which no encoding can express, becomes the replacement character. */
+/** Percent-encodes `text`. Lone surrogates, which have no encoding, become the replacement character. */
 export function percentEncode(text: string): string {
   return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, '\ufffd'))
 }
 
-/** What a header may be called, as RFC 9110 has it. */
+/** The syntax of a header's name, by RFC 9110. */
 export const TOKEN: RegExp = /^[!#$%&'*+.^_`|~\w-]+$/
 const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/gu

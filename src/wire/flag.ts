@@ -1,7 +1,8 @@
 /**
- * The end of a context in shared memory, for a loop in another thread that reads no messages: it polls `err`, and `err`
- * looks here. The memory holds the length of the error as one atomic integer, 0 while the context lives, and then the
- * error as JSON in UTF-8. The text is written before the length, so a reader that sees a length sees the whole text.
+ * The end of a context in shared memory, for a loop in another thread that does not return to the event loop: it polls
+ * `err`, which reads the memory. The first 32-bit integer is the length of the error in bytes, 0 while the context
+ * lives; the error follows, as JSON in UTF-8. The length is written last, atomically, so a reader never sees half a
+ * text.
  */
 
 import { isObject, tagOf } from '../arguments.ts'
@@ -15,15 +16,15 @@ import { shown } from '../shown.ts'
 const MAX_BYTES = 16_384
 const HEAD = Int32Array.BYTES_PER_ELEMENT
 
-/** Memory for {@link raiseFlag}; undefined where threads share none, as in a page that is not cross-origin isolated. */
+/** Makes memory for {@link raiseFlag}; undefined if threads cannot share it, as in a page that is not isolated. */
 export function createFlag(): SharedArrayBuffer | undefined {
   if (typeof SharedArrayBuffer !== 'function' || globalThis.crossOriginIsolated === false) return undefined
   return new SharedArrayBuffer(MAX_BYTES)
 }
 
 /**
- * Says in `memory` that the context has ended with `error`. A cause that JSON does not have, such as a Map, becomes
- * text; so does a cause that is too long, after stacks were left out.
+ * Writes to `memory` that the context has ended with `error`. A cause that JSON cannot represent, such as a Map,
+ * becomes text. An error that is too long loses its stacks; if it still is, its cause becomes text.
  */
 export function raiseFlag(memory: SharedArrayBuffer, error: SerializedError): void {
   const text = bytesOf(error)
@@ -31,9 +32,9 @@ export function raiseFlag(memory: SharedArrayBuffer, error: SerializedError): vo
   Atomics.store(new Int32Array(memory), 0, text.length)
 }
 
-/** Makes every reading of `node`, and of what is derived from it, look at `memory`. */
+/** Makes every read of `node` and of contexts derived from it check `memory`. */
 export function watchFlag(memory: SharedArrayBuffer, node: ContextNode): void {
-  // The node is a hub whose foreign signal ends it alone; a hub of its own would need a link to the node.
+  // The node is its own hub: a separate hub would need a link to the node.
   const hub = node as Hub
   hub.source = new Flag(memory, node) as object as AbortSignal
   node.sources = { hub, node, outer: node.sources }
@@ -42,12 +43,12 @@ export function watchFlag(memory: SharedArrayBuffer, node: ContextNode): void {
 /** @throws PortError if `memory` is not as {@link createFlag} makes it */
 export function readMemory(memory: unknown): SharedArrayBuffer {
   if (tagOf(memory) !== '[object SharedArrayBuffer]' || (memory as SharedArrayBuffer).byteLength !== MAX_BYTES) {
-    throw new PortError('the shared memory has another form')
+    throw new PortError('the shared memory has a wrong type or size')
   }
   return memory as SharedArrayBuffer
 }
 
-/** What the core asks of a foreign signal. It calls no listeners: the message that follows does. */
+/** The part of a foreign signal that the core reads. It calls no listeners: the message that follows ends the node. */
 class Flag {
   readonly #memory: SharedArrayBuffer
   readonly #length: Int32Array
@@ -67,12 +68,12 @@ class Flag {
   get reason(): unknown {
     try {
       const length = Atomics.load(this.#length, 0)
-      // A copy: not every TextDecoder takes shared memory.
+      // A copy: some TextDecoders refuse shared memory.
       const bytes = new Uint8Array(this.#memory, HEAD).slice(0, length)
       const error = readError(JSON.parse(new TextDecoder().decode(bytes)))
       if (isContextError(error)) return error
     } catch {
-      // Somebody else has written to the memory.
+      // Other code has written to the memory.
     }
     return new PortError('the error in shared memory cannot be read')
   }
@@ -89,13 +90,13 @@ function bytesOf(error: SerializedError): Uint8Array {
       const bytes = encoder.encode(JSON.stringify(form, plain))
       if (bytes.length <= MAX_BYTES - HEAD) return bytes
     } catch {
-      // Nested deeper than the stack reaches.
+      // Nested too deeply: the stack overflowed.
     }
   }
   return encoder.encode(JSON.stringify(shortened(error)))
 }
 
-/** A replacer for JSON that turns into text what would not come back as it was. */
+/** A replacer for `JSON.stringify`: turns a value into text if JSON would not restore it. */
 function plain(_: string, part: unknown): unknown {
   if (!isValue(part) || isPlain(part.value)) return part
   return { kind: 'value', value: textOf(part.value) }
@@ -105,7 +106,7 @@ function isValue(part: unknown): part is SerializedError & { readonly kind: 'val
   return isObject(part) && (part as { kind?: unknown }).kind === 'value'
 }
 
-/** Whether JSON can hold `data`. Iterative, as `sizeOf` is. */
+/** Whether JSON can represent `data`. Iterative, like `sizeOf`. */
 function isPlain(data: unknown): boolean {
   const seen = new Set<object>()
   const rest = data === undefined ? [] : [data]
@@ -129,7 +130,7 @@ function withoutStacks(error: SerializedError): SerializedError {
   return { ...error, stack: undefined, cause: withoutStacks(cause), errors: errors?.map(withoutStacks) }
 }
 
-/** As much of `error` as always fits. */
+/** The most important parts of `error`, in a size that always fits. */
 function shortened(error: SerializedError): SerializedError {
   if (error.kind === 'value') return { kind: 'value', value: shown(textOf(error.value)) }
   const { cause, message } = error

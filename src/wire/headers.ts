@@ -1,8 +1,7 @@
 /**
- * Contexts in headers: what is left of the time, and chosen values. Never a point in time, since clocks differ: the
- * receiver gives the time left anew, so every hop has what is left after the one before. What comes in is a stranger's:
- * it is refused with a HeaderError or ignored, and can neither lengthen a limit nor remove one. What is sent may be a
- * secret: no error shows it.
+ * Contexts in headers: the remaining time and selected values. Never a point in time, since clocks differ: the receiver
+ * starts a new timeout with the remaining time. Received headers are untrusted: an invalid one is refused with a
+ * HeaderError or ignored, and none can lengthen or remove a limit. Sent values may be secret: no error shows them.
  */
 
 import { assertNumber, assertOptions, invalid, isObject } from '../arguments.ts'
@@ -16,23 +15,23 @@ import { byteLength } from './size.ts'
 import { timeoutHeader } from './timeouts.ts'
 import type { TimeoutHeader } from './timeouts.ts'
 
-/** What crosses, and how; the same on both sides. */
+/** The headers of a context. Use the same format on both sides. */
 export interface WireFormat {
-  /** The header for the time left; {@link timeoutHeader} if left out, none if null. */
+  /** The header for the remaining time; by default {@link timeoutHeader}, null for none. */
   readonly timeout?: TimeoutHeader | null | undefined
-  /** The values that cross; none if left out. */
+  /** The values to carry; by default none. */
   readonly values?: readonly Carried<unknown>[] | undefined
-  /** How long all these headers may be together, names included, in bytes of UTF-8; 16,384 if left out. */
+  /** The largest total size of these headers with their names, in bytes of UTF-8; by default 16,384. */
   readonly maxSize?: number | undefined
 }
 
 /** Options of {@link headers}. */
 export interface HeadersOptions extends WireFormat {
-  /** Where the headers will be sent. */
+  /** The URL of the request. */
   readonly to: string | URL
   /**
-   * Which other origins may have them, as a list or as a function that says so. Where there is no origin of one's own,
-   * as on a server, there are only others, and it must be given.
+   * The other origins that may receive the headers: a list, or a function that returns true for them. Required where
+   * the code has no origin itself, as on a server.
    */
   readonly allow?: readonly (string | URL)[] | ((to: URL) => boolean) | undefined
 }
@@ -40,26 +39,26 @@ export interface HeadersOptions extends WireFormat {
 /** Options of {@link fromHeaders}. */
 export interface FromHeadersOptions extends WireFormat, DeriveOptions {
   /**
-   * The longest time to give, in milliseconds, whatever the headers say: to who asks for more, and to who asks for
-   * nothing. No limit if left out.
+   * The longest timeout, in milliseconds; it also applies if the headers ask for a longer one or for none. By default
+   * there is no limit.
    */
   readonly limit?: number | undefined
 }
 
-/** Headers as they arrive: of the Fetch API, of `node:http` and `node:http2`, or a plain record. */
+/** Received headers: of the Fetch API, of `node:http` and `node:http2`, or a plain record. */
 export type IncomingHeaders =
   | { get(name: string): string | null }
   | { readonly [name: string]: string | readonly string[] | undefined }
 
 /**
- * A header of a request that cannot be read, or too much of them. `status` is the HTTP status to answer with: 400 (Bad
- * Request), or 431 (Request Header Fields Too Large). `message` shows 40 characters of the header at most, and `cause`,
- * the error of the codec, none of it, unless a codec of your own says it.
+ * The error for an invalid header of a request, or for headers that are too large. `status` is the HTTP status to
+ * answer with: 400 (Bad Request) or 431 (Request Header Fields Too Large). `message` shows at most 40 characters of the
+ * header. `cause` is the error of the codec; those of the package's codecs do not show the header.
  */
 export class HeaderError extends Error {
   /** The status to answer with. */
   readonly status: 400 | 431
-  /** The name of the header; the largest, if it is about the size of them all. */
+  /** The name of the header; of the largest one if all together are too large. */
   readonly header: string
 
   override get name(): 'HeaderError' {
@@ -76,16 +75,16 @@ export class HeaderError extends Error {
 const DEFAULT_MAX_SIZE = 16_384
 const PRINTABLE = /^[\t\x20-\x7e]*$/
 
-/** Of a stranger's header, what an error shows. */
+/** How many characters of a received header an error shows. */
 const MAX_SHOWN = 40
 
 /**
- * The headers that carry `ctx` to `to`: the milliseconds left, and `values`. None at all if `to` is another origin
- * that `allow` does not name: what is in a context is nobody else's business, and in browsers each of these headers
- * costs a preflight there. A redirect takes them along, as it does all headers of a request.
+ * Returns the headers that carry `ctx` in a request to `to`: its remaining milliseconds, and `values`. Returns no
+ * headers if `to` is another origin that `allow` does not name: values may be private, and in browsers custom headers
+ * cause a preflight request. Note that redirects keep the headers of a request.
  *
- * @throws `ctx.err` if `ctx` has ended: there is nothing to ask for any more; TypeError if `ctx` is not a context, if
- * `to` or `allow` is wrong or missing, or if a value cannot be written; RangeError if it is more than `maxSize`
+ * @throws `ctx.err` if `ctx` has ended; TypeError if `ctx` is not a context, if `to` or `allow` is invalid or missing,
+ * or if a value cannot be encoded; RangeError if the headers are larger than `maxSize`
  * @example
  * const requestId = carry(createKey<string>('requestId'), 'x-request-id')
  * const [ctx, cancel] = withTimeout(withValue(background(), requestId.key, 'r-17'), 5_000)
@@ -102,7 +101,7 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
   context.throwIfDone()
   const sent = new Map<string, string>()
   const send = <T>(header: string, codec: Codec<T>, value: T) => {
-    if (sent.has(header)) throw invalid('values', 'in a header each', header)
+    if (sent.has(header)) throw invalid('values', 'in different headers', header)
     const text = codec.encode(value)
     if (text === undefined) return
     if (typeof text !== 'string') throw invalid(header, 'printable ASCII', text)
@@ -125,12 +124,12 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
 }
 
 /**
- * Derives a context for what came with these headers: with the values in them, and ending by itself when the sender's
- * time is over, or `limit` if that is sooner. Derive from it as from any other, and call `cancel` when the work is
- * done. A header that is not there changes nothing.
+ * Derives a context for a request with these headers: it has their values, and ends by itself after the sender's
+ * remaining time, or after `limit` if that is shorter. Call `cancel` when the work is done. A missing header has no
+ * effect.
  *
- * @throws HeaderError if the header for the time is no number of milliseconds as that header has it, is there more
- * than once, or if a value's codec refuses it; TypeError if `parent` is not a context or `limit` not a number
+ * @throws HeaderError if the timeout header is invalid or occurs more than once, or if the codec of a value refuses
+ * it; TypeError if `parent` is not a context or `limit` is not a number
  * @example
  * const [ctx, cancel] = fromHeaders(background(), new Headers({ 'rescind-timeout-ms': '5000' }), { limit: 2_000 })
  * Math.ceil((remaining(ctx) ?? 0) / 1_000) // => 2
@@ -144,7 +143,7 @@ export function fromHeaders(
   return receive(parent, 'fromHeaders', headers, options)
 }
 
-/** `fromHeaders` under another name. */
+/** Does what {@link fromHeaders} does; `kind` is the name of the deriving function, for `toString()`. */
 export function receive(
   parent: ContextLike,
   kind: string,
@@ -152,7 +151,7 @@ export function receive(
   options: FromHeadersOptions,
 ): [ctx: Context, cancel: Cancel] {
   let context: Context = resolve(parent, 'parent')
-  if (!isObject(headers)) throw invalid('headers', 'headers', headers)
+  if (!isObject(headers)) throw invalid('headers', 'an object of headers', headers)
   assertOptions(options)
   const { timeout = timeoutHeader, values = [], limit = Infinity, maxSize = DEFAULT_MAX_SIZE } = options
   assertNumber('limit', limit)
@@ -162,7 +161,9 @@ export function receive(
   const size = sizeOf(received)
   if (size > maxSize) {
     const [header] = [...received].reduce((one, other) => (byteLength(one[1]) < byteLength(other[1]) ? other : one))
-    throw new HeaderError(header, `is too long: ${size} bytes of at most ${maxSize} in all`, { status: 431 })
+    throw new HeaderError(header, `is too long: the headers have ${size} bytes, at most ${maxSize} are allowed`, {
+      status: 431,
+    })
   }
   const ms = timeout ? decode(timeout, received) : undefined
   if (timeout && ms !== undefined && !(ms >= 0 && ms < Infinity)) {
@@ -198,18 +199,18 @@ function parse(parameter: string, url: string | URL, base?: string): URL {
   try {
     if (typeof href === 'string') return new URL(href, base)
   } catch {
-    // No URL.
+    // Refused below.
   }
   const expected = base === undefined ? 'an absolute URL' : 'a URL'
   throw invalid(parameter, expected, typeof url === 'string' ? withoutSecrets(url) : url)
 }
 
-/** Without what a URL, even one that cannot be parsed, has for a name, a password and a query. */
+/** Removes user name, password, query and fragment, even from a URL that cannot be parsed. */
 function withoutSecrets(url: string): string {
   return url.replace(/\/\/[^/?#]*@/, '//').replace(/[?#].*$/s, '')
 }
 
-/** The headers called `names`, in lower case. Those of one name are one list, as HTTP has it. */
+/** The headers called `names`, in lower case. Those with the same name are joined to a list, as in HTTP. */
 function read(headers: IncomingHeaders, names: ReadonlySet<string>): Map<string, string> {
   const received = new Map<string, string>()
   const add = (name: string, value: unknown) => {

@@ -1,5 +1,5 @@
 /**
- * The public list of `rescind/wire`: contexts on their way through headers and into workers.
+ * The public list of `rescind/wire`: contexts in HTTP headers and in workers.
  *
  * @module rescind/wire
  */

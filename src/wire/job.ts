@@ -1,8 +1,8 @@
 /**
- * Jobs in workers: a message goes to the worker, a result or an error comes back, and the context crosses with it. Each
- * job has two channels of its own, one for its context and one for its messages, so jobs cannot be mixed up, and what
- * belongs to a job ends with it. Every message is checked before anything acts on it. A worker that dies fails its jobs
- * at once.
+ * Jobs in workers: a message and a context go to the worker, and a result or an error comes back. Each job has two
+ * channels, one for its context and one for its messages, so messages of different jobs cannot be confused, and closing
+ * the channels releases everything. Every message is checked before it is used. If a worker dies, its jobs fail at
+ * once.
  */
 
 import { assertFunction, assertOptions, invalid, isObject } from '../arguments.ts'
@@ -16,10 +16,10 @@ import { fromPort, isPort, PortClosed, subscribe, toPort } from './port.ts'
 import type { EventPort, Port, PortOptions } from './port.ts'
 import { wait } from '../tasks.ts'
 
-/** Goes up when a message changes its form. The two sides may have different versions of the package. */
+/** Increased when the format of a message changes: the two sides may have different versions of the package. */
 const VERSION = 1
 
-/** The worker of a job has died, or could not be loaded. Its own error is in `cause`, where there is one. */
+/** The error of a job whose worker has died or could not be loaded. `cause` is the worker's error, if there is one. */
 export class WorkerError extends Error {
   override get name(): 'WorkerError' {
     return 'WorkerError'
@@ -27,7 +27,7 @@ export class WorkerError extends Error {
 }
 
 /**
- * What runs jobs: a Worker of the browser or of `node:worker_threads`, or a MessagePort whose other end was given to
+ * Runs jobs: a Worker of the browser or of `node:worker_threads`, or a MessagePort whose other end was passed to
  * {@link serveJobs}, such as the `port` of a SharedWorker.
  */
 export interface JobWorker {
@@ -36,13 +36,13 @@ export interface JobWorker {
 
 /** Options of {@link job}. */
 export interface JobOptions<Progress> extends PortOptions {
-  /** What is transferred with the message rather than cloned. */
+  /** Objects in the message that are transferred instead of cloned. */
   readonly transfer?: readonly Transferable[] | undefined
-  /** Called with each value that the handler reports. What it throws is reported as uncaught. */
+  /** Called with each value that the handler reports. An error that it throws is reported as uncaught. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-/** Works on the jobs of a worker; see {@link serveJobs}. */
+/** Handles the jobs of a worker; see {@link serveJobs}. */
 export type JobHandler<Message, Result, Progress> = (
   ctx: Context,
   message: Message,
@@ -51,25 +51,25 @@ export type JobHandler<Message, Result, Progress> = (
 
 /** Options of {@link serveJobs}. */
 export interface ServeOptions<Result> extends PortOptions {
-  /** What the jobs come through; if left out, what the worker was started by. */
+  /** The port on which jobs arrive; by default, that of the code that started the worker. */
   readonly port?: Port | undefined
-  /** The parent of the contexts of all jobs; `background()` if left out. */
+  /** The parent of the contexts of all jobs; by default `background()`. */
   readonly parent?: ContextLike | undefined
-  /** What of a result is transferred rather than cloned. */
+  /** Returns the objects in a result that are transferred instead of cloned. */
   readonly transfer?: ((result: Result) => readonly Transferable[]) | undefined
 }
 
 /**
- * Runs one job in a worker: `message` goes to the handler that the worker has given to {@link serveJobs}, under a
- * context that ends with `ctx`, as {@link toPort} describes. Several jobs may run on one worker at the same time.
+ * Runs one job in a worker: calls the handler that the worker passed to {@link serveJobs} with `message` and a context
+ * that ends with `ctx`, as {@link toPort} describes. Several jobs may run on one worker at the same time.
  *
- * A worker that fires `error`, `messageerror` or `exit` fails its jobs with a {@link WorkerError}. Browsers fire
- * nothing after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context runs on after the
- * job has settled: terminate its worker.
+ * When a worker fires `error`, `messageerror` or `exit`, its jobs fail with a {@link WorkerError}. Browsers fire no
+ * event after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context continues after the
+ * job has settled; terminate the worker to stop it.
  *
  * @returns resolves to the result of the handler. Rejects with `ctx.err` when `ctx` ends first, with the handler's
- * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if what the worker sends
- * cannot be read, with a TypeError for a wrong argument, and with `DataCloneError` if `message` cannot be cloned
+ * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if a message of the worker
+ * is invalid, with a TypeError for a wrong argument, and with `DataCloneError` if `message` cannot be cloned
  * @example
  * const { port1, port2 } = new MessageChannel() // or a Worker
  * const stop = serveJobs((_, numbers: number[]) => Math.max(...numbers), { port: port2 }) // in the worker
@@ -98,13 +98,13 @@ export async function job<Result = unknown, Progress = unknown>(
         new Promise<Result>((resolve, reject) => {
           const ours = new MessageChannel()
           const theirs = new MessageChannel()
-          // WebKit closes a port that was transferred where it has arrived.
+          // Not the ports that were transferred: in WebKit, closing one here also closes it in the worker.
           const kept = new Set([ours.port1, ours.port2, theirs.port2])
           leaving.push(() => kept.forEach((port) => port.close()))
           leaving.push(subscribe(ours.port1, (event) => hear(event, resolve, reject, onProgress)))
           leaving.push(watch(worker, reject))
           leaving.push(toPort(context, theirs.port1, { ...options, label }))
-          // First what may not be cloned. It waits in the channel until that has arrived.
+          // Send the message first, since cloning it may throw. The channel keeps it until the worker has its port.
           send(ours.port1, { rescind: 'run', context: theirs.port2, message }, [theirs.port2, ...transfer])
           kept.delete(theirs.port2)
           worker.postMessage({ rescind: 'job', version: VERSION, port: ours.port2 }, [ours.port2 as never])
@@ -116,34 +116,34 @@ export async function job<Result = unknown, Progress = unknown>(
   }
 }
 
-/** Takes one message of a worker about a job. */
+/** Handles one event of a job's port. */
 function hear<Result, Progress>(
   { type, data }: MessageEvent<unknown>,
   resolve: (result: Result) => void,
   reject: (error: unknown) => void,
   onProgress: ((progress: Progress) => void) | undefined,
 ): void {
-  if (type === 'close') return reject(new WorkerError('the worker is gone', { cause: PortClosed }))
-  if (type === 'messageerror') return reject(new PortError('what the worker has sent cannot be read'))
+  if (type === 'close') return reject(new WorkerError('the worker has closed the port', { cause: PortClosed }))
+  if (type === 'messageerror') return reject(new PortError('a message of the worker cannot be deserialized'))
   const { rescind, error, value } = fieldsOf(data)
   if (rescind === 'progress') attempt(() => onProgress?.(value as Progress))
   else if (rescind === 'result') resolve(value as Result)
   else if (rescind === 'error') reject(deserializeError(error))
-  else if (rescind !== undefined) reject(new PortError('a message of a job is of no kind'))
+  else if (rescind !== undefined) reject(new PortError('a message of a job is of unknown kind'))
 }
 
 interface Fields {
   readonly [field: string]: unknown
 }
 
-/** None for what has no tag of ours: it is ignored. */
+/** The fields of a message; none if it is not an object. */
 function fieldsOf(data: unknown): Fields {
   return isObject(data) ? (data as Fields) : {}
 }
 
-/** Workers of both kinds, which say in different ways that they have died. */
+/** The parts of both kinds of workers, of browsers and of Node, that tell when a worker has died. */
 interface MortalWorker {
-  /** Of Node; -1 once the thread has ended. */
+  /** In Node only; -1 once the thread has ended. */
   readonly threadId?: number
   on?(type: string, listener: (detail: unknown) => void): unknown
   off?(type: string, listener: (detail: unknown) => void): unknown
@@ -151,7 +151,7 @@ interface MortalWorker {
   removeEventListener?(type: string, listener: (event: Event) => void): void
 }
 
-/** The jobs of a worker. One listener serves all of them: Node warns of eleven. */
+/** The jobs of a worker. They share one listener for each event: Node warns about eleven. */
 interface Watch {
   readonly jobs: Set<(error: WorkerError) => void>
   readonly unlisten: () => void
@@ -159,7 +159,7 @@ interface Watch {
 
 const watches = /* @__PURE__ */ new WeakMap<object, Watch>()
 
-/** Calls `fail` when `worker` dies, until what it returns is called. */
+/** Calls `fail` when `worker` dies, until the returned function is called. */
 function watch(worker: JobWorker & MortalWorker, fail: (error: WorkerError) => void): () => void {
   if (worker.threadId === -1) throw new WorkerError('the worker has ended')
   let watch = watches.get(worker)
@@ -184,7 +184,7 @@ function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () =>
       const cause = isObject(detail) && 'error' in detail ? (detail.error ?? undefined) : detail
       die(new WorkerError(`the worker has failed${reason(detail)}`, { cause }))
     },
-    messageerror: () => die(new WorkerError('a message of the worker cannot be read')),
+    messageerror: () => die(new WorkerError('a message of the worker cannot be deserialized')),
     exit: (code) => die(new WorkerError(`the worker has ended with code ${String(code)}`)),
   }
   const [add, remove] = worker.on ? (['on', 'off'] as const) : (['addEventListener', 'removeEventListener'] as const)
@@ -195,15 +195,17 @@ function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () =>
 }
 
 /**
- * Answers the jobs of a worker: calls `handler` for each, and sends back what it returns or the error it fails with.
- * The handler's context ends as the one given to {@link job} does; `progress` sends a value to `onProgress`. Jobs run
- * at the same time, unless the handler computes without a pause: let it `await pause(ctx)`, or poll `ctx.err` where
- * threads share memory. Call this before the first `await` of the worker's module, or the first jobs may be lost.
+ * Serves the jobs of a worker: calls `handler` for each, and sends back its result or its error. The handler's context
+ * ends together with the one passed to {@link job}; `progress` sends a value to `onProgress`. Call it before the first
+ * `await` in the worker's module, or the first jobs may be lost.
  *
- * What arrives is checked: a job that cannot be read fails with a {@link PortError}, and other messages are ignored.
+ * Jobs run concurrently. A handler that computes for long should `await pause(ctx)` regularly, or poll `ctx.err` if
+ * threads share memory: otherwise it blocks other jobs and does not see its own cancel.
  *
- * @returns `stop`: ends the contexts of all jobs, and takes no more; a thread of Node may end then
- * @throws TypeError if `handler` is not a function, an option is wrong, or there is no `port` outside of a worker
+ * Messages are checked: an invalid job fails with a {@link PortError}, and other messages are ignored.
+ *
+ * @returns `stop`, which ends the contexts of all jobs and accepts no further ones; a thread of Node can then exit
+ * @throws TypeError if `handler` is not a function, an option is invalid, or `port` is missing outside of a worker
  * @example
  * const { port1, port2 } = new MessageChannel()
  * const stop = serveJobs(
@@ -214,7 +216,7 @@ function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () =>
  *     }
  *     return 'done'
  *   },
- *   { port: port2 }, // left out in a worker
+ *   { port: port2 }, // omit it in a worker
  * )
  * const seen: number[] = []
  * await job(background(), port1, 3, { onProgress: (done: number) => void seen.push(done) }) // => 'done'
@@ -230,7 +232,7 @@ export function serveJobs<Message = unknown, Result = unknown, Progress = unknow
   assertOptions(options)
   const { parent = background(), port = ownPort(), transfer, ...rest } = options
   if (transfer !== undefined) assertFunction('transfer', transfer)
-  if (!port) throw new TypeError('rescind: port must be given outside of a worker')
+  if (!port) throw new TypeError('rescind: port is required outside of a worker')
   if (options.port !== undefined && !isPort(port)) throw invalid('port', 'a MessagePort', port)
   const [serving, stop] = withCancel(parent, { label: 'jobs' })
   const perform = async (job: EventPort, context: Port, message: Message) => {
@@ -260,7 +262,7 @@ export function serveJobs<Message = unknown, Result = unknown, Progress = unknow
       leave()
       if (type === 'close') return
       const { context, message, rescind } = fieldsOf(data)
-      if (type !== 'message' || rescind !== 'run' || !isPort(context)) return refuse('the job cannot be read')
+      if (type !== 'message' || rescind !== 'run' || !isPort(context)) return refuse('the job is invalid')
       void perform(job, context, message as Message)
     })
   }
@@ -281,7 +283,7 @@ interface WorkerGlobals {
   readonly process?: { getBuiltinModule?(name: 'node:worker_threads'): { readonly parentPort: EventPort | null } }
 }
 
-/** What this worker was started by; undefined outside of a worker. */
+/** The port to the code that started this worker; undefined outside of a worker. */
 function ownPort(): EventPort | undefined {
   const { WorkerGlobalScope, process } = globalThis as WorkerGlobals
   const parentPort = process?.getBuiltinModule?.('node:worker_threads').parentPort

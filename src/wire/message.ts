@@ -1,7 +1,7 @@
 /**
- * The messages of a port. The sender begins with the context and ends with its error; the receiver answers that it is
- * over. Every field of what arrives is checked here before anything acts on it. A message without our tag is not ours
- * and is ignored; one with the tag that cannot be read is a PortError.
+ * The messages of a port. The sender's first message is the context, its last one is the error; the receiver answers
+ * that its context has ended. Every field of a received message is checked here before it is used. A message without
+ * the tag `rescind` is ignored; an invalid one with the tag is a PortError.
  */
 
 import { isObject } from '../arguments.ts'
@@ -12,15 +12,16 @@ import { PortError, readError, readFinite, readLabel, readList, readMs, readText
 import type { SerializedError } from './parcel.ts'
 import { sizeOf } from './size.ts'
 
-/** Goes up when a message changes its form. The two sides may have different versions of the package. */
+/** Increased when the format of a message changes: the two sides may have different versions of the package. */
 const VERSION = 1
-/** How many values cross at most. */
+/** The largest number of values in a message. */
 export const MAX_VALUES = 1_000
 
-/** The deadline that comes first. */
+/** The earliest of the sender's deadlines. */
 export interface Time {
+  /** In milliseconds. */
   readonly left: number
-  /** When `left` was read, in milliseconds that all threads have in common; undefined for a clock of its own. */
+  /** When `left` was read, in milliseconds that all threads share; undefined for a fake clock. */
   readonly at: number | undefined
   readonly label: string | undefined
   readonly ms: number | undefined
@@ -30,17 +31,17 @@ export interface Time {
 /** How a context ended. */
 type ContextError = CanceledError | DeadlineExceededError
 
-/** A message before it is sent, and after it was read: with errors as they are here. */
+/** A message. `E` is the type of errors in it: serialized before it is sent, real ones after it was read. */
 export type Message<E = ContextError> =
   | {
       readonly rescind: 'begin'
       readonly values: readonly (readonly [name: string, value: unknown])[]
       readonly time: Time | undefined
       readonly err: E | undefined
-      /** Whether `memory` may follow, and `ready` will. */
+      /** If true, `memory` may follow, and then `ready` does. */
       readonly isShared: boolean
     }
-  /** A message of its own: in another agent cluster it cannot be read, and the context must arrive there too. */
+  /** A separate message: another agent cluster cannot deserialize it, but must get the context. */
   | { readonly rescind: 'memory'; readonly memory: SharedArrayBuffer }
   | { readonly rescind: 'ready' }
   | { readonly rescind: 'move'; readonly time: Time | undefined }
@@ -48,15 +49,15 @@ export type Message<E = ContextError> =
   /** The answer: the receiver's context has ended, and the port is closed. */
   | { readonly rescind: 'over' }
 
-/** What is posted for `message`. */
+/** The data to post for `message`. */
 export function written(message: Message<SerializedError>): object {
   return message.rescind === 'begin' ? { ...message, version: VERSION } : message
 }
 
 /**
- * The message that `data` is; undefined if it has no tag of ours.
+ * Reads a message from `data`; undefined if it does not have our tag.
  *
- * @throws PortError if it cannot be read
+ * @throws PortError if it is invalid
  */
 export function readMessage(data: unknown, maxSize: number): Message | undefined {
   try {
@@ -95,7 +96,7 @@ function read({ err, isShared, memory, rescind, time, values, version }: Fields,
     case 'over':
       return { rescind }
     default:
-      throw new PortError('a message is of no kind')
+      throw new PortError('a message is of unknown kind')
   }
 }
 
@@ -123,6 +124,6 @@ function readTime(time: unknown): Time | undefined {
 
 function readEnd(data: unknown): ContextError {
   const error = readError(data)
-  if (!isContextError(error)) throw new PortError('the end is no error of a context')
+  if (!isContextError(error)) throw new PortError('an end has no error of a context')
   return error
 }

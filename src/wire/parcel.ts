@@ -1,8 +1,8 @@
 /**
- * Errors on their way to another thread. Structured cloning drops the name of an error that is not built in, and errors
- * are recognised by name; so an error travels as plain data and is rebuilt on the other side. The sender keeps within
- * the bounds below, and the reader refuses what exceeds them or has a wrong field: whatever arrives, reading it yields
- * a value or a PortError, in bounded time.
+ * Errors between threads. Errors are recognized by name, but structured cloning drops the name of an error that is not
+ * built in. So errors are sent as plain data and rebuilt on the other side. The sender stays within the limits below;
+ * the reader refuses data that exceeds them or has a wrong field. Reading any data yields a value or a PortError, in
+ * bounded time.
  */
 
 import { isObject, tagOf } from '../arguments.ts'
@@ -10,25 +10,25 @@ import { CanceledError, DeadlineExceededError, isContextError } from '../errors.
 import { shown } from '../shown.ts'
 import { sizeOf } from './size.ts'
 
-/** How deep a chain of causes is followed: it can lead back to itself. */
+/** The largest depth of causes that is sent: a chain of causes can be a cycle. */
 const MAX_DEPTH = 20
-/** How many errors one message holds, counting causes and the members of an AggregateError. */
+/** The largest number of errors in a message, counting causes and the members of an AggregateError. */
 const MAX_ERRORS = 100
 /** In characters, as are the next two. */
 const MAX_NAME = 200
 const MAX_MESSAGE = 8_192
 const MAX_STACK = 16_384
-/** The size of a cause that is no error, as {@link sizeOf} counts. */
+/** The largest size of a cause that is not an error, as {@link sizeOf} counts. */
 const MAX_DATA = 65_536
 
-/** What came through a port, or was given to {@link deserializeError}, cannot be read; `message` says what is wrong. */
+/** The error for invalid data from a port, or in {@link deserializeError}; `message` says what is wrong. */
 export class PortError extends Error {
   override get name(): 'PortError' {
     return 'PortError'
   }
 }
 
-/** An error, or any other value that was thrown, as {@link serializeError} writes it: plain data that can be cloned. */
+/** The plain data that {@link serializeError} returns for an error, or for any other thrown value. It can be cloned. */
 export type SerializedError =
   | { readonly kind: 'value'; readonly value: unknown }
   | {
@@ -37,19 +37,19 @@ export type SerializedError =
       readonly message: string
       readonly stack: string | undefined
       readonly cause: SerializedError
-      /** Of an AggregateError only. */
+      /** Only for an AggregateError. */
       readonly errors?: readonly SerializedError[] | undefined
-      /** Of the error of a context only. */
+      /** Only for the error of a context. */
       readonly label?: string | undefined
-      /** Of a DeadlineExceededError only. */
+      /** Only for a DeadlineExceededError. */
       readonly ms?: number | undefined
     }
 
 /**
- * Turns what work rejected with into plain data for `postMessage`. A {@link CanceledError} and a
+ * Converts an error, or any other thrown value, to plain data for `postMessage`. A {@link CanceledError} and a
  * {@link DeadlineExceededError} keep their kind, `label`, `ms` and `cause`; every other error keeps its name, message,
- * stack, cause and, for an AggregateError, its errors. Other fields do not cross. Long texts are cut. What cannot be
- * cloned, refers to a context or is larger than 65,536 bytes becomes text. Never throws.
+ * stack, cause and, for an AggregateError, its errors. Other properties are dropped, and long texts are cut. A value
+ * that cannot be cloned, contains a context or is larger than 65,536 bytes becomes text. Never throws.
  *
  * @example
  * const failure = new DeadlineExceededError({ label: 'search', ms: 5_000 })
@@ -62,9 +62,9 @@ export function serializeError(error: unknown): SerializedError {
 }
 
 /**
- * The error that {@link serializeError} wrote on the other side. An error of a context is one here too, for
- * `instanceof`, `isCanceled` and `isDeadlineExceeded`; any other error is an `Error` with the name it had.
- * Data that cannot be read yields a {@link PortError}. Never throws.
+ * Rebuilds the error from the data of {@link serializeError}. For an error of a context, `instanceof`, `isCanceled` and
+ * `isDeadlineExceeded` work as for the original; any other error becomes an `Error` with the original name. Returns a
+ * {@link PortError} for invalid data. Never throws.
  */
 export function deserializeError(data: unknown): unknown {
   try {
@@ -74,12 +74,12 @@ export function deserializeError(data: unknown): unknown {
   }
 }
 
-/** @throws PortError if `data` is not as {@link serializeError} writes it */
+/** @throws PortError if `data` does not have the format of {@link serializeError} */
 export function readError(data: unknown): unknown {
   return read(data, 0, { left: MAX_ERRORS })
 }
 
-/** How many more errors fit. */
+/** The number of errors that still fit. */
 interface Budget {
   left: number
 }
@@ -93,7 +93,7 @@ function write(value: unknown, depth: number, budget: Budget): SerializedError {
       return writeError(value, depth + 1, budget)
     }
   } catch {
-    // As text.
+    // Sent as text below.
   }
   return { kind: 'value', value: textOf(value) }
 }
@@ -124,8 +124,8 @@ function read(data: unknown, depth: number, budget: Budget): unknown {
     if (sizeOf(value, MAX_DATA) > MAX_DATA) throw new PortError('a cause is too large')
     return value
   }
-  if (kind !== 'error' && kind !== 'canceled' && kind !== 'exceeded') throw new PortError('an error is of no kind')
-  if (depth >= MAX_DEPTH || budget.left <= 0) throw new PortError('there are too many errors in one')
+  if (kind !== 'error' && kind !== 'canceled' && kind !== 'exceeded') throw new PortError('an error is of unknown kind')
+  if (depth >= MAX_DEPTH || budget.left <= 0) throw new PortError('an error has too many causes or members')
   budget.left--
   const fields = data as { readonly [field: string]: unknown }
   const name = readText('name', fields.name, MAX_NAME)
@@ -155,12 +155,12 @@ function endError(
   return new DeadlineExceededError({ label: readLabel(label), ms: readMs('ms', ms), cause })
 }
 
-/** The label of a deadline, which is shown wherever its error is. */
+/** Reads the label of a context, escaped: it is shown in messages. */
 export function readLabel(label: unknown): string | undefined {
   return label === undefined ? undefined : shown(readText('label', label, MAX_NAME))
 }
 
-/** A time that may be unknown. */
+/** Reads a number of milliseconds that may be undefined. */
 export function readMs(field: string, ms: unknown): number | undefined {
   return ms === undefined ? undefined : readFinite(field, ms)
 }
@@ -176,14 +176,14 @@ export function readText(field: string, value: unknown, max: number): string {
   return value
 }
 
-/** The length is checked first: a list of 4,000,000,000 holes is a short message. */
+/** Checks the length before copying: a list of 4,000,000,000 holes is a short message. */
 export function readList(field: string, value: unknown, max: number): readonly unknown[] {
   if (!Array.isArray(value)) throw new PortError(`${field} is not a list`)
   if (value.length > max) throw new PortError(`${field} has more than ${max} members`)
   return [...(value as readonly unknown[])]
 }
 
-/** `label` as {@link readLabel} accepts it. */
+/** Cuts `label` to the length that {@link readLabel} accepts. */
 export function cutLabel(label: string | undefined): string | undefined {
   return label === undefined ? undefined : cut(String(label), MAX_NAME)
 }
@@ -192,14 +192,14 @@ function define(error: Error, name: string, value: string): void {
   Object.defineProperty(error, name, { value, configurable: true, writable: true })
 }
 
-/** By its tag: `instanceof` fails across realms, and for the platform's own aborts in some. */
+/** Also tests the tag: `instanceof` fails across realms, and in some engines for a DOMException. */
 function isError(value: unknown): value is Error {
   if (!isObject(value)) return false
   const tag = tagOf(value)
   return value instanceof Error || tag === '[object Error]' || tag === '[object DOMException]'
 }
 
-/** Never throws, whatever traps `value` has. */
+/** `value` as text. Never throws, even if `value` is a proxy with traps that throw. */
 export function textOf(value: unknown): string {
   try {
     return cut(String(value), MAX_MESSAGE)

@@ -1,8 +1,8 @@
 /**
- * Contexts into workers, through a message port each. The sender tells how long is left, what the values are and, when
- * it ends, why; the receiver has a deadline of its own for the time left, so that it holds even in a computation that
- * reads no messages. Where threads share memory, a flag there says to such a computation that the context has ended.
- * The port belongs to the two of them: when either is done, both are, and it is closed.
+ * Contexts in workers, each through a message port. The sender sends the remaining time, the values and, when it ends,
+ * the error. The receiver sets its own deadline, so that this works even in a computation that receives no messages. If
+ * threads share memory, a flag there tells such a computation that the context has ended. The port is used for nothing
+ * else: when either side ends, the other ends, too, and the port is closed.
  */
 
 import { assertNumber, assertOptions, invalid } from '../arguments.ts'
@@ -33,7 +33,7 @@ import { sizeOf } from './size.ts'
 import { systemClock } from '../timers.ts'
 
 /**
- * The cause of what ended because the other side of its port is gone: closed, or its thread at an end. Node tells of
+ * The cause of contexts that ended because the other side closed the port, or because its thread ended. Node reports
  * that; most browsers do not.
  */
 export const PortClosed: Error = /* @__PURE__ */ sentinel('PortClosed', 'the other side of the port is gone')
@@ -47,11 +47,11 @@ export interface Port {
 
 /** Options of {@link toPort} and {@link fromPort}. */
 export interface PortOptions extends DeriveOptions {
-  /** The keys whose values cross, matched by name: the same list on both sides. None if left out. */
+  /** The keys whose values are sent; by default none. Keys are matched by name: use the same list on both sides. */
   readonly keys?: readonly Key<unknown>[] | undefined
   /**
-   * How large the values may be together, as their names and data take about 2 bytes a character and 8 a number;
-   * 1,048,576 bytes if left out.
+   * The largest total size of the values, in bytes: about 2 for each character and 8 for each number, names included.
+   * By default 1,048,576.
    */
   readonly maxSize?: number | undefined
 }
@@ -59,21 +59,20 @@ export interface PortOptions extends DeriveOptions {
 const DEFAULT_MAX_SIZE = 1_048_576
 
 /**
- * Lets a context on the other side of `port` end with `ctx`: at its deadline, and as soon as a message arrives. What is
- * there to receive it is {@link fromPort}. Use a `MessageChannel` of its own for every context: one end is for `port`,
- * the other is transferred to the worker. The error crosses with its kind, label and cause; causes cross as
- * {@link serializeError} writes them.
+ * Sends `ctx` through `port`: the other side receives it with {@link fromPort}, and its context ends when `ctx` ends.
+ * Use a new `MessageChannel` for every context: pass one end as `port`, and transfer the other to the worker. The error
+ * keeps its kind, label and cause; a cause is sent as {@link serializeError} writes it.
  *
- * A loop there that reads no messages sees the deadline. It sees an earlier end only where threads share memory: in
- * Node, and in a page that is cross-origin isolated, with a worker of that page. A cause that JSON cannot hold, or
- * longer than 16 kB, is text for such a loop. Elsewhere let the loop `await pause(ctx)`.
+ * A loop in the worker that receives no messages sees the deadline. It sees an earlier end only if threads share
+ * memory: in Node, and in workers of a page that is cross-origin isolated. Otherwise, let the loop `await pause(ctx)`.
+ * Such a loop sees a cause as text if JSON cannot represent it or if it is longer than 16 kB.
  *
- * A worker that is terminated says nothing. In Node its port closes, and `ctx` here is released; in browsers nothing
- * tells, so call `cancel` together with `terminate()`, and in the `error` listener of the worker.
+ * If the worker is terminated, its port closes in Node, and `ctx` no longer retains anything. Browsers report nothing:
+ * call `cancel` together with `terminate()`, and in an `error` listener of the worker.
  *
- * @returns `cancel`: ends the context on the other side, and only that one. Call it when the work there is over.
- * @throws TypeError if `ctx` is not a context, `port` not a MessagePort, two keys have one name, there are more than
- * 1,000, or a value contains a context; RangeError if the values are larger than `maxSize`; the platform's
+ * @returns `cancel`, which ends only the context on the other side. Call it when the work there is over.
+ * @throws TypeError if `ctx` is not a context, `port` is not a MessagePort, two keys have the same name, there are more
+ * than 1,000 keys, or a value contains a context; RangeError if the values are larger than `maxSize`; the platform's
  * `DataCloneError` if a value cannot be cloned
  * @example
  * const { port1, port2 } = new MessageChannel()
@@ -111,7 +110,7 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
   let isBroken = false
   const listen = ({ type, data }: MessageEvent<unknown>) => {
     try {
-      if (type === 'messageerror') throw new PortError('an answer cannot be read')
+      if (type === 'messageerror') throw new PortError('an answer cannot be deserialized')
       const answer = type === 'message' ? readMessage(data, maxSize) : undefined
       if (type === 'message' && !answer) return
       if (answer && answer.rescind !== 'over') throw new PortError('an answer is out of order')
@@ -131,21 +130,22 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
     const error = serializeError(passed.err)
     if (memory) raiseFlag(memory, error)
     send({ rescind: 'end', err: error })
-    // Else the other side answers and closes the port: closed here, it could no longer be transferred.
+    // Otherwise the other side closes it. Closing it here would break a transfer of the other end that is in progress.
     if (isBroken) port.close()
   })
   return cancel
 }
 
 /**
- * Derives a context from the one that {@link toPort} has given to the other end of `port`: with its values, ending when
- * that one ends, at its deadline, or, with {@link PortClosed} as the cause, when the other side goes without a word. A
- * message that cannot be read ends it with a {@link PortError} as the cause: nothing that arrives is thrown.
- * Its end closes the port, so call `cancel` when the work is done. The port keeps no thread alive.
+ * Receives the context that {@link toPort} sends through the other end of `port`. The received context is derived from
+ * `parent`, has the sender's values, and also ends when the sender's context ends. If the other side closes the port,
+ * the cause is {@link PortClosed}. An invalid message ends the context with a {@link PortError} as the cause; no
+ * message makes code throw. The end of the context closes the port, so call `cancel` when the work is done. The port
+ * keeps no thread alive.
  *
  * @returns resolves when the context has arrived; rejects with `parent.err` if `parent` ends first, with a
- * {@link CanceledError} if nothing more can come or what comes cannot be read, with a TypeError if `parent` is not a
- * context, `port` not a MessagePort, or two keys have one name
+ * {@link CanceledError} if the port closes first or a message is invalid, and with a TypeError if `parent` is not a
+ * context, `port` is not a MessagePort, or two keys have the same name
  */
 export function fromPort(
   parent: ContextLike,
@@ -191,9 +191,9 @@ export function fromPort(
     const listen = ({ type, data }: MessageEvent<unknown>) => {
       try {
         if (type === 'close') return fail(PortClosed)
-        // In another agent cluster the memory cannot be read, and the context comes without it.
+        // Another agent cluster cannot deserialize the memory; the context works without it.
         if (type === 'messageerror' && begun?.isShared && !node) return arrive(begun)
-        if (type === 'messageerror') throw new PortError('a message cannot be read')
+        if (type === 'messageerror') throw new PortError('a message cannot be deserialized')
         const message = readMessage(data, maxSize)
         if (message) take(message)
       } catch (error) {
@@ -209,8 +209,8 @@ export function fromPort(
 }
 
 /**
- * Calls `listen` for each event of `port`, until the function that it returns is called. The global object of a
- * worker has no `start`.
+ * Calls `listen` for each event of `port`, until the returned function is called. `start` is optional: the global
+ * object of a worker does not have it.
  */
 export function subscribe(
   port: Pick<EventPort, 'addEventListener' | 'removeEventListener'> & { start?(): void },
@@ -222,12 +222,12 @@ export function subscribe(
   return () => types.forEach((type) => port.removeEventListener(type, listen))
 }
 
-/** Offers `memory` to the other side, if the platform lets it go there. */
+/** Sends `memory` to the other side, if the platform can. */
 function share(send: (message: Message<SerializedError>) => void, memory: SharedArrayBuffer): void {
   try {
     send({ rescind: 'memory', memory })
   } catch {
-    // Without it.
+    // The context works without it.
   }
 }
 
@@ -254,7 +254,7 @@ function admitted(
   return node
 }
 
-/** Ends as the deadline on the other side does, whichever of the two is first to notice. */
+/** The deadline of the other side: its end has the same error, whichever side notices it first. */
 class PassedDeadline extends Deadline {
   time: Time | undefined
 
@@ -270,7 +270,7 @@ class PassedDeadline extends Deadline {
   }
 }
 
-/** A context that was disarmed only follows its parent. */
+/** Applies a message. Does nothing for a context that was disarmed, which only follows its parent. */
 function obey(node: ContextNode, message: Extract<Message, { rescind: 'move' | 'end' }>): void {
   const { own } = node
   if (own === DISARMED) return
@@ -280,14 +280,14 @@ function obey(node: ContextNode, message: Extract<Message, { rescind: 'move' | '
   rearm(node, leftOf(message.time, node))
 }
 
-/** Now, for threads that run on the same clock. */
+/** The current time, comparable between threads; undefined for a fake clock. */
 function instant(node: ContextNode): number | undefined {
   return clockOf(node) === systemClock ? performance.timeOrigin + performance.now() : undefined
 }
 
 /**
- * What is left of `time` by now: a thread may have been busy when the message came. Never nothing, so that it is this
- * deadline that expires, by which it is known whose it was.
+ * The milliseconds that are left of `time` now: this thread may have been busy when the message arrived. Never zero, so
+ * that the deadline expires in the usual way, with the label and the cause of the other side.
  */
 function leftOf(time: Time | undefined, node: ContextNode): number {
   if (!time) return Infinity
@@ -295,7 +295,7 @@ function leftOf(time: Time | undefined, node: ContextNode): number {
   return Math.max(time.left - (elapsed > 0 ? elapsed : 0), Number.MIN_VALUE)
 }
 
-/** The first of the deadlines in sight; undefined if there is none. */
+/** The earliest deadline of `ctx` and its ancestors; undefined if there is none. */
 function timeOf(ctx: Context): Time | undefined {
   const { node } = resolve(ctx)
   let first: Limit | undefined
@@ -321,12 +321,12 @@ function checked(options: PortOptions): CheckedOptions {
   assertNumber('maxSize', maxSize)
   keys.forEach(assertKey)
   const named = new Map(keys.map((key) => [key.name, key]))
-  if (named.size < keys.length) throw invalid('keys', 'a list of different names', keys)
+  if (named.size < keys.length) throw invalid('keys', 'a list of keys with different names', keys)
   if (named.size > MAX_VALUES) throw invalid('keys', `at most ${MAX_VALUES}`, named.size)
   return { keys: named, maxSize }
 }
 
-/** What both kinds of ports have, whatever their types say. */
+/** The members that ports of browsers and of Node share, though their types differ. */
 export interface EventPort extends Port {
   addEventListener(type: string, listener: (event: MessageEvent<unknown>) => void): void
   removeEventListener(type: string, listener: (event: MessageEvent<unknown>) => void): void
@@ -334,12 +334,12 @@ export interface EventPort extends Port {
   unref?(): void
 }
 
-/** A Worker, or the global object of one, is none: it cannot be closed without closing everything. */
+/** A Worker, or the global object of one, is refused: a context closes its port, which would end the whole worker. */
 function assertPort(port: unknown): asserts port is EventPort {
   if (!isPort(port)) throw invalid('port', 'a MessagePort', port)
 }
 
-/** By its shape. A message that was cloned has no functions, so nothing in it but a port passes for one. */
+/** Tests the shape. Cloned data has no functions, so in a message only a real port passes. */
 export function isPort(value: unknown): value is EventPort {
   const { addEventListener, close, postMessage, start } = (value ?? {}) as Partial<EventPort>
   return [addEventListener, close, postMessage, start].every((method) => typeof method === 'function')

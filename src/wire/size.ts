@@ -1,26 +1,26 @@
-/** Sizes of what crosses a wire or a port. Limits are in bytes, whatever the letters and however the data is nested. */
+/** Sizes, in bytes, of data sent in headers or through ports. Correct for any characters and any nesting. */
 
 import { isObject, tagOf } from '../arguments.ts'
 
 /**
- * The bytes of `text` in UTF-8. Headers of Node and of the Fetch API have one character for a byte, others are decoded:
- * for both this is never less than what came.
+ * The length of `text` in UTF-8. In Node and the Fetch API a character of a header is one byte; other servers decode
+ * headers. In both cases, the result is at least the number of bytes received.
  */
 export function byteLength(text: string): number {
   let bytes = text.length
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index)
-    // Each half of a surrogate pair has two of its four bytes.
+    // A surrogate pair has four bytes, two for each half.
     if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
   }
   return bytes
 }
 
 /**
- * How many bytes `data` takes, roughly: 2 for a character, 8 for everything else, and what buffers hold. Stops once it
- * is more than `max`. Iterative, since data can be nested deeper than the stack reaches.
+ * Estimates the size of `data` in bytes: 2 for each character, 8 for each value, plus the length of buffers. Stops when
+ * the size exceeds `max`. Iterative, since deeply nested data would overflow the stack.
  *
- * @throws TypeError if there is a context in `data`: its values must not cross unseen
+ * @throws TypeError if `data` contains a context, whose values would be sent unnoticed
  */
 export function sizeOf(data: unknown, max: number): number {
   const seen = new Set<object>()
@@ -38,10 +38,10 @@ export function sizeOf(data: unknown, max: number): number {
   return size
 }
 
-/** The size of `object` without what it refers to, which is added to `rest`. */
+/** The size of `object` alone; adds the values it refers to to `rest`. */
 function sizeOfObject(object: object, max: number, rest: unknown[]): number {
   if ('signal' in object && typeof (object as { value?: unknown }).value === 'function') {
-    throw new TypeError('rescind: a context cannot be sent as data; toPort sends one')
+    throw new TypeError('rescind: a context cannot be sent as data; send it with toPort')
   }
   if (ArrayBuffer.isView(object)) rest.push(object.buffer)
   if (Array.isArray(object) && object.length * 8 > max) return Infinity
@@ -49,7 +49,7 @@ function sizeOfObject(object: object, max: number, rest: unknown[]): number {
   if (tag === '[object Map]') for (const [key, value] of object as Map<unknown, unknown>) rest.push(key, value)
   else if (tag === '[object Set]') for (const value of object as Set<unknown>) rest.push(value)
   else if (tag === '[object Error]') rest.push((object as Error).message, (object as Error).stack)
-  // The keys of a view are its elements.
+  // Not for a view: its keys are its elements, which its buffer counts.
   else if (!ArrayBuffer.isView(object)) for (const [name, value] of Object.entries(object)) rest.push(name, value)
   return tag.endsWith('Buffer]') ? (object as ArrayBuffer).byteLength : 0
 }

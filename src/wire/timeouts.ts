@@ -1,14 +1,14 @@
 /**
- * How long is left, as headers say it: whole numbers without a sign, of so many digits that none of them is endless.
- * What is sent is rounded up, since nothing left would be no question any more, and a time too long to be written
- * becomes the longest that can be.
+ * Headers with the remaining time: integers without a sign, and with few enough digits to be finite. The sent number is
+ * rounded up, at least to 1, since a context without time left sends no request. A time that needs more digits becomes
+ * the longest possible.
  */
 
 import type { Codec } from './carry.ts'
 
-/** A header that says how many milliseconds are left. */
+/** A header with the remaining time, in milliseconds. */
 export interface TimeoutHeader extends Codec<number> {
-  /** Its name, in lower case. */
+  /** The name of the header, in lower case. */
   readonly header: string
 }
 
@@ -42,7 +42,7 @@ export const grpcTimeout: TimeoutHeader = {
 
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
 const HOURS = ['H', 3_600_000] as const
-/** From fine to coarse; nobody waits for microseconds. */
+/** From fine to coarse. Units below a millisecond are read, but never sent. */
 const SENT_UNITS = [['m', 1], ['S', 1_000], ['M', 60_000], HOURS] as const
 
 function milliseconds(header: string): TimeoutHeader {
@@ -56,7 +56,7 @@ function milliseconds(header: string): TimeoutHeader {
   }
 }
 
-/** Without the text, which the HeaderError around this shows, cut. */
+/** Does not repeat the text: the HeaderError around this error shows its beginning. */
 function unreadable(expected: string): TypeError {
   return new TypeError(`rescind: timeout must be ${expected}`)
 }

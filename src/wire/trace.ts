@@ -1,6 +1,6 @@
 /**
- * What the W3C has given headers for: the trace a request is part of, and its baggage. As those specifications have
- * it, whatever of them cannot be read counts as not there; it never makes a request fail. No error shows a value.
+ * The headers of the W3C for tracing: the trace of a request, and its baggage. As their specifications require, an
+ * invalid header is ignored and never makes a request fail. No error message shows a value.
  */
 
 import { invalid } from '../arguments.ts'
@@ -13,8 +13,8 @@ import { byteLength } from './size.ts'
 import { traceKey } from '../trace-key.ts'
 
 /**
- * The trace and the span a request belongs to, as text: `00-<trace>-<span>-<flags>`. What is received is handed on as
- * it is; who makes spans of its own puts them into the context under `traceparent.key`.
+ * The trace and the span of a request, as text: `00-<trace>-<span>-<flags>`. The received value is passed on unchanged;
+ * code that makes its own spans puts them into the context under `traceparent.key`.
  *
  * @example
  * const ctx = withValue(background(), traceparent.key, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
@@ -26,13 +26,13 @@ export const traceparent: Carried<string> = /* @__PURE__ */ strict(traceKey, (te
   const [, version, ids, flags, rest] = TRACEPARENT.exec(text) ?? []
   if (version === undefined || version === 'ff') return undefined
   if (version === '00') return rest === '' ? text : undefined
-  // Of a later version, what this one knows.
+  // From a later version of the format, take the fields of this version.
   return `00-${ids}-0${parseInt(flags as string, 16) & KNOWN_FLAGS}`
 })
 
 /**
- * What the vendors of tracing add to a `traceparent`, as text. Neither sent nor read without one. A list with a key
- * twice is invalid, and ignored as a whole.
+ * The data of tracing vendors beside a `traceparent`, as text. Neither sent nor read without one. A list with a
+ * duplicate key is invalid and ignored as a whole.
  *
  * @see https://www.w3.org/TR/trace-context/#tracestate-header
  */
@@ -53,14 +53,14 @@ export const tracestate: Carried<string> = {
 /** An entry of {@link baggage}. */
 export interface BaggageEntry {
   readonly value: string
-  /** What the sender says about the value, as it stands in the header: `ttl=30;private`. */
+  /** The sender's properties of the value, exactly as in the header: `ttl=30;private`. */
   readonly properties?: string | undefined
 }
 
 /**
- * Names and values that travel with a request through all services. Everybody on the way can read them, so put no
- * secrets there. More than 64 entries, or 8,192 bytes, are cut off at the end. Values are text of one line: others are
- * not sent, with a TypeError, and not read, as if they were not there.
+ * Names and values that travel with a request through all services. Every service can read them, so do not put secrets
+ * there. Entries beyond the first 64, or beyond 8,192 bytes, are dropped. Values must be text of one line: sending
+ * another value throws a TypeError, and a received one is ignored.
  *
  * @see https://www.w3.org/TR/baggage/
  */
@@ -91,13 +91,13 @@ const MAX_MEMBERS = 64
 const MAX_SIZE = 8_192
 const PROPERTIES = /^[\x20-\x2b\x2d-\x7e]*$/
 
-/** A value that is written as it is read. */
+/** A value whose text is the same in the context and in the header. */
 function strict(key: Key<string, undefined>, read: (text: string) => string | undefined): Carried<string> {
   const header = key.name
   return carry(key, header, {
     encode(value) {
       if (typeof value !== 'string') throw invalid(header, `a ${header}`, value)
-      if (read(value) === undefined) throw new TypeError(`rescind: ${header} must be a ${header} as the W3C has it`)
+      if (read(value) === undefined) throw new TypeError(`rescind: ${header} must have the format of W3C Trace Context`)
       return value
     },
     decode: read,
@@ -110,7 +110,7 @@ function isStateMember(member: string): boolean {
 }
 
 function writeEntry([name, { value, properties }]: readonly [name: string, entry: BaggageEntry]): string {
-  if (!TOKEN.test(name)) throw invalid('baggage', 'under names that are tokens', name)
+  if (!TOKEN.test(name)) throw invalid('the name of an entry', 'an HTTP token', name)
   if (!PROPERTIES.test(properties ?? '')) throw new TypeError('rescind: properties must be ASCII without commas')
   if (typeof value !== 'string') throw invalid('the value of an entry', 'text of one line', value)
   assertOneLine('the value of an entry', value)
@@ -131,7 +131,7 @@ function readEntry(member: string): [name: string, entry?: BaggageEntry] {
   }
 }
 
-/** As many of the members as every platform has to hand on. */
+/** The members within the limits that every platform must propagate. */
 function cut(members: readonly string[]): string[] {
   let size = -1
   return members.slice(0, MAX_MEMBERS).filter((member) => (size += byteLength(member) + 1) <= MAX_SIZE)

@@ -59,7 +59,7 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(printed.mock.calls).toEqual([
       [
         'rescind: RESCIND_DEAF_WORK: group(upload) has ended, and a function of a group under it still runs 1s ' +
-          'later. Pass on its signal, or look at its err. See docs/inspector.md#deaf-work',
+          'later. Pass its signal on, or check its err. See docs/inspector.md#deaf-work',
       ],
     ])
     finish()
@@ -130,7 +130,7 @@ describe('RESCIND_LATE_DERIVE', () => {
     withCancel(page, { label: 'late' })
     await microtasks()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_LATE_DERIVE' }])
-    const message = 'withCancel(late) was derived 1s after its parent had ended: it never lived'
+    const message = 'withCancel(late) was derived 1s after its parent had ended, so it had ended from the start'
     expect(inspector.warnings[0]?.message).toBe(message)
   })
 })
@@ -143,7 +143,7 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
     await microtasks()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_VAIN_TIMEOUT' }])
     expect(inspector.warnings[0]?.message).toBe(
-      'withTimeout(search) is under withTimeout(page), which has 5s in all: its own time can never run out',
+      'withTimeout(search) is under withTimeout(page), whose timeout is only 5s: its own timeout has no effect',
     )
   })
 

@@ -95,8 +95,8 @@ describe('a statement of PostgreSQL', () => {
   })
 
   it.each([
-    ['LISTEN albums', 'LISTEN', 'a Client of its own'],
-    ['UNLISTEN *', 'UNLISTEN', 'a Client of its own'],
+    ['LISTEN albums', 'LISTEN', 'a separate Client'],
+    ['UNLISTEN *', 'UNLISTEN', 'a separate Client'],
     ["SET statement_timeout = '1s'", 'SET', /SET LOCAL|pin a connection/],
     ['SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY', 'SET', /SET LOCAL|pin a connection/],
     ['SET ROLE other', 'SET', /SET LOCAL|pin a connection/],

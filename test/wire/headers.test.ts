@@ -398,7 +398,7 @@ describe('fromHeaders', () => {
     expect(read('é'.repeat(44))).toHaveLength(44)
     expect(() => read('é'.repeat(45))).toThrow(HeaderError)
     expect(read('日'.repeat(29))).toHaveLength(29)
-    expect(() => read('日'.repeat(30))).toThrow('is too long: 102 bytes of at most 100')
+    expect(() => read('日'.repeat(30))).toThrow('is too long: the headers have 102 bytes, at most 100 are allowed')
     expect(read('🎵'.repeat(22))).toHaveLength(44)
     expect(() => read('🎵'.repeat(23))).toThrow(HeaderError)
   })
@@ -410,7 +410,9 @@ describe('fromHeaders', () => {
 
   it('throws for invalid arguments', () => {
     expect(() => fromHeaders(undefined as never, {})).toThrow('parent must be a context, got undefined')
-    expect(() => fromHeaders(background(), undefined as never)).toThrow('headers must be headers, got undefined')
+    expect(() => fromHeaders(background(), undefined as never)).toThrow(
+      'headers must be an object of headers, got undefined',
+    )
     expect(() => fromHeaders(background(), {}, null as never)).toThrow('options must be an object, got null')
     expect(() => fromHeaders(background(), {}, { limit: NaN })).toThrow('limit must be a number of milliseconds')
     expect(() => fromHeaders(background(), { [HEADER]: 5 as never })).toThrow(TypeError)

@@ -329,9 +329,9 @@ describe('an invalid message', () => {
 
   it.each<[what: string, version: number, message: (context: MessagePort) => unknown, error: string]>([
     ['another version', 2, () => undefined, 'the two sides have different versions of rescind'],
-    ['not an object', 1, () => 5, 'the job cannot be read'],
-    ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job cannot be read'],
-    ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job cannot be read'],
+    ['not an object', 1, () => 5, 'the job is invalid'],
+    ['another kind', 1, (context) => ({ rescind: 'job', context }), 'the job is invalid'],
+    ['no context', 1, () => ({ rescind: 'run', context: {}, message: 1 }), 'the job is invalid'],
   ])(
     'the worker answers with a PortError to an invalid message instead of a job: %s',
     async (_, version, message, error) => {
@@ -364,7 +364,11 @@ describe('an invalid message', () => {
   })
 
   it.each<[what: string, answer: unknown, error: object]>([
-    ['of an unknown kind', { rescind: 'other' }, { name: 'PortError', message: 'a message of a job is of no kind' }],
+    [
+      'of an unknown kind',
+      { rescind: 'other' },
+      { name: 'PortError', message: 'a message of a job is of unknown kind' },
+    ],
     ['without an error', { rescind: 'error' }, { name: 'PortError' }],
     ['with an invalid error', { rescind: 'error', error: { kind: 'other' } }, { name: 'PortError' }],
   ])('an invalid message from the worker fails the job: %s', async (_, answer, error) => {

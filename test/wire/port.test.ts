@@ -490,8 +490,10 @@ describe('toPort and fromPort', () => {
     expect(() => toPort(undefined as never, port)).toThrow('ctx must be a context, got undefined')
     await expect(fromPort(undefined as never, port)).rejects.toThrow('parent must be a context, got undefined')
     const twins = { keys: [requestId, createKey('requestId')] }
-    expect(() => toPort(background(), port, twins)).toThrow('keys must be a list of different names')
-    await expect(fromPort(background(), port, twins)).rejects.toThrow('keys must be a list of different names')
+    expect(() => toPort(background(), port, twins)).toThrow('keys must be a list of keys with different names')
+    await expect(fromPort(background(), port, twins)).rejects.toThrow(
+      'keys must be a list of keys with different names',
+    )
     for (const key of [undefined, 'requestId', { name: 'requestId' }]) {
       const send = () => toPort(background(), port, { keys: [key as never] })
       expect(send).toThrow('rescind: key must be made by createKey, got')

@@ -56,7 +56,7 @@ describe('traceparent', () => {
 
   it('throws instead of writing an invalid value', () => {
     const ctx = withValue(background(), traceparent.key, 'garbage')
-    expect(() => headers(ctx, toApi)).toThrow('traceparent must be a traceparent as the W3C has it')
+    expect(() => headers(ctx, toApi)).toThrow('traceparent must have the format of W3C Trace Context')
   })
 })
 
@@ -92,7 +92,7 @@ describe('tracestate', () => {
 
   it('throws instead of writing a key twice', () => {
     const ctx = withValue(withValue(background(), traceparent.key, PARENT), tracestate.key, 'a=1,b=2,a=3')
-    expect(() => headers(ctx, toApi)).toThrow('tracestate must be a tracestate as the W3C has it')
+    expect(() => headers(ctx, toApi)).toThrow('tracestate must have the format of W3C Trace Context')
   })
 })
 
@@ -156,7 +156,7 @@ describe('baggage', () => {
   })
 
   it('throws instead of writing what other libraries cannot read', () => {
-    expect(() => write('two words', { value: '' })).toThrow('baggage must be under names that are tokens')
+    expect(() => write('two words', { value: '' })).toThrow('the name of an entry must be an HTTP token')
     expect(() => write('a', { value: '', properties: 'b,c=2' })).toThrow('properties must be ASCII without commas')
     expect(() => write('a', { value: '', properties: 'b\n' })).toThrow(TypeError)
     expect(() => baggage.encode({} as never)).toThrow('baggage must be a Map of entries')

@@ -1,9 +1,9 @@
 /// <reference types="node" />
 
 /**
- * The cancel of PostgreSQL: sixteen bytes or more on a connection of their own, which the server closes when it has
- * told the backend. There is no other answer. Until that end it is unknown whether the cancel is still to come, and it
- * would hit whatever the connection runs by then.
+ * The cancel of PostgreSQL: a request of at least sixteen bytes on a separate connection. The server closes that when
+ * it has signaled the backend; there is no other answer. Until then, the cancel may still be in flight, and would hit
+ * whatever statement runs when it arrives.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */
@@ -18,7 +18,7 @@ import type { PostgresClient } from './client.ts'
 const CANCEL = 80_877_102
 const TLS = 80_877_103
 
-/** What a client of node-postgres knows about its connection; nothing of it is in its types. */
+/** Fields of a client of node-postgres that its types omit. */
 interface Internals {
   readonly processID?: number | null
   readonly secretKey?: number | Uint8Array | null
@@ -35,22 +35,22 @@ export function socketOf(client: PostgresClient): Socket | undefined {
   return (client as Internals).connection?.stream
 }
 
-/** The number of the process that the server, or a pooler, has told the client as its own. */
+/** The process ID that the server, or a pooler, has sent to the client. */
 export function backendOf(client: PostgresClient): number | null | undefined {
   return (client as Internals).processID
 }
 
-/** Whether a client was told to end: it no longer sends anything, and says so only when it is asked to. */
+/** Whether `end` of a client was called: it sends nothing from then on, but reports that only at the next query. */
 export function isEnding(client: PostgresClient): boolean {
   const { _ending: ending = false } = client as Internals
   return ending
 }
 
 /**
- * Sends a cancel for what `client` runs.
+ * Cancels the statement that `client` runs.
  *
- * @returns true once no cancel can be on its way: the server has closed the line, or it was never sent; false if that
- * is unknown after `ms` milliseconds
+ * @returns resolves to true when no cancel can be in flight: the server has closed the connection, or none was sent;
+ * to false if that is still unknown after `ms` milliseconds
  */
 export function sendCancel(client: PostgresClient, isOver: () => boolean, ms: number): Promise<boolean> {
   const { processID, secretKey } = client as Internals
@@ -75,14 +75,14 @@ export function sendCancel(client: PostgresClient, isOver: () => boolean, ms: nu
   })
 }
 
-/** To where the client is connected: a name may stand for several servers. */
+/** Connects to the address to which the client is connected: a host name can have several. */
 function dial({ host = 'localhost', port = 5432, connection }: Internals): Socket {
   if (host.startsWith('/')) return connect(`${host}/.s.PGSQL.${port}`)
   const { remoteAddress = host, remotePort = port } = connection?.stream ?? {}
   return connect(remotePort, remoteAddress)
 }
 
-/** The socket to write to: encrypted where the client's connection is; undefined if that failed. */
+/** Returns the socket to write to, encrypted if the client's connection is; undefined if that failed. */
 function secured({ host = 'localhost', ssl, sslNegotiation }: Internals, plain: Socket): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     plain.on('close', () => resolve(undefined))
@@ -105,7 +105,7 @@ function secured({ host = 'localhost', ssl, sslNegotiation }: Internals, plain: 
 
 function cancelRequest(processID: number, secretKey: number | Uint8Array): Uint8Array {
   if (typeof secretKey === 'number') return message(CANCEL, processID, secretKey)
-  // Since protocol 3.2 a key may be longer than one number.
+  // Since protocol 3.2, a key can have more than four bytes.
   const start = message(CANCEL, processID)
   const request = new Uint8Array(start.length + secretKey.length)
   request.set(start)
@@ -114,7 +114,7 @@ function cancelRequest(processID: number, secretKey: number | Uint8Array): Uint8
   return request
 }
 
-/** A message without a type: its length, and numbers of four bytes. */
+/** Makes a message without a type: its length, and numbers of four bytes. */
 function message(...numbers: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 + 4 * numbers.length))
   view.setUint32(0, view.byteLength)

@@ -1,11 +1,11 @@
 /**
- * Node-postgres, as far as it is needed here: by its shape, so that nothing has to be installed for the types. Its Pool
- * and its Client fit.
+ * Structural types for the parts of node-postgres that we use, so that its types need not be installed. Its Pool and
+ * its Client are assignable to them.
  */
 
 import type { Row } from '../database.ts'
 
-/** What a statement came to. */
+/** The result of a statement. */
 export interface PostgresResult {
   readonly rows: Row[]
   readonly rowCount: number | null
@@ -18,11 +18,11 @@ export interface PostgresClient {
   on(event: 'error' | 'end', listener: (error: Error) => void): unknown
   removeListener(event: 'error' | 'end', listener: (error: Error) => void): unknown
   end(): Promise<void>
-  /** As of its last answer: `I` outside of a transaction, `T` in one, `E` in one that has failed. */
+  /** As of the last answer: `I` outside a transaction, `T` in a transaction, `E` in one that has failed. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null
 }
 
-/** A client that a pool has lent. */
+/** A client from a pool. */
 export interface PostgresPoolClient extends PostgresClient {
   release(destroy?: Error | boolean): void
 }
@@ -34,22 +34,22 @@ export interface PostgresPool {
   end(): Promise<void>
 }
 
-/** Whether a client is inside of a transaction; undefined if it does not say, as before pg 8.17. */
+/** Whether a client is in a transaction; undefined if it does not report that, as before pg 8.17. */
 export function isInTransaction(client: PostgresClient): boolean | undefined {
   const status = client.getTransactionStatus?.()
   return status ? status !== 'I' : undefined
 }
 
-/** Stands for the commands of a text with several statements, whose changes are counted already. */
+/** The command of the combined result of several statements, whose changes are counted already. */
 const SEVERAL = 'SEVERAL'
 const CHANGING: ReadonlySet<string> = /* @__PURE__ */ new Set([SEVERAL, 'INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY'])
 
-/** How many rows a statement has changed: for a SELECT the server counts those that were read. */
+/** The number of rows that a statement has changed; 0 for a SELECT, whose `rowCount` is the number of rows read. */
 export function changesOf({ command, rowCount }: PostgresResult): number {
   return CHANGING.has(command) ? (rowCount ?? 0) : 0
 }
 
-/** Of several statements in one text, the rows of the last and the changes of all. */
+/** Combines the results of several statements in one text: the rows of the last, and the changes of all. */
 export function single(result: PostgresResult | readonly PostgresResult[]): PostgresResult {
   if (!isList(result)) return result
   const { rows = [] } = result.at(-1) ?? {}

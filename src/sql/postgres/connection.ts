@@ -1,6 +1,6 @@
 /**
- * One connection to PostgreSQL, lent to one caller at a time. The invariant: it is given back only when nothing of ours
- * can still happen on it, no statement, no cancel, no setting, no open transaction; whatever is in doubt is destroyed.
+ * One connection to PostgreSQL, used by one caller at a time. The invariant: it is released only if none of our
+ * statements, cancels, settings or transactions can still affect it; a connection in doubt is destroyed.
  */
 
 import { afterFunc } from '../../callbacks.ts'
@@ -19,31 +19,31 @@ import { takesLimit } from './statements.ts'
 import { leftOpen } from '../statements.ts'
 import type { TransactionOptions } from '../transaction-options.ts'
 
-/** PostgreSQL's code for a statement that was canceled, by request or by its own timeout. */
+/** PostgreSQL's code for a statement that was canceled, by request or by a timeout. */
 const CANCELED = '57014'
 
-/** A code of PostgreSQL, where the connection lives on: not that of a shutdown, a lost connection or a FATAL error. */
+/** Codes after which the connection can be used: not those of a shutdown, a lost connection or an expired session. */
 const LIVES_ON = /^(?!08|57P|25P03|25P04)[0-9A-Z]{5}$/
 
-/** A statement that must be alone in its transaction, such as VACUUM, was not. */
+/** The code for a statement that cannot run in a transaction, such as VACUUM, but did. */
 const NOT_ALONE = '25001'
 
-/** How far ahead of us the server's timeout may be, and how long we wait for it where it should do. */
+/** By how many milliseconds the server's timeout may be early, and how long we wait for it before we cancel. */
 const AHEAD = 50
 
-/** The pauses between two cancels: the first may have come before the statement. */
+/** The pauses between two cancels, in milliseconds: the first cancel may arrive before the statement. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 250
 
-/** Whether the server itself is at the other end, and no pooler. It stays so for as long as a connection lives. */
+/** Whether the client is connected to the server itself, rather than to a pooler. */
 const isDirect = /* @__PURE__ */ new WeakMap<PostgresClient, boolean>()
 
-/** What became of a statement. */
+/** The outcome of a statement. */
 type Outcome<T> = { readonly result: T } | { readonly error: unknown }
 
 /**
- * Gives a client back: to the pool, or to the next in the queue. `doubtful` is one behind a pooler that may still have
- * a cancel for it.
+ * Releases a client, to the pool or to the next caller. `doubtful`: it is behind a pooler, which may still deliver a
+ * cancel to it.
  */
 export type Release = (state: 'usable' | 'doubtful' | 'lost') => void
 
@@ -51,16 +51,16 @@ export class Connection {
   readonly grace: number
   readonly #client: PostgresClient
   readonly #release: Release
-  /** Whether the user has begun a transaction on it, which is the user's to end. */
+  /** Whether the user has begun a transaction on the client, which the user must end. */
   readonly #isUsers: boolean
-  /** What the connection was lost to; undefined while it can be used. */
+  /** The error by which the connection was lost; undefined while it can be used. */
   #lost: unknown
-  /** The context of the transaction, if there is one: our settings end with it. */
+  /** The context of our transaction; undefined if there is none. */
   #within: Context | undefined
   #limit = new Limit()
-  /** Whether a cancel was sent of which only the closed line says that it is through. */
+  /** Whether a cancel was sent that may still be in flight. */
   #isCanceled = false
-  /** Whether it may be inside of a transaction, though no answer said so: an error comes before that. */
+  /** Whether it may be in a transaction though its status says otherwise: an error arrives before the new status. */
   #isUnsure = false
 
   constructor(client: PostgresClient, grace: number, release: Release) {
@@ -72,7 +72,7 @@ export class Connection {
     client.on('end', this.#onEnd)
   }
 
-  /** What the connection was lost to; undefined while it can be used. */
+  /** The error by which the connection was lost; undefined while it can be used. */
   get loss(): unknown {
     return this.#lost ?? (isEnding(this.#client) ? new Error('the client was closed') : undefined)
   }
@@ -82,17 +82,17 @@ export class Connection {
     return this.#within !== undefined
   }
 
-  /** Whether our transaction is open, as far as the server has said. */
+  /** Whether our transaction is open, as of the server's last answer. */
   get isOpen(): boolean {
     return this.#within !== undefined && this.loss === undefined && isInTransaction(this.#client) !== false
   }
 
-  /** Runs a statement that the end of `ctx` stops in the server, and that the server stops at the deadline of `ctx`. */
+  /** Runs a statement. The end of `ctx` cancels it, and the server itself stops it at the deadline of `ctx`. */
   run(ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
     return this.#within ? this.#runWithin(this.#within, ctx, text, values) : this.#runAlone(ctx, text, values)
   }
 
-  /** Begins a transaction that has no longer than `ctx`, even if this process is no longer there to roll it back. */
+  /** Begins a transaction that the server ends soon after the deadline of `ctx`, even if this process has died. */
   async begin(ctx: Context, options: TransactionOptions): Promise<void> {
     if (this.#isUsers) throw new TypeError('rescind: the client is in a transaction that was begun outside of rescind')
     this.#within = ctx
@@ -106,7 +106,7 @@ export class Connection {
     if (shorter !== '') await this.#runPlain(ctx, false, shorter)
   }
 
-  /** Runs a statement that must not be stopped. The caller does not have to wait longer than the grace time for it. */
+  /** Runs a statement that nothing cancels. Callers may wait for it only as long as the grace time. */
   async finish(text: string): Promise<PostgresResult> {
     if (this.#lost !== undefined) throw this.#lost
     try {
@@ -114,22 +114,22 @@ export class Connection {
       this.#limit.noteCommand(result.command)
       return result
     } catch (error) {
-      // Nothing here could have failed before it was sent, but for the connection: without an answer it may still run.
+      // Without an answer of the server, the statement may still be running.
       if (!isAnswer(error)) this.destroy(error)
       throw error
     }
   }
 
-  /** Whether no cancel can be on its way that would hit the next statement. Not for a transaction that has failed. */
+  /** Whether no cancel is in flight that could hit the next statement. Do not call it in a failed transaction. */
   async isSettled(): Promise<boolean> {
     if (!this.#isCanceled) return true
-    // The server itself closes the line of a cancel after the cancel; what a pooler does after that is not known.
+    // The server closes the connection of a cancel after handling it; a pooler may still have to forward it.
     const isThrough = isDirect.get(this.#client) ?? (await this.#findDirect())
     if (isThrough) this.#isCanceled = false
     return isThrough
   }
 
-  /** Gives the connection back, when it is as it was. Never rejects. */
+  /** Releases the connection in its original state. Never rejects. */
   async free(): Promise<void> {
     if (this.loss === undefined && (this.#isUnsure || this.#isLeftOpen)) await this.#inTime(this.#leaveTransaction())
     const isSettled = !this.#isCanceled || (this.loss === undefined && (await this.#inTime(this.isSettled())))
@@ -138,7 +138,7 @@ export class Connection {
     this.#client.removeListener('error', this.#onError)
   }
 
-  /** Cuts the connection: what runs on it fails, and `free` throws it away. */
+  /** Destroys the connection: a running statement fails, and `free` does not return it to the pool. */
   destroy(why: unknown): void {
     this.#lost ??= why
     socketOf(this.#client)?.destroy()
@@ -157,14 +157,14 @@ export class Connection {
 
   async #runAlone(ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
     const left = millisecondsLeft(ctx)
-    // In a transaction of the user our timeout would outlive the statement.
+    // In a transaction of the user, our timeout would still apply after the statement.
     const isLimited = left < Infinity && !this.#isUsers && canPair(this.#client) && takesLimit(text, 'database')
     try {
       return await this.#runOnce(ctx, isLimited ? left : Infinity, text, values)
     } catch (error) {
-      // All of it was taken back.
+      // Everything was rolled back, so it can run again without a timeout.
       if (isLimited && isCode(error, NOT_ALONE)) return this.#runOnce(ctx, Infinity, text, values)
-      // Several statements in one text may have come past a BEGIN. Words do not decide that.
+      // One of several statements may have begun a transaction, whatever its words are.
       this.#isUnsure = !this.#isUsers && values === undefined && text.includes(';')
       throw error
     }
@@ -190,7 +190,7 @@ export class Connection {
     return single(rest)
   }
 
-  /** @param hasLimit whether the server stops it by itself at the deadline */
+  /** @param hasLimit whether the server stops the statement itself at the deadline */
   async #send<T>(ctx: Context, hasLimit: boolean, query: () => Promise<T>): Promise<T> {
     ctx.throwIfDone()
     if (this.#lost !== undefined) throw this.#lost
@@ -214,19 +214,19 @@ export class Connection {
     const { error } = outcome
     this.#assess(error)
     const { code } = error as { code?: unknown }
-    // By its own clock the server may be a moment ahead of us.
+    // The server's clock may be slightly ahead of ours.
     if (code === CANCELED && !ctx.err && (remaining(ctx) ?? Infinity) <= AHEAD) await endsWithin(ctx, 2 * AHEAD)
     if (ctx.err && (code === CANCELED || this.#lost !== undefined)) throw stopped(ctx, this.#lost ?? error)
     throw error
   }
 
   /**
-   * Cancels until the statement has settled: the protocol acknowledges nothing. Resolves when no cancel is on its
-   * way. A server that has not answered when the grace time is over loses the connection.
+   * Sends cancels until the statement has settled: the protocol does not confirm them. If the server has not answered
+   * after the grace time, destroys the connection.
    */
   async #cancel(ctx: Context, hasLimit: boolean, settled: Promise<void>, isOver: () => boolean): Promise<void> {
     const end = performance.now() + this.grace
-    // The server is at it by itself: a cancel would only be late, and under load there would be many.
+    // Wait for the server's own timeout first: the cancel would be redundant, and under load there would be many.
     if (hasLimit && isDeadlineExceeded(ctx.err)) await settlesWithin(settled, Math.min(AHEAD, this.grace))
     for (let pause = FIRST_PAUSE; !isOver(); pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       const left = end - performance.now()
@@ -239,7 +239,7 @@ export class Connection {
     }
   }
 
-  /** Asks which process of the server answers: a pooler has numbers of its own for its clients. */
+  /** Compares the process ID of the server with the one the client was sent: a pooler sends its own. */
   async #findDirect(): Promise<boolean> {
     try {
       const { rows } = await this.finish('SELECT pg_backend_pid() AS backend')
@@ -247,33 +247,33 @@ export class Connection {
       isDirect.set(this.#client, direct)
       return direct
     } catch (error) {
-      // A late cancel may have hit the question.
+      // A late cancel may have hit this statement.
       if (isAnswer(error)) return false
       throw error
     }
   }
 
-  /** Whether a transaction is open that should not be. */
+  /** Whether a statement has left a transaction open. */
   get #isLeftOpen(): boolean {
     return !this.#isUsers && isInTransaction(this.#client) === true
   }
 
   async #leaveTransaction(): Promise<void> {
-    // With the answer to nothing comes the status.
+    // An empty statement updates the status of the client.
     if (this.#isUnsure) await this.finish('')
     if (this.#isLeftOpen) await this.finish('ROLLBACK')
   }
 
-  /** Waits for what tidies up; the connection is destroyed where that fails, or takes longer than the grace time. */
+  /** Waits for clean-up. Destroys the connection if that fails or takes longer than the grace time. */
   async #inTime<T>(work: Promise<T>): Promise<T | undefined> {
     if (!(await settlesWithin(work, this.grace))) this.destroy(new Error('the connection does not answer'))
     return work.catch((error: unknown) => void this.destroy(error))
   }
 
-  /** Whether the connection has outlived `error`. */
+  /** Destroys the connection if `error` means that it is unusable. */
   #assess(error: unknown): void {
     const { code } = error as { code?: unknown }
-    // An error before anything was sent, such as a value that cannot be serialised, has no code; the socket knows.
+    // An error before the statement was sent, such as a value that cannot be serialized, has no code.
     if (isAnswer(error) || (code === undefined && socketOf(this.#client)?.destroyed !== true)) return
     this.destroy(error)
   }
@@ -283,7 +283,7 @@ export class Connection {
   readonly #onEnd = (): void => this.destroy(new Error('the connection has ended'))
 }
 
-/** Whether the server has said `error`, on a connection that lives on. */
+/** Whether `error` is an answer of the server after which the connection can be used. */
 function isAnswer(error: unknown): boolean {
   const { code, severity } = error as { code?: unknown; severity?: unknown }
   return typeof code === 'string' && LIVES_ON.test(code) && severity !== 'FATAL' && severity !== 'PANIC'

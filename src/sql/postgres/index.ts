@@ -1,7 +1,7 @@
 /**
- * PostgreSQL over node-postgres: a Pool, from which every statement and every transaction takes a connection, or a
- * single Client, for which they queue. When a context ends, the statement is canceled in the server, and its connection
- * is not used again before the cancel is through.
+ * PostgreSQL over node-postgres. With a Pool, every statement and every transaction takes a connection; with a single
+ * Client, they queue for it. When a context ends, the statement is canceled in the server, and its connection is used
+ * again only after the cancel has been handled.
  *
  * @module rescind/sql/postgres
  */
@@ -27,31 +27,33 @@ export type { PostgresClient, PostgresPool, PostgresPoolClient, PostgresResult }
 /** Options of {@link postgres}. */
 export interface PostgresOptions {
   /**
-   * The milliseconds that the server has, once the context has ended, to say that it stopped; 1,000 if left out. After
-   * that the connection is destroyed. Infinity: never.
+   * How long to wait, after the end of a context, until the server confirms that it has stopped, in milliseconds; 1,000
+   * by default. Then the connection is destroyed. Infinity means no limit.
    */
   readonly grace?: number | undefined
 }
 
-/** How long a Client behind a pooler is left alone after a cancel: one that comes late hits nothing then. */
+/** How long a Client behind a pooler stays unused after a cancel, in milliseconds, so that a late one hits nothing. */
 const SETTLE = 100
 
 /**
- * PostgreSQL, over a Pool or a connected Client of the package `pg`. Queries of a Client wait for each other; they must
- * all go through the one database made of it. A deadline is also given to the server, as a `statement_timeout` for the
- * statement or the transaction, so that it holds even if this process is gone; a shorter one of the user holds instead.
- * Nothing is ever set for the session: poolers such as PgBouncer may be in between. What cannot be in a transaction,
- * such as VACUUM, and CALL and DO outside of one, have the deadline on this side only.
+ * Makes a database of PostgreSQL from a Pool or a connected Client of the package `pg`. Make only one database of each
+ * Client: its statements run one after the other.
  *
- * A statement that would leave something behind is refused with a TypeError that says what to do instead: BEGIN,
- * COMMIT, ROLLBACK and savepoints outside of a transaction, COPY from STDIN or to STDOUT; on a Pool also LISTEN, SET
- * and RESET for the session, PREPARE, DISCARD, LOAD and temporary tables. A pinned connection takes the latter.
+ * The server also gets the deadline, as a `statement_timeout` for the statement or the transaction, so that it applies
+ * even if this process dies; a shorter timeout of yours has precedence. Nothing is set for the session, so poolers such
+ * as PgBouncer work. For statements that cannot run in a transaction, such as VACUUM, and for CALL and DO outside a
+ * transaction, only this process watches the deadline.
  *
- * A stream is a cursor in a transaction of its own: what its statement writes, by a function, is committed once the
- * last row was read or the reader leaves, and an error of that commit is thrown there. A cursor reads SELECT and VALUES
- * only: the server refuses INSERT … RETURNING, SHOW, and WITH (DELETE …); for those there is `queryContext`.
+ * A statement that would affect later users of the connection is refused, with a TypeError that names an alternative:
+ * BEGIN, COMMIT, ROLLBACK and savepoints outside a transaction, COPY from STDIN or to STDOUT; on a Pool also LISTEN,
+ * SET and RESET for the session, PREPARE, DISCARD, LOAD and temporary tables. A pinned connection accepts the latter.
  *
- * @throws TypeError if `source` is neither a Pool nor a Client, or `grace` no number of milliseconds
+ * A stream is a cursor in a separate transaction. If its statement writes by a function, that is committed after the
+ * last row, or when the loop is left; an error of the commit is thrown there. A cursor accepts only SELECT and VALUES:
+ * the server refuses INSERT … RETURNING, SHOW, and WITH (DELETE …). Use `queryContext` for those.
+ *
+ * @throws TypeError if `source` is neither a Pool nor a Client, or if `grace` is not a number of at least 0
  * @see https://node-postgres.com
  */
 export function postgres(source: PostgresPool | PostgresClient, options: PostgresOptions = {}): Database {
@@ -75,8 +77,8 @@ export function postgres(source: PostgresPool | PostgresClient, options: Postgre
 }
 
 /**
- * A connection of the pool. A caller whose context ends while it waits returns its connection as soon as that arrives.
- * One that was given back inside of a transaction by others is thrown away: what runs there would be lost with that.
+ * Takes a connection from the pool. A caller whose context has ended returns its connection as soon as it arrives. If
+ * other code has released a connection inside a transaction, it is destroyed: our changes would depend on that one.
  */
 function borrow(ctx: Context, pool: PostgresPool, grace: number): Promise<Connection> {
   return new Promise((resolve, reject) => {
@@ -104,8 +106,8 @@ async function enter(ctx: Context, client: PostgresClient, lane: Lane, grace: nu
 }
 
 /**
- * A cursor that commits its transaction: rows that were read must not be taken back silently. A reader that reads the
- * last row, or leaves before, gets the error if the commit fails.
+ * A cursor that commits its transaction after the last row, or when the reader leaves before. If the commit fails, the
+ * reader gets the error.
  */
 function committed(ctx: Context, transaction: Transaction, cursor: Cursor): Cursor {
   let over: Promise<void> | undefined
@@ -123,7 +125,7 @@ function committed(ctx: Context, transaction: Transaction, cursor: Cursor): Curs
       }
     },
     close: async () => {
-      // Whose context has ended knows that nothing lasts: it is rolled back already.
+      // After the end of the context, the transaction is rolled back already.
       await (over ??= ctx.err ? transaction.rollback() : transaction.commit())
     },
   }
@@ -154,7 +156,7 @@ class Server implements Database {
     return { changes: changesOf(await this.#run(ctx, sql, params)) }
   }
 
-  /** A cursor lives in a transaction. */
+  /** In a transaction, since a cursor needs one. */
   async open(ctx: Context, sql: string, params?: Params): Promise<Cursor> {
     refuse(sql, 'database', this.#source)
     const transaction = await this.begin(ctx)
@@ -174,7 +176,7 @@ class Server implements Database {
     try {
       await connection.begin(ctx, options)
     } catch (error) {
-      // The server may have begun before it was stopped.
+      // The server may have begun the transaction before it was stopped.
       if (connection.hasBegun) await port.rollback()
       else void connection.free()
       throw error
@@ -192,7 +194,7 @@ class Server implements Database {
     try {
       return await connection.run(ctx, sql, params)
     } finally {
-      // The caller has the answer; what is left to do is for the next one.
+      // Not awaited: the caller has its answer.
       void connection.free()
     }
   }

@@ -1,16 +1,16 @@
 /**
- * The deadline as the server has it, so that it holds even if this process is gone: a `statement_timeout` for the
- * transaction. Never for the session, not even to be taken back: behind a pooler the next statement, and the taking
- * back, may reach another connection of the server, and the timeout would end queries of strangers.
+ * The deadline in the server, so that it applies even if this process dies: a `statement_timeout` for the transaction.
+ * It is never set for the session, not even temporarily: behind a pooler, the statement that resets it may reach
+ * another connection of the server, and the timeout would stop statements of other clients.
  */
 
 import type { Row } from '../database.ts'
 import type { PostgresResult } from './client.ts'
 
-/** How far the server's timeout may fall behind the deadline before it is set again. */
+/** By how many milliseconds the server's timeout may exceed the remaining time before it is set again. */
 const BEHIND = 100
 
-/** Commands that neither change a setting nor keep one for later, as a savepoint does. */
+/** Commands that neither change a setting nor save one, as a savepoint does. */
 const PLAIN: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'SELECT',
   'INSERT',
@@ -24,34 +24,34 @@ const PLAIN: ReadonlySet<string> = /* @__PURE__ */ new Set([
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** A timeout that we have set, and the one of the user in whose place it is, as the server writes them. */
+/** A timeout that we have set, and the user's timeout that it replaces, in the format of the server. */
 interface Timeout {
   readonly ours: string
   readonly users: string
 }
 
-/** The limit of the statements of one transaction, be it of a single statement only. */
+/** The timeout of the statements in one transaction, which may be that of a single statement. */
 export class Limit {
-  /** The timeout that we have set last. */
+  /** The timeout that we set last. */
   #last: Timeout | undefined
-  /** Those of before that a ROLLBACK TO a savepoint may bring back: the user's by ours. */
+  /** Earlier timeouts, ours with the user's, which ROLLBACK TO a savepoint may restore. */
   readonly #saved = new Map<string, string>()
-  /** What we have set last, in milliseconds; NaN if it may be in force no more. */
+  /** The timeout that we set last, in milliseconds; NaN if another one may be in effect. */
   #ms = Infinity
 
-  /** Whether a timeout of ours may be in force. */
+  /** Whether a timeout of ours may be in effect. */
   get isSet(): boolean {
     return this.#last !== undefined
   }
 
-  /** Whether a statement that may take `ms` milliseconds needs nothing ahead of it. */
+  /** Whether the timeout in effect is right for a statement with `ms` milliseconds. */
   isInPlace(ms: number): boolean {
     return ms === this.#ms || (ms < this.#ms && ms > this.#ms - BEHIND)
   }
 
   /**
-   * SQL that gives the server `ms` milliseconds for a statement, unless the user gave it less. The user's timeout is
-   * the one in force, if it is not of our making, and otherwise the one in whose place we have put ours.
+   * SQL that sets the timeout to `ms` milliseconds, unless the user's timeout is shorter. The user's timeout is the one
+   * in effect, or, if that is ours, the one that ours has replaced.
    */
   ahead(ms: number): string {
     const current = "current_setting('statement_timeout')"
@@ -64,13 +64,13 @@ export class Limit {
     return `SELECT users, ${ours} AS ours FROM (SELECT ${users} AS users) AS timeout`
   }
 
-  /** Takes in what `ahead(ms)` came to. */
+  /** Stores the result of `ahead(ms)`. */
   note({ rows }: PostgresResult, ms: number): void {
     this.#last = rows[0] as unknown as Timeout
     this.#ms = ms
   }
 
-  /** Takes in that a statement was run, which may have changed the timeout or kept it for later. */
+  /** Notes that a command has run, which may have changed the timeout or saved it. */
   noteCommand(command: string): void {
     if (!this.#last || PLAIN.has(command)) return
     this.#saved.set(this.#last.ours, this.#last.users)
@@ -78,8 +78,8 @@ export class Limit {
   }
 
   /**
-   * SQL that begins a transaction whose statements have `ms` milliseconds, and `idle` between two of them. It takes no
-   * snapshot, as a SELECT would: after that no isolation level can be set.
+   * SQL that begins a transaction with a timeout of `ms` milliseconds for a statement, and of `idle` between two of
+   * them. It uses no SELECT: that would take a snapshot, after which the isolation level cannot be set.
    */
   beginning(begin: string, ms: number, idle: number): string {
     const show = 'SHOW statement_timeout; SHOW idle_in_transaction_session_timeout'
@@ -87,7 +87,7 @@ export class Limit {
     return `${begin}; ${show}; ${set}; SHOW statement_timeout`
   }
 
-  /** Takes in what `beginning` came to. Returns SQL that gives back what the user had shorter; empty if nothing was. */
+  /** Stores the results of `beginning`. Returns SQL that restores shorter timeouts of the user, or empty text. */
   noteBeginning(results: readonly PostgresResult[], ms: number, idle: number): string {
     const [users = '', usersIdle = '', ours = ''] = results.flatMap(({ rows }) => rows.map(shown))
     const isShorter = isWithin(users, ms)
@@ -101,14 +101,14 @@ export class Limit {
 }
 
 /**
- * Milliseconds as the server takes them: whole, not too many, and not none, which would mean no limit. Always odd:
- * users set round timeouts, and so ours are told from theirs.
+ * Converts milliseconds for the server: an integer in its range, and not 0, which would mean no limit. The result is
+ * always odd, to distinguish it from timeouts of users, which are round numbers.
  */
 export function wholeMs(ms: number): number {
   return (Math.min(Math.max(Math.ceil(ms), 1), 2 ** 31 - 1) - 1) | 1
 }
 
-/** Whether `timeout`, as the server writes it, is one and no longer than `ms` milliseconds. Zero means no limit. */
+/** Whether `timeout`, in the format of the server, is at most `ms` milliseconds. False for 0, which means no limit. */
 function isWithin(timeout: string, ms: number): boolean {
   const [, count = '0', unit = 'ms'] = /^(\d+)(\D*)$/.exec(timeout) ?? []
   const length = Number(count) * (UNITS[unit] ?? 1)

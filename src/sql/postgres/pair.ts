@@ -1,7 +1,6 @@
 /**
- * Two statements of PostgreSQL in one message. The server takes them for one transaction, so that what the first sets
- * for its transaction holds for the second and is gone with it, whichever connection of a pooler they are on; and they
- * take one round trip.
+ * Two statements of PostgreSQL in one round trip. The server runs them in one implicit transaction: a setting that the
+ * first makes for its transaction applies to the second and ends with it, on whichever connection of a pooler they run.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
@@ -9,16 +8,16 @@
 import type { PostgresClient, PostgresResult } from './client.ts'
 import { isSeveral } from './statements.ts'
 
-/** What the two came to. */
+/** The results of both. */
 export interface PairResult {
   readonly ahead: PostgresResult
-  /** As node-postgres gives it, for one statement or for several. */
+  /** In the format of node-postgres: a list if there were several statements. */
   readonly rest: PostgresResult | PostgresResult[]
 }
 
 type TextResult = PostgresResult | PostgresResult[]
 
-/** What writes to the server. */
+/** The part of a connection of node-postgres that writes to the server. */
 interface Line {
   readonly stream: { cork?(): void; uncork?(): void }
   parse(config: { text: string }): void
@@ -27,7 +26,7 @@ interface Line {
   execute(config: object): void
 }
 
-/** A query of node-postgres, as its class makes it. */
+/** The part of the class `Query` of node-postgres that we use. */
 interface Query {
   submit(line: Line): unknown
   requiresPreparation(): boolean
@@ -36,13 +35,13 @@ interface Query {
 type Callback = (error: Error | null | undefined, answer: TextResult) => void
 type QueryClass = new (config: { text: string; values?: unknown[] }, callback: Callback) => Query
 
-/** Whether `client` can send two statements at once: not that of `pg-native`. */
+/** Whether `client` can send two statements at once; the one of `pg-native` cannot. */
 export function canPair(client: PostgresClient): boolean {
   const { prototype } = queryClassOf(client) ?? {}
   return typeof (prototype as Partial<Query> | undefined)?.requiresPreparation === 'function'
 }
 
-/** Sends `ahead`, one statement with rows, and with it `text`. Where either fails, both are taken back. */
+/** Sends `ahead`, one statement with rows, together with `text`. If either fails, both are rolled back. */
 export async function sendPair(
   client: PostgresClient,
   ahead: string,
@@ -56,21 +55,21 @@ export async function sendPair(
   return { ahead: first ?? none, rest: rest.length > 1 ? rest : (rest[0] ?? none) }
 }
 
-/** Several statements have no parameters, and can have one more. */
+/** For several statements: they have no parameters, so `ahead` can be one more in the same text. */
 async function asText(client: PostgresClient, ahead: string, text: string): Promise<TextResult> {
   const before = `${ahead};`
   try {
     return await client.query(before + text)
   } catch (error) {
     const { position } = error as { position?: unknown }
-    // The server counts from the start of ours.
+    // The server's position is relative to the combined text.
     const own = String(Number(position) - before.length)
     if (typeof position === 'string') Object.assign(error as Error, { position: own })
     throw error
   }
 }
 
-/** The query of node-postgres itself, which sends something ahead: the server says once that it is ready again. */
+/** For one statement: makes a query of node-postgres send `ahead` before itself, in the same pipeline. */
 function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<TextResult> {
   const QueryClass = queryClassOf(client) as QueryClass
   return new Promise<TextResult>((resolve, reject) => {
@@ -94,7 +93,7 @@ function asPipeline(client: PostgresClient, ahead: string, text: string, values?
     }
     void (client as unknown as { query(query: Query): unknown }).query(query)
   }).catch((error: unknown) => {
-    // As node-postgres does: the stack of the socket says nothing.
+    // As node-postgres does: the original stack shows only the socket's event handler.
     const { captureStackTrace } = Error as { captureStackTrace?(error: unknown): void }
     captureStackTrace?.(error)
     throw error

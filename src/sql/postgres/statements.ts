@@ -1,21 +1,21 @@
 /**
- * Which statements PostgreSQL is not sent, and which get no deadline ahead of them. Refused is what would silently do
- * something else than it says: on a pool a statement has some connection, and what it leaves there is for others.
- * Functions such as `set_config` or `pg_advisory_lock` cannot be told by words: they need a pinned connection, as
- * docs/databases.md says.
+ * Which statements of PostgreSQL are refused, and which run without a timeout set ahead of them. A statement is refused
+ * if it would have another effect than it says: on a pool it runs on any connection, and a change of that connection
+ * affects later users. Calls of functions such as `set_config` or `pg_advisory_lock` are not detected: they need a
+ * pinned connection, see docs/databases.md.
  */
 
 import { refuseControl, refused, statementsOf } from '../statements.ts'
 import type { Place, Words } from '../statements.ts'
 
-/** What a statement runs on: some connection of a pool, or the one that the user has chosen. */
+/** What a statement runs on: any connection of a pool, or the client that the user has passed. */
 export type Source = 'pool' | 'client'
 
 const PIN = 'pin a connection, with postgres(await pool.connect())'
 
 /**
- * What takes no snapshot: a SELECT ahead of it would take one, and from then on neither `SET TRANSACTION` works nor
- * does a `LOCK` hold off what the transaction is not to see. But for `LOCK`, none of them takes long.
+ * Statements that take no snapshot. A SELECT ahead would take one: then `SET TRANSACTION` fails, and a `LOCK` comes too
+ * late to exclude concurrent changes. Except for `LOCK`, none of them takes long, so they need no timeout.
  */
 const WITHOUT_SNAPSHOT: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'CHECKPOINT',
@@ -34,10 +34,10 @@ const WITHOUT_SNAPSHOT: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'UNLISTEN',
 ])
 
-/** What may commit inside of itself, but not with another statement ahead in the same transaction. */
+/** Statements that may commit inside, but not if another statement runs ahead in the same transaction. */
 const COMMITTING: ReadonlySet<string> = /* @__PURE__ */ new Set(['CALL', 'DO'])
 
-/** Throws a TypeError if a statement of `text` is refused. */
+/** @throws TypeError if a statement of `text` is refused */
 export function refuse(text: string, place: Place, source: Source): void {
   const statements = statementsOf(text, 'postgres')
   refuseControl(statements, place)
@@ -47,11 +47,14 @@ export function refuse(text: string, place: Place, source: Source): void {
   }
   const [only] = statements
   if (place === 'database' && statements.length === 1 && only && isOfTransaction(only)) {
-    throw refused(nameOf(only), 'it ends with its statement; use it in withTransaction, or its option isolation')
+    throw refused(
+      nameOf(only),
+      'it would end with the statement; use it in withTransaction, or use its option isolation',
+    )
   }
 }
 
-/** Throws a TypeError if `text` is not one statement: a cursor reads one. */
+/** @throws TypeError if `text` has several statements: a cursor reads one */
 export function refuseSeveral(text: string): void {
   if (isSeveral(text)) throw refused('a text of several statements', 'only one statement can be read as a stream')
 }
@@ -60,26 +63,26 @@ export function isSeveral(text: string): boolean {
   return text.includes(';') && statementsOf(text, 'postgres').length > 1
 }
 
-/** Whether a SELECT that gives the deadline to the server may go ahead of `text`. */
+/** Whether a SELECT that sets the timeout may run ahead of `text`. */
 export function takesLimit(text: string, place: Place): boolean {
   const [[first = ''] = []] = statementsOf(text, 'postgres')
   return !WITHOUT_SNAPSHOT.has(first) && !(place === 'database' && COMMITTING.has(first))
 }
 
-/** The data of these goes over the connection, where node-postgres drops it. */
+/** The alternative to a COPY whose data is sent over the connection, where node-postgres drops it. */
 function insteadOfCopy(words: Words): string | undefined {
   const isOverLine = ['STDIN', 'STDOUT'].some((end) => hasPair(words, 'FROM', end) || hasPair(words, 'TO', end))
   if (words[0] !== 'COPY' || !isOverLine) return undefined
-  return 'its data would be lost; use pg-copy-streams on a client of your own, or SELECT and INSERT'
+  return 'its data would be lost; use pg-copy-streams on a separate Client, or SELECT and INSERT'
 }
 
-/** What would stay behind on the connection. */
+/** The alternative to a statement that would change a connection of the pool permanently; undefined if it does not. */
 function insteadOnPool(words: Words, place: Place): string | undefined {
   const [first, second] = words
   switch (first) {
     case 'LISTEN':
     case 'UNLISTEN':
-      return 'its notifications would come to a connection that nothing listens to; use a Client of its own'
+      return 'its notifications would arrive at a connection without a listener; use a separate Client'
     case 'SET':
     case 'RESET':
       if (isOfTransaction(words)) return undefined
@@ -100,7 +103,7 @@ function insteadOnPool(words: Words, place: Place): string | undefined {
   }
 }
 
-/** `CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY …`; a table may have that name. */
+/** Whether it is `CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY …`; a table called `temp` does not count. */
 function isTemporary(words: Words): boolean {
   const before = new Set(['CREATE', 'OR', 'REPLACE', 'GLOBAL', 'LOCAL'])
   const kind = words.find((word) => !before.has(word))
@@ -112,10 +115,10 @@ function hasPair(words: Words, first: string, second: string): boolean {
 }
 
 function outlives(instead: string): string {
-  return `it would stay on some connection of the pool; ${instead}`
+  return `it would stay in effect on one connection of the pool; ${instead}`
 }
 
-/** Whether it is for the transaction that it is in. */
+/** Whether it has an effect only on its transaction. */
 function isOfTransaction([first, second]: Words): boolean {
   return first === 'SET' && (second === 'LOCAL' || second === 'TRANSACTION' || second === 'CONSTRAINTS')
 }

@@ -11,7 +11,7 @@ import type { Source } from './statements.ts'
 import { OWN } from '../statements.ts'
 import type { StatementResult, OuterPort, PortCursor } from '../transaction.ts'
 
-/** A batch takes about so long: the first row comes at once, and many rows in few round trips. */
+/** The target time of a batch: the first row arrives at once, and many rows need few round trips. */
 const BATCH_MS = 10
 const LARGEST_BATCH = 1_000
 
@@ -19,7 +19,7 @@ export class PostgresTransactionPort implements OuterPort {
   readonly #connection: Connection
   readonly #source: Source
   #cursors = 0
-  /** The error of the SQL after which the server takes nothing but a rollback, to a savepoint or of all. */
+  /** The first error of a statement. After it, the server accepts only a rollback. */
   #failure: unknown
 
   constructor(connection: Connection, source: Source) {
@@ -85,7 +85,7 @@ export class PostgresTransactionPort implements OuterPort {
       const { command } = await committing.catch((error: unknown) => {
         throw connection.loss === undefined ? error : new CommitUnknownError(error)
       })
-      // That is how the server answers a commit after an error.
+      // The server's answer to a commit after an error.
       if (command === 'ROLLBACK') throw new TransactionDoneError(this.#failure)
     } finally {
       void connection.free()
@@ -99,7 +99,7 @@ export class PostgresTransactionPort implements OuterPort {
       connection.destroy(new Error(`the release was not answered within ${connection.grace} ms`))
     }
     await releasing.catch((error: unknown) => {
-      // That is how the server answers a release after an error.
+      // After an error of a statement, the server refuses the release.
       throw new TransactionDoneError(this.#failure ?? error)
     })
   }
@@ -112,8 +112,8 @@ export class PostgresTransactionPort implements OuterPort {
     }
     await rollingBack
     this.#failure = undefined
-    // A cancel that is still on its way would hit the next statement.
-    if (!(await connection.isSettled())) throw new Error('a pooler may have a cancel for this connection')
+    // A cancel that is still in flight would hit the next statement.
+    if (!(await connection.isSettled())) throw new Error('a pooler may still deliver a cancel to this connection')
   }
 
   async rollback(): Promise<void> {

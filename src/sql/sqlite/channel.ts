@@ -1,6 +1,7 @@
 /**
- * The line to the worker of an SQLite database: sends a request, tells the worker to stop when the context ends, and
- * settles with what the worker said. The worker is never terminated to cancel: that would lose a database in memory.
+ * The requests to the worker of an SQLite database. A call sends a request, stops it in the worker when its context
+ * ends, and settles with the worker's reply. The worker is never terminated to cancel: a database in memory would be
+ * lost.
  */
 
 import { afterFunc } from '../../callbacks.ts'
@@ -12,17 +13,17 @@ import { endsWithin, inRealTime, isAnswered, settlesWithin } from '../grace.ts'
 import { isOurs, LAST_ID } from './protocol.ts'
 import type { Failure, Mechanism, Order, Reply, Request, Result, Stop } from './protocol.ts'
 
-/** A silent worker is looked at so many times before it counts as lost; the page may have been frozen before one. */
+/** The number of checks in the time of silence. One long interval would expire at once after the page was frozen. */
 const LOOKS = 10
 
-const WRONG = 'it must run rescind/sql/sqlite-worker: look at its URL, and whether the bundler left that out'
+const WRONG = 'it must run rescind/sql/sqlite-worker: check its URL, and that your bundler includes that module'
 
-/** How far ahead of us the clock of the worker may be. */
+/** By how many milliseconds the clock of the worker may be ahead of ours. */
 const AHEAD = 50
 
 /**
- * An error of SQLite. `code` is SQLite's name for it, such as `SQLITE_CONSTRAINT_UNIQUE`; undefined where the error
- * arose outside of SQLite, as for a parameter that cannot be sent to the worker.
+ * An error of SQLite or of its worker. `code` is SQLite's name for it, such as `SQLITE_CONSTRAINT_UNIQUE`; undefined if
+ * the error is not from SQLite, for example if a parameter cannot be sent to the worker.
  */
 export class SqliteError extends Error {
   readonly code: string | undefined
@@ -37,20 +38,20 @@ export class SqliteError extends Error {
   }
 }
 
-/** A worker, of a browser or of Node, as far as it is needed here. */
+/** The common interface of workers of browsers and of Node. */
 export interface Line {
   post(message: Request | Stop): void
   listen(onMessage: (message: unknown) => void, onFailure: (error: Error) => void): void
-  /** Whether the worker keeps the process alive. */
+  /** Makes the worker keep the process alive while it is busy. */
   hold(state: 'busy' | 'idle'): void
   end(): void
 }
 
-/** A request on its way. */
+/** A request in flight. */
 export interface Call {
-  /** Settles with the answer, or with the end of the context. */
+  /** Settles with the reply, or when the grace time after the end of the context has passed. */
   readonly result: Promise<Result>
-  /** Resolves when the worker is through with the request, however that went. */
+  /** Resolves when the worker has finished the request, with or without an error. */
   readonly over: Promise<void>
 }
 
@@ -61,21 +62,21 @@ export class Channel {
   readonly #grace: number
   readonly #flag: Int32Array | undefined
   readonly #waiting = new Map<number, ReplyListener>()
-  /** What callers still wait for. */
+  /** The promises that callers still wait for. */
   readonly #awaited = new Set<Promise<unknown>>()
   #mechanism: Mechanism = 'deadline'
   #id: number
-  /** Whether the worker has shown to be ours. */
+  /** Whether the worker has sent a message of ours. */
   #isKnown = false
-  /** How often the worker was looked at since it said something. */
+  /** The number of checks since the worker's last message. */
   #looks = 0
-  /** Why no answer will come any more. */
+  /** Set when no replies will arrive; all requests fail with it. */
   #failure: Error | undefined
-  /** Why nothing is sent any more, though answers may be on their way. */
+  /** Set when no requests are sent any longer, though replies may be in flight. */
   #closed: Error | undefined
   #isOpen = false
 
-  /** @param id the number before that of the first request */
+  /** @param id the ID before that of the first request */
   constructor(line: Line, grace: number, flag: SharedArrayBuffer | undefined, id = 0) {
     this.#line = line
     this.#id = id
@@ -91,22 +92,22 @@ export class Channel {
     return this.#mechanism
   }
 
-  /** Whether SQLite is inside of a transaction, as of its last reply, and can be told to commit it. */
+  /** Whether SQLite is in a transaction, as of its last reply, and can receive a commit. */
   get isOpen(): boolean {
     return this.#isOpen && this.loss === undefined
   }
 
-  /** Why nothing can be sent any more; undefined while something can. */
+  /** The error because of which no requests can be sent; undefined while they can. */
   get loss(): Error | undefined {
     return this.#failure ?? this.#closed
   }
 
-  /** Whether no answer will come any more. */
+  /** True if no replies will arrive. */
   get isLost(): boolean {
     return this.#failure !== undefined
   }
 
-  /** Opens the database. Fails if the worker is silent for `silence` milliseconds in the meantime. */
+  /** Opens the database. Fails if the worker sends no message for `silence` milliseconds. */
   async open(order: Order & { kind: 'open' }, silence: number): Promise<void> {
     const stop = this.#watch(silence)
     try {
@@ -124,17 +125,17 @@ export class Channel {
     return result as Result
   }
 
-  /** Waits for an answer. False if none has come when the grace time has passed since the end of `ctx`. */
+  /** Waits for a reply. Resolves to false when the grace time after the end of `ctx` has passed without one. */
   isAnswered(ctx: Context, answer: Promise<Result>): Promise<boolean> {
     return this.#track(isAnswered(ctx, answer, this.#grace))
   }
 
-  /** Sends an order that gives something back. Resolves when that is done, or when no answer can be waited for. */
+  /** Sends an order that releases something. Resolves when that is done, or when it is not worth waiting any longer. */
   async giveBack(order: Order): Promise<void> {
     await this.#through(this.#post(order, this.#next()))
   }
 
-  /** Sends an order that the end of `ctx` stops, and the deadline of `within`. Neither has ended. */
+  /** Sends an order that is stopped by the end of `ctx` and by the deadline of `within`, neither of which has ended. */
   call(ctx: Context, order: Order, within: Context = ctx): Call {
     const id = this.#next()
     const alive = this.#mechanism === 'poll' ? URL.createObjectURL(new Blob()) : undefined
@@ -143,7 +144,7 @@ export class Channel {
       let stopTimer: (() => void) | undefined
       const stop = afterFunc(ctx, () => {
         this.#stop(id, alive)
-        const silent = new SqliteError(`the statement runs on: it could not be stopped within ${this.#grace} ms`)
+        const silent = new SqliteError(`the statement is still running: it did not stop within ${this.#grace} ms`)
         stopTimer = inRealTime(this.#grace, () => reject(stopped(ctx, silent)))
       })
       void reply.then(async ({ failure, result }) => {
@@ -159,16 +160,16 @@ export class Channel {
     return { result: this.#track(result), over: reply.then(() => {}) }
   }
 
-  /** Nothing will come any more: rejects all that waits, and all that is sent from now on. */
+  /** Call it when no replies will arrive. Rejects all pending and all later requests. */
   fail(error: Error): void {
     this.#failure ??= error
     for (const id of this.#waiting.keys()) this.#settle(this.#failed(id, this.#failure))
   }
 
-  /** Closes the database, once the worker is through with what is still waited for. Never rejects. */
+  /** Closes the database, after the requests that callers still wait for. Never rejects. */
   async close(): Promise<void> {
     const reply = this.#post({ kind: 'close' }, this.#next())
-    // What came behind it would find no database: a commit is better not sent.
+    // Later requests would find no database, so they are not sent: the outcome of a commit must not be unknown.
     this.#closed = new SqliteError('the database is closed')
     await this.#through(reply)
     this.end()
@@ -192,8 +193,8 @@ export class Channel {
   }
 
   /**
-   * Waits for an answer, as long as callers wait for those before it, and for the grace time then: a statement whose
-   * caller has given up can keep the worker for good, and a browser does not say that a worker was terminated.
+   * Waits for a reply while callers wait for earlier ones, and after that for the grace time. Not forever: a statement
+   * that did not stop can keep the worker busy, and browsers do not report that a worker was terminated.
    */
   async #through(reply: Promise<Reply>): Promise<void> {
     await Promise.race([reply, Promise.allSettled(this.#awaited)])
@@ -227,7 +228,7 @@ export class Channel {
       try {
         this.#line.post({ ...order, id, left, alive })
       } catch (error) {
-        // A parameter that cannot be cloned.
+        // A parameter cannot be cloned.
         return resolve({ ...this.#failed(id, error as Error), isOpen: this.#isOpen })
       }
       this.#line.hold('busy')
@@ -238,7 +239,7 @@ export class Channel {
   #settle(reply: Reply): void {
     const resolve = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
-    // Another request has the number, some day.
+    // Clear the flag: IDs are reused.
     if (this.#flag) Atomics.compareExchange(this.#flag, 0, reply.id, 0)
     if (this.#waiting.size === 0) this.#line.hold('idle')
     this.#isOpen = reply.isOpen

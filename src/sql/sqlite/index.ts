@@ -1,6 +1,7 @@
 /**
- * SQLite in a worker: a browser's, or a thread of Node, so that a long statement blocks nobody and can be stopped from
- * outside. One connection: statements run one after the other, a transaction has the connection for itself.
+ * SQLite in a worker of the browser or a thread of Node, so that a long statement does not block the event loop and can
+ * be stopped from outside. There is one connection: statements run one after the other, and a transaction has exclusive
+ * use of it.
  *
  * @module rescind/sql/sqlite
  */
@@ -31,52 +32,51 @@ export type { Mechanism, Storage } from './protocol.ts'
 /** Options of {@link openSqlite}. */
 export interface SqliteOptions {
   /**
-   * Where the database is kept; `memory` if left out. `opfs` (needs cross-origin isolation) and `opfs-sahpool` (one tab
-   * at a time) keep it in the browser's private file system.
+   * Where the database is stored; by default `memory`. `opfs` (needs cross-origin isolation) and `opfs-sahpool` (one
+   * tab at a time) store it in the browser's origin private file system.
    */
   readonly storage?: Storage | undefined
-  /** The name of the file; `rescind.sqlite3` if left out. Of no use in memory. */
+  /** The name of the file; by default `rescind.sqlite3`. Ignored in memory. */
   readonly file?: string | undefined
   /**
-   * The milliseconds that the worker has, once the context has ended, to say that it stopped; 1,000 if left out. After
-   * that the caller is told, while the connection still waits for the worker. Infinity: the caller waits, too.
+   * How long to wait, after the end of a context, until the worker confirms that it has stopped, in milliseconds; 1,000
+   * by default. Then the call rejects, while the connection continues to wait for the worker. Infinity means no limit.
    */
   readonly grace?: number | undefined
   /**
-   * The milliseconds for which the worker may be silent while it opens the database; 10,000 if left out. After that it
-   * is taken for lost. A worker of rescind says every second that it is alive, however long SQLite takes to load: less
-   * than 2,000 is too short for that. Infinity: only the context ends the opening.
+   * How long to wait for a message of the worker while it opens the database, in milliseconds; 10,000 by default. Then
+   * opening fails. The worker sends a message every second even while SQLite loads, so use at least 2,000. Infinity
+   * means no limit.
    */
   readonly silence?: number | undefined
   /**
-   * Starts the worker, which must run `rescind/sql/sqlite-worker`: that entry itself, or a file of yours that imports
-   * it. If left out, it is the file `sqlite-worker.js` beside the module that starts it. Vite and webpack see to that
-   * by themselves; for esbuild and Rollup make it an entry of that name, and put `sqlite3.wasm` of the package
-   * `@sqlite.org/sqlite-wasm` beside it.
+   * Starts the worker, which must run `rescind/sql/sqlite-worker`: that entry itself, or a file that imports it. The
+   * default is the file `sqlite-worker.js` beside the module that starts it. Vite and webpack bundle it automatically;
+   * for esbuild and Rollup, add an entry of that name, and copy `sqlite3.wasm` of the package `@sqlite.org/sqlite-wasm`
+   * beside it.
    */
   readonly worker?: (() => Worker | NodeWorker) | undefined
 }
 
-/** How long the worker may be silent, by default. */
+/** The default of the option `silence`. */
 const SILENCE = 10_000
 
 /** An SQLite database; see {@link openSqlite}. */
 export interface SqliteDatabase extends Database {
   /**
-   * How it stops a statement. `flag`: at once, through shared memory (Node, and pages that are cross-origin isolated).
-   * `poll`: within some 25 ms, by a blob URL (all other pages). `deadline`: at the deadline; a plain cancel between two
-   * rows only (a page whose policy forbids to ask for blobs).
+   * How it stops a statement. `flag`: at once, through shared memory (in Node, and in pages that are cross-origin
+   * isolated). `poll`: within about 25 ms, by a blob URL (in other pages). `deadline`: at the deadline, and for a
+   * cancel only between two rows (in pages whose content security policy forbids requests of blob URLs).
    */
   readonly mechanism: Mechanism
 }
 
 /**
- * Opens an SQLite database in a worker of its own. Needs the package `@sqlite.org/sqlite-wasm`. The database outlives
- * `ctx`, which is for the opening only.
+ * Opens an SQLite database in a new worker. Needs the package `@sqlite.org/sqlite-wasm`. `ctx` applies only to the
+ * opening; the database outlives it.
  *
- * @returns rejects with `ctx.err` if that ends before the database is open, with what SQLite says if it cannot be
- * opened, with a {@link SqliteError} if the worker cannot be started or does not answer, with a TypeError on a wrong
- * argument
+ * @returns resolves to the database; rejects with `ctx.err` if `ctx` ends first, with a {@link SqliteError} if the
+ * database cannot be opened, or the worker does not start or does not answer, and with a TypeError for a wrong argument
  * @example
  * const db = await openSqlite(background())
  * db.mechanism // => 'flag'
@@ -109,7 +109,7 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
   return new SqliteConnection(channel, grace)
 }
 
-/** Node always can; a page only if it is isolated from others. */
+/** Whether threads can share memory: always in Node, and in a page if it is cross-origin isolated. */
 function canShare(): boolean {
   const { crossOriginIsolated = true } = globalThis as { crossOriginIsolated?: boolean }
   return crossOriginIsolated && typeof SharedArrayBuffer === 'function'
@@ -146,7 +146,7 @@ class SqliteConnection implements SqliteDatabase {
     return { changes }
   }
 
-  /** Holds the connection only while rows are fetched: others may run between two batches. */
+  /** Uses the connection only while rows are fetched: other statements may run between two batches. */
   async open(ctx: Context, sql: string, params: Params = []): Promise<Cursor> {
     refuseControl(statementsOf(sql, 'sqlite'), 'database')
     return cursorOver((ctx, order) => this.#run(ctx, order), this.#channel, ctx, sql, params)
@@ -158,7 +158,7 @@ class SqliteConnection implements SqliteDatabase {
     const leave = await this.#enter(ctx)
     const begun = this.#channel.send({ kind: 'begin', readOnly: options.readOnly })
     if (!(await this.#channel.isAnswered(ctx, begun))) {
-      // It is taken back before the next one has its turn.
+      // Rolled back before the next caller enters.
       void this.#channel.giveBack({ kind: 'rollback' })
       begun.then(leave, leave)
       throw ctx.err
@@ -188,7 +188,7 @@ class SqliteConnection implements SqliteDatabase {
       throw ctx.err
     }
     const { over, result } = this.#channel.call(ctx, order)
-    // Not with the result: a caller that gave up waiting leaves the worker busy.
+    // Waits for `over`, not for the result: after the grace time, the worker may still be busy.
     const isLeftOpen = over.then(async () => {
       const { isOpen } = this.#channel
       if (isOpen) await this.#channel.send({ kind: 'rollback' }).catch(() => {})
@@ -261,7 +261,7 @@ class SqliteTransactionPort implements OuterPort {
 
   async rollback(): Promise<void> {
     const back = this.#channel.send({ kind: 'rollback' }).catch(() => {})
-    // In the worker it has its turn before whatever comes next: waiting for it is for the caller's sake only.
+    // The worker handles it before any later request; we wait only so that the caller knows that it is done.
     void back.then(this.#leave)
     await settlesWithin(back, this.#grace)
   }

@@ -1,12 +1,11 @@
 /**
- * Starts the worker of an SQLite database, and makes the two kinds of workers, a browser's and a thread of Node, look
- * alike.
+ * Starts the worker of an SQLite database, and gives workers of browsers and threads of Node the same interface.
  */
 
 import type { Line } from './channel.ts'
 import { SqliteError } from './channel.ts'
 
-/** A worker of `node:worker_threads`, as far as it is needed here. */
+/** The part of a worker of `node:worker_threads` that we use. */
 export interface NodeWorker {
   postMessage(message: unknown, transfer: []): void
   on(event: string, listener: (value: unknown) => void): unknown
@@ -21,20 +20,20 @@ interface ThreadGlobals {
   }
 }
 
-/** The worker that comes with the package. */
+/** Starts the worker of this package. */
 export function startWorker(): Worker | NodeWorker {
   if (typeof Worker === 'function') {
-    // In one piece: this is how bundlers find the file.
+    // Keep it one expression: bundlers recognize this pattern.
     return new Worker(new URL('./sqlite-worker.js', import.meta.url), { type: 'module' })
   }
   const threads = (globalThis as ThreadGlobals).process?.getBuiltinModule?.('node:worker_threads')
-  if (!threads) throw new SqliteError('there are no workers here')
+  if (!threads) throw new SqliteError('this environment has no workers')
   const here = import.meta.url
   return new threads.Worker(new URL('./sqlite-worker.js', here))
 }
 
-/** Which answer it was is not known, so it stands for all of them. */
-const UNREADABLE = 'a message of the worker could not be read'
+/** Fails all requests: it is unknown which one the message answered. */
+const UNREADABLE = 'a message of the worker cannot be deserialized'
 
 export function lineTo(worker: Worker | NodeWorker): Line {
   return 'on' in worker ? toThread(worker) : toWorker(worker)
@@ -62,7 +61,7 @@ function toWorker(worker: Worker): Line {
       worker.addEventListener('messageerror', () => onFailure(new SqliteError(UNREADABLE)))
       worker.addEventListener('error', (event) => {
         event.preventDefault()
-        // Nothing more is said of a script that could not be loaded.
+        // The event of a script that could not be loaded has no message.
         onFailure(new SqliteError(event.message || 'the script of the worker could not be loaded'))
       })
     },

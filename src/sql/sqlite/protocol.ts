@@ -1,18 +1,17 @@
 /**
- * What the page and the worker of an SQLite database say to each other: one reply to every request, in order, and signs
- * of life from the worker until the database is open.
+ * The messages between a page and the worker of an SQLite database. The worker replies once to every request, in order,
+ * and sends signs of life until the database is open.
  */
 
 import type { Row } from '../database.ts'
 
 /**
- * How a worker in the middle of a statement learns that it is to stop. `flag`: it reads shared memory. `poll`: it asks
- * whether a blob URL still exists. `deadline`: it cannot ask anybody; it watches the clock, and hears of a cancel
- * between rows.
+ * How a worker that runs a statement learns that it must stop. `flag`: it reads shared memory. `poll`: it checks
+ * whether a blob URL still exists. `deadline`: it watches only the clock, and receives a cancel between two rows.
  */
 export type Mechanism = 'flag' | 'poll' | 'deadline'
 
-/** Where the database is kept. */
+/** Where the database is stored. */
 export type Storage = 'memory' | 'opfs' | 'opfs-sahpool'
 
 export type Order =
@@ -22,34 +21,34 @@ export type Order =
   | { readonly kind: 'begin'; readonly readOnly: boolean | undefined }
   | { readonly kind: 'commit' | 'rollback' | 'close' }
 
-/** The number of the last request before they begin at 1 again: more does not fit into the shared flag. */
+/** The largest ID of a request, after which IDs begin at 1 again: the shared flag is a 32-bit integer. */
 export const LAST_ID = 0x7fff_ffff
 
-/** How an order is to end before its time. */
+/** How a request can be stopped. */
 export interface Limits {
-  /** Counts up from 1 to {@link LAST_ID}. The shared flag holds the number of the request that is to stop. */
+  /** From 1 to {@link LAST_ID}. The shared flag contains the ID of the request that must stop. */
   readonly id: number
-  /** The milliseconds left. */
+  /** The remaining milliseconds; undefined if there is no deadline. */
   readonly left?: number | undefined
-  /** A blob URL that is revoked when the request is to stop. */
+  /** A blob URL that is revoked when the request must stop. */
   readonly alive?: string | undefined
 }
 
 export type Request = Order & Limits
 
-/** Stops the request `id` where the worker listens between rows. */
+/** Stops the request `id`, if the worker receives messages between rows. */
 export interface Stop {
   readonly kind: 'stop'
   readonly id: number
 }
 
-/** What an order came to. */
+/** The result of an order. */
 export interface Result {
   readonly rows: Row[]
   readonly changes: number
-  /** The number of the cursor that was opened; undefined if all rows are in `rows`. */
+  /** The ID of the cursor that was opened; undefined if all rows are in `rows`. */
   readonly cursor?: number | undefined
-  /** In reply to `open`. */
+  /** Only in the reply to `open`. */
   readonly mechanism?: Mechanism
 }
 
@@ -57,7 +56,7 @@ export interface Failure {
   readonly message: string
   /** SQLite's name for the error, such as `SQLITE_CONSTRAINT_UNIQUE`; undefined if it is not from SQLite. */
   readonly code: string | undefined
-  /** Whether it failed because it was told to stop. */
+  /** True if it failed because it was stopped. */
   readonly interrupted: boolean
 }
 
@@ -65,7 +64,7 @@ export interface Reply {
   readonly id: number
   readonly result?: Result
   readonly failure?: Failure
-  /** Whether the connection is inside of a transaction. */
+  /** True if the connection is in a transaction. */
   readonly isOpen: boolean
 }
 
@@ -76,7 +75,7 @@ export interface Alive {
 
 export const ALIVE: Alive = { rescind: 'sqlite' }
 
-/** Whether a message is one of ours. A program that runs our worker can send others. */
+/** Whether a message is from our worker: a program that imports it can send others. */
 export function isOurs(message: unknown): message is Reply | Alive {
   if (typeof message !== 'object' || message === null) return false
   const { rescind, id, isOpen } = message as Partial<Reply & Alive>

@@ -1,29 +1,29 @@
 /**
- * A text of statements as one C string in the memory of SQLite. Each statement is prepared where the one before it
- * ended, so that a text takes time in proportion to its length: preparing what is left as a string of its own would
- * copy all of it again for every statement.
+ * An SQL text with several statements, as one C string in the memory of SQLite. Each statement is prepared from the
+ * position where the one before it ended. This takes linear time: preparing the rest as a new string would copy it
+ * again for every statement.
  */
 
 import type { Database, PreparedStatement, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 
 /** A statement of a text. */
 export interface ScriptStatement {
-  /** To be finalized by the caller. */
+  /** The caller must finalize it. */
   readonly statement: PreparedStatement
-  /** Its first word, in capitals. */
+  /** Its first word, in upper case. */
   readonly word: string
-  /** Whether nothing but space and comments comes after it. */
+  /** Whether only white space and comments follow it. */
   readonly isLast: boolean
 }
 
-/** What the types of the package leave out. */
+/** Members that the types of the package omit. */
 interface Statements {
   readonly Stmt: {
     wrapHandle?(db: Database, handle: number, takeOwnership: boolean): PreparedStatement
   }
 }
 
-/** Two pointers, which SQLite sets: to the statement, and to where it ends. */
+/** The size of two pointers that SQLite sets, to the statement and to its end; and the offset of the second. */
 const HEAD = 16
 const TAIL = 8
 
@@ -31,14 +31,14 @@ export class Script {
   readonly #sqlite3: Sqlite3Static
   readonly #db: Database
   readonly #bytes: Uint8Array
-  /** Of the pointers; the text is behind them. */
+  /** The address of the two pointers, which the text follows. */
   readonly #memory: number
-  /** How far the text has been prepared: the first byte of a statement, or the end. */
+  /** The index of the next statement's first byte; the length at the end. */
   #at: number
 
   constructor(sqlite3: Sqlite3Static, db: Database, sql: string) {
-    // SQLite would stop reading there, and what comes after it would be lost without a word.
-    if (sql.includes('\0')) throw new Error('the text of a statement has a NUL character in it')
+    // SQLite would silently ignore the text after it.
+    if (sql.includes('\0')) throw new Error('the SQL text contains a NUL character')
     const { wasm } = sqlite3
     this.#sqlite3 = sqlite3
     this.#db = db
@@ -50,7 +50,7 @@ export class Script {
     heap[this.#memory + HEAD + this.#bytes.length] = 0
   }
 
-  /** The next statement, or undefined at the end. Throws what SQLite says if it is wrong. */
+  /** Prepares the next statement; undefined at the end. Throws the error of SQLite if the statement is wrong. */
   next(): ScriptStatement | undefined {
     if (this.#at === this.#bytes.length) return undefined
     const { capi, oo1, wasm } = this.#sqlite3
@@ -58,7 +58,7 @@ export class Script {
     const tail = this.#memory + TAIL
     const text = this.#memory + HEAD
     const word = wordAt(this.#bytes, this.#at)
-    // Up to the NUL, not by length: SQLite would copy the whole rest to put a NUL behind it.
+    // -1 means up to the NUL. With a length, SQLite would copy the whole rest to append a NUL.
     const code = capi.sqlite3_prepare_v3(this.#db, text + this.#at, -1, 0, this.#memory, tail)
     oo1.DB.checkRc(this.#db, code)
     const handle = wasm.peekPtr(this.#memory)
@@ -73,12 +73,12 @@ export class Script {
   }
 }
 
-/** Whether this build of SQLite has what {@link Script} needs: those before 3.51 do not. */
+/** Whether this build of SQLite has the functions that {@link Script} needs; those before 3.51 do not. */
 export function canScript({ oo1 }: Sqlite3Static): boolean {
   return typeof (oo1 as typeof oo1 & Partial<Statements>).Stmt?.wrapHandle === 'function'
 }
 
-/** The first byte from `at` on that is of a statement, as SQLite divides them. */
+/** The index of the next statement's first byte, from `at` on, by SQLite's rules. */
 function skipSpace(bytes: Uint8Array, at: number): number {
   for (;;) {
     const byte = bytes[at]
@@ -97,7 +97,7 @@ const DASH = 45
 const SLASH = 47
 const SEMICOLON = 59
 
-/** The byte after the one or two that end a comment, or the end of the text. */
+/** The index after the one or two bytes that end a comment, or the end of the text. */
 function endOf(bytes: Uint8Array, from: number, first: number, second?: number): number {
   for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
     if (second === undefined) return at + 1
@@ -106,7 +106,7 @@ function endOf(bytes: Uint8Array, from: number, first: number, second?: number):
   return bytes.length
 }
 
-/** No statement begins with a longer word. */
+/** The first word of a statement is at most this long. */
 const WORD = 16
 
 function wordAt(bytes: Uint8Array, at: number): string {

@@ -1,6 +1,6 @@
 /**
- * The connection inside of the worker: runs statements, keeps the cursors, and knows whether a transaction is open, by
- * asking SQLite: an interrupted write takes its transaction back by itself, an interrupted read does not.
+ * The connection in the worker. It runs statements and holds the cursors. Whether a transaction is open, it asks
+ * SQLite: an interrupted write rolls back the transaction, an interrupted read does not.
  */
 
 import type { BindableValue, Database, PreparedStatement, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
@@ -11,19 +11,19 @@ import type { ScriptStatement } from './script.ts'
 import { STEPS } from './stop.ts'
 import type { Stopper } from './stop.ts'
 
-/** A batch of rows is full after so many, or after so many milliseconds. */
+/** The largest number of rows in a batch, and the longest time for it in milliseconds. */
 const BATCH = 256
 const BATCH_MS = 8
 
-/** How long the worker is deaf where only a message can stop it. */
+/** The interval in which the worker receives messages, if only a message can stop it, in milliseconds. */
 const DEAF_MS = 10
 
-/** What begins or ends a transaction, fails in one, or has no effect there. */
+/** Statements that begin or end a transaction, fail in one, or have no effect in one. */
 const ALONE: ReadonlySet<string> = new Set(
   'ATTACH BEGIN COMMIT DETACH END PRAGMA RELEASE ROLLBACK SAVEPOINT VACUUM'.split(' '),
 )
 
-/** The statement was to stop before it began, or between two rows. */
+/** The error of a statement that was stopped before it began or between two rows. */
 export class Interrupted extends Error {
   constructor() {
     super('interrupted')
@@ -41,9 +41,9 @@ export class Session {
   readonly #db: Database
   readonly #stopper: Stopper
   readonly #cursors = new Map<number, OpenCursor>()
-  /** Whether the transaction is one that `run` has begun. */
+  /** Whether `run` has begun the transaction. */
   #isOurs = false
-  /** The setting of the connection that a transaction has replaced with one of its own. */
+  /** The connection's `query_only` before the transaction changed it; undefined if it did not. */
   #queryOnly: unknown
   #heard = 0
   #lastCursor = 0
@@ -60,8 +60,8 @@ export class Session {
   }
 
   /**
-   * Runs the statements of `sql`, which take their parameters one after the other; the rows are those of the last. Of
-   * several that are in no transaction, all last or none.
+   * Runs the statements of `sql`, which use `params` one after the other. The result has the rows of the last
+   * statement. Outside a transaction, either all of several statements take effect or none.
    */
   async run(sql: string, params: readonly unknown[]): Promise<Result> {
     try {
@@ -104,7 +104,7 @@ export class Session {
     return result
   }
 
-  /** Opens a cursor. What writes is run at once: it would block every commit while it is open. */
+  /** Opens a cursor. A statement that writes is run completely instead: while open, it would block every commit. */
   async open(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
     const { statement, isLast } = this.#first(sql)
@@ -129,7 +129,7 @@ export class Session {
       ;({ isLast } = batch)
       return { rows: batch.rows, changes: 0 }
     } finally {
-      // Another step would start it anew.
+      // Another step would restart the statement.
       if (isLast) this.discard(id)
     }
   }
@@ -146,7 +146,7 @@ export class Session {
     this.#db.exec(`PRAGMA query_only = ${Number(readOnly)}`)
   }
 
-  /** A commit that fails must not leave the transaction behind. */
+  /** Commits; rolls back if the commit fails. */
   commit(): void {
     this.#discardInTransaction()
     try {
@@ -173,12 +173,12 @@ export class Session {
     return this.#db.pointer as number
   }
 
-  /** The first statement, which outlives the text. */
+  /** Prepares the first statement of `sql`. The statement outlives the text. */
   #first(sql: string): ScriptStatement {
     const script = new Script(this.#sqlite3, this.#db, sql)
     try {
       const first = script.next()
-      if (!first) throw new Error('there is no statement in the text')
+      if (!first) throw new Error('the SQL text contains no statement')
       return first
     } finally {
       script.free()
@@ -191,13 +191,13 @@ export class Session {
     this.#isOurs = true
   }
 
-  /** An interrupted write has ended it already. */
+  /** Ends the transaction that `run` has begun, unless an interrupted write has ended it already. */
   #endOurs(how: 'COMMIT' | 'ROLLBACK'): void {
     if (this.#isOurs && this.isOpen) this.#db.exec(how)
     this.#isOurs = false
   }
 
-  /** The setting must not outlive the transaction. */
+  /** Restores the connection's `query_only`. */
   #restore(): void {
     if (this.#queryOnly !== undefined) this.#db.exec(`PRAGMA query_only = ${Number(this.#queryOnly)}`)
     this.#queryOnly = undefined
@@ -233,7 +233,7 @@ export class Session {
     return { rows, isLast: false }
   }
 
-  /** Lets messages in, now and then. */
+  /** Returns to the event loop from time to time, to receive messages. */
   async #listen(): Promise<void> {
     if (performance.now() - this.#heard < DEAF_MS) return
     await new Promise<void>((resolve) => {
@@ -252,7 +252,7 @@ function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
   const row: Row = {}
   for (let index = 0; index < columns.length; index++) {
     const column = columns[index] as string
-    // An assignment to `__proto__` would make no property of it.
+    // An assignment to `__proto__` would not make a property.
     if (column in row) Object.defineProperty(row, column, { ...PLAIN, value: values[index] })
     else row[column] = values[index]
   }

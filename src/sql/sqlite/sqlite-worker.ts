@@ -1,7 +1,7 @@
 /**
- * The worker of an SQLite database: a browser's, or a thread of Node. Takes one request after the other; only the word
- * to stop overtakes. It loads the official build of SQLite, which the user has installed. Outside of a worker it does
- * nothing.
+ * The worker of an SQLite database, in a browser or in a thread of Node. It handles one request after the other; only
+ * `stop` is handled at once. It loads the official build of SQLite, which the user has installed. Outside a worker,
+ * this module does nothing.
  */
 
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
@@ -34,7 +34,7 @@ interface WorkerGlobals {
 
 const INTERRUPT = 'SQLITE_INTERRUPT'
 
-/** How often the worker says that it is alive while it loads SQLite, which can take as long as the network does. */
+/** The interval of signs of life while the worker loads SQLite over the network, in milliseconds. */
 const SIGN_MS = 1_000
 
 const port = portOf()
@@ -46,7 +46,7 @@ let turn: Promise<void> = Promise.resolve()
 
 port?.postMessage(ALIVE)
 port?.onMessage((message) => {
-  // Tools send messages of their own to every worker.
+  // Ignore other messages: some tools send theirs to every worker.
   if (typeof message?.id !== 'number') return
   if (message.kind === 'stop') return stopper?.tell(message.id)
   turn = turn.then(() => answer(message))
@@ -102,7 +102,7 @@ async function obey(request: Request): Promise<Result> {
   }
 }
 
-/** SQLite's build reports every interrupted step on the console, and here they are the order of the day. */
+/** Loads SQLite without its console output: it reports every interrupted step, which is normal here. */
 async function load(): Promise<Sqlite3Static> {
   const quiet = { warn: () => {}, error: () => {} }
   Object.assign(globalThis, { sqlite3ApiConfig: quiet })

@@ -1,16 +1,15 @@
 /**
- * How a statement in the worker is stopped: SQLite asks every few thousand steps of its machine whether to go on, and
- * this is who answers. No message can arrive in the middle of a statement, so the answer comes from the clock and,
- * where the platform has a way to look out of a busy worker, from there. Nothing is left over for the next statement:
- * what says stop, says so for one number only.
+ * How a statement in the worker is stopped. Every few thousand steps, SQLite calls a function that decides whether to
+ * continue. No message arrives while a statement runs, so the function checks the clock and, if the platform has one, a
+ * source that it can read synchronously. A stop is for the ID of one request, so it never hits the next statement.
  */
 
 import type { Limits, Mechanism } from './protocol.ts'
 
-/** So many steps take some 50 µs; asking costs next to nothing beside them. */
+/** The number of steps between two checks, which takes about 50 µs. The checks take much less. */
 export const STEPS = 4_000
 
-/** Asking for a blob takes some 0.3 ms: by time, not by steps, or it costs a quarter of the speed. */
+/** The milliseconds between two requests of a blob. A request takes about 0.3 ms: too long for every check. */
 const POLL = 25
 
 export class Stopper {
@@ -27,7 +26,7 @@ export class Stopper {
     this.#flag = flag && new Int32Array(flag)
   }
 
-  /** From here on the answers are for this request. */
+  /** Call it when a request begins. */
   begin({ id, left = Infinity, alive }: Limits): void {
     const now = performance.now()
     this.#id = id
@@ -37,17 +36,17 @@ export class Stopper {
     this.#told = false
   }
 
-  /** From here on nothing stops, as clean-up must not. */
+  /** Call it when a request has ended: clean-up must not be stopped. */
   end(): void {
     this.begin({ id: 0 })
   }
 
-  /** A message said so, between two rows. */
+  /** Stops the request `id`, by a message between two rows. */
   tell(id: number): void {
     if (id === this.#id) this.#told = true
   }
 
-  /** Whether the request is to stop. */
+  /** Whether the current request must stop. */
   get stops(): boolean {
     if (this.#told || (this.#flag && Atomics.load(this.#flag, 0) === this.#id && this.#id > 0)) return true
     const now = performance.now()
@@ -59,7 +58,7 @@ export class Stopper {
   }
 }
 
-/** A policy of the page (`connect-src`) can forbid to ask; every statement would seem to be canceled then. */
+/** Whether requests of blob URLs work. If a policy (`connect-src`) forbade them, each statement would seem canceled. */
 function canPoll(): boolean {
   if (typeof XMLHttpRequest !== 'function') return false
   const url = URL.createObjectURL(new Blob())
@@ -68,7 +67,7 @@ function canPoll(): boolean {
   return before && !exists(url)
 }
 
-/** Whether a blob URL has not been revoked. Waits for the answer: that is the point. */
+/** Whether a blob URL exists, by a synchronous request. */
 function exists(url: string): boolean {
   try {
     const request = new XMLHttpRequest()

@@ -83,7 +83,7 @@ it('SQLite under the policy rejects a canceled statement after the grace time, t
   await sleep(bg, 15)
   cancel()
   expect(await query).toBe(ctx.err)
-  expect(String(engineError(ctx))).toContain('runs on')
+  expect(String(engineError(ctx))).toContain('is still running')
   await task()
   expect(next.settled).toBe(false)
   workers[0]?.terminate()

@@ -62,7 +62,7 @@ describe('openSqlite', () => {
     const errors = calls.map((call) => call.catch((error: unknown) => error))
     setTimeout(cancel, 15)
     for (const error of await Promise.all(errors)) expect(error).toBe(ctx.err)
-    expect(String(engineError(ctx))).toContain('runs on')
+    expect(String(engineError(ctx))).toContain('is still running')
     await db.close()
   })
 
