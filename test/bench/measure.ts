@@ -16,12 +16,17 @@ export interface Case {
 
 export type Phases = readonly number[]
 
-/** How long each phase of a sample takes at least, and a case runs before the first: in milliseconds. */
-const SAMPLE = 3
-const WARM_UP = 30
+/** In milliseconds. */
+export interface Pace {
+  /** How long each phase of a sample takes at least. */
+  readonly sample: number
+  /** How long a case runs before the first sample. */
+  readonly warmUp: number
+  /** How long the samples of one comparison take, all in all, unless the fewest take longer. */
+  readonly budget: number
+}
 
-/** How long the samples of one comparison take, all in all, unless the fewest take longer. */
-const BUDGET = 160
+const PACE: Pace = { sample: 3, warmUp: 30, budget: 160 }
 const FEWEST_ROUNDS = 1
 
 /** Under this name a metric is stored. */
@@ -30,23 +35,23 @@ export function metric(workload: string, contender: string): string {
 }
 
 /** How many times longer than `subject` the `other` takes, for each phase. */
-export async function compare(subject: Case, other: Case): Promise<number[]> {
-  const [ours = [], theirs = []] = await measure([subject, other])
+export async function compare(subject: Case, other: Case, pace?: Pace): Promise<number[]> {
+  const [ours = [], theirs = []] = await measure([subject, other], pace)
   return theirs.map((ns, phase) => ns / (ours[phase] ?? NaN))
 }
 
 /** How many nanoseconds `subject` takes. */
-export async function clock(subject: Case): Promise<number> {
-  return (await measure([subject]))[0]?.[0] ?? NaN
+export async function clock(subject: Case, pace?: Pace): Promise<number> {
+  return (await measure([subject], pace))[0]?.[0] ?? NaN
 }
 
 /** For each case the median nanoseconds of each phase. */
-async function measure(cases: readonly Case[]): Promise<number[][]> {
+export async function measure(cases: readonly Case[], pace: Pace = PACE): Promise<number[][]> {
   globalThis.gc?.()
   const entrants: { entrant: Case; count: number; samples: Phases[] }[] = []
-  for (const entrant of cases) entrants.push({ entrant, count: await calibrate(entrant), samples: [] })
+  for (const entrant of cases) entrants.push({ entrant, count: await calibrate(entrant, pace), samples: [] })
   const start = performance.now()
-  for (let round = 0; round < FEWEST_ROUNDS || performance.now() - start < BUDGET; round++) {
+  for (let round = 0; round < FEWEST_ROUNDS || performance.now() - start < pace.budget; round++) {
     for (const { entrant, count, samples } of [...entrants, ...entrants.toReversed()]) {
       samples.push((await entrant.run(count)).map((ms) => (ms * 1e6) / count))
     }
@@ -57,12 +62,12 @@ async function measure(cases: readonly Case[]): Promise<number[][]> {
 }
 
 /** Warms the case up and finds how often its work has to be done for a sample. */
-async function calibrate({ run }: Case): Promise<number> {
+async function calibrate({ run }: Case, { sample, warmUp }: Pace): Promise<number> {
   const start = performance.now()
   for (let count = 1; ;) {
     const shortest = Math.min(...(await run(count)))
-    if (shortest >= SAMPLE && performance.now() - start >= WARM_UP) return Math.ceil((count * SAMPLE) / shortest)
-    if (shortest < SAMPLE) count *= 2
+    if (shortest >= sample && performance.now() - start >= warmUp) return Math.ceil((count * sample) / shortest)
+    if (shortest < sample) count *= 2
   }
 }
 

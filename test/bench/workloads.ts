@@ -4,13 +4,12 @@
  * engine from seeing through the work and leaving it out.
  */
 
-import { setMaxListeners } from 'node:events'
 import { background, createKey, withCancel, withSignal, withValue } from 'rescind'
 import type { Context, Key } from 'rescind'
 import { others, peers, subject } from './contenders.ts'
 import type { Contender } from './contenders.ts'
 import { clock, compare, metric } from './measure.ts'
-import type { Case, Metrics, Phases } from './measure.ts'
+import type { Case, Metrics, Pace, Phases } from './measure.ts'
 
 const SUBJECT = subject.name
 
@@ -69,35 +68,33 @@ const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
   ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
 ]
 
-/**
- * Runs every workload that has `filter` in its name. The lean come first: what `AbortSignal.any` leaves behind takes a
- * while to go.
- */
-export async function time(filter = ''): Promise<Metrics> {
-  const isAsked = (workload: string) => workload.includes(filter)
-  // Node warns of more than ten listeners on one signal; a thousand children need a thousand.
-  setMaxListeners(0)
+/** Runs every workload that is asked for. The lean come first: what `AbortSignal.any` leaves behind takes a while to go. */
+export async function time(isAsked: (workload: string) => boolean, pace?: Pace): Promise<Metrics> {
   const metrics: Metrics = {}
   for (const [workload, run] of ALONE) {
-    if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
+    if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run }, pace)
   }
   for (const other of others.toReversed()) {
     for (const [phases, workload] of peers.includes(other) ? [...SHARED, ...WITH_PEERS] : SHARED) {
       if (!phases.some(isAsked)) continue
-      const times = await compare(caseOf(subject, workload), caseOf(other, workload))
+      const times = await compare(caseOf(subject, workload), caseOf(other, workload), pace)
       for (const [index, phase] of phases.entries()) metrics[metric(phase, other.name)] = times[index] ?? NaN
     }
   }
   for (const contender of isAsked(SIBLINGS) ? [subject, ...others.toReversed()] : []) {
-    const [times = NaN] = await compare(caseOf(contender, deriveBeside(100)), caseOf(contender, deriveBeside(10_000)))
+    const [times = NaN] = await compare(
+      caseOf(contender, deriveBeside(100)),
+      caseOf(contender, deriveBeside(10_000)),
+      pace,
+    )
     metrics[metric(SIBLINGS, contender.name)] = times
   }
   if (isAsked(SIGNAL)) {
-    const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal })
+    const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal }, pace)
     metrics[metric(SIGNAL, BARE_CONTROLLER)] = times
   }
   if (isAsked(NESTED)) {
-    const [times = NaN] = await compare({ name: '100', run: nested(100) }, { name: '3,000', run: nested(3_000) })
+    const [times = NaN] = await compare({ name: '100', run: nested(100) }, { name: '3,000', run: nested(3_000) }, pace)
     metrics[metric(NESTED, SUBJECT)] = times
   }
   return metrics

@@ -18,7 +18,7 @@ import type { Bench } from './page.tsx'
 declare const bench: Bench
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 2 : 7
+const ROUNDS = isQuick ? 1 : 5
 const COUNT = 1_000
 const WARM_UPS = 2
 const SAMPLES = 5
