@@ -17,17 +17,13 @@ import type { Metrics } from '../measure.ts'
 import { launchChromium, pageOf } from '../page.ts'
 import { record, versions } from '../results.ts'
 import { overview, tables, valueOf } from '../verdicts.ts'
+import type { Results } from './page.ts'
 import { WORKLOADS } from './rows.ts'
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 1 : 3
+const ROUNDS = isQuick ? 1 : 2
 /** Milliseconds for one engine and one round. */
 const TIMEOUT = 180_000
-
-interface Results {
-  readonly agent: string
-  readonly metrics: Metrics
-}
 
 const ENGINES: readonly (readonly [engine: Engine, version: RegExp])[] = [
   ['chromium', /Chrome\/[\d.]+/],
@@ -63,6 +59,7 @@ for (const [engine, version] of ENGINES) {
   try {
     for (let round = 0; round < ROUNDS; round++) {
       const results = await visit(engine)
+      if (results.error) throw new Error(results.error)
       agent = results.agent
       rounds.push(results.metrics)
     }

@@ -23,14 +23,14 @@ import { openClients, serve } from './http.ts'
 import { answer, Thread } from './thread.ts'
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 1 : 5
+const ROUNDS = isQuick ? 1 : 3
 const SERVE = 'serve'
 
 const BARE = 'without a context'
 const SUBJECT = 'rescind'
 
 /** Waits for other processes and threads: samples that are too short tell of the scheduler. */
-const REMOTE: Pace = { sample: 60, warmUp: 300, budget: isQuick ? 400 : 1_500 }
+const REMOTE: Pace = { sample: 60, warmUp: 200, budget: isQuick ? 400 : 1_000 }
 
 const REQUEST = 'a request to node:http'
 const PG_CLIENT = 'SELECT 1, a client of pg'
