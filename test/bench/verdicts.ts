@@ -91,7 +91,7 @@ export function overview(
   return table([[heading, ...contenders], ...rows])
 }
 
-export function table([head = [], ...rows]: readonly (readonly string[])[]): string {
+function table([head = [], ...rows]: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
@@ -129,7 +129,7 @@ export function ratio(workload: string, one: string, other: string): Line['value
 }
 
 /** Three significant digits: what comes after them is noise. */
-export function digits(value: number): string {
+function digits(value: number): string {
   const size = Math.abs(value)
   if (size >= 9_999.5) return Math.round(value).toLocaleString('en')
   return value.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0)

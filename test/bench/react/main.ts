@@ -18,10 +18,10 @@ import type { Bench } from './page.tsx'
 declare const bench: Bench
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 1 : 3
+const ROUNDS = isQuick ? 1 : 5
 const COUNT = 1_000
 const WARM_UPS = 2
-const SAMPLES = 3
+const SAMPLES = 5
 const TICKS = 15
 
 const SUBJECT = 'rescind'
