@@ -53,7 +53,7 @@ const REASON = new DOMException('canceled', 'AbortError')
 
 const isQuick = process.argv.includes('--quick')
 const COUNTS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000].slice(0, isQuick ? 5 : 7)
-const ROUNDS = isQuick ? 1 : 2
+const ROUNDS = isQuick ? 1 : 3
 const [MIDDLE, MOST] = [10_000, COUNTS.at(-1) ?? NaN]
 const PACE: Pace = { sample: 5, warmUp: 60, budget: 200 }
 const SIZES = COUNTS.map(size)

@@ -49,7 +49,7 @@ describe('what is quoted of RESULTS.md', () => {
     expect(sectionOf(command)).toContain(table.trim())
   })
 
-  it.each(['bench', 'bench:react', 'bench:servers', 'bench:browser', 'bench:growth'])(
+  it.each(['bench', 'bench:react', 'bench:servers'])(
     'has a section of npm run %s, with the date and the machine',
     (script) => {
       const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
@@ -57,13 +57,4 @@ describe('what is quoted of RESULTS.md', () => {
       expect(sectionOf(`npm run ${script}`)).toMatch(/^\d{4}-\d\d-\d\d: \d+ processors? \(.+\), \d+ GB, /m)
     },
   )
-
-  it('by docs/platform.md is the chart of what npm run bench:growth has measured', () => {
-    const rows = rowsOf(sectionOf('npm run bench:growth'))
-    const chart = readFileSync('docs/growth.svg', 'utf8')
-    for (const [, name] of chart.matchAll(/style="fill:[^"]+">([^<]+)</g)) {
-      expect(rows.map(([workload]) => workload)).toContain(name)
-    }
-    expect(readFileSync('docs/platform.md', 'utf8')).toContain('(growth.svg)')
-  })
 })

@@ -21,7 +21,7 @@ import type { Results } from './page.ts'
 import { WORKLOADS } from './rows.ts'
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 1 : 2
+const ROUNDS = isQuick ? 1 : 3
 /** Milliseconds for one engine and one round. */
 const TIMEOUT = 180_000
 

@@ -23,7 +23,7 @@ import { openClients, serve } from './http.ts'
 import { answer, Thread } from './thread.ts'
 
 const isQuick = process.argv.includes('--quick')
-const ROUNDS = isQuick ? 1 : 3
+const ROUNDS = isQuick ? 1 : 5
 const SERVE = 'serve'
 
 const BARE = 'without a context'
