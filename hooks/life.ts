@@ -56,7 +56,7 @@ export function ownerOf(ctx: Context): Owned | undefined {
 const spare = /* @__PURE__ */ new WeakMap<Context, Cancel>()
 
 /** Keeps `cancel` for as long as `ctx`: one that is collected before its context ends looks lost to an inspector. */
-export function keep(ctx: Context, cancel: Cancel): void {
+function keep(ctx: Context, cancel: Cancel): void {
   spare.set(ctx, cancel)
 }
 

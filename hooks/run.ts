@@ -6,7 +6,7 @@
 
 import { completed, rearmFromStart, withTimer } from '../src/bindings.ts'
 import { afterFunc, CanceledError, cause, isCanceled, rearm, until } from '../src/index.ts'
-import type { Cancel, Context } from '../src/index.ts'
+import type { Context } from '../src/index.ts'
 
 /** What a task or an action shows. */
 interface Shape<Status extends string, Data, Error, Cause> {
@@ -67,6 +67,9 @@ export interface Work<T, A extends readonly unknown[]> {
   readonly slowAfter: number
 }
 
+/** Ends the context of a run. */
+export type End = (cause?: unknown) => void
+
 /** What is told of a run. It may do anything with it, and start others. */
 export interface Host<T, A extends readonly unknown[]> {
   /** The run has yielded `data`. */
@@ -81,7 +84,7 @@ export class Run<T, A extends readonly unknown[]> {
   readonly args: A
   readonly deps: readonly unknown[] | undefined
   readonly ctx: Context
-  readonly cancel: Cancel
+  readonly cancel: End
   readonly promise: Promise<T>
   /** Undefined while it waits or is pending. */
   outcome: Outcome<T> | undefined
@@ -92,11 +95,13 @@ export class Run<T, A extends readonly unknown[]> {
   /** Whether the timeout holds: from the start of the work until it has returned. */
   #isTimed = false
   readonly #host: Host<T, A>
-  #work: Work<T, A>
+  readonly #work: Work<T, A>
+  /** Milliseconds, as the latest render says. */
+  #timeout: number
   #resolve!: (result: Promise<T>) => void
   /** Stops the wait for what comes first: the start, the end, or that it is slow. */
   #stop: (() => unknown) | undefined
-  readonly #leave: () => void
+  #leave: () => void
 
   /**
    * @param derived the context of the run, which has a deadline of its own, and how to end it
@@ -107,11 +112,12 @@ export class Run<T, A extends readonly unknown[]> {
     work: Work<T, A>,
     args: A,
     deps: readonly unknown[] | undefined,
-    [ctx, cancel]: readonly [ctx: Context, cancel: Cancel],
+    [ctx, cancel]: readonly [ctx: Context, cancel: End],
     leave: () => void,
   ) {
     this.#host = host
     this.#work = work
+    this.#timeout = work.timeout
     this.args = args
     this.deps = deps
     this.ctx = ctx
@@ -140,16 +146,16 @@ export class Run<T, A extends readonly unknown[]> {
 
   /** Takes over another timeout, which counts from the same start. */
   limit(timeout: number): void {
-    if (timeout === this.#work.timeout) return
-    this.#work = { ...this.#work, timeout }
+    if (timeout === this.#timeout) return
+    this.#timeout = timeout
     if (this.#isTimed) rearmFromStart(this.ctx, timeout)
   }
 
   async #perform(): Promise<T> {
     const { ctx } = this
-    const { fn, slowAfter, timeout } = this.#work
+    const { fn, slowAfter } = this.#work
     this.#isTimed = true
-    rearm(ctx, timeout)
+    rearm(ctx, this.#timeout)
     ctx.throwIfDone()
     if (slowAfter < Infinity) this.#watch(slowAfter)
     const result = fn(ctx, ...this.args)
@@ -200,6 +206,9 @@ export class Run<T, A extends readonly unknown[]> {
     if (outcome.status === 'success') completed(this.ctx)
     this.#stop?.()
     this.#leave()
+    // The run may stay for long, with its component.
+    this.#stop = undefined
+    this.#leave = this.#resolve = ignore
     this.#host.settled(this, outcome)
     if (outcome.status !== 'success') this.cancel(outcome.error)
   }

@@ -7,17 +7,19 @@
  */
 
 import { lifetimeOf, withLink } from '../src/bindings.ts'
-import { cause, PageHidden, withPage, withTimeout } from '../src/index.ts'
-import type { Cancel, Context } from '../src/index.ts'
+import { cause, PageHidden, withTimeout } from '../src/index.ts'
+import type { Context } from '../src/index.ts'
 import { Board } from './board.ts'
 import { reasonOf, Superseded } from './causes.ts'
 import { sameDeps, sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
-import { arm, keep, own, ownerOf, whenFinal } from './life.ts'
+import { arm, own, ownerOf, whenFinal } from './life.ts'
 import { countIn } from './pending.ts'
+import { awaitReturn, enter, forgetReturn } from './place.ts'
+import type { Returning } from './place.ts'
 import { ignore, kept, NOTHING, pending, Run } from './run.ts'
-import type { Host, Outcome, Work } from './run.ts'
+import type { End, Host, Outcome, Work } from './run.ts'
 
 /** Where a task is, and what came out. `status` says what the others can be: `data` is there after a success. */
 export type TaskState<T> = Outcome<T> & {
@@ -86,10 +88,10 @@ interface Upcoming {
   readonly parent: Context
   readonly ctx: Context
   /** Links it, and returns how to end the run. */
-  take(): Cancel
+  take(): End
 }
 
-export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>> implements Host<T, A> {
+export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>> implements Host<T, A>, Returning {
   /** What the latest render says. */
   #job: Job<T, A>
   readonly steering: Steering<T, A>
@@ -100,8 +102,8 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   #upcoming: Upcoming | undefined
   /** Why the component is gone, or hidden: whatever is run ends with that. */
   #away: Error | undefined
-  readonly #gate = new Gate(() => this.#run?.start())
-  readonly #return = (): void => this.#returned()
+  /** Undefined until there is a debounce. */
+  #gate: Gate | undefined
 
   constructor(job: Job<T, A>) {
     super()
@@ -109,9 +111,9 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     this.steering = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
-      flush: () => this.#gate.open(),
+      flush: () => this.#gate?.open(),
       cancel: (cause) => {
-        this.#gate.stop()
+        this.#gate?.stop()
         this.#run?.cancel(reasonOf(cause))
       },
       reset: () => this.#replace(NOTHING),
@@ -147,22 +149,22 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
 
   protected override show(): void {
     // What a scope has made follows the page through that, and begins again with it.
-    if (!ownerOf(this.#job.parent)) globalThis.addEventListener?.('pageshow', this.#return)
+    if (!ownerOf(this.#job.parent)) awaitReturn(this)
     this.tell()
   }
 
   protected override pause(): void {
-    globalThis.removeEventListener?.('pageshow', this.#return)
+    forgetReturn(this)
   }
 
   protected override leave(why: Error): void {
     this.#away = why
-    this.#gate.stop()
+    this.#gate?.stop()
     this.#run?.cancel(why)
   }
 
   /** The page came back from where it was kept. */
-  #returned(): void {
+  returned(): void {
     if (!this.#run || cause(this.#run.ctx) !== PageHidden) return
     this.#question = NONE
     this.update()
@@ -207,21 +209,24 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)
     // A listener of the signal may have started other work: then this run was canceled, and is not called.
-    const waits = this.#run === run && !this.#away && job.debounce && this.#gate.close(job.parent, job.debounce)
-    if (waits) run.wait()
+    const { debounce, parent } = job
+    if (this.#run === run && !this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
     else run.start()
     return run
   }
 
-  #derive(): readonly [ctx: Context, cancel: Cancel] {
+  #gateway(): Gate {
+    return (this.#gate ??= new Gate(() => this.#run?.start()))
+  }
+
+  #derive(): readonly [ctx: Context, end: End] {
     const { label, parent } = this.#job
     const upcoming = this.#upcoming
     this.#upcoming = undefined
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
-    const [base, leave] = placeOf(parent)
-    const [ctx, cancel] = withTimeout(base, Infinity, { label })
-    if (leave) keep(ctx, cancel)
-    return [ctx, leave ?? cancel]
+    const [place, leave] = placeOf(parent)
+    const [ctx, cancel] = withTimeout(place, Infinity, { label })
+    return [ctx, leaving(cancel, leave)]
   }
 
   /**
@@ -259,15 +264,17 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   #replace(outcome: Outcome<T>): void {
     const before = this.#run
     this.#run = undefined
-    this.#gate.stop()
+    this.#gate?.stop()
     this.#emit(outcome)
     before?.cancel(Superseded)
   }
 
   #emit({ status, data, error, cause, stale, slow }: Outcome<T>): void {
-    const outcome = { status, data, error, cause, stale, slow } as Outcome<T>
+    const question = this.#question
     const { deps } = this.#run ?? this.state ?? {}
-    this.publish({ ...outcome, runner: this, question: this.#question, deps, context: this.#run?.ctx })
+    const context = this.#run?.ctx
+    const answer = { status, data, error, cause, stale, slow, runner: this, question, deps, context }
+    this.publish(answer as Answer<T, A>)
   }
 
   /** What was canceled with a life that another one follows runs again: to show the cancel would be to flicker. */
@@ -280,18 +287,28 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
 }
 
 /** Where runs under `parent` are derived: it follows the page, by itself or through the scope that it belongs to. */
-function placeOf(parent: Context): [ctx: Context, cancel?: Cancel] {
+function placeOf(parent: Context): [ctx: Context, leave?: () => void] {
   arm(parent)
-  return ownerOf(parent) ? [parent] : withPage(parent)
+  return ownerOf(parent) ? [parent] : enter(parent)
+}
+
+/** Ends a run, and leaves its place when it does so first. */
+function leaving(end: End, leave: (() => void) | undefined): End {
+  if (!leave) return end
+  return (cause) => {
+    end(cause)
+    leave?.()
+    leave = undefined
+  }
 }
 
 function foresee(parent: Context, label: string | undefined): Upcoming {
   const [ctx, cancel, link] = withLink(parent, { label })
-  let end: Cancel | undefined
+  let end: End | undefined
   const take = () => {
     if (!end) {
       const [place, leave] = placeOf(parent)
-      end = leave ?? cancel
+      end = leaving(cancel, leave)
       link(place)
     }
     return end

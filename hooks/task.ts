@@ -13,9 +13,9 @@ import { assertMode, checked } from './options.ts'
 import type { WorkOptions } from './options.ts'
 import { usePresence } from './presence.ts'
 import { kept, pending } from './run.ts'
-import type { TaskWork } from './run.ts'
+import type { Outcome, TaskWork } from './run.ts'
 import { Runner } from './runner.ts'
-import type { Job, Question, Steering, TaskMode, TaskState } from './runner.ts'
+import type { Answer, Job, Question, Steering, TaskMode, TaskState } from './runner.ts'
 import { useScope } from './scope.tsx'
 import { useSteady } from './steady.ts'
 
@@ -85,7 +85,7 @@ export function useTask<T, A extends readonly unknown[]>(
   const isFirst = second !== undefined && !isList
   if (isFirst && third !== undefined) throw invalid('deps', 'an array', second)
   const options = isFirst ? (second as TaskOptions) : third === undefined ? {} : third
-  const given = checked(fn, options)
+  const { timeout, slowAfter, debounce, keepPrevious, transition, label } = checked(fn, options)
   const { enabled = true, mode = 'latest' } = options
   assertMode(mode, MODES)
   const scope = useScope()
@@ -100,8 +100,21 @@ export function useTask<T, A extends readonly unknown[]>(
     useSteady(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
     // oxlint-enable react/rules-of-hooks
   }
-  const question: Question | undefined = enabled && deps ? [lifetime, edition, ...deps] : undefined
-  const job: Job<T, A> = { ...given, parent, fn, deps, question, mode }
+  // Not by spreads, which leave room to grow: React keeps what two renders have made.
+  const question = enabled && deps ? [lifetime, edition].concat(deps) : undefined
+  const job: Job<T, A> = {
+    timeout,
+    slowAfter,
+    debounce,
+    keepPrevious,
+    transition,
+    label,
+    parent,
+    fn,
+    deps,
+    question,
+    mode,
+  }
   const [answer, render] = useState(() => new Runner<T, A>(job).state)
   const { runner } = answer
   usePresence(runner, () => {
@@ -109,23 +122,69 @@ export function useTask<T, A extends readonly unknown[]>(
     runner.commit(answer, render)
   })
 
-  const { keepPrevious } = job
   const willRun = question !== undefined && !sameItems(answer.question, question)
   // What is known of other deps is no answer.
   const isOther = !sameDeps(answer.deps, deps)
-  return useMemo((): Task<T, A> => {
-    const { question: _, deps: __, runner, context: ___, ...state } = answer
-    const data = keepPrevious ? state.data : undefined
-    const shown = willRun ? pending(data) : isOther ? kept(data, true) : state
-    let context: Context | undefined
-    return {
-      ...shown,
-      ...runner.steering,
-      // Made when it is read: most components never do.
-      get context() {
-        return (context ??= runner.contextOf(answer, parent, willRun ? question : undefined))
-      },
-    } as Task<T, A>
+  return useMemo(
+    () => {
+      const data = keepPrevious ? answer.data : undefined
+      const shown = willRun ? pending(data) : isOther ? kept(data, true) : answer
+      const view = new View<T, A>(shown as Outcome<T>, answer, parent, willRun ? question : undefined)
+      return view as unknown as Task<T, A>
+    },
     // oxlint-disable-next-line react/exhaustive-deps -- of the question only whether it is asked already counts
-  }, [answer, parent, willRun, isOther, keepPrevious])
+    [answer, parent, willRun, isOther, keepPrevious],
+  )
+}
+
+/** What a component gets. A class: an object with a getter of its own takes four times the memory. */
+class View<T, A extends readonly unknown[]> {
+  readonly status: string
+  readonly data: unknown
+  readonly error: unknown
+  readonly cause: unknown
+  readonly stale: boolean
+  readonly slow: boolean
+  readonly run: Steering<T, A>['run']
+  readonly action: Steering<T, A>['action']
+  readonly flush: Steering<T, A>['flush']
+  readonly cancel: Steering<T, A>['cancel']
+  readonly reset: Steering<T, A>['reset']
+  readonly #answer: Answer<T, A>
+  readonly #parent: Context
+  readonly #question: Question | undefined
+  #context: Context | undefined
+
+  constructor(shown: Outcome<T>, answer: Answer<T, A>, parent: Context, question: Question | undefined) {
+    const { action, cancel, flush, reset, run } = answer.runner.steering
+    this.status = shown.status
+    this.data = shown.data
+    this.error = shown.error
+    this.cause = shown.cause
+    this.stale = shown.stale
+    this.slow = shown.slow
+    this.run = run
+    this.action = action
+    this.flush = flush
+    this.cancel = cancel
+    this.reset = reset
+    this.#answer = answer
+    this.#parent = parent
+    this.#question = question
+    // Of the object itself, so that a spread has it, too.
+    Object.defineProperty(this, 'context', CONTEXT)
+  }
+
+  /** Made when it is read: most components never do. */
+  static contextOf(view: View<unknown, readonly unknown[]>): Context {
+    return (view.#context ??= view.#answer.runner.contextOf(view.#answer, view.#parent, view.#question))
+  }
+}
+
+/** One for all: with a getter of its own each view would be of another shape. */
+const CONTEXT: PropertyDescriptor = {
+  enumerable: true,
+  get(this: View<unknown, readonly unknown[]>) {
+    return View.contextOf(this)
+  },
 }

@@ -7,23 +7,26 @@
  */
 
 import { fork } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { setMaxListeners } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { others, subject } from './contenders.ts'
-import { prepareGo } from './go.ts'
+import { GO, prepareGo } from './go.ts'
 import type { Metrics } from './measure.ts'
 import { weigh } from './memory.ts'
-import { failures, quoted, tables } from './report.ts'
+import { quoted, REASONS, TABLES } from './report.ts'
+import { quote, record, versions } from './results.ts'
+import { failures, tables } from './verdicts.ts'
 import { cold, COLD, time } from './workloads.ts'
 
-const RESULTS = 'test/bench/RESULTS.md'
-
-const INTRODUCTION =
-  'Written by the command. Ratios within one process, medians over the processes; the spread is what the middle half' +
-  ' of them covers. A target that lies within the spread is `open`.'
-
-const PARTS: Readonly<Record<string, (argument: string) => Promise<Metrics>>> = { time, weigh, cold }
+const PARTS: Readonly<Record<string, (argument: string) => Promise<Metrics>>> = {
+  time: (filter) => {
+    // Node warns of more than ten listeners on one signal; a thousand children need a thousand.
+    setMaxListeners(0)
+    return time((workload) => workload.includes(filter))
+  },
+  weigh,
+  cold,
+}
 
 const [name = '', argument = ''] = process.argv.slice(2)
 const part = PARTS[name]
@@ -47,33 +50,14 @@ async function bench(filter: string, processes: number): Promise<void> {
     if (!filter) Object.assign(one, go.time(), await measure('weigh'))
     metrics.push(one)
   }
-  const head = `Node ${process.version}, V8 ${process.versions.v8}, ${go.version}; ${processes} processes`
-  const results = tables(metrics, go.version)
-  const missed = failures(metrics)
+  const head = `Node ${process.version}, V8 ${process.versions.v8}, ${go.version}; ${processes} processes. ${versions('rxjs')}.`
+  const noGo = go.version.startsWith('go') ? 'no result' : go.version
+  const results = tables(TABLES, metrics, ({ against }) => (against === GO ? noGo : undefined))
+  const missed = failures(TABLES, metrics, REASONS)
   console.log([head, '', results, '', ...missed].join('\n'))
   if (filter || processes < 5) return
-  writeFileSync(RESULTS, document(machine(head), results, missed))
-  const readme = readFileSync('README.md', 'utf8')
-  const updated = readme.replace(/(<!-- bench -->\n)[^]*?(?=<!-- \/bench -->)/, `$1${quoted(metrics)}\n`)
-  writeFileSync('README.md', updated)
-}
-
-function document(measuredOn: string, results: string, missed: readonly string[]): string {
-  const sections = ['# What `npm run bench` has measured', INTRODUCTION, measuredOn, results]
-  if (missed.length > 0) sections.push('## Not reached', missed.map((line) => `- ${line}`).join('\n'))
-  return `${sections.join('\n\n')}\n`
-}
-
-function machine(head: string): string {
-  const [cpu] = cpus()
-  const day = new Date().toISOString().slice(0, 10)
-  const memory = `${Math.round(totalmem() / 2 ** 30)} GB`
-  const hardware = `${availableParallelism()} processors (${cpu?.model ?? 'unknown'}), ${memory}`
-  return `${day}: ${hardware}, ${process.platform} ${process.arch}. ${head}. rxjs ${versionOf('rxjs')}.`
-}
-
-function versionOf(name: string): string {
-  return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string }).version
+  record('npm run bench', head, results, missed)
+  quote('README.md', 'bench', quoted(metrics))
 }
 
 /** What a separate process measures. */

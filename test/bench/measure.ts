@@ -1,8 +1,8 @@
 /**
- * Measuring: two cases alternate, A B B A, so that a drift of the machine affects both alike. The result for each is
- * the median of many short samples; a mean would include noise of the machine. Only two cases at a time, since the
- * garbage of one may slow down another; and no forced collection in between, which would discard optimized code and
- * cost the faster case most.
+ * Measuring: two cases take turns, A B B A, so that a drift of the machine meets both alike. Each is known by the
+ * median of many short samples; a mean would tell about the neighbours. Only two at a time, since what one leaves to
+ * the garbage collector another may have to pay; and no forced collection in between: it throws optimized code away,
+ * which costs the faster one the most.
  */
 
 /** What one process has measured, by workload and contender: nanoseconds, bytes, or times. */
@@ -10,43 +10,48 @@ export type Metrics = Record<string, number>
 
 export interface Case {
   readonly name: string
-  /** Does the work `count` times. Returns the total milliseconds of each of its phases; most work has one. */
+  /** Does the work `count` times. Gives the milliseconds that each of its phases took in all; most work has one. */
   run(count: number): Phases | Promise<Phases>
 }
 
 export type Phases = readonly number[]
 
-/** The minimal duration of each phase of a sample, and of the run before the first one, in milliseconds. */
-const SAMPLE = 3
-const WARM_UP = 30
+/** In milliseconds. */
+export interface Pace {
+  /** How long each phase of a sample takes at least. */
+  readonly sample: number
+  /** How long a case runs before the first sample. */
+  readonly warmUp: number
+  /** How long the samples of one comparison take, all in all, unless the fewest take longer. */
+  readonly budget: number
+}
 
-/** The total duration of the samples of one comparison, unless the minimal number takes longer. */
-const BUDGET = 160
+const PACE: Pace = { sample: 3, warmUp: 30, budget: 160 }
 const FEWEST_ROUNDS = 1
 
-/** The name of a stored metric. */
+/** Under this name a metric is stored. */
 export function metric(workload: string, contender: string): string {
   return `${workload}: ${contender}`
 }
 
 /** How many times longer than `subject` the `other` takes, for each phase. */
-export async function compare(subject: Case, other: Case): Promise<number[]> {
-  const [ours = [], theirs = []] = await measure([subject, other])
+export async function compare(subject: Case, other: Case, pace?: Pace): Promise<number[]> {
+  const [ours = [], theirs = []] = await measure([subject, other], pace)
   return theirs.map((ns, phase) => ns / (ours[phase] ?? NaN))
 }
 
-/** The nanoseconds that `subject` takes. */
-export async function clock(subject: Case): Promise<number> {
-  return (await measure([subject]))[0]?.[0] ?? NaN
+/** How many nanoseconds `subject` takes. */
+export async function clock(subject: Case, pace?: Pace): Promise<number> {
+  return (await measure([subject], pace))[0]?.[0] ?? NaN
 }
 
-/** The median nanoseconds of each phase, for each case. */
-async function measure(cases: readonly Case[]): Promise<number[][]> {
+/** For each case the median nanoseconds of each phase. */
+export async function measure(cases: readonly Case[], pace: Pace = PACE): Promise<number[][]> {
   globalThis.gc?.()
   const entrants: { entrant: Case; count: number; samples: Phases[] }[] = []
-  for (const entrant of cases) entrants.push({ entrant, count: await calibrate(entrant), samples: [] })
+  for (const entrant of cases) entrants.push({ entrant, count: await calibrate(entrant, pace), samples: [] })
   const start = performance.now()
-  for (let round = 0; round < FEWEST_ROUNDS || performance.now() - start < BUDGET; round++) {
+  for (let round = 0; round < FEWEST_ROUNDS || performance.now() - start < pace.budget; round++) {
     for (const { entrant, count, samples } of [...entrants, ...entrants.toReversed()]) {
       samples.push((await entrant.run(count)).map((ms) => (ms * 1e6) / count))
     }
@@ -56,13 +61,13 @@ async function measure(cases: readonly Case[]): Promise<number[][]> {
   )
 }
 
-/** Warms the case up, and finds how often its work must run for a sample. */
-async function calibrate({ run }: Case): Promise<number> {
+/** Warms the case up and finds how often its work has to be done for a sample. */
+async function calibrate({ run }: Case, { sample, warmUp }: Pace): Promise<number> {
   const start = performance.now()
   for (let count = 1; ;) {
     const shortest = Math.min(...(await run(count)))
-    if (shortest >= SAMPLE && performance.now() - start >= WARM_UP) return Math.ceil((count * SAMPLE) / shortest)
-    if (shortest < SAMPLE) count *= 2
+    if (shortest >= sample && performance.now() - start >= warmUp) return Math.ceil((count * sample) / shortest)
+    if (shortest < sample) count *= 2
   }
 }
 

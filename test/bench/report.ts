@@ -1,14 +1,12 @@
-/**
- * The targets and the results. Only ratios within one process count, since times depend on the machine. A line has the
- * median over the processes and their spread, which covers the middle half, so that one process with bad luck decides
- * nothing. A target within the spread is neither reached nor missed: that line is `open`.
- */
+/** The targets of the core, and what the README quotes of them. */
 
 import { any, controller, others, subject, subscription } from './contenders.ts'
 import { GO } from './go.ts'
-import { median, metric } from './measure.ts'
+import { metric } from './measure.ts'
 import type { Metrics } from './measure.ts'
 import { LIVE, PAIR, RETAINED, shortLived } from './memory.ts'
+import { atLeast, atMost, overview, ratio, valueOf } from './verdicts.ts'
+import type { Line, Tables } from './verdicts.ts'
 import {
   BARE_CONTROLLER,
   COLD,
@@ -32,25 +30,9 @@ import {
   WIDE,
 } from './workloads.ts'
 
-interface Line {
-  readonly workload: string
-  readonly against: string
-  readonly value: (metrics: Metrics) => number
-  readonly target: Target | undefined
-}
-
-type Target = readonly [bound: '≥' | '≤', value: number]
-
-interface Verdict extends Line {
-  readonly low: number
-  readonly middle: number
-  readonly high: number
-  readonly mark: 'pass' | 'miss' | 'open' | ''
-}
-
 const ALL = [subject, ...others]
 
-const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly Line[]])[] = [
+export const TABLES: Tables = [
   [
     'How many times faster rescind is',
     '×',
@@ -69,7 +51,7 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
       ...others.map(({ name }) => ({
         workload: COLD,
         against: name,
-        value: besideColdly(name),
+        value: ratio(COLD, name, subject.name),
         target: name === subscription.name ? atLeast(1) : undefined,
       })),
     ],
@@ -95,7 +77,7 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
       ...[...LOOKUPS.map(([workload]) => workload), DERIVE, TREE].map((workload) => ({
         workload,
         against: GO,
-        value: besideGo(workload),
+        value: ratio(workload, subject.name, GO),
         target: atMost(1),
       })),
     ],
@@ -105,8 +87,8 @@ const TABLES: readonly (readonly [heading: string, unit: string, lines: readonly
 
 const ANY_DOES_LESS = 'It does less here: its timers stay until they fire or are collected.'
 
-/** The reasons for missed targets, as far as they were measured; by workload, or by workload and contender. */
-const REASONS: Readonly<Record<string, string>> = {
+/** Why a target is missed, as far as that was measured; by workload, or by workload and contender. */
+export const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
   [WIDE]:
@@ -117,66 +99,14 @@ const REASONS: Readonly<Record<string, string>> = {
   [COLD]: 'Until the code is optimized, what counts is how much of it there is.',
 }
 
-/** The tables, as Markdown. What was not measured has no line. */
-export function tables(processes: readonly Metrics[], goVersion: string): string {
-  return TABLES.map(([heading, unit, lines]) => {
-    const verdicts = lines.map((line) => judge(line, processes))
-    const rows = verdicts.filter((verdict) => isMeasured(verdict) || verdict.against === GO)
-    if (!rows.some(isMeasured)) return ''
-    const cells = rows.map(({ workload, against, target, low, middle, high, mark }) => {
-      const bound = target ? `${target[0]} ${target[1]}` : ''
-      return Number.isNaN(middle)
-        ? [workload, against, goVersion.startsWith('go') ? 'no result' : goVersion, '', bound, '']
-        : [workload, against, `${digits(middle)} ${unit}`, `${digits(low)} to ${digits(high)}`, bound, mark]
-    })
-    return table([[heading, 'against', 'median', 'spread', 'target', ''], ...cells])
-  })
-    .filter(Boolean)
-    .join('\n\n')
-}
-
-/** Every missed target, with its reason. */
-export function failures(processes: readonly Metrics[]): string[] {
-  return TABLES.flatMap(([, unit, lines]) => lines.map((line) => [unit, judge(line, processes)] as const))
-    .filter(([, { mark }]) => mark === 'miss' || mark === 'open')
-    .map(([unit, { workload, against, target = [], middle, mark }]) => {
-      const bound = target.join(' ')
-      const missed = mark === 'open' ? `with ${bound} within the spread` : `not ${bound}`
-      const reason = REASONS[metric(workload, against)] ?? REASONS[workload]
-      return `${mark}: ${workload}, ${against}: ${digits(middle)} ${unit}, ${missed}.${reason ? ` ${reason}` : ''}`
-    })
-}
-
-/** The README's table: the alternatives for a reader, with all that was measured against each. */
+/** The README's table: what a reader may compare with, and all that is measured against it. */
 export function quoted(processes: readonly Metrics[]): string {
-  const against = [controller, any, subscription]
-  const rows = [DERIVE, LIMIT, LIMIT_APART, WIDE, DEEP].map((workload) => {
-    const medians = against.map(({ name }) => median(processes.map(valueOf(workload, name))))
-    return [workload].concat(medians.map((value) => `${digits(value)} ×`))
-  })
-  return table([['how many times faster rescind is', ...against.map(({ name }) => name)], ...rows])
+  const workloads = [DERIVE, LIMIT, LIMIT_APART, WIDE, DEEP].map((workload) => [workload, '×'] as const)
+  const against = [controller, any, subscription].map(({ name }) => name)
+  return overview('how many times faster rescind is', workloads, against, processes)
 }
 
-function table([head = [], ...rows]: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
-}
-
-function isMeasured({ middle }: Verdict): boolean {
-  return !Number.isNaN(middle)
-}
-
-function judge(line: Line, processes: readonly Metrics[]): Verdict {
-  const values = processes.map((metrics) => line.value(metrics)).toSorted((one, other) => one - other)
-  const outer = Math.floor(values.length / 4)
-  const verdict = { ...line, low: values[outer] ?? NaN, middle: median(values), high: values.at(-1 - outer) ?? NaN }
-  if (!line.target || Number.isNaN(verdict.middle)) return { ...verdict, mark: '' }
-  const [bound, value] = line.target
-  const [worst, best] = bound === '≥' ? [verdict.low, verdict.high] : [-verdict.high, -verdict.low]
-  const goal = bound === '≥' ? value : -value
-  return { ...verdict, mark: worst >= goal ? 'pass' : best < goal ? 'miss' : 'open' }
-}
-
-/** A line for each alternative: the controller, `any`, and the best of the peers, which stands for all. */
+/** A line for each of the others: the controller, `any`, and the peers, the best of which counts, so that all do. */
 function faster(workload: string, targets?: readonly [controller: number, any: number, peers: number]): Line[] {
   return others.map(({ name }, index) => ({
     workload,
@@ -195,35 +125,8 @@ function bytes(workload: string, limit: number): Line[] {
   }))
 }
 
-function atMost(value: number): Target {
-  return ['≤', value]
-}
-
-function atLeast(value: number): Target {
-  return ['≥', value]
-}
-
-function valueOf(workload: string, contender: string): Line['value'] {
-  return (metrics) => metrics[metric(workload, contender)] ?? NaN
-}
-
-/** How many times longer the other one takes. */
+/** How many times as long as another it takes, where it was measured how many times faster it is. */
 function slower(workload: string, contender: string): Line['value'] {
   const value = valueOf(workload, contender)
   return (metrics) => 1 / value(metrics)
-}
-
-function besideColdly(contender: string): Line['value'] {
-  const [ours, theirs] = [valueOf(COLD, subject.name), valueOf(COLD, contender)]
-  return (metrics) => theirs(metrics) / ours(metrics)
-}
-
-function besideGo(workload: string): Line['value'] {
-  const [ours, theirs] = [valueOf(workload, subject.name), valueOf(workload, GO)]
-  return (metrics) => ours(metrics) / theirs(metrics)
-}
-
-/** Three significant digits: the rest is noise. */
-function digits(value: number): string {
-  return value.toFixed(Math.abs(value) < 9.995 ? 2 : Math.abs(value) < 99.95 ? 1 : 0)
 }

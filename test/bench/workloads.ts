@@ -1,16 +1,15 @@
 /**
- * The timed workloads. A workload is one function for all contenders, and checks its result: one that ends nothing
- * would win. The calls go through the contender's interface, which costs each the same few nanoseconds, and prevents
- * the engine from optimizing the work away.
+ * What is timed. A workload is one function for all contenders, and checks what it did: one that ends nothing would
+ * win. The calls go through the contender's interface, which costs each of them the same few nanoseconds and keeps the
+ * engine from seeing through the work and leaving it out.
  */
 
-import { setMaxListeners } from 'node:events'
 import { background, createKey, withCancel, withSignal, withValue } from 'rescind'
 import type { Context, Key } from 'rescind'
 import { others, peers, subject } from './contenders.ts'
 import type { Contender } from './contenders.ts'
 import { clock, compare, metric } from './measure.ts'
-import type { Case, Metrics, Phases } from './measure.ts'
+import type { Case, Metrics, Pace, Phases } from './measure.ts'
 
 const SUBJECT = subject.name
 
@@ -42,7 +41,7 @@ export const BARE_CONTROLLER = 'new AbortController().abort(reason)'
 
 type Workload = (contender: Contender<unknown, unknown>) => Case['run']
 
-/** The workloads of rescind and each alternative: the phases that are measured, and the work. */
+/** What rescind and each of the others do: the phases that are told apart, and the work. */
 const SHARED: readonly (readonly [phases: readonly string[], workload: Workload])[] = [
   [[DERIVE], (contender) => deriveAndCancel(contender)],
   [[LIMIT], limitAndCancel],
@@ -56,56 +55,54 @@ const SHARED: readonly (readonly [phases: readonly string[], workload: Workload]
   [[ERR_LIMITED], (contender) => read(contender, true)],
 ]
 
-/** The same for peers only, since signals take too long. */
+/** The same for peers only: signals take too long. */
 const WITH_PEERS: typeof SHARED = [
   [[AGAIN, OLD_CANCEL], (contender) => pending(contender, 7_919, true)],
   [[AGAIN, OLD_CANCEL_SOONEST], (contender) => pending(contender, 1, true)],
 ]
 
-/** Workloads of rescind alone; Go does the same. */
+/** What only rescind does here; Go does the same. */
 const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
   [DERIVE, deriveAndCancel(subject)],
   [TREE, tree],
   ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
 ]
 
-/**
- * Runs every workload that has `filter` in its name. The fast contenders run first, since the garbage of
- * `AbortSignal.any` takes a while to be collected.
- */
-export async function time(filter = ''): Promise<Metrics> {
-  const isAsked = (workload: string) => workload.includes(filter)
-  // Node warns of more than ten listeners on one signal; the workload with a thousand children needs a thousand.
-  setMaxListeners(0)
+/** Runs every workload that is asked for. The lean come first: what `AbortSignal.any` leaves behind takes a while to go. */
+export async function time(isAsked: (workload: string) => boolean, pace?: Pace): Promise<Metrics> {
   const metrics: Metrics = {}
   for (const [workload, run] of ALONE) {
-    if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run })
+    if (isAsked(workload)) metrics[metric(workload, SUBJECT)] = await clock({ name: workload, run }, pace)
   }
   for (const other of others.toReversed()) {
     for (const [phases, workload] of peers.includes(other) ? [...SHARED, ...WITH_PEERS] : SHARED) {
       if (!phases.some(isAsked)) continue
-      const times = await compare(caseOf(subject, workload), caseOf(other, workload))
+      const times = await compare(caseOf(subject, workload), caseOf(other, workload), pace)
       for (const [index, phase] of phases.entries()) metrics[metric(phase, other.name)] = times[index] ?? NaN
     }
   }
   for (const contender of isAsked(SIBLINGS) ? [subject, ...others.toReversed()] : []) {
-    const [times = NaN] = await compare(caseOf(contender, deriveBeside(100)), caseOf(contender, deriveBeside(10_000)))
+    const [times = NaN] = await compare(
+      caseOf(contender, deriveBeside(100)),
+      caseOf(contender, deriveBeside(10_000)),
+      pace,
+    )
     metrics[metric(SIBLINGS, contender.name)] = times
   }
   if (isAsked(SIGNAL)) {
-    const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal })
+    const [times = NaN] = await compare({ name: BARE_CONTROLLER, run: abort }, { name: SUBJECT, run: readSignal }, pace)
     metrics[metric(SIGNAL, BARE_CONTROLLER)] = times
   }
   if (isAsked(NESTED)) {
-    const [times = NaN] = await compare({ name: '100', run: nested(100) }, { name: '3,000', run: nested(3_000) })
+    const [times = NaN] = await compare({ name: '100', run: nested(100) }, { name: '3,000', run: nested(3_000) }, pace)
     metrics[metric(NESTED, SUBJECT)] = times
   }
   return metrics
 }
 
 /**
- * The first contexts of a process, like those of a page: nothing is compiled yet. Needs a separate process. The best of
- * several counts, since other load on the machine can only add time.
+ * The first contexts of a process, as those of a page: nothing is compiled yet. For a process of its own. The best of
+ * several counts, since other work on the machine can only add to it.
  */
 export function cold(name: string): Promise<Metrics> {
   const contender = [subject, ...others].find((one) => one.name === name) ?? subject
@@ -146,12 +143,12 @@ function deriveBeside(siblings: number): Workload {
 }
 
 /**
- * Node keeps a list for each duration of timers: a new timer is half the price if there is one with the same duration,
- * or an earlier one. Neither happens here, since each sample has a shorter duration than all before.
+ * Node keeps a list for each length of timer: whoever finds one for the same length, or a timer that is due earlier,
+ * gets a new timer for half the price. Nobody does here: each sample's length is shorter than all before.
  */
 let timeout = 100_000_000
 
-/** Many within one turn: rescind, which has one platform timer for all, sets it only once. */
+/** Many within one turn: here rescind, which has one platform timer for all, touches it only once. */
 function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
   const root = contender.root()
   const parent = contender.context(root)
@@ -170,8 +167,8 @@ function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run
 }
 
 /**
- * One in each turn, like a page with occasional requests. If it is canceled in that turn, rescind sets no platform
- * timer; each contender sets and clears one if the cancel comes later.
+ * One in each turn, as a page with a request now and then. Canceled in that turn, rescind sets no platform timer; each
+ * contender sets and clears one if the cancel comes later.
  */
 function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>, isLater: boolean): Case['run'] {
   const root = contender.root()
@@ -193,8 +190,8 @@ function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>, isLater: boo
 }
 
 /**
- * rescind's callbacks run in a microtask after the cancel, those of others inside it. So the clock stops for all in a
- * microtask that was queued after the cancel, when all callbacks must have run.
+ * rescind's callbacks run in a microtask after the cancel, the others' inside of it. So the clock runs until a
+ * microtask that was queued after the cancel, for everybody, and by then all callbacks must have run.
  */
 function wide<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
   return async (count) => {
@@ -236,9 +233,9 @@ function deep<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
 const PENDING_COUNT = 10_000
 
 /**
- * All timeouts are pending at once, with different durations. They are canceled in steps of `stride`: 1 is the order in
- * which they would expire, a large prime is almost no order. With `isOld` another timeout expires before: by then
- * rescind has sorted them, which is not needed for those that are canceled earlier.
+ * All of them pending at once, no two of the same length. They end with steps of `stride`: 1 is the order in which they
+ * would expire, a large prime is hardly any order. `isOld` has one more of them expire in between: by then rescind has
+ * them in order, while those that are canceled sooner never need a place.
  */
 function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number, isOld: boolean): Case['run'] {
   return async (count) => {
@@ -264,7 +261,7 @@ function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number, i
 }
 
 function expiry<Ctx, Child>(contender: Contender<Ctx, Child>, parent: Ctx): Promise<void> {
-  // Some timers do not keep the process alive.
+  // Some timers keep no process alive.
   const alive = setInterval(() => {}, 1_000)
   return new Promise((resolve) => {
     contender.listen(contender.context(contender.limit(parent, 1)), () => {
@@ -274,7 +271,7 @@ function expiry<Ctx, Child>(contender: Contender<Ctx, Child>, parent: Ctx): Prom
   })
 }
 
-/** Reads repeatedly whether a live context has ended. */
+/** Asks again and again whether a context has ended that has not. */
 function read<Ctx, Child>(contender: Contender<Ctx, Child>, isLimited: boolean): Case['run'] {
   const parent = contender.context(contender.root())
   const child = isLimited ? contender.limit(parent, 100_000_000) : contender.derive(parent)
@@ -289,7 +286,7 @@ function read<Ctx, Child>(contender: Contender<Ctx, Child>, isLimited: boolean):
   }
 }
 
-/** Derives and cancels below `depth` different signals. */
+/** Derives and cancels below `depth` signals, no two of them the same. */
 function nested(depth: number): Case['run'] {
   let [parent] = withCancel(background())
   for (let level = 0; level < depth; level++) [parent] = withSignal(parent, new AbortController().signal)
@@ -337,7 +334,7 @@ function abort(count: number): Phases {
 }
 
 /**
- * Ten children for each node, a thousand nodes in all, ended from the root. The same tree is in go/context_test.go.
+ * Ten children to a node, a thousand nodes in all, ended from the root. The same tree stands in go/context_test.go.
  */
 function tree(count: number): Phases {
   let leaf: Context | undefined
@@ -354,7 +351,7 @@ function tree(count: number): Phases {
   return [ms]
 }
 
-/** Reads the outermost of `depth` values from the innermost context. */
+/** Looks up the outermost of `depth` values, from the innermost. */
 function lookup(depth: number): Case['run'] {
   const keys = Array.from({ length: depth }, (_, index) => createKey<number>(`key ${index}`))
   const innermost = keys.reduce((ctx, key) => withValue(ctx, key, 1), withCancel(background())[0])

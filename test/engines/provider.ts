@@ -27,9 +27,8 @@ const FIREFOX_PREFERENCES: Record<string, boolean | number | string> = {
 
 export async function providerOf(engine: Engine): Promise<BrowserProviderOption> {
   const executablePath = await findEngine(engine)
-  if (engine !== 'chromium' && executablePath && executablePath !== (await keptByPlaywright(engine))) {
-    return program(engine === 'firefox' ? firefox(executablePath) : webkit(executablePath))
-  }
+  const program = await programOf(engine)
+  if (program) return defineBrowserProvider({ name: program.name, providerFactory: () => program })
   return playwright({
     launchOptions: {
       ...(engine === 'chromium' && { args: browserArgs }),
@@ -37,6 +36,13 @@ export async function providerOf(engine: Engine): Promise<BrowserProviderOption>
       ...(executablePath && { executablePath }),
     },
   })
+}
+
+/** The browser that the distribution installed; undefined if Playwright drives the engine. */
+export async function programOf(engine: Engine): Promise<Program | undefined> {
+  const path = await findEngine(engine)
+  if (engine === 'chromium' || !path || path === (await keptByPlaywright(engine))) return undefined
+  return new Program(engine === 'firefox' ? firefox(path) : webkit(path))
 }
 
 /** Starts a program that opens `url`, with all its files in `profile`. */
@@ -62,11 +68,7 @@ function webkit(path: string): Start {
 /** Each has its own process group, since both programs start others. */
 const OPTIONS = { detached: true, stdio: 'ignore' } as const
 
-function program(start: Start): BrowserProviderOption {
-  return defineBrowserProvider({ name: 'program', providerFactory: () => new Program(start) })
-}
-
-class Program implements BrowserProvider {
+export class Program implements BrowserProvider {
   readonly name = 'program'
   /** One page at a time: a second window would hide the first. */
   readonly supportsParallelism = false

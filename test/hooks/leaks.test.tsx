@@ -3,10 +3,11 @@
 import { act, render } from '@testing-library/react'
 import { StrictMode, Suspense, startTransition, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { background, withCancel, withTimeout } from 'rescind'
+import { background, cause, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import {
   Scope,
+  Unmounted,
   useCancellable,
   useContextState,
   useDeadline,
@@ -76,6 +77,39 @@ function count(): Held {
     },
   }
 }
+
+function Task({ work }: { readonly work: (ctx: Context) => unknown }) {
+  useTask(async (ctx) => work(ctx), [work])
+  return null
+}
+
+describe('tasks without a scope', () => {
+  it('share one listener for each event of the page, and leave none', async () => {
+    using held = count()
+    const contexts = watch<Context>()
+    const tasks = (keys: readonly number[]) => keys.map((key) => <Task key={key} work={contexts.see} />)
+    const view = render(tasks([1, 2, 3]))
+    await settle()
+    expect(held.listeners.toSorted()).toEqual(['pagehide', 'pageshow'])
+    await settle(() => view.rerender(tasks([3])))
+    expect(contexts.all.map((ctx) => cause(ctx))).toEqual([Unmounted, Unmounted, undefined])
+    expect(held.listeners.toSorted()).toEqual(['pagehide', 'pageshow'])
+    await settle(() => view.unmount())
+    expect(cause(contexts.last)).toBe(Unmounted)
+    expect(held.listeners).toEqual([])
+  })
+
+  it('leave none after work that failed, and work that was replaced', async () => {
+    using held = count()
+    const [fail, wait] = [() => Promise.reject(new Error('no')), () => new Promise(() => {})]
+    const view = render(<Task work={fail} />)
+    await settle()
+    await settle(() => view.rerender(<Task work={wait} />))
+    await settle(() => view.rerender(<Task work={fail} />))
+    await settle(() => view.unmount())
+    expect(held.listeners).toEqual([])
+  })
+})
 
 /** Uses all hooks. */
 function Everything({ work }: { readonly work: (ctx: Context) => void }) {

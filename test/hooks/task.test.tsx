@@ -460,6 +460,13 @@ describe('the context of a task', () => {
     expect(task.last.context).toBe(before)
   })
 
+  it('is also in a copy made with spread syntax', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    expect({ ...task.last }.context).toBe(work.last.ctx)
+  })
+
   it('is derived from the nearest scope, or from its explicit parent', async () => {
     const [parent, cancelParent] = withCancel(background())
     const [one, other] = [fakeWork(), fakeWork()]
