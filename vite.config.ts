@@ -147,6 +147,13 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     },
     {
       extends: true,
+      resolve: {
+        // For browsers: Node gets the builds for servers, which run no effects.
+        alias: [
+          { find: /^solid-js$/, replacement: path('./node_modules/solid-js/dist/solid.js') },
+          { find: /^svelte$/, replacement: path('./node_modules/svelte/src/index-client.js') },
+        ],
+      },
       test: {
         name: 'package',
         include: ['test/package/**/*.test.ts'],
