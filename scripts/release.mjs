@@ -2,8 +2,8 @@
  * Checks the package as it would be published, and prepares the release: `npm run release -- 0.2.0` writes the version
  * and stamps the CHANGELOG; without a version it only checks. It neither commits nor publishes, and says how to.
  *
- * The package's own tests look into the tarball (its files, publint, attw, side effects, sizes, bundlers). Added here
- * is what takes other compilers and other versions of Node, which npm delivers.
+ * `npm test` checks what is in the tarball, its side effects and its size. Added here is what takes longer: how npm
+ * installs it, every bundler (`test/release`), other compilers, and other versions of Node, which npm delivers.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -30,7 +30,8 @@ if (version !== undefined) {
   if (!/^## \[Unreleased\]\n+### /m.test(changelog)) fail('CHANGELOG.md has nothing under Unreleased')
 }
 
-step('The tests of the package', () => run('npx', ['vitest', 'run', '--project', 'package']))
+step('The tarball', () => run('npx', ['vitest', 'run', '--project', 'package']))
+step('The tarball, installed and bundled', () => run('npx', ['vitest', 'run', '--mode', 'release']))
 
 const folder = mkdtempSync(join(tmpdir(), 'rescind-release-'))
 try {
