@@ -116,7 +116,7 @@ async function ask(url, signal) {
 }
 
 async function shows(isShown, ms) {
-  for (const start = Date.now(); !isShown() && Date.now() - start < ms; ) {
+  for (const start = Date.now(); !isShown() && Date.now() - start < ms;) {
     await new Promise((resolve) => void setTimeout(resolve, 20))
   }
 }
