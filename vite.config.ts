@@ -171,6 +171,13 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
 function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
   return {
     extends: true,
+    resolve: {
+      // For browsers: Node gets the builds for servers, which run no effects.
+      alias: [
+        { find: /^solid-js$/, replacement: path('./node_modules/solid-js/dist/solid.js') },
+        { find: /^svelte$/, replacement: path('./node_modules/svelte/src/index-client.js') },
+      ],
+    },
     test: {
       name,
       include: [`test/${name}/*.test.ts`],

@@ -1,5 +1,5 @@
 /**
- * The examples: every ```ts and ```tsx block of the README and of the pages in `docs`, and every @example of a
+ * The examples: every ```ts, ```tsx and ```js block of the README and of the pages in `docs`, and every @example of a
  * docstring, is a module of its own. All have to compile. Every block of a page is run, against a real server, and so
  * is every other example with a line `expression // => value`; the values are compared. The public names need no
  * import.
@@ -135,13 +135,14 @@ describe('an example', () => {
 
 function blocksOf(path: string): Snippet[] {
   const text = readFileSync(path, 'utf8')
-  const blocks = text.matchAll(/((?:<!-- (?:given|then|not run):[^]*?-->\s*)*)^( *)```(tsx?)\n([^]*?)^ *```$/gm)
+  const blocks = text.matchAll(/((?:<!-- (?:given|then|not run):[^]*?-->\s*)*)^( *)```(tsx?|js)\n([^]*?)^ *```$/gm)
   return [...blocks].map(({ 1: comments = '', 2: indent = '', 3: extension, 4: block = '', index }, number) => {
     const comment = (name: string) => new RegExp(`<!-- ${name}:([^]*?)-->`).exec(comments)?.[1]?.trim()
     const code = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
     return {
       name: `${path}:${text.slice(0, index).split('\n').length}`,
-      file: `${path.replace(/\.md$/, '').replaceAll('/', '-')}-${number + 1}.${extension}`,
+      // TypeScript checks plain JavaScript as well, where it is called TypeScript.
+      file: `${path.replace(/\.md$/, '').replaceAll('/', '-')}-${number + 1}.${extension === 'js' ? 'ts' : extension}`,
       code: [comment('given'), code, comment('then')].filter(Boolean).join('\n'),
       isRun: comment('not run') === undefined,
     }
