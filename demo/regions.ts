@@ -1,12 +1,13 @@
 /**
  * Gives the demo what it shows of its own sources: of a file with `?shown` in its address, the lines between
- * `// #region name` and `// #endregion`, and the constant `GO`, in colours. The rest of the text stays out of the page.
+ * `// #region name` and `// #endregion`, and the constant `GO`, in colours; of a scenario with `?listed`, its title and
+ * its place. So the list of all scenarios loads none of them, and the rest of the text stays out of the page.
  */
 
 import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'vite'
 
-const SHOWN = /\?shown$/
+const QUERY = /\?(shown|listed)$/
 
 /** A piece of code, and the same as HTML; empty where a file has none. */
 interface Piece {
@@ -21,11 +22,13 @@ export function regions(highlight: Highlight): Plugin {
     name: 'rescind-demo-regions',
     enforce: 'pre',
     async load(id) {
-      if (!SHOWN.test(id)) return null
-      const path = id.replace(SHOWN, '')
+      const query = QUERY.exec(id)?.[1]
+      if (query === undefined) return null
+      const path = id.replace(QUERY, '')
       this.addWatchFile(path)
-      const shown = shownOf(await readFile(path, 'utf8'), highlight)
-      return { code: `export default ${JSON.stringify(shown)}`, moduleType: 'js' }
+      const source = await readFile(path, 'utf8')
+      const found = query === 'shown' ? shownOf(source, highlight) : listedOf(source)
+      return { code: `export default ${JSON.stringify(found)}`, moduleType: 'js' }
     },
   }
 }
@@ -37,6 +40,12 @@ function shownOf(source: string, highlight: Highlight): Record<'with' | 'without
     without: piece(region(source, 'without'), 'tsx'),
     go: piece(goOf(source), 'go'),
   }
+}
+
+function listedOf(source: string): { title: string; order: number } {
+  const [, title, order] = /^ {2}title: '(.+)',\n {2}order: (\d+),$/m.exec(source) ?? []
+  if (title === undefined) throw new Error('A scenario begins with its title and its order.')
+  return { title, order: Number(order) }
 }
 
 /** Empty if there is none: most files show the regions of another one, or have none. */

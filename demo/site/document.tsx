@@ -21,6 +21,8 @@ export interface PageProps {
   readonly title: string
   readonly html: string
   readonly headings: readonly Heading[]
+  /** The scenarios in it. */
+  readonly live: readonly string[]
   readonly root: string
   /** All pages, in the order of the manual. */
   readonly manual: readonly Listed[]
@@ -33,7 +35,7 @@ export function documentOf(props: PageProps): string {
   return `<!doctype html>\n${renderToStaticMarkup(<Document {...props} />)}`
 }
 
-function Document({ source, title, html, headings, root, manual, reference }: PageProps): ReactElement {
+function Document({ source, title, html, headings, live, root, manual, reference }: PageProps): ReactElement {
   const index = manual.findIndex((page) => page.source === source)
   const about = manual[index]?.about
   const contents = headings.filter(({ level }) => level === 2 || level === 3)
@@ -45,7 +47,7 @@ function Document({ source, title, html, headings, root, manual, reference }: Pa
         <meta name="color-scheme" content="light dark" />
         {about !== undefined && <meta name="description" content={`${title}: ${about}.`} />}
         <title>{`${title} · rescind`}</title>
-        {STYLES.map((name) => (
+        {[...STYLES, ...(live.length > 0 ? ['stage'] : [])].map((name) => (
           <link key={name} rel="stylesheet" href={`/ui/style/${name}.css`} />
         ))}
         <link rel="icon" href="/icon.svg" type="image/svg+xml" />
@@ -58,7 +60,7 @@ function Document({ source, title, html, headings, root, manual, reference }: Pa
         </a>
         <Masthead root={root} part={index < 0 ? 'elsewhere' : 'manual'} reference={reference} />
         <div className="manual">
-          <div className="bar">
+          <div className="menus">
             <button type="button" popoverTarget="pages">
               {manual[index]?.name ?? 'All pages'}
             </button>
@@ -84,7 +86,9 @@ function Document({ source, title, html, headings, root, manual, reference }: Pa
             <footer>
               <Neighbours root={root} before={manual[index - 1]} after={index < 0 ? undefined : manual[index + 1]} />
               <p>
-                <a href={`${root}${source}`}>{source.endsWith('.md') ? 'This page as Markdown' : 'This file as text'}</a>
+                <a href={`${root}${source}`}>
+                  {source.endsWith('.md') ? 'This page as Markdown' : 'This file as text'}
+                </a>
               </p>
             </footer>
           </main>

@@ -19,7 +19,7 @@ export interface Heading {
 }
 
 /** What is below one heading, to be searched. */
-export interface Section extends Heading {
+interface Section extends Heading {
   readonly content: string
 }
 
@@ -94,7 +94,13 @@ export function render(source: string, text: string, addressOf: (source: string)
   const env: Env = { source, addressOf, links: new Set(), images: new Set(), live: [] }
   const tokens = markdown.parse(text, env)
   const { links, images, live } = env
-  return { html: markdown.renderer.render(tokens, markdown.options, env), sections: sectionsOf(tokens), links, images, live }
+  return {
+    html: markdown.renderer.render(tokens, markdown.options, env),
+    sections: sectionsOf(tokens),
+    links,
+    images,
+    live,
+  }
 }
 
 /** Links between pages are relative, and lead on a code host to the same place as here. */
@@ -129,7 +135,7 @@ function diagram(code: string): string {
   const labels = [...code.matchAll(/\["?([^"\]]+)"?\]/g)].map(([, label = '']) => label)
   return `<figure class="diagram">${svg
     // It would load a font from elsewhere.
-    .replace(/\s*@import [^;]*;display=swap'\);/, '')
+    .replace(/@import url\([^)]*\);/, '')
     .replace('<svg ', `<svg role="img" aria-label="Diagram: ${markdown.utils.escapeHtml(labels.join(', '))}" `)
     .replaceAll(/\n\s*/g, ' ')}</figure>\n`
 }

@@ -46,8 +46,8 @@ export function makeSite(repository: string, reference: PageProps['reference']):
     const address = addressOf(source)
     const title = rendered.sections[0]?.text ?? source
     const root = '../'.repeat(address.split('/').length - 1) || './'
-    const page = { source, title, html: rendered.html, headings: rendered.sections, root, manual, reference }
-    documents.set(address, documentOf(page))
+    const { html, sections: headings, live } = rendered
+    documents.set(address, documentOf({ source, title, html, headings, live, root, manual, reference }))
     const listed = manual.find((page) => page.source === source)
     if (listed !== undefined) passages.push(...passagesOf(listed, rendered))
   }
@@ -62,10 +62,13 @@ function addressOf(source: string): string {
   return /\.(jpg|png|svg)$/.test(source) ? source : `${source.replace(/\.md$/, '')}.html`
 }
 
-/** A source that a page links to becomes a page, too: a host of files would offer it as a download. */
+/**
+ * A source that a page links to becomes a page, too: a host of files would offer it as a download. It has no colours:
+ * there is more of it than of all pages together.
+ */
 function renderFile(source: string, text: string): Rendered {
   if (source.endsWith('.md')) return render(source, text, addressOf)
-  const code = highlight(text.trimEnd(), source.replace(/^.*\./, ''))
+  const code = highlight(text.trimEnd(), 'text')
   const html = `<h1>${source}</h1>\n<div class="code"><pre tabindex="0"><code>${code}</code></pre></div>`
   return { html, sections: [], links: new Set(), images: new Set(), live: [] }
 }
@@ -73,9 +76,12 @@ function renderFile(source: string, text: string): Rendered {
 /** The rows of the README's table: `| [Streams](docs/streams.md) | answers that arrive in parts |`. */
 function manualOf(readme: string): readonly Listed[] {
   const rows = readme.matchAll(/^\| \[([^\]]+)\]\((docs\/[\w-]+\.md)\) \| (.+) \|$/gm)
-  const pages = [...rows].map(([, name = '', source = '', about = '']) => ({ source, name, about: plain(about) }))
-  const overview = { source: README, name: 'Overview', about: 'What it is, what it costs, and what it is not' }
-  return [overview, ...pages].map((page) => ({ ...page, address: addressOf(page.source) }))
+  const pages = [...rows].map(([, name = '', source = '', about = '']) => {
+    return { source, address: addressOf(source), name, about: about.replaceAll('`', '') }
+  })
+  const about = 'what it is, what it costs, and what it is not'
+  const overview = { source: README, address: addressOf(README), name: 'Overview', about }
+  return [overview, ...pages]
 }
 
 function passagesOf({ address, name }: Listed, { sections }: Rendered): Passage[] {
@@ -99,8 +105,4 @@ function llms(readme: string, manual: readonly Listed[]): string {
   const [, title = '', summary = ''] = /^# (.+)\n+([^]+?)\n\n/.exec(readme) ?? []
   const pages = manual.map(({ source, name, about }) => `- [${name}](${source}): ${about}`)
   return `# ${title}\n\n> ${summary.replaceAll('\n', ' ')}\n\n## Docs\n\n${pages.join('\n')}\n`
-}
-
-function plain(markdown: string): string {
-  return markdown.replaceAll('`', '')
 }

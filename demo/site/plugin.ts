@@ -12,6 +12,9 @@ import type * as Pages from './pages.ts'
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const demo = join(repository, 'demo')
 
+/** What may be of the manual. It is made when the first of it is asked for, and takes a second or two. */
+const OURS = /^(docs|test)\/|^[A-Z]+(\.html|\.md)?$|^(llms\.txt|search\.json)$/
+
 const TYPES: Readonly<Record<string, string>> = {
   jpg: 'image/jpeg',
   json: 'application/json',
@@ -28,27 +31,29 @@ interface Manual {
 export async function manual(command: 'build' | 'serve'): Promise<Manual> {
   const { module } = await runnerImport<typeof Pages>(join(demo, 'site/pages.ts'), { logLevel: 'warn' })
   const make = () => module.makeSite(repository, command === 'build' ? 'there' : 'missing')
-  let site = make()
-  const paths = ['index.html', ...site.documents.keys()]
+  let made: Pages.Site | undefined
+  const site = () => (made ??= make())
   const plugin: Plugin = {
     name: 'rescind-demo-manual',
-    resolveId: (id) => (site.documents.has(pathOf(id)) ? id : null),
-    load: (id) => site.documents.get(pathOf(id)) ?? null,
+    resolveId: (id) => (command === 'build' && site().documents.has(pathOf(id)) ? id : null),
+    load: (id) => (command === 'build' ? (site().documents.get(pathOf(id)) ?? null) : null),
     generateBundle() {
-      for (const [fileName, source] of site.files) this.emitFile({ type: 'asset', fileName, source })
+      for (const [fileName, source] of site().files) this.emitFile({ type: 'asset', fileName, source })
     },
     configureServer(server) {
       server.watcher.add([join(repository, 'docs'), join(repository, 'README.md')])
       server.watcher.on('change', (path) => {
         if (!path.endsWith('.md')) return
-        site = make()
+        made = undefined
         server.hot.send({ type: 'full-reload' })
       })
       server.middlewares.use((req, res, next) => {
         const [pathname = ''] = (req.url ?? '').split('?', 1)
         const path = pathname.slice(1).replace(/\/$/, '/index.html')
-        const file = site.files.get(path)
-        const document = site.documents.get(path)
+        if (!OURS.test(path)) return next()
+        const { documents, files } = site()
+        const file = files.get(path)
+        const document = documents.get(path)
         if (file !== undefined) {
           const type = TYPES[path.replace(/^.*\./, '')] ?? 'text/plain; charset=utf-8'
           res.writeHead(200, { 'content-type': type }).end(file)
@@ -62,6 +67,7 @@ export async function manual(command: 'build' | 'serve'): Promise<Manual> {
       })
     },
   }
+  const paths = command === 'build' ? ['index.html', ...site().documents.keys()] : []
   const input = Object.fromEntries(paths.map((path) => [path.replace(/\.html$/, ''), join(demo, path)]))
   return { plugin, input, highlight: module.highlight }
 }

@@ -34,6 +34,9 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
   const said = useMemo(() => setupOf(scenario, search), [scenario, search])
   const isCurrent = draft !== undefined && [draft.from, draft.to].includes(search)
   const setup = isCurrent ? draft.setup : said
+  if (draft !== undefined && !isCurrent) setDraft(undefined)
+  // Now that it is written, what the address said before is another address.
+  if (draft !== undefined && search === draft.to && draft.from !== draft.to) setDraft({ ...draft, from: draft.to })
 
   const change = useCallback(
     (patch: Partial<Setup>) => {
@@ -44,9 +47,7 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
   )
 
   useEffect(() => {
-    if (draft === undefined || draft.from === draft.to) return
-    if (search === draft.to) return setDraft({ ...draft, from: draft.to })
-    if (search !== draft.from) return setDraft(undefined)
+    if (draft === undefined || search === draft.to) return
     const timer = setTimeout(() => void navigate({ search: draft.to }, { replace: true }), REST_MS)
     return () => clearTimeout(timer)
   }, [draft, navigate, search])

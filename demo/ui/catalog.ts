@@ -1,11 +1,16 @@
-/** All scenarios there are, found by their files. The code that they show is loaded with the first that shows it. */
+/**
+ * All scenarios there are, found by their files. A scenario is loaded when it is first played, and the code that it
+ * shows when that is first shown.
+ */
 
 import type { Scenario } from './scenario.ts'
 
 export interface Listed {
   /** The name of its file, and of its address. */
   readonly id: string
-  readonly scenario: Scenario
+  readonly title: string
+  /** Where it stands among the others. */
+  readonly order: number
 }
 
 export interface Piece {
@@ -22,39 +27,51 @@ export interface Code {
 }
 
 const FOLDER = '../scenarios/'
-const modules = import.meta.glob<Scenario>('../scenarios/*.tsx', { eager: true, import: 'scenario' })
+const listed = import.meta.glob<Omit<Listed, 'id'>>('../scenarios/*.tsx', {
+  eager: true,
+  import: 'default',
+  query: '?listed',
+})
+const scenarios = import.meta.glob<Scenario>('../scenarios/*.tsx', { import: 'scenario' })
 const sources = import.meta.glob<Code>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
   import: 'default',
   query: '?shown',
 })
 
-export const catalog: readonly Listed[] = Object.entries(modules)
-  .map(([path, scenario]) => ({ id: path.slice(FOLDER.length, -'.tsx'.length), scenario }))
-  .toSorted((left, right) => left.scenario.order - right.scenario.order)
+export const catalog: readonly Listed[] = Object.entries(listed)
+  .map(([path, { title, order }]) => ({ id: path.slice(FOLDER.length, -'.tsx'.length), title, order }))
+  .toSorted((left, right) => left.order - right.order)
 
-/** Undefined if there is no scenario called `id`. */
-export function find(id: string | undefined): Listed | undefined {
-  return catalog.find((listed) => listed.id === id)
-}
+/** The scenario called `id`, which is one of the catalog. */
+export const scenarioOf: (id: string) => Promise<Scenario> = once((id) => asked(scenarios, `${FOLDER}${id}.tsx`))
 
-const loaded = new Map<string, Promise<Code>>()
-
-/** The code that `listed` shows; the same promise each time. */
-export function codeOf(listed: Listed): Promise<Code> {
-  const known = loaded.get(listed.id)
-  if (known !== undefined) return known
-  const code = load(listed)
-  loaded.set(listed.id, code)
-  // What could not be loaded is tried again the next time.
-  code.catch(() => loaded.delete(listed.id))
-  return code
-}
-
-async function load({ id, scenario }: Listed): Promise<Code> {
+/** The code that it shows. */
+export const codeOf: (id: string) => Promise<Code> = once(async (id) => {
   const path = `${FOLDER}${id}.tsx`
-  const [own, shown] = await Promise.all([sources[path]?.(), sources[scenario.source ?? path]?.()])
-  if (!own?.go.text || !shown?.with.text || !shown.without.text) {
+  const own = await asked(sources, path)
+  const { source } = await scenarioOf(id)
+  const shown = source === undefined ? own : await asked(sources, source)
+  if (shown.with.text === '' || shown.without.text === '' || own.go.text === '') {
     throw new Error(`The source of ${path} has no regions to show.`)
   }
   return { ...shown, go: own.go }
+})
+
+async function asked<Value>(modules: Record<string, () => Promise<Value>>, path: string): Promise<Value> {
+  const load = modules[path]
+  if (load === undefined) throw new Error(`There is no ${path}.`)
+  return load()
+}
+
+/** The same promise for the same id. What could not be loaded is tried again the next time. */
+function once<Value>(load: (id: string) => Promise<Value>): (id: string) => Promise<Value> {
+  const promises = new Map<string, Promise<Value>>()
+  return (id) => {
+    const known = promises.get(id)
+    if (known !== undefined) return known
+    const promise = load(id)
+    promises.set(id, promise)
+    promise.catch(() => promises.delete(id))
+    return promise
+  }
 }

@@ -7,7 +7,7 @@
 import { Suspense, use } from 'react'
 import type { ReactElement } from 'react'
 import { scenario as search, typing } from '../scenarios/stale-search.tsx'
-import { catalog, codeOf, find } from './catalog.ts'
+import { catalog, codeOf } from './catalog.ts'
 import { isCalm, useClock } from './clock.ts'
 import { useEscape } from './controls.tsx'
 import { Down } from './down.tsx'
@@ -62,11 +62,18 @@ export function Front({ link }: { link: Link }): ReactElement {
         </header>
         {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
         <div className="columns">
-          <Suspense fallback={<div className="panel snippet" />}>
-            <Search />
-          </Suspense>
+          <div className="sources">
+            <Suspense>
+              <Search />
+            </Suspense>
+          </div>
           <div className="pair">
-            <Side title="Without rescind" run={pair?.off} progress={off} {...{ now, span, isCurtained, linkState, act }} />
+            <Side
+              title="Without rescind"
+              run={pair?.off}
+              progress={off}
+              {...{ now, span, isCurtained, linkState, act }}
+            />
             <Side title="With rescind" run={pair?.on} progress={on} {...{ now, span, isCurtained, linkState, act }} />
           </div>
         </div>
@@ -75,9 +82,9 @@ export function Front({ link }: { link: Link }): ReactElement {
       <section className="more" aria-labelledby="more">
         <h2 id="more">{catalog.length} examples, live</h2>
         <ul>
-          {catalog.map(({ id, scenario }) => (
+          {catalog.map(({ id, title }) => (
             <li key={id}>
-              <a href={`#/${id}`}>{scenario.title}</a>
+              <a href={`#/${id}`}>{title}</a>
             </li>
           ))}
         </ul>
@@ -86,16 +93,22 @@ export function Front({ link }: { link: Link }): ReactElement {
   )
 }
 
-const searching = find('stale-search')
-
 function Search() {
-  const code = searching && use(codeOf(searching))
-  return code ? <Snippet label="Code" title="All it takes" code={code.with} /> : null
+  const code = use(codeOf('stale-search'))
+  return (
+    <>
+      <Snippet label="Code" title="With rescind" code={code.with} />
+      <Snippet label="Code without rescind" title="Without" code={code.without} />
+    </>
+  )
 }
 
 const REASONS = [
   ['One step', 'When cancel() returns, everything below has ended: a chain of a million, a hundred thousand children.'],
-  ['Deadlines hold', 'A deadline that has passed counts, even if a busy page or a frozen tab kept the timer from firing.'],
+  [
+    'Deadlines hold',
+    'A deadline that has passed counts, even if a busy page or a frozen tab kept the timer from firing.',
+  ],
   ['Nothing stays behind', 'A million short-lived children of one long-lived parent leave the heap as it was.'],
   ['Errors explain themselves', 'Canceled or out of time, with your cause, and the same in every engine.'],
   ['Reads and writes in React', 'A read ends with what shows it. A write ends when it is done.'],

@@ -27,7 +27,6 @@ export function Snippet({ label, title, code }: SnippetProps): ReactElement {
         />
       </header>
       <pre ref={pre}>
-        {/* oxlint-disable-next-line react/no-danger -- made at build, from the demo's own sources */}
         <code dangerouslySetInnerHTML={{ __html: code.html }} />
       </pre>
     </section>

@@ -4,7 +4,6 @@ import { Suspense, use, useCallback, useEffect } from 'react'
 import type { ReactElement } from 'react'
 import type { ChangeSetup, Setup } from './address.ts'
 import { codeOf } from './catalog.ts'
-import type { Listed } from './catalog.ts'
 import { useClock } from './clock.ts'
 import { Compare } from './compare.tsx'
 import { Controls } from './controls.tsx'
@@ -14,6 +13,7 @@ import { CONNECTED, CONNECTING } from './link.ts'
 import type { Link, LinkState } from './link.ts'
 import { noNotes, ServerLog, useTimeline } from './panels.tsx'
 import { reader } from './run.ts'
+import type { Scenario } from './scenario.ts'
 import { Snippet } from './snippet.tsx'
 import { useStore } from './store.ts'
 import { Summary, wasteOf } from './summary.tsx'
@@ -39,7 +39,8 @@ const OPEN: Record<LinkState['status'], string> = {
 }
 
 export interface StageProps {
-  readonly listed: Listed
+  readonly id: string
+  readonly scenario: Scenario
   readonly setup: Setup
   readonly onChange: ChangeSetup
   readonly link: Link
@@ -47,8 +48,7 @@ export interface StageProps {
   readonly extent: 'page' | 'part'
 }
 
-export function Stage({ listed, setup, onChange, link, extent }: StageProps): ReactElement {
-  const { scenario } = listed
+export function Stage({ id, scenario, setup, onChange, link, extent }: StageProps): ReactElement {
   const linkState = useStore(link)
   const [{ current, on, off }, start, cancel, act] = useRun(scenario, setup, linkState.status)
   const [timeline = NOTHING, outcome] = useTimeline(current, linkState)
@@ -123,7 +123,7 @@ export function Stage({ listed, setup, onChange, link, extent }: StageProps): Re
       {extent === 'page' && (
         <div className="details">
           <Suspense>
-            <Sources listed={listed} rescind={rescind} />
+            <Sources id={id} without={scenario.compares?.[0]} rescind={rescind} />
           </Suspense>
           <ServerLog title={`${worker ?? 'Server'} log`} lines={timeline.log} />
         </div>
@@ -132,14 +132,19 @@ export function Stage({ listed, setup, onChange, link, extent }: StageProps): Re
   )
 }
 
-function Sources({ listed, rescind }: Pick<StageProps, 'listed'> & Pick<Setup, 'rescind'>) {
-  const code = use(codeOf(listed))
-  const other = (listed.scenario.compares?.[0] ?? 'without rescind').toLowerCase()
+interface SourcesProps extends Pick<Setup, 'rescind'> {
+  readonly id: string
+  /** What the side without is called. */
+  readonly without: string | undefined
+}
+
+function Sources({ id, without = 'without rescind', rescind }: SourcesProps) {
+  const code = use(codeOf(id))
   return (
     <>
       <Snippet
         label="Code"
-        title={rescind === 'on' ? 'The code that ran' : `The code that ran, ${other}`}
+        title={rescind === 'on' ? 'The code that ran' : `The code that ran, ${without.toLowerCase()}`}
         code={rescind === 'on' ? code.with : code.without}
       />
       <Snippet label="Go" title="The same in Go" code={code.go} />
