@@ -1,7 +1,8 @@
-/** The pages of the manual as documents: everything is there before a script runs, and without one. */
+/** The pages as documents: what is to be read is there before a script runs, and without one. */
 
 import type { ReactElement } from 'react'
 import { renderToStaticMarkup } from 'react-dom/server'
+import { Hero } from '../ui/hero.tsx'
 import { Masthead } from '../ui/masthead.tsx'
 import type { MastheadProps } from '../ui/masthead.tsx'
 import type { Heading } from './markdown.ts'
@@ -27,6 +28,18 @@ export interface PageProps {
   /** All pages, in the order of the manual. */
   readonly manual: readonly Listed[]
   readonly reference: MastheadProps['reference']
+}
+
+/** What the front page shows until its script has come. */
+export function frontOf(reference: MastheadProps['reference']): string {
+  return renderToStaticMarkup(
+    <div className="shell">
+      <Masthead root="./" part="front" reference={reference} />
+      <main className="front">
+        <Hero />
+      </main>
+    </div>,
+  )
 }
 
 const STYLES = ['base', 'site', 'code', 'manual', 'search']

@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import MiniSearch from 'minisearch'
 import { searchOptions } from '../ui/search-index.ts'
 import type { Passage } from '../ui/search-index.ts'
-import { documentOf } from './document.tsx'
+import { documentOf, frontOf } from './document.tsx'
 import type { Listed, PageProps } from './document.tsx'
 import { highlight } from './highlight.ts'
 import { render } from './markdown.ts'
 import type { Rendered } from './markdown.ts'
 
-export { highlight }
+export { frontOf, highlight }
 
 export interface Site {
   /** Documents by their paths, `docs/streams.html`: what they load is for Vite to resolve. */

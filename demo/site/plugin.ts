@@ -30,13 +30,18 @@ interface Manual {
 
 export async function manual(command: 'build' | 'serve'): Promise<Manual> {
   const { module } = await runnerImport<typeof Pages>(join(demo, 'site/pages.ts'), { logLevel: 'warn' })
-  const make = () => module.makeSite(repository, command === 'build' ? 'there' : 'missing')
+  const reference = command === 'build' ? 'there' : 'missing'
+  const make = () => module.makeSite(repository, reference)
   let made: Pages.Site | undefined
   const site = () => (made ??= make())
   const plugin: Plugin = {
     name: 'rescind-demo-manual',
     resolveId: (id) => (command === 'build' && site().documents.has(pathOf(id)) ? id : null),
     load: (id) => (command === 'build' ? (site().documents.get(pathOf(id)) ?? null) : null),
+    transformIndexHtml: {
+      order: 'pre',
+      handler: (html) => html.replace('<!-- front -->', module.frontOf(reference)),
+    },
     generateBundle() {
       for (const [fileName, source] of site().files) this.emitFile({ type: 'asset', fileName, source })
     },

@@ -1,4 +1,4 @@
-/** No violation of the rules of accessibility that a machine can check, in any scenario, light or dark. */
+/** No violation of the rules of accessibility that a machine can check, on any page, light or dark. */
 
 import { readdirSync } from 'node:fs'
 import { source } from 'axe-core'
@@ -35,7 +35,27 @@ describe.concurrent('axe', () => {
     }
   })
 
-  it('finds nothing on the first screen, light and dark', async ({ expect }) => {
+  it('finds nothing on the pages of the manual, light and wide, dark and on a telephone', async ({ expect }) => {
+    await using demo = await visit('docs/index.html')
+    const { page } = demo
+    for (const name of ['index.html', ...readdirSync('docs').filter((name) => name.endsWith('.md'))]) {
+      await page.goto(`${demoUrl}docs/${name.replace(/\.md$/, '.html')}`)
+      for (const [colorScheme, viewport] of [
+        ['light', { width: 1280, height: 800 }],
+        ['dark', TELEPHONE],
+      ] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize(viewport)
+        expect(await violations(page), `${name}, ${colorScheme}`).toEqual([])
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(
+          viewport.width,
+        )
+      }
+    }
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('finds nothing on the front page, light and dark', async ({ expect }) => {
     await using demo = await visit('')
     await demo.page.getByRole('button', { name: 'Play', exact: true }).and(demo.page.locator(':enabled')).waitFor()
     for (const colorScheme of ['light', 'dark'] as const) {

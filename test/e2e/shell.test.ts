@@ -114,10 +114,31 @@ describe.concurrent('on a narrow screen', () => {
       await page
         .locator('nav [aria-current]')
         .and(page.locator(`[href="#/${id}"]`))
-        .waitFor()
+        .waitFor({ state: 'attached' })
       await page.locator('.tick').first().waitFor()
       expect(await page.evaluate(() => document.documentElement.scrollWidth), id).toBeLessThanOrEqual(390)
     }
+  })
+
+  it('a button says how many examples there are, and shows all of them', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=50')
+    const { page } = demo
+    await page.setViewportSize({ width: 390, height: 844 })
+    const links = page.getByRole('navigation', { name: 'Examples' }).getByRole('link')
+    expect(await links.count()).toBe(0)
+    await page.getByRole('button', { name: `of ${scenarios.length} examples` }).click()
+    for (const link of await links.all()) {
+      await link.scrollIntoViewIfNeeded()
+      const { bottom, right } = await link.evaluate((element) => element.getBoundingClientRect())
+      expect(right).toBeLessThanOrEqual(390)
+      expect(bottom).toBeLessThanOrEqual(844)
+    }
+    expect(await links.count()).toBe(scenarios.length)
+    await links.filter({ hasText: 'Dependent operations' }).click()
+    await page.getByRole('heading', { name: 'Dependent operations' }).waitFor()
+    expect(await links.count()).toBe(0)
+    await outcome(page, 'operation 1 failed')
+    expect(demo.complaints).toEqual([])
   })
 
   it('the last label of the axis stays within its card', async ({ expect }) => {
@@ -145,6 +166,22 @@ describe.concurrent('the address', () => {
     await page.waitForURL(/#\/http-timeout\?latency=900&timeout=350&rescind=off$/)
     await page.reload()
     expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
+  })
+
+  it('begins one run for a change, and another when a link says something else', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=50&timeout=3000')
+    const { page } = demo
+    await outcome(page, 'response received')
+    expect(demo.requests).toHaveLength(1)
+    await page.getByRole('slider', { name: 'Latency' }).press('ArrowRight')
+    await page.waitForURL(/latency=100&timeout=3000&rescind=on$/)
+    await expect.poll(() => demo.requests.length, patiently).toBe(2)
+    await outcome(page, 'response received')
+    await page.goto(`${demoUrl}#/http-timeout?latency=50&timeout=3000`)
+    await expect.poll(() => page.getByRole('slider', { name: 'Latency' }).inputValue(), patiently).toBe('50')
+    await expect.poll(() => demo.requests.length, patiently).toBe(3)
+    await outcome(page, 'response received')
+    expect(demo.requests).toHaveLength(3)
   })
 
   it('takes what makes no sense for what is nearest', async ({ expect }) => {
