@@ -2,9 +2,10 @@
 
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import type { Route } from 'playwright'
 import { describe, it } from 'vitest'
 import type { ExpectStatic } from 'vitest'
-import { demoUrl, outcome, patiently, total, visit } from './demo.ts'
+import { demoUrl, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
@@ -193,6 +194,22 @@ describe.concurrent('the address', () => {
   it('may name no scenario at all', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+describe.concurrent('SQLite in the tab', () => {
+  it('says that it is being loaded', async ({ expect }) => {
+    await using demo = await visitAfresh('#/nowhere')
+    const { page } = demo
+    const held: Route[] = []
+    await page.route(/assets\/sqlite-/, (route) => void held.push(route))
+    await page.goto(`${demoUrl}#/database-timeout?engine=0&query=1&timeout=5000`)
+    await page.getByRole('progressbar', { name: 'Loading SQLite' }).waitFor()
+    await page.unroute(/assets\/sqlite-/)
+    for (const route of held) await route.continue()
+    await outcome(page, '6 rows received')
+    expect(await page.getByRole('progressbar').count()).toBe(0)
     expect(demo.complaints).toEqual([])
   })
 })
