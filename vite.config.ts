@@ -77,6 +77,10 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
+/** What depends on the signals, errors, timers and events of its realm. jsdom has its own; Node and Chromium run all. */
+const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals,stream}.test.ts'
+const countingCoreInJsdom = 'test/{group,tasks,timers}.test.ts'
+
 /** They count the timers, listeners or runs of their realm, or attach an inspector to it: each needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
 const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
@@ -84,6 +88,7 @@ const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
 /** The tests of the core run everywhere; those that need the machine for themselves run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
   if (mode === 'engines') return Promise.all(engines.map(inEngine))
+  if (mode === 'release') return [ofPackage('release')]
   const execArgv = ['--expose-gc']
   const executablePath = await findBrowser()
   return [
@@ -118,12 +123,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [core, hooks], exclude: [countingCore, countingHooks], isolate: false }),
-    // Long, and nothing in those two asks for a window.
-    inJsdom('jsdom-isolated', {
-      include: [countingCore, countingHooks, devtools],
-      exclude: ['test/{properties,scale}.test.ts'],
-    }),
+    inJsdom('jsdom', { include: [coreInJsdom, hooks], exclude: [countingHooks], isolate: false }),
+    inJsdom('jsdom-isolated', { include: [countingCoreInJsdom, countingHooks, devtools] }),
     inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
     inJsdom('react-18-isolated', { include: [countingHooks, devtools] }, 18),
     withPreact(),
@@ -148,17 +149,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         hookTimeout: 120_000,
       },
     },
-    {
-      extends: true,
-      test: {
-        name: 'package',
-        include: ['test/package/**/*.test.ts'],
-        globalSetup: 'test/package/setup.ts',
-        sequence: { groupOrder: 2 },
-        testTimeout: 60_000,
-        hookTimeout: 120_000,
-      },
-    },
+    ofPackage('package'),
     {
       extends: true,
       test: {
@@ -177,6 +168,21 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       },
     },
   ]
+}
+
+/** Tests of the tarball: `package` with every `npm test`, `release` before a release. */
+function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
+  return {
+    extends: true,
+    test: {
+      name,
+      include: [`test/${name}/*.test.ts`],
+      globalSetup: 'test/package/setup.ts',
+      sequence: { groupOrder: 2 },
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+    },
+  }
 }
 
 /** What imports React gets Preact's `compat`, as in an application. */

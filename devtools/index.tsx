@@ -1,10 +1,12 @@
-'use client'
-
 /**
  * The public list of `rescind/devtools`: the panel of the inspector, for development. In a production build, where
  * `process.env.NODE_ENV` is `'production'`, these components render nothing, and a bundler drops all else.
  * `rescind/devtools/production` has the same names and keeps the panel.
+ *
+ * @module rescind/devtools
  */
+
+'use client'
 
 import type { ComponentType } from 'react'
 import * as shown from './devtools.tsx'

@@ -6,8 +6,11 @@ import type { DevtoolsPanelProps } from './devtools.tsx'
 
 /** A plugin of TanStack Devtools. */
 export interface TanStackPlugin {
+  /** Identifies the plugin in the shell. */
   readonly id: string
+  /** The title of its tab. */
   readonly name: string
+  /** The panel. */
   readonly render: ReactElement
 }
 

@@ -1,6 +1,10 @@
-'use client'
+/**
+ * The public list of `rescind/react`: everything that can be imported from it, and nothing else.
+ *
+ * @module rescind/react
+ */
 
-/** The public list of `rescind/react`: everything that can be imported from it, and nothing else. */
+'use client'
 
 export { Navigated, PageHidden, Unused } from '../src/index.ts'
 export { useAction } from './action.ts'
@@ -10,6 +14,7 @@ export { useCancellable, useDeadline, useRoute, useTimeout } from './derive.ts'
 export type { Derived } from './derive.ts'
 export type { Debounce } from './gate.ts'
 export { reactRouterSource, tanStackRouterSource } from './routers.ts'
+export type { ReactRouter, TanStackRouter } from './routers.ts'
 export type { TaskWork } from './run.ts'
 export type { TaskMode, TaskState } from './runner.ts'
 export { provide, Scope, useScope, useValue } from './scope.tsx'

@@ -7,7 +7,7 @@ import { invalid } from '../src/arguments.ts'
 import type { RouteSource } from '../src/index.ts'
 
 /** What a router of React Router 6.4 and newer has. */
-interface ReactRouter {
+export interface ReactRouter {
   readonly state: { readonly location: { readonly pathname: string; readonly search: string } }
   subscribe(listener: () => void): () => void
 }
@@ -17,7 +17,7 @@ interface TanStackLocation {
 }
 
 /** What a router of TanStack Router has. */
-interface TanStackRouter {
+export interface TanStackRouter {
   readonly state: { readonly location: TanStackLocation; readonly resolvedLocation?: TanStackLocation | undefined }
   subscribe(
     event: 'onBeforeRouteMount',

@@ -31,7 +31,9 @@ declare const provided: unique symbol
 
 /** A value for what is below a scope; made by {@link provide}. */
 export interface ScopeValue {
+  /** The key of the value. */
   readonly key: Key<unknown>
+  /** The value itself. */
   readonly value: unknown
   readonly [provided]: true
 }

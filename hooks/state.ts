@@ -14,6 +14,7 @@ import { useScope } from './scope.tsx'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
+  /** Whether it has ended. */
   readonly done: boolean
   /** Why it ended; undefined while it lives. */
   readonly err: CanceledError | DeadlineExceededError | undefined

@@ -27,9 +27,11 @@ export type ActionMode = 'queue' | 'keepLatest' | 'drop' | 'all'
 
 /** A run that waits or is pending. */
 export interface ActionRun<A extends readonly unknown[]> {
+  /** The arguments it was run with. */
   readonly args: A
   /** `waiting` for its debounce or its turn; `pending` from when its work was called. */
   readonly status: 'waiting' | 'pending'
+  /** The context of this run. */
   readonly context: Context
   /** Cancels this run alone. An event is no cause. */
   readonly cancel: (cause?: unknown) => void

@@ -24,7 +24,7 @@ import type { Clock } from './timers.ts'
 export function afterFunc(ctx: ContextLike, fn: () => void): () => boolean {
   const parent = resolve(ctx)
   assertFunction('fn', fn)
-  hasStores ??= (globalThis as Runtime).process?.versions?.node !== undefined
+  hasStores ??= (globalThis as ProcessGlobals).process?.versions?.node !== undefined
   return wait(new Callback(parent, fn, hasStores ? later(fn) : undefined))
 }
 
@@ -119,7 +119,7 @@ function stop(this: Callback): boolean {
   return true
 }
 
-interface Runtime {
+interface ProcessGlobals {
   readonly process?: { readonly versions?: { readonly node?: string } }
 }
 

@@ -71,7 +71,9 @@ const keyBrand: unique symbol = /* @__PURE__ */ Symbol.for('rescind.key') as nev
 
 /** Identifies a value of contexts; see {@link createKey}. `F` is the type of its fallback. */
 export interface Key<T, F extends T | undefined = T | undefined> {
+  /** A name for logs and tools. Two keys of one name are different keys. */
   readonly name: string
+  /** What `value` returns where no context has a value for this key. */
   readonly fallback: F
   /** Carries the type of the values. */
   readonly [keyBrand]: T | true

@@ -74,8 +74,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   const cancel = createCancel(ctx)
   let running = 0
   /** What waits for a slot, in the order of coming; nothing once the group has ended. */
-  let first: Waiting | undefined
-  let last: Waiting | undefined
+  let first: QueuedFunction | undefined
+  let last: QueuedFunction | undefined
   /** A promise for each function that runs or waits for a slot. */
   const tasks = new Map<object, Promise<void>>()
   const failures: unknown[] = []
@@ -135,8 +135,8 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
 
   function slot(): Promise<boolean> {
     return new Promise((resume) => {
-      const waiting: Waiting = { resume, next: undefined }
-      if (first) (last as Waiting).next = waiting
+      const waiting: QueuedFunction = { resume, next: undefined }
+      if (first) (last as QueuedFunction).next = waiting
       else first = waiting
       last = waiting
     })
@@ -217,10 +217,10 @@ function isAbort(error: unknown, err: Context['err']): boolean {
   return name === err?.name && !isContextError(error)
 }
 
-interface Waiting {
+interface QueuedFunction {
   /** Whether there is a slot, or the group has ended. */
   readonly resume: (isAdmitted: boolean) => void
   /** The next in line. A list, since taking the first out of a long array costs as much as the array is long. */
-  next: Waiting | undefined
+  next: QueuedFunction | undefined
 }
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')

@@ -1,4 +1,8 @@
-/** The public list of `rescind`: everything that can be imported from the package's main entry, and nothing else. */
+/**
+ * The public list of `rescind`: everything that can be imported from the package's main entry, and nothing else.
+ *
+ * @module rescind
+ */
 
 export { afterFunc } from './callbacks.ts'
 export { background, cause, createKey, todo, withCancel, withoutCancel, withValue } from './context.ts'
@@ -19,6 +23,7 @@ export type { Semaphore, Slot } from './semaphore.ts'
 export { share, Unused } from './share.ts'
 export type { Shared, ShareOptions } from './share.ts'
 export { withSignal } from './signals.ts'
+export type { MaybeSignal } from './signals.ts'
 export { stream } from './stream.ts'
 export type { Stream, StreamOptions, StreamSource } from './stream.ts'
 export { pause, shield, sleep, until, within } from './tasks.ts'

@@ -123,7 +123,7 @@ function addressOf(source: RouteSource): URL {
 }
 
 /** The part of the Navigation API that is used here. */
-interface Platform {
+interface NavigationGlobals {
   readonly navigation?: EventTarget
   readonly history?: History
 }
@@ -131,7 +131,7 @@ interface Platform {
 const addressBar: RouteSource = {
   href: () => globalThis.location?.href ?? '/',
   subscribe(listener) {
-    const { navigation, history } = globalThis as Platform
+    const { navigation, history } = globalThis as NavigationGlobals
     if (navigation) return listen(navigation, 'currententrychange', listener)
     if (!history) return () => {}
     const stops = [

@@ -19,7 +19,8 @@ import type {
 import { attempt } from './listeners.ts'
 
 /** A signal that may be missing, as `RequestInit.signal` and React's `cacheSignal()` may. */
-type MaybeSignal = AbortSignal | null | undefined
+/** A signal, or none: `RequestInit.signal` may be null. */
+export type MaybeSignal = AbortSignal | null | undefined
 
 /**
  * Derives a context that also ends when a signal aborts, or any of several; the signal's reason becomes the cause. A

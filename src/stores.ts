@@ -8,12 +8,12 @@ type InStores = <R>(fn: () => R) => R
 
 /** Captures the stores of the calling code. Where there are none, as in browsers, functions are called as they are. */
 export function captureStores(): InStores {
-  const { process } = globalThis as Runtime
+  const { process } = globalThis as ProcessGlobals
   return process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage?.snapshot?.() ?? ((fn) => fn())
 }
 
 /** Asked for at runtime: an import of `node:async_hooks` would fail in browsers. */
-interface Runtime {
+interface ProcessGlobals {
   readonly process?: {
     getBuiltinModule?(id: 'node:async_hooks'): { readonly AsyncLocalStorage?: { snapshot?(): InStores } } | undefined
   }

@@ -237,7 +237,7 @@ export function pause(ctx: ContextLike): Promise<void> {
   return wait(ctx, 'pause', nextTurn)
 }
 
-interface Platform {
+interface SchedulingGlobals {
   scheduler?: { yield?: () => Promise<void> }
   setImmediate?: (fn: () => void) => unknown
 }
@@ -246,7 +246,7 @@ interface Platform {
 let yielded = false
 
 function nextTurn(): Promise<void> {
-  const { scheduler, setImmediate } = globalThis as Platform
+  const { scheduler, setImmediate } = globalThis as SchedulingGlobals
   // Chromium puts what has yielded before all messages, timers and responses, so only every other turn is one of those.
   yielded = scheduler?.yield !== undefined && !yielded
   if (yielded) return (scheduler as { yield: () => Promise<void> }).yield()

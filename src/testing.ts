@@ -1,6 +1,8 @@
 /**
  * For tests of code that takes a context: time that stands still until the test moves it. The clock is inherited from
  * the root, so no global is patched, and several tests can each have a time of their own.
+ *
+ * @module rescind/testing
  */
 
 import { invalid, isDate } from './arguments.ts'

@@ -5,7 +5,7 @@
 
 import type { ServerRequest } from 'rescind/node'
 import { sendText } from './exchange.ts'
-import type { Answer } from './exchange.ts'
+import type { DemoResponse } from './exchange.ts'
 
 /** The endpoints that take a body. */
 const TAKES_BODY: ReadonlySet<string> = new Set(['/api/save', '/api/upload'])
@@ -21,7 +21,7 @@ let admitted = 0
  * The address that `req` asks for. Undefined if the request was refused here: its target cannot be read, or it has a
  * body that its endpoint does not take. A body counts by its announced length until the response is closed.
  */
-export function admit(req: ServerRequest, res: Answer): URL | undefined {
+export function admit(req: ServerRequest, res: DemoResponse): URL | undefined {
   const url = addressOf(req.url ?? '')
   if (url === undefined) sendText(res, 400, 'the target of the request cannot be read')
   else if (!hasBody(req)) return url

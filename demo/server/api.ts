@@ -12,7 +12,7 @@ import { answer } from './answer.ts'
 import type { Databases } from './databases.ts'
 import { events } from './events.ts'
 import { refuse, sendJson, sendText } from './exchange.ts'
-import type { Answer, Exchange, Request } from './exchange.ts'
+import type { DemoResponse, Exchange, Request } from './exchange.ts'
 import { isId, Log } from './log.ts'
 import { pin, save, sendNote } from './notes.ts'
 import { query } from './query.ts'
@@ -28,7 +28,7 @@ type Endpoint = (ctx: Context, exchange: Exchange) => void | Promise<void>
 
 export interface Api {
   /** Answers `req`, which asks for `url`, if that is of an endpoint; says whether it is. */
-  readonly handle: (url: URL, req: Request, res: Answer) => boolean
+  readonly handle: (url: URL, req: Request, res: DemoResponse) => boolean
   /** Ends everything that is under way. */
   readonly stop: Cancel
 }
@@ -67,7 +67,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
   afterFunc(root, () => void databases.close())
-  const handle = (url: URL, req: Request, res: Answer) => {
+  const handle = (url: URL, req: Request, res: DemoResponse) => {
     const [method, endpoint] = endpoints.get(url.pathname) ?? []
     const isOurs = endpoint !== undefined || url.pathname.startsWith('/api/')
     if (!isOurs) return false

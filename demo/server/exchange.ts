@@ -8,7 +8,7 @@ import type { Databases } from './databases.ts'
 import type { Log } from './log.ts'
 
 /** What answers: Node's, or that of a service worker. */
-export interface Answer extends ServerResponse {
+export interface DemoResponse extends ServerResponse {
   readonly headersSent: boolean
   /** How many bytes were written and have not left yet. */
   readonly writableLength: number
@@ -23,7 +23,7 @@ export interface Request extends ServerRequest, AsyncIterable<Uint8Array> {}
 
 export interface Exchange {
   readonly req: Request
-  readonly res: Answer
+  readonly res: DemoResponse
   readonly url: URL
   readonly log: Log
   readonly databases: Databases
@@ -34,12 +34,12 @@ export function typed(type: string): Record<string, string> {
   return { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 }
 
-export function sendJson(res: Answer, value: unknown): void {
+export function sendJson(res: DemoResponse, value: unknown): void {
   res.writeHead(200, typed('application/json')).end(JSON.stringify(value))
 }
 
 /** Answers with one line of text, as every refusal does. */
-export function sendText(res: Answer, status: number, text: string, headers: Record<string, string> = {}): void {
+export function sendText(res: DemoResponse, status: number, text: string, headers: Record<string, string> = {}): void {
   res.writeHead(status, { ...typed('text/plain; charset=utf-8'), ...headers }).end(`${text}\n`)
 }
 

@@ -3,14 +3,14 @@
  * the only sign of a client that has gone, in a service worker, is that its body is canceled.
  */
 
-import type { Answer } from '../server/exchange.ts'
+import type { DemoResponse } from '../server/exchange.ts'
 
 const encoder = new TextEncoder()
 
 /** In bytes, as Node has it. */
 const HIGH_WATER_MARK = 16_384
 
-export class StreamedAnswer implements Answer {
+export class StreamedAnswer implements DemoResponse {
   readonly response: Promise<Response>
   headersSent = false
   writableEnded = false

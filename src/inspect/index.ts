@@ -3,6 +3,8 @@
 /**
  * `rescind/inspect`: shows which contexts there are, how each ended, who ended it and why. For development: it is
  * attached by hand, costs what it notes, and leaves nothing behind when it is detached.
+ *
+ * @module rescind/inspect
  */
 
 import { assertNumber, assertOptions, invalid } from '../arguments.ts'

@@ -8,11 +8,15 @@ import type { Warning } from './warning.ts'
 
 /** What {@link Inspector.record} returns: plain data, to be sent and stored as JSON. */
 export interface Recording {
+  /** Tells a recording of rescind from other JSON. */
   readonly format: 'rescind.recording'
+  /** The version of the format. */
   readonly version: 1
   /** When it was recorded, in milliseconds since the epoch. */
   readonly at: number
+  /** The contexts, in the order of their `id`. */
   readonly rows: readonly Row[]
+  /** The warnings, oldest first. */
   readonly warnings: readonly Warning[]
 }
 

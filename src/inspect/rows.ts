@@ -35,6 +35,7 @@ export interface Row {
   readonly parent: number | undefined
   /** The function that made it, such as `withTimeout`. */
   readonly kind: string
+  /** The `label` it was given; undefined without one. */
   readonly label: string | undefined
   /** When it was made, in milliseconds since the epoch, with fractions. */
   readonly born: number
@@ -42,6 +43,7 @@ export interface Row {
   readonly late: boolean
   /** When it ended, or when its work went well, if that was sooner; undefined while it lives. */
   readonly ended: number | undefined
+  /** How it ended; undefined while it lives. */
   readonly how: How | undefined
   /** The message of the cause, or what it is; undefined if there was none. */
   readonly cause: string | undefined

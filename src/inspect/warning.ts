@@ -5,6 +5,7 @@ export type WarningCode = 'RESCIND_DEAF_WORK' | 'RESCIND_LATE_DERIVE' | 'RESCIND
 
 /** Something that an inspector has found in the use of contexts. */
 export interface Warning {
+  /** Which warning it is. The page about warnings has a section for each code. */
   readonly code: WarningCode
   /** What happened, to which context, and what to do. */
   readonly message: string

@@ -49,7 +49,7 @@ interface Response {
   once(event: 'close', listener: () => void): unknown
 }
 
-interface Connection {
+interface HttpConnection {
   readonly socket: Socket
   /** Whether it speaks HTTP/1, as far as is known: not HTTP/2, not TLS, and not what it was upgraded to. */
   isHttp1: boolean
@@ -69,7 +69,7 @@ export class Connections {
   isOpen = true
   readonly #server: Server
   readonly #after: After
-  readonly #sockets = new Map<Socket, Connection>()
+  readonly #sockets = new Map<Socket, HttpConnection>()
   readonly #sessions = new Set<Session>()
   readonly #listeners: readonly [event: string, listener: (subject: unknown) => void][] = [
     ['connection', (socket) => this.#connected(socket as Socket, this.#server.setSecureContext === undefined)],
@@ -145,8 +145,8 @@ export class Connections {
     this.#server.off(event as string, listener)
   }
 
-  #connected(socket: Socket, isHttp1: boolean): Connection {
-    const connection: Connection = { socket, isHttp1, responses: new Set() }
+  #connected(socket: Socket, isHttp1: boolean): HttpConnection {
+    const connection: HttpConnection = { socket, isHttp1, responses: new Set() }
     const { responses } = connection
     this.#sockets.set(socket, connection)
     socket.once('close', () => {
@@ -189,7 +189,7 @@ export class Connections {
   }
 
   /** Gives what is missing of a request the time that Node gave it: after `server.close`, Node no longer checks. */
-  #limit(connection: Connection): void {
+  #limit(connection: HttpConnection): void {
     const { isHttp1, responses, socket } = connection
     const { closeIdleConnections, headersTimeout = 0, requestTimeout = 0 } = this.#server
     connection.stopTimer?.()

@@ -1,4 +1,8 @@
-/** The public list of `rescind/node`: contexts of a server of Node and of its requests. */
+/**
+ * The public list of `rescind/node`: contexts of a server of Node and of its requests.
+ *
+ * @module rescind/node
+ */
 
 export type { Server } from './connections.ts'
 export { HeaderError } from '../wire/headers.ts'

@@ -24,7 +24,7 @@ export type RequestOptions = FromHeadersOptions
  * Derives a context for a request on a server of `node:http`, `node:https` or `node:http2`, or of what is built on
  * them. It ends when the client leaves before `res` was ended, with {@link ClientGone} as the cause: the tab was
  * closed, the fetch aborted, the connection cut. A response that was destroyed with an error ends it with that as the
- * cause. It has the deadline and the `values` that {@link fromHeaders} finds in the headers; a header that is refused
+ * cause. It has the deadline and the `values` that `fromHeaders` finds in the headers; a header that is refused
  * ends it at once, with a {@link HeaderError} as the cause: nothing a client sends may make a handler throw.
  *
  * When the response has been sent, it ends like any work that is over: canceled, without a cause. What is to go on

@@ -50,6 +50,7 @@ export interface Cursor {
 
 /** A database, as an engine offers it. */
 export interface Database extends Queryable {
+  /** How the engine stops a statement. */
   readonly stops: Stops
   /**
    * Begins a transaction that is rolled back when `ctx` ends. Rejects with a TypeError that names an option which the

@@ -1,6 +1,8 @@
 /**
  * Databases under a context: statements, streams of rows and transactions that really stop in the engine when their
  * context ends. Engines are entries of their own and plug in at the `Database` seam. Semantics: Go's `database/sql`.
+ *
+ * @module rescind/sql
  */
 
 import { assertFunction, invalid, isObject } from '../arguments.ts'
@@ -13,7 +15,7 @@ import type { Changes, Committable, Cursor, Params, Queryable, Row } from './dat
 import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
-export type { Changes, Cursor, Database, Params, Queryable, Row, Stops, Transaction } from './database.ts'
+export type { Changes, Committable, Cursor, Database, Params, Queryable, Row, Stops, Transaction } from './database.ts'
 export { CommitUnknownError, engineError, TransactionDoneError } from './errors.ts'
 export type { Isolation, TransactionOptions } from './transaction-options.ts'
 

@@ -2,6 +2,8 @@
  * IndexedDB under a context: a transaction over object stores that is aborted when its context ends. IndexedDB by
  * itself commits a transaction the moment it has no request; here it stays open until its function returns, so
  * that what was written before an `await` on something else is not committed behind the caller's back.
+ *
+ * @module rescind/sql/indexeddb
  */
 
 import { invalid, isObject } from '../arguments.ts'
@@ -14,6 +16,7 @@ import type { TransactionOptions } from './transaction-options.ts'
 
 /** Object stores to work on; see {@link stores}. */
 export interface Stores {
+  /** How the engine stops a request. */
   readonly stops: Stops
   /**
    * Begins a transaction that is aborted when `ctx` ends. IndexedDB's are serializable, so that every isolation is met.
@@ -69,7 +72,7 @@ export function stores(
   }
 }
 
-interface Waiting {
+interface PendingRequest {
   readonly ask: () => void
   readonly reject: (error: unknown) => void
 }
@@ -81,7 +84,7 @@ class OpenStores implements StoreTransaction {
   readonly #store: IDBObjectStore
   readonly #stop: () => boolean
   /** What waits for the next moment in which the transaction takes requests. */
-  #waiting: Waiting[] = []
+  #waiting: PendingRequest[] = []
   /** `done` once the end has begun: nothing new is taken then. */
   #state: 'open' | 'done' = 'open'
   #why: unknown

@@ -16,6 +16,7 @@ export type Isolation = 'read uncommitted' | 'read committed' | 'repeatable read
  * @see https://www.postgresql.org/docs/current/sql-set-transaction.html
  */
 export interface TransactionOptions {
+  /** Which changes of other transactions it sees. If left out, the engine's default. */
   readonly isolation?: Isolation | undefined
   /** Whether statements that write fail. */
   readonly readOnly?: boolean | undefined

@@ -21,7 +21,7 @@ import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
 /** What a statement came to. */
-export interface Answer extends Changes {
+export interface StatementResult extends Changes {
   readonly rows: Row[]
 }
 
@@ -39,7 +39,7 @@ export interface TransactionPort {
   readonly loss: unknown
   /** Throws a TypeError if `sql` must not run in a transaction. */
   refuse(sql: string): void
-  run(ctx: Context, sql: string, params: Params): Promise<Answer>
+  run(ctx: Context, sql: string, params: Params): Promise<StatementResult>
   open(ctx: Context, sql: string, params: Params): Promise<PortCursor>
   /**
    * Sends the commit, in the turn of the call, and gives the connection back, rolled back where the commit failed. Only
@@ -259,7 +259,7 @@ class Savepoint implements TransactionPort {
     this.#root.refuse(sql)
   }
 
-  run(ctx: Context, sql: string, params: Params): Promise<Answer> {
+  run(ctx: Context, sql: string, params: Params): Promise<StatementResult> {
     return this.#root.run(ctx, sql, params)
   }
 

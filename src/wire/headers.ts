@@ -57,6 +57,7 @@ export type IncomingHeaders =
  * the error of the codec, none of it, unless a codec of your own says it.
  */
 export class HeaderError extends Error {
+  /** The status to answer with. */
   readonly status: 400 | 431
   /** The name of the header; the largest, if it is about the size of them all. */
   readonly header: string

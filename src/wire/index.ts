@@ -1,4 +1,8 @@
-/** The public list of `rescind/wire`: contexts on their way through headers and into workers. */
+/**
+ * The public list of `rescind/wire`: contexts on their way through headers and into workers.
+ *
+ * @module rescind/wire
+ */
 
 export { carry, text } from './carry.ts'
 export type { Carried, Codec } from './carry.ts'

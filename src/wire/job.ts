@@ -273,14 +273,14 @@ function send(port: Port, message: object, transfer: readonly Transferable[] = [
   ;(port as MessagePort).postMessage(message, [...transfer])
 }
 
-interface Platform {
+interface WorkerGlobals {
   readonly WorkerGlobalScope?: unknown
   readonly process?: { getBuiltinModule?(name: 'node:worker_threads'): { readonly parentPort: EventPort | null } }
 }
 
 /** What this worker was started by; undefined outside of a worker. */
 function ownPort(): EventPort | undefined {
-  const { WorkerGlobalScope, process } = globalThis as Platform
+  const { WorkerGlobalScope, process } = globalThis as WorkerGlobals
   const parentPort = process?.getBuiltinModule?.('node:worker_threads').parentPort
   return parentPort ?? (WorkerGlobalScope ? (globalThis as object as EventPort) : undefined)
 }

@@ -63,7 +63,7 @@ export function serializeError(error: unknown): SerializedError {
 
 /**
  * The error that {@link serializeError} wrote on the other side. An error of a context is one here too, for
- * `instanceof`, {@link isCanceled} and {@link isDeadlineExceeded}; any other error is an `Error` with the name it had.
+ * `instanceof`, `isCanceled` and `isDeadlineExceeded`; any other error is an `Error` with the name it had.
  * Data that cannot be read yields a {@link PortError}. Never throws.
  */
 export function deserializeError(data: unknown): unknown {

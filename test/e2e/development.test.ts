@@ -38,7 +38,7 @@ describe('the development build', () => {
   })
 
   it('mounts a component twice, and sends once all the same', async ({ expect }) => {
-    await using demo = await visit('#/strict-mode-activity?latency=3000&pause=300', dev.url)
+    await using demo = await visit('#/strict-mode-activity?latency=3000&pause=300&rescind=on', dev.url)
     const { page } = demo
     await outcome(page, '2 requests sent, 2 aborted')
     expect(await measured(page)).toEqual(ONCE)
@@ -55,7 +55,7 @@ describe('the development build', () => {
   })
 
   it('saves, uploads and answers once', async ({ expect }) => {
-    await using demo = await visit('#/save-survives?latency=300&pause=20&debounce=50', dev.url)
+    await using demo = await visit('#/save-survives?latency=300&pause=20&debounce=50&rescind=on', dev.url)
     const { page } = demo
     await outcome(page, 'the server has “Kind of Blue”, pinned')
     const writes = (await demo.entries()).map(({ name }) => name)

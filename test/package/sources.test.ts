@@ -44,6 +44,37 @@ const OUTSIDE: ReadonlyMap<string, RegExp> = new Map([
   ['@sqlite.org/sqlite-wasm', /^src\/sql\/sqlite\//],
 ])
 
+/** Sources without a test file of their name, and the file whose tests reach them through the public API. */
+const TESTED_IN: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    'test/devtools/panel.test.tsx',
+    ['details', 'devtools', 'dock', 'feed', 'lines', 'mount', 'toolbar'].map(inDevtools),
+  ],
+  ['test/browser/tanstack-devtools.test.tsx', ['plugin'].map(inDevtools)],
+  ['test/e2e/accessibility.test.ts', ['style', 'words'].map(inDevtools)],
+  ['test/package/size.test.ts', ['index', 'production'].map(inDevtools)],
+  ['test/hooks/task.test.tsx', ['causes', 'gate', 'run'].map(inHooks)],
+  ['test/hooks/options.test.tsx', ['deps', 'steady'].map(inHooks)],
+  ['test/hooks/life.test.tsx', ['board', 'presence', 'use-life'].map(inHooks)],
+  ['test/misuse.test.ts', ['src/arguments.ts']],
+  ['test/callbacks.test.ts', ['src/listeners.ts']],
+  ['test/tasks.test.ts', ['src/turn.ts']],
+  ['test/lifetime.test.ts', ['src/bindings.ts', 'src/views.ts']],
+  ['test/node/import.test.ts', [INDEX, 'src/node/index.ts', 'src/wire/index.ts', 'hooks/index.ts']],
+  ['test/inspect/inspect.test.ts', ['entry', 'make-row', 'observers', 'recorder', 'recording'].map(inInspect)],
+  ['test/inspect/warnings.test.ts', ['src/inspect/warning.ts', 'src/observer.ts']],
+  ['test/node/inspect.test.ts', ['rows', 'store', 'text', 'values'].map(inInspect)],
+  ['test/node/shutdown.test.ts', ['src/node/connections.ts']],
+  ['test/node/upgrade.test.ts', ['src/node/handshake.ts']],
+  ['test/sql/conformance.ts', ['database', 'grace', 'index', 'lane', 'transaction-options'].map(inSql)],
+  ['test/sql/postgres/postgres.test.ts', ['postgres/client', 'postgres/connection', 'postgres/pair'].map(inSql)],
+  ['test/sql/postgres/cancel.test.ts', ['postgres/limit'].map(inSql)],
+  ['test/sql/sqlite/sqlite.test.ts', ['sqlite/line', 'sqlite/protocol', 'sqlite/sqlite-worker'].map(inSql)],
+  ['test/sql/sqlite/script.test.ts', ['sqlite/session', 'sqlite/stop'].map(inSql)],
+  ['test/wire/headers.test.ts', ['src/wire/carry.ts', 'src/wire/timeouts.ts']],
+  ['test/wire/trace.test.ts', ['src/trace-key.ts']],
+])
+
 const files = ['src', 'hooks', 'devtools', 'demo', 'test', 'scripts'].flatMap(filesIn)
 const shipped = graphOf(/^(src|hooks|devtools)\//)
 const demo = graphOf(/^demo\//)
@@ -94,6 +125,22 @@ describe('the names of files', () => {
   })
 })
 
+describe('the tests', () => {
+  const tests = files.filter((path) => /^test\/.*\.test\.tsx?$/.test(path))
+  const covered = new Set([...TESTED_IN.values()].flat())
+
+  it('of a source have its name, or that of its folder if it is the index, or are named here', () => {
+    const named = new Set(tests.map((path) => posix.basename(path).replace(/\.test\.tsx?$/, '')))
+    const missing = [...shipped.keys()].filter((path) => !covered.has(path) && !named.has(conceptOf(path)))
+    expect(missing).toEqual([])
+  })
+
+  it('that are named here exist, as do their sources, and say at the top what they are about', () => {
+    expect([...TESTED_IN.keys(), ...covered].filter((path) => !files.includes(path))).toEqual([])
+    expect(tests.filter((path) => !read(path).startsWith('/**'))).toEqual([])
+  })
+})
+
 function allows(path: string, target: string): boolean {
   const importers = OUTSIDE.get(target)
   if (importers) return importers.test(path)
@@ -117,6 +164,28 @@ function folderOf(path: string): string {
 function rowOf(path: string): number {
   const row = ROWS.findIndex((paths) => paths.includes(path))
   return row < 0 ? OPERATIONS : row
+}
+
+/** `postgres` for `src/sql/postgres/index.ts`, `retry` for `src/retry.ts`. */
+function conceptOf(path: string): string {
+  const [, folder = '', name = ''] = /([^/]*)\/([^/]*)\.tsx?$/.exec(path) ?? []
+  return name === 'index' ? folder : name
+}
+
+function inDevtools(name: string): string {
+  return ['ts', 'tsx'].map((end) => `devtools/${name}.${end}`).find(existsSync) ?? name
+}
+
+function inHooks(name: string): string {
+  return `hooks/${name}.ts`
+}
+
+function inInspect(name: string): string {
+  return `src/inspect/${name}.ts`
+}
+
+function inSql(name: string): string {
+  return `src/sql/${name}.ts`
 }
 
 function inSource(name: string): string {

@@ -2,6 +2,8 @@
  * PostgreSQL over node-postgres: a Pool, from which every statement and every transaction takes a connection, or a
  * single Client, for which they queue. When a context ends, the statement is canceled in the server, and its connection
  * is not used again before the cancel is through.
+ *
+ * @module rescind/sql/postgres
  */
 
 import { assertOptions, invalid, isObject } from '../../arguments.ts'
@@ -15,7 +17,7 @@ import type { PostgresClient, PostgresPool, PostgresResult } from './client.ts'
 import { Connection } from './connection.ts'
 import { refuse } from './statements.ts'
 import type { Source } from './statements.ts'
-import { Port } from './transaction.ts'
+import { PostgresTransactionPort } from './transaction.ts'
 import { assertTransactionOptions } from '../transaction-options.ts'
 import type { TransactionOptions } from '../transaction-options.ts'
 import { OpenTransaction } from '../transaction.ts'
@@ -168,7 +170,7 @@ class Server implements Database {
   async begin(ctx: Context, options: TransactionOptions = {}): Promise<Transaction> {
     assertTransactionOptions(options)
     const connection = await this.#acquire(ctx)
-    const port = new Port(connection, this.#source)
+    const port = new PostgresTransactionPort(connection, this.#source)
     try {
       await connection.begin(ctx, options)
     } catch (error) {

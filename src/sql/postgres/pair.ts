@@ -16,7 +16,7 @@ export interface PairResult {
   readonly rest: PostgresResult | PostgresResult[]
 }
 
-type Answer = PostgresResult | PostgresResult[]
+type TextResult = PostgresResult | PostgresResult[]
 
 /** What writes to the server. */
 interface Line {
@@ -33,7 +33,7 @@ interface Query {
   requiresPreparation(): boolean
 }
 
-type Callback = (error: Error | null | undefined, answer: Answer) => void
+type Callback = (error: Error | null | undefined, answer: TextResult) => void
 type QueryClass = new (config: { text: string; values?: unknown[] }, callback: Callback) => Query
 
 /** Whether `client` can send two statements at once: not that of `pg-native`. */
@@ -57,7 +57,7 @@ export async function sendPair(
 }
 
 /** Several statements have no parameters, and can have one more. */
-async function asText(client: PostgresClient, ahead: string, text: string): Promise<Answer> {
+async function asText(client: PostgresClient, ahead: string, text: string): Promise<TextResult> {
   const before = `${ahead};`
   try {
     return await client.query(before + text)
@@ -71,9 +71,9 @@ async function asText(client: PostgresClient, ahead: string, text: string): Prom
 }
 
 /** The query of node-postgres itself, which sends something ahead: the server says once that it is ready again. */
-function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<Answer> {
+function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<TextResult> {
   const QueryClass = queryClassOf(client) as QueryClass
-  return new Promise<Answer>((resolve, reject) => {
+  return new Promise<TextResult>((resolve, reject) => {
     const query = new QueryClass({ text, ...(values && { values }) }, (error, answer) => {
       if (error) reject(error)
       else resolve(answer)

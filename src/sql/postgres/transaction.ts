@@ -9,13 +9,13 @@ import type { Connection } from './connection.ts'
 import { refuse, refuseSeveral } from './statements.ts'
 import type { Source } from './statements.ts'
 import { OWN } from '../statements.ts'
-import type { Answer, OuterPort, PortCursor } from '../transaction.ts'
+import type { StatementResult, OuterPort, PortCursor } from '../transaction.ts'
 
 /** A batch takes about so long: the first row comes at once, and many rows in few round trips. */
 const BATCH_MS = 10
 const LARGEST_BATCH = 1_000
 
-export class Port implements OuterPort {
+export class PostgresTransactionPort implements OuterPort {
   readonly #connection: Connection
   readonly #source: Source
   #cursors = 0
@@ -43,7 +43,7 @@ export class Port implements OuterPort {
     refuse(sql, 'transaction', this.#source)
   }
 
-  async run(ctx: Context, sql: string, params?: Params): Promise<Answer> {
+  async run(ctx: Context, sql: string, params?: Params): Promise<StatementResult> {
     try {
       const result = await this.#connection.run(ctx, sql, params)
       this.#failure = undefined

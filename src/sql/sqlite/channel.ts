@@ -54,13 +54,13 @@ export interface Call {
   readonly over: Promise<void>
 }
 
-type Waiting = (reply: Reply) => void
+type ReplyListener = (reply: Reply) => void
 
 export class Channel {
   readonly #line: Line
   readonly #grace: number
   readonly #flag: Int32Array | undefined
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, ReplyListener>()
   /** What callers still wait for. */
   readonly #awaited = new Set<Promise<unknown>>()
   #mechanism: Mechanism = 'deadline'

@@ -1,6 +1,8 @@
 /**
  * SQLite in a worker: a browser's, or a thread of Node, so that a long statement blocks nobody and can be stopped from
  * outside. One connection: statements run one after the other, a transaction has the connection for itself.
+ *
+ * @module rescind/sql/sqlite
  */
 
 import { assertFunction, assertOptions, invalid } from '../../arguments.ts'
@@ -104,7 +106,7 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
     channel.end()
     throw error
   }
-  return new Connection(channel, grace)
+  return new SqliteConnection(channel, grace)
 }
 
 /** Node always can; a page only if it is isolated from others. */
@@ -113,7 +115,7 @@ function canShare(): boolean {
   return crossOriginIsolated && typeof SharedArrayBuffer === 'function'
 }
 
-class Connection implements SqliteDatabase {
+class SqliteConnection implements SqliteDatabase {
   readonly #channel: Channel
   readonly #grace: number
   readonly #lane = new Lane()
@@ -167,7 +169,7 @@ class Connection implements SqliteDatabase {
       leave()
       throw error
     }
-    return new OpenTransaction(ctx, new Port(ctx, this.#channel, this.#grace, leave))
+    return new OpenTransaction(ctx, new SqliteTransactionPort(ctx, this.#channel, this.#grace, leave))
   }
 
   close(): Promise<void> {
@@ -199,7 +201,7 @@ class Connection implements SqliteDatabase {
   }
 }
 
-class Port implements OuterPort {
+class SqliteTransactionPort implements OuterPort {
   readonly #ctx: Context
   readonly #channel: Channel
   readonly #grace: number

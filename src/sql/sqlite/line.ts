@@ -15,7 +15,7 @@ export interface NodeWorker {
   terminate(): unknown
 }
 
-interface Platform {
+interface ThreadGlobals {
   readonly process?: {
     getBuiltinModule?(name: 'node:worker_threads'): { readonly Worker: new (url: URL) => NodeWorker }
   }
@@ -27,7 +27,7 @@ export function startWorker(): Worker | NodeWorker {
     // In one piece: this is how bundlers find the file.
     return new Worker(new URL('./sqlite-worker.js', import.meta.url), { type: 'module' })
   }
-  const threads = (globalThis as Platform).process?.getBuiltinModule?.('node:worker_threads')
+  const threads = (globalThis as ThreadGlobals).process?.getBuiltinModule?.('node:worker_threads')
   if (!threads) throw new SqliteError('there are no workers here')
   const here = import.meta.url
   return new threads.Worker(new URL('./sqlite-worker.js', here))

@@ -12,7 +12,7 @@ import { Interrupted, Session } from './session.ts'
 import { Stopper } from './stop.ts'
 
 /** The other end: the page, or the thread that started this one. */
-interface Port {
+interface ParentThread {
   postMessage(message: Reply | Alive): void
   onMessage(listener: (message: Request | Stop) => void): void
 }
@@ -27,7 +27,7 @@ interface WebPort {
   addEventListener(type: 'message', listener: (event: MessageEvent<Request | Stop>) => void): void
 }
 
-interface Platform {
+interface WorkerGlobals {
   readonly WorkerGlobalScope?: unknown
   readonly process?: { getBuiltinModule?(name: 'node:worker_threads'): { readonly parentPort: NodePort | null } }
 }
@@ -135,8 +135,8 @@ function failureOf(error: unknown): Failure {
   return { message, code, interrupted: code === INTERRUPT }
 }
 
-function portOf(): Port | undefined {
-  const { WorkerGlobalScope, process } = globalThis as Platform
+function portOf(): ParentThread | undefined {
+  const { WorkerGlobalScope, process } = globalThis as WorkerGlobals
   const parent = process?.getBuiltinModule?.('node:worker_threads').parentPort
   if (parent) {
     return {
