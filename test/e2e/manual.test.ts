@@ -55,7 +55,7 @@ describe.concurrent('a page of the manual', () => {
     await page.waitForURL(/docs\/streams\.html$/)
     await page.setViewportSize({ width: 390, height: 844 })
     await page.getByRole('button', { name: 'On this page' }).click()
-    await page.getByRole('link', { name: 'Text and lines' }).first().click()
+    await page.getByRole('navigation', { name: 'On this page' }).getByRole('link', { name: 'Text and lines' }).click()
     await page.waitForURL(/#text-and-lines$/)
     await page.getByRole('button', { name: 'Streams' }).click()
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Concepts' }).click()
