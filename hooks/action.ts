@@ -33,8 +33,8 @@ export interface ActionOptions extends WorkOptions {
   readonly limit?: number | undefined
   /**
    * What becomes of a run that waits for its debounce when the component is unmounted or hidden, or the page is left:
-   * starts at once (`flush`, the default), or is canceled (`cancel`). Give `keepalive: true` to a `fetch` that has to
-   * survive the page.
+   * starts at once (`flush`, the default), or is canceled (`cancel`). `flush` also starts it when the tab is hidden: a
+   * browser may discard a hidden tab without notice. Give `keepalive: true` to a `fetch` that has to survive the page.
    */
   readonly onLeave?: 'flush' | 'cancel' | undefined
 }

@@ -3,7 +3,7 @@
  * the gate only says when it opens. Its time runs on the clock of the context that it is closed under.
  */
 
-import { afterFunc, isDeadlineExceeded, withTimeout } from '../src/index.ts'
+import { afterFunc, isCanceled, remaining, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
 /** How long to wait until work starts. */
@@ -18,9 +18,8 @@ export interface Debounce {
 
 export class Gate {
   readonly #onOpen: () => void
-  /** While closed: until when at the latest, and until it has been quiet. */
+  /** While closed: until when at the latest. It ends with the context that the gate was last closed under. */
   #limit: [ctx: Context, cancel: Cancel] | undefined
-  #quiet: [ctx: Context, cancel: Cancel] | undefined
 
   constructor(onOpen: () => void) {
     this.#onOpen = onOpen
@@ -32,12 +31,15 @@ export class Gate {
 
   /** Closes the gate, or keeps it closed. Returns whether what comes now has to wait. */
   close(base: Context, { ms, leading = false, maxWait = Infinity }: Debounce): boolean {
-    const isFirst = !this.#limit
-    this.#limit ??= withTimeout(base, maxWait)
-    this.#quiet?.[1]()
-    const quiet = (this.#quiet = withTimeout(this.#limit[0], ms))
-    afterFunc(quiet[0], () => {
-      if (this.#quiet === quiet && isDeadlineExceeded(quiet[0].err)) this.open()
+    const before = this.#limit?.[0]
+    // What waited under a canceled context is canceled, and no longer counts.
+    const isFirst = !before || isCanceled(before.err)
+    const left = isFirst ? maxWait : remaining(before)
+    this.stop()
+    const limit = (this.#limit = withTimeout(base, left ?? Infinity))
+    const [quiet] = withTimeout(limit[0], ms)
+    afterFunc(quiet, () => {
+      if (this.#limit === limit) this.open()
     })
     return !(isFirst && leading)
   }
@@ -50,6 +52,6 @@ export class Gate {
   /** Opens it and starts nothing. */
   stop(): void {
     this.#limit?.[1]()
-    this.#limit = this.#quiet = undefined
+    this.#limit = undefined
   }
 }

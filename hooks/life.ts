@@ -67,8 +67,8 @@ export function arm(ctx: Context): Context {
 }
 
 /** Calls `tell` when the end of `ctx` is final: now, unless a successor of `ctx` or of a life above it waits. */
-export function whenFinal(ctx: Context | undefined, tell: () => void): () => void {
-  const wait = ctx && renewalOf(ctx)
+export function whenFinal(ctx: Context, tell: () => void): () => void {
+  const wait = renewalOf(ctx)
   if (!wait) {
     tell()
     return ignore
@@ -247,11 +247,11 @@ export class Home extends Resident {
   }
 
   protected override show(): void {
-    if (this.#isTabHidden || !this.isShown) return
+    if (!this.isShown) return
     const { life } = this
     const wasHidden = this.#wasHidden
     this.#wasHidden = false
-    if (wasHidden && life.ctx.err !== undefined && !life.isCanceled && !life.parent.err && !life.next) life.replace()
+    if (wasHidden && life.ctx.err !== undefined && !life.isCanceled && !life.parent.err) life.replace()
     this.renew()
   }
 
@@ -262,7 +262,6 @@ export class Home extends Resident {
   protected override leave(why: Error): void {
     const { life, shown } = this
     if (why === Unmounted) {
-      this.#attached = undefined
       shown?.close(Unmounted)
       life.close(Unmounted)
     } else {
@@ -271,12 +270,11 @@ export class Home extends Resident {
     }
   }
 
-  /** For a life that was never shown, and yet armed by a context below it. */
+  /** For a life that is hidden, or was never shown, and yet armed by a context below it: no effect is left to close it. */
   protected override drop(): void {
-    const { shown } = this
-    if (this.isShown || this.#attached === shown) return
+    if (this.isShown) return
     queueMicrotask(() => {
-      if (!this.isMounted) shown?.close(Unmounted)
+      if (!this.isMounted) this.leave(Unmounted)
     })
   }
 
@@ -295,7 +293,7 @@ export class Home extends Resident {
 
   /** The page or the route of `life` has ended. */
   displaced(life: Life): void {
-    if (life !== this.shown || life.isClosed || !this.isShown) return
+    if (life !== this.shown || !this.isShown) return
     if (!life.isCanceled || life.displacement === Navigated) this.#expect(life)
   }
 

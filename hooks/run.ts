@@ -89,6 +89,8 @@ export class Run<T, A extends readonly unknown[]> {
   isSlow = false
   /** Waits for a debounce, and not for its turn. */
   isHeld = false
+  /** Whether the timeout holds: from the start of the work until it has returned. */
+  #isTimed = false
   readonly #host: Host<T, A>
   #work: Work<T, A>
   #resolve!: (result: Promise<T>) => void
@@ -133,7 +135,6 @@ export class Run<T, A extends readonly unknown[]> {
     if (this.isStarted) return
     this.isStarted = true
     this.#stop?.()
-    this.#stop = undefined
     this.#resolve(until(this.ctx, () => this.#perform()))
   }
 
@@ -141,19 +142,20 @@ export class Run<T, A extends readonly unknown[]> {
   limit(timeout: number): void {
     if (timeout === this.#work.timeout) return
     this.#work = { ...this.#work, timeout }
-    if (this.isStarted && !this.outcome) rearmFromStart(this.ctx, timeout)
+    if (this.#isTimed) rearmFromStart(this.ctx, timeout)
   }
 
   async #perform(): Promise<T> {
     const { ctx } = this
     const { fn, slowAfter, timeout } = this.#work
+    this.#isTimed = true
     rearm(ctx, timeout)
     ctx.throwIfDone()
     if (slowAfter < Infinity) this.#watch(slowAfter)
     const result = fn(ctx, ...this.args)
     const data = isGenerator(result) ? await this.#drain(result) : await result
     // Nothing takes the result away again: neither this timeout nor another one.
-    this.#work = { ...this.#work, timeout: Infinity }
+    this.#isTimed = false
     rearm(ctx, Infinity)
     return data
   }
@@ -163,7 +165,7 @@ export class Run<T, A extends readonly unknown[]> {
     const [quick, stop] = withTimeout(ctx, slowAfter)
     this.#stop = stop
     afterFunc(quick, () => {
-      if (this.outcome || ctx.err !== undefined || this.#stop !== stop) return
+      if (this.outcome || ctx.err !== undefined) return
       this.isSlow = true
       this.#host.slowed(this)
     })

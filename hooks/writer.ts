@@ -86,7 +86,10 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     for (const run of this.#runs) run.isHeld = false
     this.#pump()
   })
-  readonly #leavePage = (): void => this.#leftPage()
+  readonly #leavePage = ({ type }: Event): void => {
+    if (type === 'pagehide') this.#leftPage()
+    else if (document.hidden) this.#hidePage()
+  }
 
   constructor(order: Order<T, A>) {
     super()
@@ -135,6 +138,11 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.#release(Unmounted)
     // There is no later, so the last one does not wait for its turn either.
     if (this.#order.mode === 'keepLatest') this.#pump(Infinity)
+  }
+
+  /** A hidden page may be frozen or discarded without another event. It may be shown again, so nothing is dropped. */
+  #hidePage(): void {
+    if (this.#gate.isClosed && this.#order.onLeave === 'flush') this.#gate.open()
   }
 
   /** Starts what waits for the debounce, or drops it. */
@@ -235,8 +243,8 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     const outcome = isBusy ? pending(undefined) : this.#outcome
     const waiting = runs.filter(({ isStarted }) => !isStarted)
     // A page that is left must not take the last edit with it.
-    if (waiting.length > 0) globalThis.addEventListener?.('pagehide', this.#leavePage)
-    else globalThis.removeEventListener?.('pagehide', this.#leavePage)
+    const change = waiting.length > 0 ? 'addEventListener' : 'removeEventListener'
+    for (const type of ['pagehide', 'visibilitychange']) globalThis[change]?.(type, this.#leavePage)
     this.publish({
       ...outcome,
       data: this.#data,

@@ -11,7 +11,7 @@ import { build } from 'vite'
 import type { Plugin } from 'vite'
 
 /** `new URL('./some-worker.js', here)`: a form that bundlers do not take for a browser's worker. */
-const WORKER = /new URL\('\.\/([\w-]+-worker)\.js', here\)/
+const WORKER = /new URL\('\.\/([\w-]+-worker)\.js', here\)/g
 
 /** A plugin of Vite. */
 export function nodeWorkers(): Plugin {
@@ -19,15 +19,15 @@ export function nodeWorkers(): Plugin {
     name: 'node-workers',
     enforce: 'pre',
     async transform(code, id) {
-      const [found, name] = WORKER.exec(code) ?? []
-      if (found === undefined || this.environment.config.consumer !== 'server') return
-      const source = resolve(dirname(id), `${name}.ts`)
-      if (this.environment.mode === 'build') {
+      if (this.environment.config.consumer !== 'server') return
+      let changed = code
+      for (const [found, name] of code.matchAll(WORKER)) {
+        const source = resolve(dirname(id), `${name}.ts`)
         // Beside the program: servers are built into one file.
-        this.emitFile({ type: 'chunk', id: source, fileName: `${name}.js` })
-        return
+        if (this.environment.mode === 'build') this.emitFile({ type: 'chunk', id: source, fileName: `${name}.js` })
+        else changed = changed.replace(found, `new URL(${JSON.stringify(await compile(source))})`)
       }
-      return code.replace(found, `new URL(${JSON.stringify(await compile(source))})`)
+      return changed === code ? undefined : changed
     },
   }
 }

@@ -76,7 +76,8 @@ export const scenario: SceneScenario<State> = {
     <>
       A note saves itself while you type, and <em>Pin and close</em> pins it with the click that removes it from the
       page. A read ends with what shows it; a write of <code>useAction</code> ends when it is done. The first save takes
-      longest: by hand it comes last, on top of a newer text.
+      longest: by hand it comes last, on top of a newer text. Type something and switch to another tab: a hidden tab may
+      be frozen or discarded, so the save must not wait for its timer.
     </>
   ),
   go: GO,
@@ -132,10 +133,17 @@ export const scenario: SceneScenario<State> = {
 }
 
 function Scene({ play, onAct }: SceneProps<State>) {
-  const { ms, rescind, state, take } = play
+  const { ms, note, rescind, state, take } = play
   const [what, text] = parse(useStore(state))
   const server = useMemo(() => serverOf(play), [play])
   const Open = rescind === 'on' ? Editor : EditorByHand
+  useEffect(() => {
+    const turn = () => {
+      if (document.hidden && what === 'open' && text !== '') note('step', 'tab hidden')
+    }
+    document.addEventListener('visibilitychange', turn)
+    return () => document.removeEventListener('visibilitychange', turn)
+  }, [note, text, what])
   return (
     <div className="editor" data-open={what !== 'closed'}>
       {what === 'closed' ? (

@@ -98,14 +98,17 @@ export async function job<Result = unknown, Progress = unknown>(
         new Promise<Result>((resolve, reject) => {
           const ours = new MessageChannel()
           const theirs = new MessageChannel()
-          // Does nothing to ports that were transferred.
-          leaving.push(() => [ours.port1, ours.port2, theirs.port2].forEach((port) => port.close()))
+          // WebKit closes a port that was transferred where it has arrived.
+          const kept = new Set([ours.port1, ours.port2, theirs.port2])
+          leaving.push(() => kept.forEach((port) => port.close()))
           leaving.push(subscribe(ours.port1, (event) => hear(event, resolve, reject, onProgress)))
           leaving.push(watch(worker, reject))
           leaving.push(toPort(context, theirs.port1, { ...options, label }))
           // First what may not be cloned. It waits in the channel until that has arrived.
           send(ours.port1, { rescind: 'run', context: theirs.port2, message }, [theirs.port2, ...transfer])
+          kept.delete(theirs.port2)
           worker.postMessage({ rescind: 'job', version: VERSION, port: ours.port2 }, [ours.port2 as never])
+          kept.delete(ours.port2)
         }),
     )
   } finally {

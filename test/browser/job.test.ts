@@ -1,9 +1,10 @@
 /** Jobs in the workers of a page. */
 
-import { background, CanceledError, isDeadlineExceeded, withCancel, withTimeout } from 'rescind'
+import { background, CanceledError, createKey, isDeadlineExceeded, withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { job, WorkerError } from 'rescind/wire'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { code } from '../wire/job-handler.ts'
 import type { Order } from '../wire/job-handler.ts'
 import { outcome } from '../support.ts'
 
@@ -35,6 +36,15 @@ describe('a worker', () => {
       message: 'no such part',
       cause: { part: 7 },
     })
+  })
+
+  it('sees that its job was canceled', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { result, began } = run(ctx, worker, { does: 'wait' })
+    await began
+    cancel('Stop')
+    await vi.waitUntil(async () => (await job(background(), worker, { does: 'how it ended' })) === 'AbortError')
+    expect(result.error).toBe(ctx.err)
   })
 
   it('stops at once, beside another job that goes on', async () => {
@@ -86,6 +96,33 @@ describe('a shared worker', () => {
   it('takes the jobs of the page through its port', async () => {
     const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
     expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
+    port.close()
+  })
+
+  it('fails a job with a PortError if its result cannot be read here', async () => {
+    const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
+    const error = await job(background(), port, { does: 'answer with code' }).catch((error: unknown) => error)
+    expect(error).toMatchObject({ name: 'PortError', message: 'what the worker has sent cannot be read' })
+    expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
+    port.close()
+  })
+
+  it('refuses a job with a PortError if its message cannot be read there', async () => {
+    const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
+    const error = await job(background(), port, code()).catch((error: unknown) => error)
+    expect(error).toMatchObject({ name: 'PortError', message: 'the job cannot be read' })
+    port.close()
+  })
+
+  it('refuses a job with a PortError as the cause if its context cannot be read there', async () => {
+    const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
+    const key = createKey<WebAssembly.Module>('code')
+    const failing = job(withValue(background(), key, code()), port, { does: 'answer', with: 1 }, { keys: [key] })
+    const error = await failing.catch((error: unknown) => error)
+    expect(error).toMatchObject({
+      name: 'AbortError',
+      cause: { name: 'PortError', message: 'a message cannot be read' },
+    })
     port.close()
   })
 })

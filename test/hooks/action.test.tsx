@@ -6,6 +6,7 @@ import type { FunctionComponent, ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { createMemoryRouter, RouterProvider, useNavigate } from 'react-router'
 import { background, cause, createKey, withCancel } from 'rescind'
+import type { Context } from 'rescind'
 import { Busy, provide, reactRouterSource, Scope, Superseded, Unmounted, useAction } from 'rescind/react'
 import type { Action, ActionOptions, ScopeHandle } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
@@ -34,6 +35,17 @@ const kept = (mode: 'visible' | 'hidden', children: ReactNode) =>
   Activity && <Activity mode={mode}>{children}</Activity>
 
 const names = (work: SaveWork) => work.calls.map(({ args: [name] }) => name)
+
+/** Says that the tab is hidden, or shown again; in test/e2e a real one is. */
+function fakeTab() {
+  return {
+    turn(hidden: boolean) {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+    },
+    [Symbol.dispose]: () => void Reflect.deleteProperty(document, 'hidden'),
+  }
+}
 
 let home: string
 
@@ -332,6 +344,55 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       await settle(() => it.work.last.resolve('saved'))
       await settle(() => clock.advance(1_000))
       expect(names(it.work)).toEqual(['v2'])
+    })
+
+    it('starts in the event in which the tab is hidden, since the browser may discard it, and only once', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual(['v1'])
+      tab.turn(false)
+      await settle(() => work.last.resolve('saved'))
+      await settle(() => clock.advance(1_000))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('waits for its debounce when the tab is shown again', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(false)
+      expect(names(work)).toEqual([])
+      await settle(() => clock.advance(50))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('keeps its turn and its debounce in a hidden tab if that is not to start it', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, onLeave: 'cancel', parent: clock.root })
+      await run('v1')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual([])
+      await settle(() => clock.advance(50))
+      expect(names(work)).toEqual(['v1'])
+    })
+
+    it('does not overtake the save under way when the tab is hidden: the page lives on', async () => {
+      const clock = fakeClock(0)
+      const { run, work } = mount({ ...autosave, parent: clock.root })
+      await run('v1')
+      await settle(() => clock.advance(50))
+      await run('v2')
+      using tab = fakeTab()
+      tab.turn(true)
+      expect(names(work)).toEqual(['v1'])
+      await settle(() => work.last.resolve('saved'))
+      expect(names(work)).toEqual(['v1', 'v2'])
+      await settle(() => work.last.resolve('saved'))
     })
 
     it('starts in the event in which the page is left, though another save is under way', async () => {
@@ -680,6 +741,24 @@ describe('an action that many components have', () => {
     }
     expect(renderToString(<Saver />)).toBe('idle undefined')
     expect(work.calls).toEqual([])
+  })
+
+  it('has, before any run, the context that runs are derived from: its parent, or else the scope', () => {
+    const work: SaveWork = fakeWork()
+    const [parent] = withCancel(background())
+    const scope = createRef<ScopeHandle>()
+    const contexts = watch<readonly Context[]>()
+    function Saver() {
+      contexts.see([useAction(work.fn).context, useAction(work.fn, { parent }).context])
+      return null
+    }
+    render(
+      <Scope ref={scope}>
+        <Saver />
+      </Scope>,
+    )
+    expect(contexts.last[0]).toBe(scope.current?.context)
+    expect(contexts.last[1]).toBe(parent)
   })
 
   it('is told of each change, and its state is one of the last', async () => {

@@ -244,16 +244,21 @@ describe('debounce', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
-  it('leaves no timer when the component goes', async () => {
+  it('that waits for a parent that was canceled waits again under another one, and starts', async () => {
     const clock = fakeClock(0)
     const [parent, cancel] = withCancel(clock.root)
     const work = fakeWork()
-    const { unmount } = mount({ fn: work.fn, deps: [0], options: { debounce: { ms: 200, maxWait: 500 }, parent } })
-    await settle()
-    unmount()
-    cancel()
-    await settle(() => clock.advance(1_000))
+    const { task, render } = mount({ fn: work.fn, deps: [0], options: { debounce: 200, parent } })
+    await settle(() => clock.advance(100))
+    await settle(() => {
+      cancel('why')
+      render({ options: { debounce: 200, parent: clock.root } })
+    })
+    expect(task.last.status).toBe('pending')
+    await settle(() => clock.advance(199))
     expect(work.calls).toEqual([])
+    await settle(() => clock.advance(1))
+    expect(work.causes).toEqual([undefined])
   })
 })
 

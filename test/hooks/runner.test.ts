@@ -4,10 +4,13 @@ import * as fc from 'fast-check'
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Superseded } from 'rescind/react'
-import { describe, expect, it } from 'vitest'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Runner } from '../../hooks/runner.ts'
 import type { Job, TaskMode, TaskState } from '../../hooks/runner.ts'
 import { microtask } from '../support.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 type Step =
   | { readonly type: 'cancel' | 'reset' | 'answer' | 'fail' }
@@ -327,5 +330,46 @@ describe('a listener of the signal that calls `reset`', () => {
     void runner.steering.run('two')
     expect(runner.state).toMatchObject({ status: 'idle', data: undefined })
     expect(calls.filter(({ ctx }) => ctx.err === undefined)).toEqual([])
+  })
+})
+
+describe('the debounce of a task', () => {
+  const debounce = { ms: 100, leading: true }
+
+  function debounced(root: Context) {
+    const names: string[] = []
+    const runner = new Runner(
+      jobOf<[name: string]>({
+        fn: (_, name) => {
+          names.push(name)
+          return new Promise<string>(() => {})
+        },
+        parent: root,
+        debounce,
+      }),
+    )
+    return { names, runner }
+  }
+
+  it.each(['cancel', 'reset'] as const)('is over with a %s: the next run is a first one again', (end) => {
+    const { names, runner } = debounced(fakeClock(0).root)
+    runner.steering.run('one').catch(() => {})
+    runner.steering.run('two').catch(() => {})
+    runner.steering[end]()
+    void runner.steering.run('three')
+    expect(names).toEqual(['one', 'three'])
+  })
+
+  it('leaves no timer when the component goes', () => {
+    vi.useFakeTimers()
+    const { runner } = debounced(background())
+    runner.mount()
+    runner.refresh()
+    runner.appear()
+    void runner.steering.run('one')
+    expect(vi.getTimerCount()).toBe(1)
+    runner.unmount()
+    runner.disappear()
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

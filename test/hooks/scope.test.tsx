@@ -17,7 +17,18 @@ import {
   withValue,
 } from 'rescind'
 import type { Context } from 'rescind'
-import { Navigated, provide, Scope, Superseded, Unmounted, useScope, useTask, useValue } from 'rescind/react'
+import {
+  Hidden,
+  Navigated,
+  PageHidden,
+  provide,
+  Scope,
+  Superseded,
+  Unmounted,
+  useScope,
+  useTask,
+  useValue,
+} from 'rescind/react'
 import type { ScopeHandle, ScopeProps, Task } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
@@ -477,12 +488,15 @@ describe('the handle of a scope', () => {
     expect(work.causes).toEqual([Superseded, undefined])
   })
 
-  it('cancels for good whatever the cause, even one that is known to pass', async () => {
-    const { work, handle, statuses } = mount()
-    await settle(() => handle.cancel(Navigated))
-    expect(work.causes).toEqual([Navigated])
-    expect(statuses.last).toBe('canceled')
-  })
+  it.each([Navigated, Hidden, PageHidden])(
+    'cancels for good whatever the cause, even $name, which passes',
+    async (why) => {
+      const { work, handle, statuses } = mount()
+      await settle(() => handle.cancel(why))
+      expect(work.causes).toEqual([why])
+      expect(statuses.last).toBe('canceled')
+    },
+  )
 
   it('may be given more time by hand, which another render does not take back', async () => {
     const clock = fakeClock(0)

@@ -5,10 +5,16 @@ import { background, cause } from 'rescind'
 import type { Context } from 'rescind'
 import { Busy, Superseded } from 'rescind/react'
 import type { ActionMode } from 'rescind/react'
-import { describe, expect, it } from 'vitest'
+import { fakeClock } from 'rescind/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Writer } from '../../hooks/writer.ts'
 import type { Order } from '../../hooks/writer.ts'
 import { microtask } from '../support.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
 
 type Step =
   | { readonly type: 'run'; readonly name: string }
@@ -226,5 +232,87 @@ describe('work that calls the action itself', () => {
     called[1]?.answer('after')
     await rest()
     expect(writer.state).toMatchObject({ status: 'success', data: 'after', runs: [] })
+  })
+})
+
+/** Of a writer itself: contexts listen with options. */
+function ofPage([type, , options]: readonly unknown[]): boolean {
+  return type === 'pagehide' && options === undefined
+}
+
+async function hide(writer: { disappear(): void }): Promise<void> {
+  writer.disappear()
+  await rest()
+}
+
+function debounced(onLeave: 'flush' | 'cancel', root = fakeClock(0).root) {
+  const names: string[] = []
+  const fn = (_: Context, name: string) => {
+    names.push(name)
+    return new Promise<string>(() => {})
+  }
+  const debounce = { ms: 100, leading: true }
+  const writer = new Writer(
+    orderOf<[name: string]>({ fn, mode: 'all', limit: Infinity, scope: root, debounce, onLeave }),
+  )
+  writer.mount()
+  writer.refresh()
+  writer.appear()
+  const run = (name: string) => void writer.steering.run(name)
+  return { names, run, writer }
+}
+
+describe('the debounce of an action', () => {
+  it('is over with a cancel: the next run is a first one again', () => {
+    const { names, run, writer } = debounced('flush')
+    run('one')
+    run('two')
+    writer.steering.cancel()
+    run('three')
+    expect(names).toEqual(['one', 'three'])
+  })
+
+  it('with `cancel` is over when the component leaves, and leaves no timer', async () => {
+    vi.useFakeTimers()
+    const { names, run, writer } = debounced('cancel', background())
+    run('one')
+    run('two')
+    expect(vi.getTimerCount()).toBe(1)
+    await hide(writer)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(names).toEqual(['one'])
+  })
+
+  it('holds no run of a component that is hidden, and holds them again once that is shown', async () => {
+    const { names, run, writer } = debounced('flush')
+    await hide(writer)
+    run('one')
+    run('two')
+    expect(names).toEqual(['one', 'two'])
+    writer.refresh()
+    writer.appear()
+    run('three')
+    run('four')
+    expect(names).toEqual(['one', 'two', 'three'])
+  })
+})
+
+describe('an action', () => {
+  it('listens for the end of the page only while a run waits', async () => {
+    const added = vi.spyOn(globalThis, 'addEventListener')
+    const removed = vi.spyOn(globalThis, 'removeEventListener')
+    const called: ((data: string) => void)[] = []
+    const fn = (_: Context, __: string) => new Promise<string>((answer) => void called.push(answer))
+    const { state, steering } = new Writer(orderOf<[name: string]>({ fn }))
+    expect(added.mock.calls.filter(ofPage)).toHaveLength(0)
+    void steering.run('one')
+    void steering.run('two')
+    const last = () => added.mock.invocationCallOrder[added.mock.calls.findLastIndex(ofPage)] ?? 0
+    const gone = () => removed.mock.invocationCallOrder[removed.mock.calls.findLastIndex(ofPage)] ?? 0
+    expect(last()).toBeGreaterThan(gone())
+    called[0]?.('one')
+    await rest()
+    expect(gone()).toBeGreaterThan(last())
+    expect(state.runs).toEqual([])
   })
 })

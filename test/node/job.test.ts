@@ -2,13 +2,23 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { background, CanceledError, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
+import {
+  background,
+  CanceledError,
+  createKey,
+  isDeadlineExceeded,
+  sleep,
+  withCancel,
+  withTimeout,
+  withValue,
+} from 'rescind'
 import type { Context } from 'rescind'
-import { job, PortClosed, serveJobs, WorkerError } from 'rescind/wire'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { job, PortClosed, PortError, serveJobs, WorkerError } from 'rescind/wire'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Order } from '../wire/job-handler.ts'
 import { failOnUnhandled, outcome, task } from '../support.ts'
 import { cleanUp } from './sockets.ts'
+import { unreadable } from './unreadable.ts'
 
 failOnUnhandled()
 
@@ -137,6 +147,63 @@ describe('a thread that dies', () => {
     port2.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.close()
     await expect(job(background(), port1, 1)).rejects.toMatchObject({ name: 'WorkerError', cause: PortClosed })
     port2.close()
+  })
+})
+
+describe('what the other thread cannot read', () => {
+  const make = unreadable()
+
+  it('fails the job with a PortError if it is the result, and no other job', async () => {
+    const worker = start()
+    cleanUp(() => worker.terminate())
+    const answer = job(background(), worker, { does: 'answer', with: make() })
+    const other = job(background(), worker, { does: 'answer', with: 1 })
+    const error = await answer.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(PortError)
+    expect(error).toMatchObject({ message: 'what the worker has sent cannot be read' })
+    expect(await other).toBe(1)
+  })
+
+  it('fails all jobs of the worker with a WorkerError if it is a message outside of them', async () => {
+    const program = `
+      const { parentPort } = require('node:worker_threads')
+      const { BlockList } = require('node:net')
+      parentPort.on('message', () => parentPort.postMessage(new BlockList()))
+    `
+    const worker = new Worker(program, { eval: true })
+    cleanUp(() => worker.terminate())
+    const jobs = [job(background(), worker, 1), job(background(), worker, 2)]
+    for (const { status, ...settled } of await Promise.allSettled(jobs)) {
+      expect(status).toBe('rejected')
+      expect(settled).toMatchObject({
+        reason: { name: 'WorkerError', message: 'a message of the worker cannot be read' },
+      })
+    }
+    for (const type of ['error', 'exit', 'messageerror']) expect(worker.listenerCount(type)).toBe(0)
+  })
+
+  it('fails the job with a PortError if it is its message, and the handler is not called', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const handler = vi.fn<() => number>(() => 1)
+    const stop = serveJobs(handler, { port: port2 })
+    const error = await job(background(), port1, make()).catch((error: unknown) => error)
+    expect(error).toMatchObject({ name: 'PortError', message: 'the job cannot be read' })
+    expect(handler).not.toHaveBeenCalled()
+    expect(await job(background(), port1, 1)).toBe(1)
+    stop()
+    port1.close()
+  })
+
+  it('fails the job with a PortError as the cause if it is a value of its context', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const stop = serveJobs(() => 1, { port: port2 })
+    const rules = createKey<object>('rules')
+    const ctx = withValue(background(), rules, make())
+    const error = await job(ctx, port1, 1, { keys: [rules] }).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(CanceledError)
+    expect(error).toMatchObject({ cause: { name: 'PortError', message: 'a message cannot be read' } })
+    stop()
+    port1.close()
   })
 })
 

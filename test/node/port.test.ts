@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import {
+  afterFunc,
   background,
   CanceledError,
   cause,
@@ -15,11 +16,12 @@ import {
 } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone } from 'rescind/node'
-import { deserializeError, PortClosed, toPort } from 'rescind/wire'
+import { deserializeError, fromPort, PortClosed, PortError, toPort } from 'rescind/wire'
 import { describe, expect, it } from 'vitest'
 import { requestId } from '../wire/port-job.ts'
 import type { Job, Report } from '../wire/port-job.ts'
 import { cleanUp, Queue } from './sockets.ts'
+import { unreadable } from './unreadable.ts'
 
 const here = import.meta.url
 
@@ -166,5 +168,42 @@ describe('a thread', () => {
     await closed
     expect(ctx.err).toBeUndefined()
     cancel()
+  })
+})
+
+describe('a message that the platform cannot read', () => {
+  const make = unreadable()
+
+  it('ends the received context with a PortError as the cause, and lets go of the context it comes from', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { port1, port2 } = new MessageChannel()
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    const closed = once(port2, 'close')
+    port1.postMessage(make(), [])
+    await closed
+    expect(cause(received)).toBeInstanceOf(PortError)
+    expect(cause(received)).toMatchObject({ message: 'a message cannot be read' })
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('ends the passed context as an answer, and the received one with it', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const { port1, port2 } = new MessageChannel()
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    const ended = new Promise((resolve) => void afterFunc(received, () => resolve(cause(received))))
+    port2.postMessage(make(), [])
+    expect(await ended).toMatchObject({ name: 'PortError', message: 'an answer cannot be read' })
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
+  it('rejects the arrival if it is the first', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const arrival = fromPort(background(), port2)
+    port1.postMessage(make(), [])
+    await expect(arrival).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'PortError' } })
   })
 })

@@ -228,6 +228,17 @@ describe('job', () => {
     await vi.waitFor(() => expect(listeners()).toBe(0))
   })
 
+  it('closes no port that it has transferred: some engines would close it where it has arrived', async () => {
+    const worker = echo()
+    let answer: Promise<unknown> | undefined
+    const channels = channelsOf(() => {
+      answer = job(background(), worker, 1)
+    })
+    expect(await answer).toBe(1)
+    expect(channels).toHaveLength(2)
+    for (const { port2 } of channels) expect(port2.close).not.toHaveBeenCalled()
+  })
+
   it('rejects if the result cannot be cloned', async () => {
     const worker = workerOf(() => () => {})
     await expect(job(background(), worker, 1)).rejects.toMatchObject({ name: 'DataCloneError' })

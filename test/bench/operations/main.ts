@@ -1,23 +1,22 @@
 /**
- * What libraries do where several callers want the same, where a server is in trouble and where there is a limit,
- * counted: `npm run bench:operations`. The same scenario for each; the tables go into `docs/operations.md`, between
- * their marks. What is timed is only whether something happens at once or much later.
+ * What libraries do where several callers want the same, where a server is in trouble, where there is a limit, where an
+ * answer comes in parts and where a worker computes, counted: `npm run bench:operations`. The same scenario for each;
+ * the tables go into `docs`, between their marks. What is timed is only whether something happens at once or much
+ * later.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { limiters, retriers, sharers } from './contenders.ts'
 import type { Limiter, Retrier, Sharer, Work } from './contenders.ts'
+import { jobRow, runners } from './jobs.ts'
+import { after, pass } from './pass.ts'
+import { readers, streamRow } from './streams.ts'
 
-const PAGE = 'docs/operations.md'
 const CALLERS = 1_000
 const WAITING = 10_000
 
 let unhandled = 0
 process.on('unhandledRejection', () => unhandled++)
-
-function pass(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms))
-}
 
 /** Requests that take `ms`, stop when they are told to, and are counted. */
 class Server {
@@ -48,17 +47,6 @@ class Server {
       })
     })
   }
-}
-
-/** What `promise` has come to after `ms`. */
-async function after(ms: number, promise: Promise<string>): Promise<'result' | 'error' | 'pending'> {
-  return Promise.race([
-    promise.then(
-      () => 'result' as const,
-      () => 'error' as const,
-    ),
-    pass(ms).then(() => 'pending' as const),
-  ])
 }
 
 async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
@@ -179,39 +167,72 @@ async function rowsOf<T>(contenders: readonly T[], row: (contender: T) => Promis
   return rows
 }
 
-const tables = {
-  share: table(
-    [
-      '',
-      'requests for two callers',
-      'a caller that leaves is told',
-      'the first leaves, the other gets',
-      'both leave, the request',
-      'after a failure, the next call',
-    ],
-    await rowsOf(sharers, shareRow),
-  ),
-  retry: table(
-    [
-      '',
-      'requests to a dead server',
-      'Stop ends a wait',
-      'fails where the wait is longer than the time left',
-      'Retry-After is obeyed',
-    ],
-    await rowsOf(retriers, retryRow),
-  ),
-  semaphore: table(
-    ['', 'a caller that leaves is told', 'work called for 10,000 that left the line', 'a release too many'],
-    await rowsOf(limiters, limitRow),
-  ),
+/** The tables of each page, by their marks. */
+const pages = {
+  'docs/operations.md': {
+    share: table(
+      [
+        '',
+        'requests for two callers',
+        'a caller that leaves is told',
+        'the first leaves, the other gets',
+        'both leave, the request',
+        'after a failure, the next call',
+      ],
+      await rowsOf(sharers, shareRow),
+    ),
+    retry: table(
+      [
+        '',
+        'requests to a dead server',
+        'Stop ends a wait',
+        'fails where the wait is longer than the time left',
+        'Retry-After is obeyed',
+      ],
+      await rowsOf(retriers, retryRow),
+    ),
+    semaphore: table(
+      ['', 'a caller that leaves is told', 'work called for 10,000 that left the line', 'a release too many'],
+      await rowsOf(limiters, limitRow),
+    ),
+  },
+  'docs/streams.md': {
+    stream: table(
+      [
+        '',
+        'ends that can be told apart',
+        'an answer that stalls',
+        'one that sends only keep-alive comments',
+        '`return()` while a read is pending',
+        'the server sees the end by',
+      ],
+      await rowsOf(readers, streamRow),
+    ),
+  },
+  'docs/workers.md': {
+    job: table(
+      [
+        '',
+        'Stop: the caller is told',
+        'Stop: the work ends',
+        'Stop: a busy loop ends',
+        'another job in that worker gets',
+        'the work sees its deadline',
+        'progress',
+        'when the worker dies, the caller gets',
+      ],
+      await rowsOf(runners, jobRow),
+    ),
+  },
 }
 
-let page = readFileSync(PAGE, 'utf8')
-for (const [name, text] of Object.entries(tables)) {
-  page = page.replace(new RegExp(`(<!-- ${name} -->\n)[^]*?(?=<!-- /${name} -->)`), `$1${text}\n`)
-  console.log(`${text}\n`)
+for (const [file, tables] of Object.entries(pages)) {
+  let page = readFileSync(file, 'utf8')
+  for (const [name, text] of Object.entries(tables)) {
+    page = page.replace(new RegExp(`(<!-- ${name} -->\n)[^]*?(?=<!-- /${name} -->)`), `$1${text}\n`)
+    console.log(`${text}\n`)
+  }
+  writeFileSync(file, page)
 }
-writeFileSync(PAGE, page)
 if (unhandled > 0) console.log(`${unhandled} rejections were not handled`)
 process.exit()

@@ -1,0 +1,42 @@
+/** The work of the benchmark of jobs, the same in the worker of each contender. */
+
+/** What a worker is asked for. */
+export interface Order {
+  readonly does: 'slices' | 'a busy loop' | 'reports' | 'its time' | 'its end'
+  /** Counts what was done, as the page can see. */
+  readonly counter: Int32Array<SharedArrayBuffer>
+}
+
+/** What a library tells the work about the caller that waits for it. */
+export interface Caller {
+  /** Whether it waits no longer. */
+  readonly hasLeft: () => boolean
+  /** How many milliseconds there are left; undefined if nothing says so. */
+  readonly timeLeft: () => number | undefined
+  readonly report: (done: number) => void
+}
+
+/** The work ends by itself after this many milliseconds. */
+export const TOIL_MS = 1_500
+
+export async function toil({ does, counter }: Order, { hasLeft, timeLeft, report }: Caller): Promise<unknown> {
+  const end = performance.now() + TOIL_MS
+  switch (does) {
+    case 'slices':
+      while (performance.now() < end && !hasLeft()) {
+        Atomics.add(counter, 0, 1)
+        await new Promise((resolve) => void setTimeout(resolve, 5))
+      }
+      return 'done'
+    case 'a busy loop':
+      while (performance.now() < end && !hasLeft()) Atomics.add(counter, 0, 1)
+      return 'done'
+    case 'reports':
+      for (let done = 1; done <= 3; done++) report(done)
+      return 'done'
+    case 'its time':
+      return timeLeft() === undefined ? 'no' : 'yes'
+    case 'its end':
+      process.exit(1)
+  }
+}
