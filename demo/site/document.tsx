@@ -34,7 +34,7 @@ export interface PageProps {
 export function frontOf(reference: MastheadProps['reference']): string {
   return renderToStaticMarkup(
     <div className="shell">
-      <Masthead root="./" part="front" reference={reference} />
+      <Masthead root="" part="front" reference={reference} />
       <main className="front">
         <Hero />
       </main>

@@ -3,7 +3,7 @@
 import type { ReactElement, ReactNode } from 'react'
 
 export interface MastheadProps {
-  /** The way to the root of the site, `./` or `../`. */
+  /** The way to the root of the site, `../`; empty in the page that plays the examples, which has the root. */
   readonly root: string
   /** Which part of the site this is. */
   readonly part: 'front' | 'manual' | 'examples' | 'elsewhere'
@@ -18,14 +18,14 @@ const FIRST_EXAMPLE = 'http-timeout'
 export function Masthead({ root, part, reference, children }: MastheadProps): ReactElement {
   return (
     <header className="masthead">
-      <a className="brand" href={root === './' ? '#/' : root} aria-current={part === 'front' ? 'page' : undefined}>
+      <a className="brand" href={root || '#/'} aria-current={part === 'front' ? 'page' : undefined}>
         rescind
       </a>
       <nav aria-label="Site">
         <a href={`${root}docs/start.html`} data-current={part === 'manual'}>
           Docs
         </a>
-        <a href={`${root === './' ? '' : root}#/${FIRST_EXAMPLE}`} data-current={part === 'examples'}>
+        <a href={`${root}#/${FIRST_EXAMPLE}`} data-current={part === 'examples'}>
           Examples
         </a>
         {reference === 'there' && <a href={`${root}reference/`}>Reference</a>}

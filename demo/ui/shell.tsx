@@ -22,7 +22,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
   return (
     <div className="shell" data-inspected={isInspected}>
       <Masthead
-        root="./"
+        root=""
         part={pathname === '/' ? 'front' : 'examples'}
         reference={import.meta.env.PROD ? 'there' : 'missing'}
       >
