@@ -12,6 +12,7 @@ import type { BuildOptions, Plugin } from 'vite'
 import type { TestProjectConfiguration, TestProjectInlineConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { regions } from './demo/regions.ts'
 import { demoServer } from './demo/server/plugin.ts'
+import { manual } from './demo/site/plugin.ts'
 import { browserArgs, findBrowser } from './scripts/browser.mjs'
 import { engines } from './scripts/engines.mjs'
 import type { Engine } from './scripts/engines.mjs'
@@ -23,9 +24,10 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
   const isTest = command === 'serve' && !isDemo
   // Overrides the shell: it selects the build of React, and only the development build has `act` and fast refresh.
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
+  const pages = isDemo && !isSsrBuild ? await manual(command) : undefined
   return {
     root: path(isDemo ? './demo' : '.'),
-    plugins: isDemo ? [react(), regions(), demoServer(), nodeWorkers()] : [nodeWorkers()],
+    plugins: pages ? [react(), regions(pages.highlight), pages.plugin, demoServer(), nodeWorkers()] : [nodeWorkers()],
     resolve: {
       alias: [
         { find: /^rescind$/, replacement: path('./src/index.ts') },
@@ -53,6 +55,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       outDir: path('./dist-demo/client'),
       emptyOutDir: true,
       copyPublicDir: !isSsrBuild,
+      ...(pages && { rolldownOptions: { input: pages.input } }),
       ...(isWorker && WORKER_BUILD),
     },
     // One more than Vitest's default: most tests wait for sockets and timers.

@@ -1,8 +1,10 @@
-/** Starts the page. */
+/** Starts the front page and the examples. */
 
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { HashRouter } from 'react-router'
 import { Link } from './ui/link.ts'
+import { awaitSearch } from './ui/search.ts'
 import { Shell } from './ui/shell.tsx'
 
 const root = document.getElementById('root')
@@ -10,9 +12,12 @@ if (root === null) throw new Error('There is no element #root in the page.')
 
 const link = new Link()
 link.connect()
+awaitSearch()
 
 createRoot(root).render(
   <StrictMode>
-    <Shell link={link} />
+    <HashRouter>
+      <Shell link={link} />
+    </HashRouter>
   </StrictMode>,
 )

@@ -1,31 +1,51 @@
 /**
  * Gives the demo what it shows of its own sources: of a file with `?shown` in its address, the lines between
- * `// #region name` and `// #endregion`, and the names that it imports from rescind. The rest of the text stays out of
- * the page.
+ * `// #region name` and `// #endregion`, and the constant `GO`, in colours; of a scenario with `?listed`, its title and
+ * its place. So the list of all scenarios loads none of them, and the rest of the text stays out of the page.
  */
 
 import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'vite'
 
-const SHOWN = /\?shown$/
+const QUERY = /\?(shown|listed)$/
 
-export function regions(): Plugin {
+/** A piece of code, and the same as HTML; empty where a file has none. */
+interface Piece {
+  readonly text: string
+  readonly html: string
+}
+
+type Highlight = (code: string, language: string) => string
+
+export function regions(highlight: Highlight): Plugin {
   return {
     name: 'rescind-demo-regions',
     enforce: 'pre',
     async load(id) {
-      if (!SHOWN.test(id)) return null
-      const path = id.replace(SHOWN, '')
+      const query = QUERY.exec(id)?.[1]
+      if (query === undefined) return null
+      const path = id.replace(QUERY, '')
       this.addWatchFile(path)
-      return { code: `export default ${JSON.stringify(shownOf(await readFile(path, 'utf8')))}`, moduleType: 'js' }
+      const source = await readFile(path, 'utf8')
+      const found = query === 'shown' ? shownOf(source, highlight) : listedOf(source)
+      return { code: `export default ${JSON.stringify(found)}`, moduleType: 'js' }
     },
   }
 }
 
-function shownOf(source: string): { with: string; without: string; names: string[] } {
-  const imports = source.matchAll(/^import \{ (.*) \} from 'rescind(?:\/\w+)?'$/gm)
-  const names = [...imports].flatMap(([, list = '']) => list.split(', '))
-  return { with: region(source, 'with'), without: region(source, 'without'), names }
+function shownOf(source: string, highlight: Highlight): Record<'with' | 'without' | 'go', Piece> {
+  const piece = (text: string, language: string) => ({ text, html: highlight(text, language) })
+  return {
+    with: piece(region(source, 'with'), 'tsx'),
+    without: piece(region(source, 'without'), 'tsx'),
+    go: piece(goOf(source), 'go'),
+  }
+}
+
+function listedOf(source: string): { title: string; order: number } {
+  const [, title, order] = /^ {2}title: '(.+)',\n {2}order: (\d+),$/m.exec(source) ?? []
+  if (title === undefined) throw new Error('A scenario begins with its title and its order.')
+  return { title, order: Number(order) }
 }
 
 /** Empty if there is none: most files show the regions of another one, or have none. */
@@ -33,4 +53,10 @@ function region(source: string, name: string): string {
   const lines = source.split('\n')
   const start = lines.indexOf(`// #region ${name}`)
   return start < 0 ? '' : lines.slice(start + 1, lines.indexOf('// #endregion', start)).join('\n')
+}
+
+/** As `gofmt` has it, with tabs. */
+function goOf(source: string): string {
+  const [, go = ''] = /^const GO = `([^`]*)`$/m.exec(source) ?? []
+  return go.replaceAll('\\\\', '\\').replaceAll('    ', '\t')
 }

@@ -1,6 +1,7 @@
 /**
- * Takes screenshots of the pages of the built demo, light and dark, into `shots/`: of all pages, or of those named as
- * arguments. With `--readme`, makes the small pictures of the README in `docs/` instead.
+ * Takes screenshots of the pages of the built site, light and dark, into `shots/`: of all pages, or of those named as
+ * arguments, such as `stale-search` or `docs/streams`. With `--readme`, makes the small pictures of the README in
+ * `docs/` instead.
  */
 
 import { spawn } from 'node:child_process'
@@ -19,7 +20,9 @@ const args = process.argv.slice(2)
 const isReadme = args.includes('--readme')
 const named = args.filter((arg) => !arg.startsWith('--'))
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
-const pages = named.length > 0 ? named : isReadme ? Object.keys(README) : ['side-by-side', ...scenarios]
+const manual = readdirSync('docs').flatMap((file) => (file.endsWith('.md') ? [`docs/${file.slice(0, -3)}`] : []))
+const all = ['side-by-side', ...scenarios, 'docs/index', ...manual]
+const pages = named.length > 0 ? named : isReadme ? Object.keys(README) : all
 const folder = isReadme ? 'docs' : 'shots'
 mkdirSync(folder, { recursive: true })
 
@@ -42,8 +45,11 @@ try {
 
 async function shoot(url, name) {
   const tab = await browser.newPage({ viewport: WIDE, deviceScaleFactor: isReadme ? 0.75 : 1 })
-  await tab.goto(name === 'side-by-side' ? url : `${url}#/${name}`)
-  if (name !== 'side-by-side') {
+  const isManual = name.startsWith('docs/')
+  await tab.goto(name === 'side-by-side' ? url : isManual ? `${url}${name}.html` : `${url}#/${name}`)
+  // What is live is loaded when it comes near.
+  for (const live of await tab.locator('[data-live]').all()) await live.scrollIntoViewIfNeeded()
+  if (name !== 'side-by-side' && !isManual) {
     await over(tab)
     await tab.getByRole('button', { name: 'Compare' }).click()
     // The comparison runs with the switch off, and then on: wait for both.
@@ -53,12 +59,12 @@ async function shoot(url, name) {
   for (const colorScheme of isReadme ? [README[name]] : SCHEMES) {
     await tab.emulateMedia({ colorScheme })
     if (isReadme) {
-      writeFileSync(`${folder}/${name}.jpg`, await smallShot(tab))
+      writeFileSync(`${folder}/${name}.jpg`, await smallShot(name === 'side-by-side' ? tab.locator('.twice') : tab))
       continue
     }
     for (const [width, viewport] of Object.entries({ 1280: WIDE, 390: NARROW })) {
       await tab.setViewportSize(viewport)
-      await tab.screenshot({ path: `${folder}/${name}-${colorScheme}-${width}.png`, fullPage: true })
+      await tab.screenshot({ path: `${folder}/${name.replace('/', '-')}-${colorScheme}-${width}.png`, fullPage: true })
     }
   }
   await tab.close()

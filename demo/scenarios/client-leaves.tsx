@@ -2,6 +2,7 @@
 
 import { useEffect } from 'react'
 import { sleep } from 'rescind'
+import { fromRoot } from '../ui/root.ts'
 import type { SceneProps, SceneScenario } from '../ui/scenario.ts'
 import { useStore } from '../ui/store.ts'
 import { track } from '../ui/trace.ts'
@@ -91,7 +92,7 @@ function Scene({ play, onAct }: SceneProps<Frame>) {
           key={`${take} ${url}`}
           className="frame"
           title="A page of its own"
-          src={`./frame.html#${encodeURIComponent(url)}`}
+          src={`${fromRoot('frame.html')}#${encodeURIComponent(url)}`}
         />
       )}
       <button type="button" disabled={url === undefined} onClick={() => onAct('closed', 'closed')}>

@@ -9,9 +9,10 @@ import { counter, PATIENCE_MS, scan, scanByHand, STATEMENTS } from '../server/sc
 import type { Scanned, Statement } from '../server/scan.ts'
 import type { Play, SceneProps, SceneScenario, Settings } from '../ui/scenario.ts'
 import { useStore } from '../ui/store.ts'
-import { openTabDatabase } from '../ui/tab-database.ts'
+import { openTabDatabase, opening } from '../ui/tab-database.ts'
 import { tabLog } from '../ui/tab-log.ts'
 import { eachLine, fetch, track } from '../ui/trace.ts'
+import { Waiting } from '../ui/waiting.tsx'
 import { reasonOf } from '../words.ts'
 
 const ENGINES = ['tab', 'sqlite', 'postgres'] as const
@@ -75,7 +76,7 @@ export const scenario: SceneScenario = {
 }
 
 async function onServer(parent: Context, { go, ms, url }: Play, timeout: number): Promise<void> {
-  const to = new URL(url('query', { ...workOf(ms), at: 'query' }), document.baseURI)
+  const to = new URL(url('query', { ...workOf(ms), at: 'query' }))
   const id = to.searchParams.get('id') ?? ''
   const [ctx, cancel] = withTimeout(withValue(parent, requestId.key, id), timeout)
   using _ = cancel
@@ -133,6 +134,8 @@ function scannedOf(state: string): Scanned {
 
 function Scene({ play: { ms, state } }: SceneProps) {
   const { rows, titles } = scannedOf(useStore(state))
+  const awaited = useStore(opening)
+  if (ms('engine') === TAB && awaited !== undefined) return <Waiting label={awaited} />
   return (
     <>
       <p className="scanned">

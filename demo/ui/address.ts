@@ -1,12 +1,12 @@
 /**
- * The address says everything: `#/http-timeout?latency=800&timeout=300&rescind=off`. What changes on the page is true
- * at once and written to the address when it has come to rest, because browsers ration writes to their history.
+ * The address says everything: `#/http-timeout?latency=800&timeout=300&rescind=off`. The router has it after the hash,
+ * so that every host of files serves it. What changes on the page is true at once and written to the address when it
+ * has come to rest, because browsers ration writes to their history.
  */
 
-import { catalog } from './catalog.ts'
-import type { Listed } from './catalog.ts'
-import type { Slider } from './scenario.ts'
-import { Store } from './store.ts'
+import { useCallback, useEffect, useMemo, useState } from 'react'
+import { useLocation, useNavigate } from 'react-router'
+import type { Scenario, Slider } from './scenario.ts'
 
 /** How a scenario is played. */
 export interface Setup {
@@ -15,52 +15,60 @@ export interface Setup {
   readonly rescind: 'on' | 'off'
 }
 
-export interface Address extends Setup {
-  /** What the page shows: the first screen, a scenario, or nothing that there is. */
-  readonly view: 'front' | 'scenario' | 'nowhere'
-  readonly listed: Listed | undefined
+export type ChangeSetup = (patch: Partial<Setup>) => void
+
+interface Draft {
+  readonly setup: Setup
+  /** What the address said when it was made, and what it will say. Anything else is another address. */
+  readonly from: string
+  readonly to: string
 }
 
 const REST_MS = 250
 
-class AddressStore extends Store<Address> {
-  #writing: ReturnType<typeof setTimeout> | undefined
+/** How the address wants `scenario` to be played. The object is the same until something changes. */
+export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup] {
+  const { search } = useLocation()
+  const navigate = useNavigate()
+  const [draft, setDraft] = useState<Draft>()
+  const said = useMemo(() => setupOf(scenario, search), [scenario, search])
+  const isCurrent = draft !== undefined && [draft.from, draft.to].includes(search)
+  const setup = isCurrent ? draft.setup : said
+  if (draft !== undefined && !isCurrent) setDraft(undefined)
+  // Now that it is written, what the address said before is another address.
+  if (draft !== undefined && search === draft.to && draft.from !== draft.to) setDraft({ ...draft, from: draft.to })
 
-  constructor() {
-    super(parse(location.hash))
-    window.addEventListener('hashchange', () => {
-      clearTimeout(this.#writing)
-      this.set(parse(location.hash))
-    })
-  }
+  const change = useCallback(
+    (patch: Partial<Setup>) => {
+      const next = { ...setup, ...patch }
+      setDraft({ setup: next, from: search, to: format(next) })
+    },
+    [setup, search],
+  )
 
-  change(patch: Partial<Pick<Address, 'settings' | 'rescind'>>): void {
-    this.set({ ...this.get(), ...patch })
-    clearTimeout(this.#writing)
-    this.#writing = setTimeout(() => history.replaceState(history.state, '', format(this.get())), REST_MS)
-  }
+  useEffect(() => {
+    if (draft === undefined || search === draft.to) return
+    const timer = setTimeout(() => void navigate({ search: draft.to }, { replace: true }), REST_MS)
+    return () => clearTimeout(timer)
+  }, [draft, navigate, search])
+
+  return [setup, change]
 }
 
-export const address: AddressStore = new AddressStore()
-
-function parse(hash: string): Address {
-  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2)
+/** @param search the query of the address; without one, the scenario's own settings */
+export function setupOf({ sliders, choices = [] }: Scenario, search = ''): Setup {
   const query = new URLSearchParams(search)
-  const listed = catalog.find(({ id }) => id === path)
-  const view = path === '' ? 'front' : listed === undefined ? 'nowhere' : 'scenario'
-  const { sliders = [], choices = [] } = listed?.scenario ?? {}
   const settings = [
     ...sliders.map((slider) => [slider.name, valueIn(query, slider)]),
     ...choices.map((choice) => [choice.name, valueIn(query, { ...choice, min: 0, max: choice.options.length - 1 })]),
   ]
-  const rescind = query.get('rescind') === 'off' ? 'off' : 'on'
-  return { view, listed, settings: Object.fromEntries(settings), rescind }
+  return { settings: Object.fromEntries(settings), rescind: query.get('rescind') === 'off' ? 'off' : 'on' }
 }
 
-function format({ listed, settings, rescind }: Address): string {
+function format({ settings, rescind }: Setup): string {
   const query = new URLSearchParams(Object.entries(settings).map(([name, ms]) => [name, String(ms)]))
   query.set('rescind', rescind)
-  return `#/${listed?.id ?? ''}?${query}`
+  return `?${query}`
 }
 
 type Range = Pick<Slider, 'name' | 'min' | 'max' | 'initial'>

@@ -1,33 +1,77 @@
-/** All scenarios there are, found by their files, with the source that their files show. */
+/**
+ * All scenarios there are, found by their files. A scenario is loaded when it is first played, and the code that it
+ * shows when that is first shown.
+ */
 
 import type { Scenario } from './scenario.ts'
 
 export interface Listed {
   /** The name of its file, and of its address. */
   readonly id: string
-  readonly scenario: Scenario
-  readonly code: {
-    readonly with: string
-    readonly without: string
-    /** The same in Go, as `gofmt` has it. */
-    readonly go: string
-    /** What it imports from `rescind` and its entries. */
-    readonly names: readonly string[]
-  }
+  readonly title: string
+  /** Where it stands among the others. */
+  readonly order: number
 }
 
-const modules = import.meta.glob<Scenario>('../scenarios/*.tsx', { eager: true, import: 'scenario' })
-const sources = import.meta.glob<Omit<Listed['code'], 'go'>>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
+export interface Piece {
+  readonly text: string
+  /** The same in colours. */
+  readonly html: string
+}
+
+export interface Code {
+  readonly with: Piece
+  readonly without: Piece
+  /** As `gofmt` has it. */
+  readonly go: Piece
+}
+
+const FOLDER = '../scenarios/'
+const listed = import.meta.glob<Omit<Listed, 'id'>>('../scenarios/*.tsx', {
   eager: true,
+  import: 'default',
+  query: '?listed',
+})
+const scenarios = import.meta.glob<Scenario>('../scenarios/*.tsx', { import: 'scenario' })
+const sources = import.meta.glob<Code>(['../scenarios/*.tsx', '../server/{report,scan}.ts'], {
   import: 'default',
   query: '?shown',
 })
 
-export const catalog: readonly Listed[] = Object.entries(modules)
-  .map(([path, scenario]) => {
-    const shown = sources[scenario.source ?? path]
-    if (!shown?.with || !shown.without) throw new Error(`The source of ${path} has no regions to show.`)
-    const id = path.replace(/^.*\/(.*)\.tsx$/, '$1')
-    return { id, scenario, code: { ...shown, go: scenario.go.replaceAll('    ', '\t') } }
-  })
-  .toSorted((left, right) => left.scenario.order - right.scenario.order)
+export const catalog: readonly Listed[] = Object.entries(listed)
+  .map(([path, { title, order }]) => ({ id: path.slice(FOLDER.length, -'.tsx'.length), title, order }))
+  .toSorted((left, right) => left.order - right.order)
+
+/** The scenario called `id`, which is one of the catalog. */
+export const scenarioOf: (id: string) => Promise<Scenario> = once((id) => asked(scenarios, `${FOLDER}${id}.tsx`))
+
+/** The code that it shows. */
+export const codeOf: (id: string) => Promise<Code> = once(async (id) => {
+  const path = `${FOLDER}${id}.tsx`
+  const own = await asked(sources, path)
+  const { source } = await scenarioOf(id)
+  const shown = source === undefined ? own : await asked(sources, source)
+  if (shown.with.text === '' || shown.without.text === '' || own.go.text === '') {
+    throw new Error(`The source of ${path} has no regions to show.`)
+  }
+  return { ...shown, go: own.go }
+})
+
+async function asked<Value>(modules: Record<string, () => Promise<Value>>, path: string): Promise<Value> {
+  const load = modules[path]
+  if (load === undefined) throw new Error(`There is no ${path}.`)
+  return load()
+}
+
+/** The same promise for the same id. What could not be loaded is tried again the next time. */
+function once<Value>(load: (id: string) => Promise<Value>): (id: string) => Promise<Value> {
+  const promises = new Map<string, Promise<Value>>()
+  return (id) => {
+    const known = promises.get(id)
+    if (known !== undefined) return known
+    const promise = load(id)
+    promises.set(id, promise)
+    promise.catch(() => promises.delete(id))
+    return promise
+  }
+}

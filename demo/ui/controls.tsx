@@ -2,8 +2,7 @@
 
 import { useEffect } from 'react'
 import type { ReactElement } from 'react'
-import { address } from './address.ts'
-import type { Address } from './address.ts'
+import type { ChangeSetup, Setup } from './address.ts'
 import type { Choice, Slider } from './scenario.ts'
 import { milliseconds } from './units.ts'
 
@@ -14,9 +13,10 @@ export interface ControlsProps {
   readonly engines: readonly string[] | undefined
   /** What the switch turns on. */
   readonly subject: string
-  readonly settings: Address['settings']
-  readonly rescind: Address['rescind']
+  readonly settings: Setup['settings']
+  readonly rescind: Setup['rescind']
   readonly state: 'running' | 'still'
+  readonly onChange: ChangeSetup
   readonly onStart: () => void
   /** Runs both sides, one after the other. */
   readonly onBoth: () => void
@@ -24,18 +24,19 @@ export interface ControlsProps {
 }
 
 export function Controls(props: ControlsProps): ReactElement {
-  const { sliders, choices, engines, subject, settings, rescind, state, onStart, onBoth, onCancel } = props
+  const { sliders, choices, engines, subject, settings, rescind, state, onChange, onStart, onBoth, onCancel } = props
   const isRunning = state === 'running'
   useEscape(onCancel)
+  const onSetting: OnSetting = (name, value) => onChange({ settings: { ...settings, [name]: value } })
 
   return (
     <form className="controls" onSubmit={(event) => event.preventDefault()}>
       <div className="sliders">
         {choices.map((choice) => (
-          <ChoiceField key={choice.name} choice={choice} engines={engines} settings={settings} />
+          <ChoiceField key={choice.name} {...{ choice, engines, settings, onSetting }} />
         ))}
         {sliders.map((slider) => (
-          <SliderField key={slider.name} slider={slider} settings={settings} />
+          <SliderField key={slider.name} {...{ slider, settings, onSetting }} />
         ))}
       </div>
       <div className="actions">
@@ -44,7 +45,7 @@ export function Controls(props: ControlsProps): ReactElement {
           role="switch"
           className="switch"
           aria-checked={rescind === 'on'}
-          onClick={() => address.change({ rescind: rescind === 'on' ? 'off' : 'on' })}
+          onClick={() => onChange({ rescind: rescind === 'on' ? 'off' : 'on' })}
         >
           <span className="knob" />
           {subject}
@@ -73,20 +74,25 @@ export function useEscape(onCancel: (cause: Error) => void): void {
   }, [onCancel])
 }
 
-interface ChoiceProps {
-  readonly choice: Choice
-  readonly engines: ControlsProps['engines']
-  readonly settings: Address['settings']
+type OnSetting = (name: string, value: number) => void
+
+interface FieldProps extends Pick<ControlsProps, 'settings'> {
+  readonly onSetting: OnSetting
 }
 
-function ChoiceField({ choice: { name, label, options, initial }, engines, settings }: ChoiceProps) {
+interface ChoiceProps extends FieldProps {
+  readonly choice: Choice
+  readonly engines: ControlsProps['engines']
+}
+
+function ChoiceField({ choice: { name, label, options, initial }, engines, settings, onSetting }: ChoiceProps) {
   return (
     <label className="choice">
       <span>{label}</span>
       <select
         name={name}
         value={settings[name] ?? initial}
-        onChange={({ target }) => address.change({ settings: { ...settings, [name]: Number(target.value) } })}
+        onChange={({ target }) => onSetting(name, Number(target.value))}
       >
         {options.map((option, index) => {
           const engine = typeof option === 'string' ? undefined : option
@@ -103,7 +109,11 @@ function ChoiceField({ choice: { name, label, options, initial }, engines, setti
   )
 }
 
-function SliderField({ slider, settings }: { slider: Slider; settings: Address['settings'] }) {
+interface SliderProps extends FieldProps {
+  readonly slider: Slider
+}
+
+function SliderField({ slider, settings, onSetting }: SliderProps) {
   const { name, label, min, max, step, initial, bottom, top } = slider
   const value = settings[name] ?? initial
   const text = (value === max ? top : value === min ? bottom : undefined) ?? milliseconds(value)
@@ -119,7 +129,7 @@ function SliderField({ slider, settings }: { slider: Slider; settings: Address['
         step={step}
         value={value}
         aria-valuetext={text}
-        onChange={({ target }) => address.change({ settings: { ...settings, [name]: target.valueAsNumber } })}
+        onChange={({ target }) => onSetting(name, target.valueAsNumber)}
       />
     </label>
   )

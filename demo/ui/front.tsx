@@ -1,24 +1,30 @@
 /**
- * The first screen: one type-ahead, twice at the same time, on one time axis. Everything is measured there and then. A
- * browser has six connections for a server, and no request may wait for one here: four keys without rescind, one search
- * with it, and the line to the log.
+ * The front page: what this is, and one type-ahead, twice at the same time, on one time axis, beside the code that makes
+ * the difference. Everything is measured there and then. A browser has six connections for a server, and no request may
+ * wait for one here: four keys without rescind, one search with it, and the line to the log.
  */
 
+import { Suspense, use } from 'react'
 import type { ReactElement } from 'react'
 import { scenario as search, typing } from '../scenarios/stale-search.tsx'
+import { catalog, codeOf } from './catalog.ts'
 import { isCalm, useClock } from './clock.ts'
 import { useEscape } from './controls.tsx'
 import { Down } from './down.tsx'
+import { Hero } from './hero.tsx'
 import { Lanes } from './lanes.tsx'
+import { CONNECTED, CONNECTING } from './link.ts'
 import type { Link, LinkState } from './link.ts'
 import { noNotes, Result, useTimeline } from './panels.tsx'
 import type { Progress } from './panels.tsx'
 import type { Act, Run } from './run.ts'
 import type { SceneScenario } from './scenario.ts'
+import { Snippet } from './snippet.tsx'
 import { useStore } from './store.ts'
 import { Summary, wasteOf } from './summary.tsx'
 import { usePair } from './use-pair.ts'
 import { milliseconds } from './units.ts'
+import { Waiting } from './waiting.tsx'
 
 const WORD = 'peru'
 const SETTINGS = { latency: 1800, pause: 150, debounce: 0 }
@@ -41,23 +47,84 @@ export function Front({ link }: { link: Link }): ReactElement {
   const span = Math.max(SPAN, ...[off, on].map(([timeline]) => lengthOf(timeline, now)))
   return (
     <main className="front">
-      <header>
-        <div>
-          <h1>The same keys, twice</h1>
-          <p className="about">
-            Left, every search runs to its end. Right, a keystroke stops the one before it, on the server too.
-          </p>
+      <Hero />
+      <section className="twice" aria-labelledby="twice">
+        <header>
+          <div>
+            <h2 id="twice">The same keys, twice</h2>
+            <p className="about">
+              Without, every search runs to its end. With, a keystroke stops the one before it, on the server too.
+            </p>
+          </div>
+          <button type="button" className="primary" disabled={isRunning} onClick={start}>
+            {pair === undefined || isOver ? 'Play' : 'Playing'}
+          </button>
+        </header>
+        {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
+        <div className="columns">
+          <div className="sources">
+            <Suspense>
+              <Search />
+            </Suspense>
+          </div>
+          <div className="pair">
+            <Side
+              title="Without rescind"
+              run={pair?.off}
+              progress={off}
+              {...{ now, span, isCurtained, linkState, act }}
+            />
+            <Side title="With rescind" run={pair?.on} progress={on} {...{ now, span, isCurtained, linkState, act }} />
+          </div>
         </div>
-        <button type="button" className="primary" disabled={isRunning} onClick={start}>
-          {pair === undefined || isOver ? 'Play' : 'Playing'}
-        </button>
-      </header>
-      {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
-      <div className="pair">
-        <Side title="Without rescind" run={pair?.off} progress={off} {...{ now, span, isCurtained, linkState, act }} />
-        <Side title="With rescind" run={pair?.on} progress={on} {...{ now, span, isCurtained, linkState, act }} />
-      </div>
+      </section>
+      <Reasons />
+      <section className="more" aria-labelledby="more">
+        <h2 id="more">{catalog.length} examples, live</h2>
+        <ul>
+          {catalog.map(({ id, title }) => (
+            <li key={id}>
+              <a href={`#/${id}`}>{title}</a>
+            </li>
+          ))}
+        </ul>
+      </section>
     </main>
+  )
+}
+
+function Search() {
+  const code = use(codeOf('stale-search'))
+  return (
+    <>
+      <Snippet label="Code" title="With rescind" code={code.with} />
+      <Snippet label="Code without rescind" title="Without" code={code.without} />
+    </>
+  )
+}
+
+const REASONS = [
+  ['One step', 'When cancel() returns, everything below has ended: a chain of a million, a hundred thousand children.'],
+  [
+    'Deadlines hold',
+    'A deadline that has passed counts, even if a busy page or a frozen tab kept the timer from firing.',
+  ],
+  ['Nothing stays behind', 'A million short-lived children of one long-lived parent leave the heap as it was.'],
+  ['Errors explain themselves', 'Canceled or out of time, with your cause, and the same in every engine.'],
+  ['Reads and writes in React', 'A read ends with what shows it. A write ends when it is done.'],
+  ['No adapter, no dependency', 'fetch(url, { signal: ctx.signal }) is all that it takes to stop a request.'],
+] as const
+
+function Reasons() {
+  return (
+    <section className="reasons" aria-label="What you can rely on">
+      {REASONS.map(([title, text]) => (
+        <div key={title}>
+          <h2>{title}</h2>
+          <p>{text}</p>
+        </div>
+      ))}
+    </section>
   )
 }
 
@@ -84,7 +151,13 @@ function Side({ title, run, progress, now, span, isCurtained, linkState, act }: 
           {run && <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />}
         </div>
         {timeline === undefined || isCurtained ? (
-          <p className="curtain">{timeline === undefined ? 'Connecting' : 'Measuring'}, about two seconds</p>
+          <div className="curtain">
+            {timeline === undefined ? (
+              <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
+            ) : (
+              <Waiting label="Measuring" value={Math.min(now / SPAN, 1)} />
+            )}
+          </div>
         ) : (
           <Lanes {...{ timeline, now, span }} marks={steps} rows={WORD.length} label={title.toLowerCase()} />
         )}

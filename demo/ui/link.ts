@@ -7,6 +7,7 @@
 import { afterFunc, background, until, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import type { Entry } from '../server/log.ts'
+import { fromRoot } from './root.ts'
 import { findServer } from './server.ts'
 import type { Server } from './server.ts'
 import { Store } from './store.ts'
@@ -14,6 +15,8 @@ import { tabLog } from './tab-log.ts'
 
 export interface LinkState {
   readonly status: 'connecting' | 'up' | 'down'
+  /** How many of the steps to `up` are done, out of `CONNECTED`. */
+  readonly step: number
   /** Undefined until it has answered. */
   readonly server: Server | undefined
   /** The server's clock minus the page's, in milliseconds. */
@@ -23,6 +26,12 @@ export interface LinkState {
 }
 
 const PINGS = 5
+
+/** The server is found, its log is open, and each ping has come back. */
+export const CONNECTED: number = 2 + PINGS
+
+/** What the page says meanwhile. */
+export const CONNECTING = 'Connecting to the server'
 
 let latestOffset = 0
 
@@ -38,7 +47,7 @@ export class Link extends Store<LinkState> {
   #disconnect: Cancel | undefined
 
   constructor() {
-    super({ status: 'connecting', server: undefined, offset: 0, entries: new Map() })
+    super({ status: 'connecting', step: 0, server: undefined, offset: 0, entries: new Map() })
     tabLog.follow(background(), '', (entry) => this.#receive({ ...entry, arrived: serverTime(entry.arrived) }))
   }
 
@@ -47,14 +56,14 @@ export class Link extends Store<LinkState> {
     this.#disconnect?.(new Error('connecting afresh'))
     const [ctx, disconnect] = withCancel(background(), { label: 'server log' })
     this.#disconnect = disconnect
-    this.#patch({ status: 'connecting' })
+    this.#patch({ status: 'connecting', step: 0 })
     void this.#open(ctx)
   }
 
   async #open(ctx: Context): Promise<void> {
     try {
       const server = await until(ctx, findServer())
-      this.#patch({ server })
+      this.#patch({ server, step: 1 })
       this.#follow(ctx)
     } catch {
       if (ctx.err === undefined) this.#patch({ status: 'down' })
@@ -62,7 +71,7 @@ export class Link extends Store<LinkState> {
   }
 
   #follow(ctx: Context): void {
-    const source = new EventSource(`./api/events?page=${pageId}`)
+    const source = new EventSource(fromRoot(`api/events?page=${pageId}`))
     afterFunc(ctx, () => source.close())
     source.addEventListener('open', () => void this.#synchronize(ctx))
     source.addEventListener('error', () => {
@@ -73,7 +82,7 @@ export class Link extends Store<LinkState> {
 
   async #synchronize(ctx: Context): Promise<void> {
     try {
-      const offset = await clockOffset(ctx)
+      const offset = await clockOffset(ctx, (pings) => this.#patch({ step: 2 + pings }))
       if (ctx.err !== undefined) return
       latestOffset = offset
       this.#patch({ status: 'up', offset })
@@ -92,12 +101,13 @@ export class Link extends Store<LinkState> {
 }
 
 /** The fastest round trip is the one that says most. */
-async function clockOffset({ signal }: Context): Promise<number> {
+async function clockOffset({ signal }: Context, onPing: (pings: number) => void): Promise<number> {
   let best = Infinity
   let offset = 0
   for (let ping = 0; ping < PINGS; ping++) {
+    onPing(ping)
     const sent = performance.now()
-    const response = await fetch('./api/clock', { signal })
+    const response = await fetch(fromRoot('api/clock'), { signal })
     const serverTime = Number(await response.text())
     const received = performance.now()
     if (received - sent >= best) continue

@@ -84,7 +84,7 @@ interface Common {
   readonly about: ReactNode
   readonly sliders: readonly Slider[]
   readonly choices?: readonly Choice[]
-  /** The same in Go, indented with four spaces. */
+  /** The same in Go, indented with four spaces. The build takes it from the constant `GO` and colours it. */
   readonly go: string
   /** The file with the code that is shown, if that is not the scenario's. */
   readonly source?: string

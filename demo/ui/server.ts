@@ -3,6 +3,8 @@
  * is none, and a service worker takes its place.
  */
 
+import { fromRoot } from './root.ts'
+
 type ServerKind = 'node' | 'service worker'
 
 /** What `server.json` says. */
@@ -20,7 +22,7 @@ export const SERVER_NAMES: Readonly<Record<ServerKind, string>> = {
 
 /** Resolves when it can be asked; rejects if nothing answers. */
 export async function findServer(): Promise<Server> {
-  const response = await fetch('./server.json', { cache: 'no-store' })
+  const response = await fetch(fromRoot('server.json'), { cache: 'no-store' })
   const server = (await response.json()) as Server
   if (server.kind === 'service worker') await startWorker()
   else await stopWorker()
@@ -39,7 +41,7 @@ async function stopWorker(): Promise<void> {
 
 async function startWorker(): Promise<void> {
   const { serviceWorker } = navigator
-  await serviceWorker.register('./sw.js')
+  await serviceWorker.register(fromRoot('sw.js'))
   if (serviceWorker.controller !== null) return
   await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }))
 }

@@ -1,68 +1,48 @@
-/** The page around the scenarios. */
+/** The pages that run: the front page and the examples, with what all of them share. */
 
-import { useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import type { ReactElement } from 'react'
-import { address } from './address.ts'
-import { catalog } from './catalog.ts'
+import { Route, Routes, useLocation, useParams } from 'react-router'
 import { Front } from './front.tsx'
 import { Inspector } from './inspector.tsx'
 import type { Link } from './link.ts'
+import { Masthead } from './masthead.tsx'
 import { SERVER_NAMES } from './server.ts'
-import { Stage } from './stage.tsx'
 import { useStore } from './store.ts'
 
+const Example = lazy(async () => {
+  const { Example } = await import('./example.tsx')
+  return { default: Example }
+})
+
 export function Shell({ link }: { link: Link }): ReactElement {
-  const current = useStore(address)
   const { server } = useStore(link)
-  const { listed, view } = current
-  const id = listed?.id ?? ''
-  const list = useRef<HTMLElement>(null)
+  const { pathname } = useLocation()
   const [isInspected, setInspected] = useState(false)
-
-  // On a narrow screen the list is one line that scrolls.
-  useEffect(() => {
-    list.current?.querySelector(`[href="#/${id}"]`)?.scrollIntoView({ block: 'nearest', inline: 'center' })
-  }, [id])
-
   return (
     <div className="shell" data-inspected={isInspected}>
-      <header className="masthead">
-        <a className="brand" href="#/">
-          rescind
-        </a>
-        <p>Go’s context for the browser and React. Watch real work stop.</p>
+      <Masthead
+        root=""
+        part={pathname === '/' ? 'front' : 'examples'}
+        reference={import.meta.env.PROD ? 'there' : 'missing'}
+      >
         <p className="host">{server && SERVER_NAMES[server.kind]}</p>
         <button type="button" aria-expanded={isInspected} onClick={() => setInspected(!isInspected)}>
-          {view === 'front' ? 'Open the inspector' : 'Inspector'}
+          {pathname === '/' ? 'Open the inspector' : 'Inspector'}
         </button>
-      </header>
-      <nav ref={list} aria-label="Scenarios">
-        <ul>
-          <li>
-            <a href="#/" aria-current={view === 'front' ? 'page' : undefined}>
-              Side by side
-            </a>
-          </li>
-          {catalog.map(({ id, scenario }) => (
-            <li key={id}>
-              <a href={`#/${id}`} aria-current={id === listed?.id ? 'page' : undefined}>
-                {scenario.title}
-              </a>
-            </li>
-          ))}
-        </ul>
-      </nav>
-      {view === 'front' ? (
-        <Front link={link} />
-      ) : listed === undefined ? (
-        <main>
-          <h1>No such scenario</h1>
-          <p className="about">This address names a scenario that does not exist. Choose one from the list.</p>
-        </main>
-      ) : (
-        <Stage key={listed.id} listed={listed} address={current} link={link} />
-      )}
+      </Masthead>
+      <Suspense>
+        <Routes>
+          <Route index element={<Front link={link} />} />
+          <Route path="*" element={<Addressed link={link} />} />
+        </Routes>
+      </Suspense>
       <Inspector open={isInspected} onOpenChange={setInspected} />
     </div>
   )
+}
+
+function Addressed({ link }: { link: Link }) {
+  const { '*': id = '' } = useParams()
+  return <Example id={id} link={link} />
 }

@@ -1,17 +1,19 @@
-/** One scenario on the page: its controls, its lanes, its log, its code, and the comparison. */
+/** One scenario that is played: its controls, its lanes and the comparison; on a page of its own with code and log. */
 
-import { useCallback, useEffect } from 'react'
+import { Suspense, use, useCallback, useEffect } from 'react'
 import type { ReactElement } from 'react'
-import type { Address } from './address.ts'
-import type { Listed } from './catalog.ts'
+import type { ChangeSetup, Setup } from './address.ts'
+import { codeOf } from './catalog.ts'
 import { useClock } from './clock.ts'
 import { Compare } from './compare.tsx'
 import { Controls } from './controls.tsx'
 import { Down } from './down.tsx'
 import { Lanes } from './lanes.tsx'
+import { CONNECTED, CONNECTING } from './link.ts'
 import type { Link, LinkState } from './link.ts'
 import { noNotes, ServerLog, useTimeline } from './panels.tsx'
 import { reader } from './run.ts'
+import type { Scenario } from './scenario.ts'
 import { Snippet } from './snippet.tsx'
 import { useStore } from './store.ts'
 import { Summary, wasteOf } from './summary.tsx'
@@ -19,6 +21,7 @@ import type { Timeline } from './timeline.ts'
 import { milliseconds } from './units.ts'
 import { useBoth } from './use-both.ts'
 import { useRun } from './use-run.ts'
+import { Waiting } from './waiting.tsx'
 
 const NOTHING: Timeline = {
   browser: [],
@@ -35,40 +38,36 @@ const OPEN: Record<LinkState['status'], string> = {
   down: 'The server does not answer.',
 }
 
-/** What Go has for it. */
-const GO_NAMES = ['context', 'errgroup', 'http', 'sql', 'db', 'signal']
-
 export interface StageProps {
-  readonly listed: Listed
-  readonly address: Address
+  readonly id: string
+  readonly scenario: Scenario
+  readonly setup: Setup
+  readonly onChange: ChangeSetup
   readonly link: Link
+  /** A page of its own has room for the code and the log. */
+  readonly extent: 'page' | 'part'
 }
 
-export function Stage({ listed: { scenario, code }, address, link }: StageProps): ReactElement {
+export function Stage({ id, scenario, setup, onChange, link, extent }: StageProps): ReactElement {
   const linkState = useStore(link)
-  const [{ current, on, off }, start, cancel, act] = useRun(scenario, address, linkState.status)
+  const [{ current, on, off }, start, cancel, act] = useRun(scenario, setup, linkState.status)
   const [timeline = NOTHING, outcome] = useTimeline(current, linkState)
   const isPending = current !== undefined && outcome === undefined
   const clock = useClock(isPending || (!timeline.isOver && linkState.status === 'up') ? 'running' : 'still')
   const now = current === undefined ? 0 : Math.max(clock - current.started, 0)
-  const { rescind, settings } = address
+  const { rescind, settings } = setup
   const ms = reader(settings)
   const planned = scenario.span(ms)
-  const other = (scenario.compares?.[0] ?? 'without rescind').toLowerCase()
   const worker = scenario.worker?.(ms)
   const notes = useStore(current?.play.notes ?? noNotes)
   const isKnown = timeline.isOver && linkState.status !== 'down'
   const steps = notes.flatMap(({ kind, at, label }) => (kind === 'step' ? [{ kind, at, label }] : []))
   const marks = [...scenario.marks(ms, timeline.browser[0]?.start ?? 0), ...steps]
 
-  useEffect(() => {
-    document.title = `${scenario.title} · rescind`
-  }, [scenario])
-
   useEffect(() => current?.open(), [current])
 
   const isStill = current !== undefined && !isPending && isKnown
-  const [startBoth, dropBoth] = useBoth(address, current, isStill ? 'still' : 'running', start)
+  const [startBoth, dropBoth] = useBoth(setup, onChange, current, isStill ? 'still' : 'running', start)
   const cancelAll = useCallback(
     (cause: Error) => {
       dropBoth()
@@ -78,9 +77,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
   )
 
   return (
-    <main>
-      <h1>{scenario.title}</h1>
-      <p className="about">{scenario.about}</p>
+    <>
       {linkState.status === 'down' && <Down onRetry={() => link.connect()} />}
       <div className="card">
         <Controls
@@ -91,6 +88,7 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
           settings={settings}
           rescind={rescind}
           state={isPending ? 'running' : 'still'}
+          onChange={onChange}
           onStart={() => {
             dropBoth()
             start()
@@ -114,22 +112,43 @@ export function Stage({ listed: { scenario, code }, address, link }: StageProps)
         />
         <Summary
           outcome={outcome}
-          progress={current === undefined ? 'nothing has run yet' : progressOf(now, planned, settings.timeout)}
+          progress={progressOf(now, planned, settings.timeout)}
+          waiting={
+            current === undefined ? <Waiting label={CONNECTING} value={linkState.step / CONNECTED} /> : undefined
+          }
           waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>
       <Compare scenario={scenario} runs={{ on, off }} link={linkState} />
-      <div className="details">
-        <Snippet
-          label="Code"
-          title={rescind === 'on' ? 'The code that ran' : `The code that ran, ${other}`}
-          code={rescind === 'on' ? code.with : code.without}
-          names={code.names}
-        />
-        <Snippet label="Go" title="The same in Go" code={code.go} names={GO_NAMES} />
-        <ServerLog title={`${worker ?? 'Server'} log`} lines={timeline.log} />
-      </div>
-    </main>
+      {extent === 'page' && (
+        <div className="details">
+          <Suspense>
+            <Sources id={id} without={scenario.compares?.[0]} rescind={rescind} />
+          </Suspense>
+          <ServerLog title={`${worker ?? 'Server'} log`} lines={timeline.log} />
+        </div>
+      )}
+    </>
+  )
+}
+
+interface SourcesProps extends Pick<Setup, 'rescind'> {
+  readonly id: string
+  /** What the side without is called. */
+  readonly without: string | undefined
+}
+
+function Sources({ id, without = 'without rescind', rescind }: SourcesProps) {
+  const code = use(codeOf(id))
+  return (
+    <>
+      <Snippet
+        label="Code"
+        title={rescind === 'on' ? 'The code that ran' : `The code that ran, ${without.toLowerCase()}`}
+        code={rescind === 'on' ? code.with : code.without}
+      />
+      <Snippet label="Go" title="The same in Go" code={code.go} />
+    </>
   )
 }
 

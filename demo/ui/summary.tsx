@@ -21,18 +21,22 @@ export interface SummaryProps {
   readonly outcome: Outcome | undefined
   /** How far a run is that has no outcome yet. */
   readonly progress: string
+  /** What is shown before there is a run. */
+  readonly waiting?: ReactElement | undefined
   readonly waste: string
 }
 
-export function Summary({ outcome, progress, waste }: SummaryProps): ReactElement {
+export function Summary({ outcome, progress, waiting, waste }: SummaryProps): ReactElement {
   const said = useCalm(
     outcome === undefined ? 'Running.' : `${outcome.text}, after ${milliseconds(outcome.at)}. ${waste}`,
   )
   return (
     <div className="summary" data-outcome={outcome?.kind ?? 'running'}>
-      <p className="outcome">
-        {outcome?.text ?? 'running'} <span>{outcome ? `after ${milliseconds(outcome.at)}` : progress}</span>
-      </p>
+      {waiting ?? (
+        <p className="outcome">
+          {outcome?.text ?? 'running'} <span>{outcome ? `after ${milliseconds(outcome.at)}` : progress}</span>
+        </p>
+      )}
       <p>{outcome && waste}</p>
       <output className="unseen">{said}</output>
     </div>

@@ -3,18 +3,24 @@
 import { background } from 'rescind'
 import type { Database } from 'rescind/sql'
 import { createAlbums } from '../server/albums.ts'
+import { Store } from './store.ts'
 
-let opening: Promise<Database> | undefined
+/** What the tab is waiting for before it can be asked; undefined while nothing is, or when it is open. */
+export const opening: Store<string | undefined> = new Store<string | undefined>(undefined)
+
+let database: Promise<Database> | undefined
 
 export function openTabDatabase(): Promise<Database> {
-  opening ??= open()
-  opening.catch(() => (opening = undefined))
-  return opening
+  database ??= open().finally(() => opening.set(undefined))
+  database.catch(() => (database = undefined))
+  return database
 }
 
 async function open(): Promise<Database> {
+  opening.set('Loading SQLite into a worker of this tab, once')
   const { openSqlite } = await import('rescind/sql/sqlite')
   const db = await openSqlite(background())
+  opening.set('Filling the table')
   await createAlbums(db)
   return db
 }

@@ -5,6 +5,7 @@
 
 import { reasonOf } from '../words.ts'
 import { pageId, serverTime } from './link.ts'
+import { fromRoot } from './root.ts'
 import { Store } from './store.ts'
 import { tabLog } from './tab-log.ts'
 
@@ -57,7 +58,7 @@ export class Trace extends Store<readonly Call[]> {
     if (fails) query.set('fails', 'yes')
     if (streams) query.set('streams', 'yes')
     if (!this.#isTold) query.set('rescind', 'off')
-    return `./api/${at}?${query}`
+    return fromRoot(`api/${at}?${query}`)
   }
 
   send(id: string, name: string): void {
@@ -100,7 +101,7 @@ export class Trace extends Store<readonly Call[]> {
         query.append('id', id)
         query.append('at', String(serverTime(unwanted)))
       }
-      await globalThis.fetch(`./api/unwanted?${query}`, { method: 'POST' }).catch(() => {})
+      await globalThis.fetch(fromRoot(`api/unwanted?${query}`), { method: 'POST' }).catch(() => {})
       for (const { id } of open) this.#change(id, { isReported: true })
     }
     this.#isReporting = false
@@ -127,7 +128,7 @@ interface Tracked {
 
 /** Draws a request that others send. */
 export function track(url: string): Tracked {
-  const id = new URL(url, document.baseURI).searchParams.get('id') ?? ''
+  const id = new URL(url).searchParams.get('id') ?? ''
   const request = announced.get(id)
   announced.delete(id)
   return {
@@ -137,9 +138,10 @@ export function track(url: string): Tracked {
   }
 }
 
-/** The platform's fetch, drawn into the lanes. */
-export async function fetch(url: string, init: RequestInit = {}): Promise<Response> {
-  const id = new URL(url, document.baseURI).searchParams.get('id') ?? ''
+/** The platform's fetch, drawn into the lanes. What is relative is from the root of the site. */
+export async function fetch(address: string, init: RequestInit = {}): Promise<Response> {
+  const url = fromRoot(address)
+  const id = new URL(url).searchParams.get('id') ?? ''
   const request = announced.get(id)
   if (request === undefined) return globalThis.fetch(url, init)
   const { trace, name } = request

@@ -4,8 +4,7 @@
  */
 
 import { useCallback, useEffect, useRef } from 'react'
-import { address } from './address.ts'
-import type { Address } from './address.ts'
+import type { ChangeSetup, Setup } from './address.ts'
 import type { Run } from './run.ts'
 
 /**
@@ -13,20 +12,21 @@ import type { Run } from './run.ts'
  * @param state whether anything of it is still under way, on either side
  */
 export function useBoth(
-  { rescind, settings }: Pick<Address, 'rescind' | 'settings'>,
+  { rescind, settings }: Setup,
+  change: ChangeSetup,
   run: Run | undefined,
   state: 'running' | 'still',
   start: () => void,
 ): [begin: () => void, drop: () => void] {
   /** The settings to compare with; undefined while there is no plan. */
-  const plan = useRef<Address['settings']>(undefined)
+  const plan = useRef<Setup['settings']>(undefined)
 
   const begin = useCallback(() => {
     plan.current = settings
     if (rescind === 'off') start()
     // A change of the switch begins a run by itself.
-    else address.change({ rescind: 'off' })
-  }, [rescind, settings, start])
+    else change({ rescind: 'off' })
+  }, [change, rescind, settings, start])
 
   const drop = useCallback(() => {
     plan.current = undefined
@@ -34,8 +34,8 @@ export function useBoth(
 
   useEffect(() => {
     if (rescind === 'on' || settings !== plan.current) return drop()
-    if (run?.rescind === 'off' && run.settings === settings && state === 'still') address.change({ rescind: 'on' })
-  }, [drop, rescind, run, settings, state])
+    if (run?.rescind === 'off' && run.settings === settings && state === 'still') change({ rescind: 'on' })
+  }, [change, drop, rescind, run, settings, state])
 
   return [begin, drop]
 }

@@ -8,7 +8,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { background, sleep, withCancel } from 'rescind'
 import type { Cancel } from 'rescind'
 import { useTask } from 'rescind/react'
-import type { Address } from './address.ts'
+import type { Setup } from './address.ts'
 import type { LinkState } from './link.ts'
 import { perform } from './run.ts'
 import type { Act, Run } from './run.ts'
@@ -28,15 +28,15 @@ const NONE: Runs = { current: undefined, on: undefined, off: undefined }
 
 export function useRun(
   scenario: Scenario,
-  address: Address,
+  setup: Setup,
   status: LinkState['status'],
 ): [runs: Runs, start: () => void, cancel: (cause: Error) => void, act: (act: Act) => void] {
   const [runs, setRuns] = useState(NONE)
   const pending = useRef<Cancel>(undefined)
   const latest = useRef<Run>(undefined)
 
-  const { run, cancel: end } = useTask(async (ctx, address: Address, first?: Act) => {
-    const current = (latest.current = perform(ctx, scenario, address, first))
+  const { run, cancel: end } = useTask(async (ctx, setup: Setup, first?: Act) => {
+    const current = (latest.current = perform(ctx, scenario, setup, first))
     setRuns((last) => ({
       ...(last.current?.settings === current.settings ? last : NONE),
       [current.rescind]: current,
@@ -48,9 +48,9 @@ export function useRun(
   const begin = useCallback(
     (first?: Act) => {
       pending.current?.()
-      void run(address, first)
+      void run(setup, first)
     },
-    [run, address],
+    [run, setup],
   )
 
   const start = useCallback(() => begin(), [begin])

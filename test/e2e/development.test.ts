@@ -1,5 +1,6 @@
 /** The demo from `npm start`: the development build of React, in which StrictMode mounts everything twice. */
 
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
 import { measured, ONCE } from './measured.ts'
@@ -14,6 +15,21 @@ describe('the development build', () => {
     dev = await serveDev()
   })
   afterAll(() => dev[Symbol.asyncDispose]())
+
+  it('has the manual', async ({ expect }) => {
+    const get = async (path: string) => (await fetch(`${dev.url}${path}`)).text()
+    expect(await get('docs/streams.md')).toBe(readFileSync('docs/streams.md', 'utf8'))
+    expect(await get('llms.txt')).toContain('](docs/streams.md)')
+    await using demo = await visit('docs/streams.html#silence', dev.url)
+    const { page } = demo
+    await page.keyboard.press('/')
+    await page.getByRole('combobox').fill('longest silence')
+    await page.getByRole('option').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('region', { name: 'Live example' }).scrollIntoViewIfNeeded()
+    await outcome(page, /^stopped, \d+ words kept/)
+    expect(demo.complaints).toEqual([])
+  })
 
   it('counts each part once though StrictMode requests it twice', async ({ expect }) => {
     await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off', dev.url)

@@ -1,8 +1,10 @@
-/** The first screen: a measured comparison of two sides that runs without a click. */
+/** The front page: what rescind is, and a measured comparison that runs without a click. */
 
+import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
+import type { Route } from 'playwright'
 import { describe, it } from 'vitest'
-import { patiently, total, visit, visitAfresh } from './demo.ts'
+import { demoUrl, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const OVERTAKEN = ['p', 'pe', 'per']
@@ -19,7 +21,7 @@ async function gzipped(response: Response): Promise<number> {
   return gzipSync(new Uint8Array(await response.arrayBuffer())).byteLength
 }
 
-describe.concurrent('the first screen', () => {
+describe.concurrent('the front page', () => {
   it('runs without a click, and counts what the server finished for nothing', async ({ expect }) => {
     await using demo = await visit('')
     await ends(demo)
@@ -44,18 +46,66 @@ describe.concurrent('the first screen', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('needs no scrolling, and at most 150 kB of JavaScript', async ({ expect }) => {
+  it('shows what rescind is, the code and both results at once, from at most 150 kB in all', async ({ expect }) => {
     await using demo = await visitAfresh('')
     const { page } = demo
     await page.setViewportSize({ width: 1280, height: 800 })
     await ends(demo)
-    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(800)
-    await page.setViewportSize({ width: 390, height: 844 })
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
-    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(844)
-    expect(demo.scripts.length).toBeGreaterThan(0)
-    const sizes = await Promise.all(demo.scripts.map(async (url) => gzipped(await fetch(url))))
+    const loaded = await page.evaluate(() => {
+      const files = performance.getEntriesByType('resource').map(({ name }) => name)
+      return [location.href.replace(/#.*/, ''), ...files.filter((name) => !name.includes('/api/'))]
+    })
+    expect(loaded.length).toBeGreaterThan(demo.scripts.length + 1)
+    const sizes = await Promise.all(loaded.map(async (url) => gzipped(await fetch(url))))
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000)
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 })
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+      expect(await page.locator('.hero').innerText()).not.toMatch(/\bGo\b/)
+      const first = [page.getByRole('heading', { level: 1 }), page.locator('.install')]
+      const results = ['Without rescind', 'With rescind'].map((name) => page.getByRole('region', { name, exact: true }))
+      for (const part of [...first, ...results]) {
+        expect(await part.evaluate((element) => element.getBoundingClientRect().bottom)).toBeLessThanOrEqual(844)
+      }
+    }
+    const html = await (await fetch(demoUrl)).text()
+    // Before any script has come.
+    expect(html).toContain('npm install rescind')
+    expect((await page.getByRole('region', { name: 'Code', exact: true }).locator('.line').count()) <= 12).toBe(true)
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('copies the command that installs it, and leads to the docs and to every example', async ({ expect }) => {
+    await using demo = await visit('')
+    const { page } = demo
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.locator('.install').getByRole('button', { name: 'Copy' }).click()
+    await page.locator('.install').getByRole('button', { name: 'Copied' }).waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('npm install rescind')
+    const examples = page.getByRole('region', { name: /^\d+ examples/ }).getByRole('link')
+    expect(await examples.count()).toBe(readdirSync('demo/scenarios').length)
+    await page.getByRole('link', { name: 'Start here' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Start here' }).waitFor()
+    await page.goBack()
+    await page.getByRole('heading', { level: 1, name: 'Stop the work' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('says what it waits for, and how far that is', async ({ expect }) => {
+    await using demo = await visitAfresh('#/nowhere')
+    const { page } = demo
+    const held: Route[] = []
+    await page.route('**/api/clock', (route) => void held.push(route))
+    await page.reload()
+    await page.goto(`${demoUrl}#/`)
+    const bar = page.getByRole('progressbar', { name: 'Connecting to the server' }).first()
+    await expect.poll(() => bar.evaluate((element: HTMLProgressElement) => element.value), patiently).toBeGreaterThan(0)
+    await page.goto(`${demoUrl}#/http-timeout`)
+    await bar.waitFor()
+    await page.unroute('**/api/clock')
+    for (const route of held) await route.continue()
+    await outcome(page)
+    expect(demo.complaints).toEqual([])
   })
 
   it('shows only the result if the user prefers reduced motion, and can play again', async ({ expect }) => {

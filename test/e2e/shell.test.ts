@@ -2,9 +2,10 @@
 
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import type { Route } from 'playwright'
 import { describe, it } from 'vitest'
 import type { ExpectStatic } from 'vitest'
-import { demoUrl, outcome, patiently, total, visit } from './demo.ts'
+import { demoUrl, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
@@ -114,10 +115,31 @@ describe.concurrent('on a narrow screen', () => {
       await page
         .locator('nav [aria-current]')
         .and(page.locator(`[href="#/${id}"]`))
-        .waitFor()
+        .waitFor({ state: 'attached' })
       await page.locator('.tick').first().waitFor()
       expect(await page.evaluate(() => document.documentElement.scrollWidth), id).toBeLessThanOrEqual(390)
     }
+  })
+
+  it('a button says how many examples there are, and shows all of them', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=50')
+    const { page } = demo
+    await page.setViewportSize({ width: 390, height: 844 })
+    const links = page.getByRole('navigation', { name: 'Examples' }).getByRole('link')
+    expect(await links.count()).toBe(0)
+    await page.getByRole('button', { name: `of ${scenarios.length} examples` }).click()
+    for (const link of await links.all()) {
+      await link.scrollIntoViewIfNeeded()
+      const { bottom, right } = await link.evaluate((element) => element.getBoundingClientRect())
+      expect(right).toBeLessThanOrEqual(390)
+      expect(bottom).toBeLessThanOrEqual(844)
+    }
+    expect(await links.count()).toBe(scenarios.length)
+    await links.filter({ hasText: 'Dependent operations' }).click()
+    await page.getByRole('heading', { name: 'Dependent operations' }).waitFor()
+    expect(await links.count()).toBe(0)
+    await outcome(page, 'operation 1 failed')
+    expect(demo.complaints).toEqual([])
   })
 
   it('the last label of the axis stays within its card', async ({ expect }) => {
@@ -147,6 +169,22 @@ describe.concurrent('the address', () => {
     expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
   })
 
+  it('begins one run for a change, and another when a link says something else', async ({ expect }) => {
+    await using demo = await visit('#/http-timeout?latency=50&timeout=3000')
+    const { page } = demo
+    await outcome(page, 'response received')
+    expect(demo.requests).toHaveLength(1)
+    await page.getByRole('slider', { name: 'Latency' }).press('ArrowRight')
+    await page.waitForURL(/latency=100&timeout=3000&rescind=on$/)
+    await expect.poll(() => demo.requests.length, patiently).toBe(2)
+    await outcome(page, 'response received')
+    await page.goto(`${demoUrl}#/http-timeout?latency=50&timeout=3000`)
+    await expect.poll(() => page.getByRole('slider', { name: 'Latency' }).inputValue(), patiently).toBe('50')
+    await expect.poll(() => demo.requests.length, patiently).toBe(3)
+    await outcome(page, 'response received')
+    expect(demo.requests).toHaveLength(3)
+  })
+
   it('replaces invalid values with the nearest valid ones', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=99999&timeout=soon')
     expect(await demo.page.getByRole('slider', { name: 'Latency' }).inputValue()).toBe('5000')
@@ -156,6 +194,22 @@ describe.concurrent('the address', () => {
   it('shows a message for an unknown scenario', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
     await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+describe.concurrent('SQLite in the tab', () => {
+  it('says that it is being loaded', async ({ expect }) => {
+    await using demo = await visitAfresh('#/nowhere')
+    const { page } = demo
+    const held: Route[] = []
+    await page.route(/assets\/sqlite-/, (route) => void held.push(route))
+    await page.goto(`${demoUrl}#/database-timeout?engine=0&query=1&timeout=5000`)
+    await page.getByRole('progressbar', { name: 'Loading SQLite' }).waitFor()
+    await page.unroute(/assets\/sqlite-/)
+    for (const route of held) await route.continue()
+    await outcome(page, '6 rows received')
+    expect(await page.getByRole('progressbar').count()).toBe(0)
     expect(demo.complaints).toEqual([])
   })
 })

@@ -112,6 +112,24 @@ describe('on a static host', () => {
     expect(demo.complaints).toEqual([])
   })
 
+  it('has the manual, with what is live in it', async ({ expect }) => {
+    await using demo = await visit('docs/streams.html#an-answer-with-stop-in-react', host.url)
+    const { page } = demo
+    await page.getByRole('region', { name: 'Live example' }).scrollIntoViewIfNeeded()
+    await outcome(page, /^stopped, \d+ words kept/)
+    const log = await page.evaluate(async () => (await fetch('../api/log')).json())
+    expect((log as Entry[]).findLast(({ name }) => name === 'answer')).toMatchObject({ cause: 'client gone' })
+    await page.keyboard.press('/')
+    await page.getByRole('combobox').fill('longest silence')
+    await page.getByRole('option').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('link', { name: 'rescind', exact: true }).click()
+    await page.waitForURL(host.url)
+    await page.getByRole('link', { name: 'HTTP timeout' }).click()
+    await outcome(page, 'context deadline exceeded')
+    expect(demo.complaints).toEqual([])
+  })
+
   it('queries the database of the tab', async ({ expect }) => {
     await using demo = await visit('#/database-timeout?engine=0&query=1&timeout=5000', host.url)
     await outcome(demo.page, '6 rows received')

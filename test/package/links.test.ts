@@ -5,6 +5,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import GithubSlugger from 'github-slugger'
 import { describe, expect, it } from 'vitest'
 
 const documents = [
@@ -61,13 +62,8 @@ function leadsSomewhere(path: string, text: string, link: string): boolean {
 
 /** The anchors of the headings, by the rules of GitHub. */
 function anchorsOf(text: string): string[] {
-  const headings = [...prose(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => heading)
-  return headings.map((heading) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{Letter}\p{Number}\s_-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
+  const slugger = new GithubSlugger()
+  return [...prose(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => slugger.slug(heading))
 }
 
 function prose(text: string): string {

@@ -1,0 +1,44 @@
+/** Starts a page of the manual, which can be read without: the search, the buttons that copy, and what is live. */
+
+import { awaitSearch } from './ui/search.ts'
+
+awaitSearch()
+copyOnClick()
+playWhenNear()
+
+function copyOnClick(): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-copy]')) {
+    button.addEventListener('click', async () => {
+      const code = button.parentElement?.querySelector('pre')
+      if (!code) return
+      try {
+        await navigator.clipboard.writeText(code.innerText)
+        button.textContent = 'Copied'
+      } catch {
+        // No leave to write, or no clipboard, as on plain http.
+        getSelection()?.selectAllChildren(code)
+        button.textContent = 'Selected'
+      }
+    })
+  }
+}
+
+function playWhenNear(): void {
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue
+        observer.unobserve(target)
+        void import('./ui/island.tsx').then(({ playIn }) => playIn(target, target.getAttribute('data-live') ?? ''))
+      }
+    },
+    { rootMargin: '200px' },
+  )
+  for (const place of document.querySelectorAll('[data-live]')) observer.observe(place)
+}
+
+// A link of a menu that lies above the page closes it.
+document.addEventListener('click', ({ target }) => {
+  const menu = target instanceof Element && target.closest('a') ? target.closest<HTMLElement>('[popover]') : null
+  if (menu?.matches(':popover-open')) menu.hidePopover()
+})

@@ -1,0 +1,41 @@
+/** The top of every page: of the manual, where it is made at build, and of the examples, where React renders it. */
+
+import type { ReactElement, ReactNode } from 'react'
+
+export interface MastheadProps {
+  /** The way to the root of the site, `../`; empty in the page that plays the examples, which has the root. */
+  readonly root: string
+  /** Which part of the site this is. */
+  readonly part: 'front' | 'manual' | 'examples' | 'elsewhere'
+  /** The reference is made beside the build; the dev server has none. */
+  readonly reference: 'there' | 'missing'
+  readonly children?: ReactNode
+}
+
+/** Where the examples begin. */
+const FIRST_EXAMPLE = 'http-timeout'
+
+export function Masthead({ root, part, reference, children }: MastheadProps): ReactElement {
+  return (
+    <header className="masthead">
+      <a className="brand" href={root || '#/'} aria-current={part === 'front' ? 'page' : undefined}>
+        rescind
+      </a>
+      <nav aria-label="Site">
+        <a href={`${root}docs/start.html`} data-current={part === 'manual'}>
+          Docs
+        </a>
+        <a href={`${root}#/${FIRST_EXAMPLE}`} data-current={part === 'examples'}>
+          Examples
+        </a>
+        {reference === 'there' && <a href={`${root}reference/`}>Reference</a>}
+      </nav>
+      <div className="tools">
+        {children}
+        <button type="button" className="seek" data-search aria-keyshortcuts="/ Control+K">
+          Search <kbd>/</kbd>
+        </button>
+      </div>
+    </header>
+  )
+}

@@ -1,0 +1,129 @@
+/** The manual in the site: its pages, the way between them, the search, and what is live in them. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { demoUrl, outcome, patiently, visit, visitAfresh } from './demo.ts'
+
+const CLIENT = 'dist-demo/client'
+const sources = readdirSync('docs')
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`)
+const built = readdirSync(CLIENT, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.html') && name !== 'frame.html')
+  .map((name) => name.replaceAll('\\', '/'))
+const bodies = new Map(built.map((name) => [name, readFileSync(join(CLIENT, name), 'utf8')]))
+
+describe('the files of the manual', () => {
+  it('are a page and its Markdown for each page of docs, and a list of them for language models', () => {
+    const llms = readFileSync(join(CLIENT, 'llms.txt'), 'utf8')
+    for (const source of ['README.md', ...sources]) {
+      expect(readFileSync(join(CLIENT, source), 'utf8')).toBe(readFileSync(source, 'utf8'))
+      expect(llms).toContain(`](${source}): `)
+    }
+    for (const source of sources) expect(built).toContain(source.replace(/\.md$/, '.html'))
+  })
+
+  it('have no link that leads nowhere, in the site itself', () => {
+    expect([...bodies].flatMap(([name, html]) => brokenLinks(name, html).map((link) => `${name}: ${link}`))).toEqual([])
+    expect(brokenLinks('docs/start.html', '<a href="streams.html#none"> <a href="none.html">')).toHaveLength(2)
+  })
+
+  it('load nothing from elsewhere', () => {
+    const all = [...bodies.values()].join('')
+    expect(all.match(/ src="https?:[^"]*"|<link[^>]* href="https?:[^>]*>|@import[^;]*/g)).toBeNull()
+  })
+})
+
+describe.concurrent('a page of the manual', () => {
+  it('can be linked to by its headings, and leads to the next one', async ({ expect }) => {
+    await using demo = await visit('docs/streams.html#silence')
+    const { page } = demo
+    expect(await page.title()).toBe('Streams · rescind')
+    const heading = page.getByRole('heading', { name: 'Silence' })
+    const isInView = () => heading.evaluate((element) => Math.abs(element.getBoundingClientRect().top) < 100)
+    await expect.poll(isInView, patiently).toBe(true)
+    expect(await heading.getByRole('link').getAttribute('href')).toBe('#silence')
+    await page.getByRole('navigation', { name: 'On this page' }).getByRole('link', { name: 'Text and lines' }).click()
+    await page.waitForURL(/streams\.html#text-and-lines$/)
+    expect(await page.getByRole('navigation', { name: 'Pages' }).locator('[aria-current=page]').innerText()).toBe(
+      'Streams',
+    )
+    await page.getByRole('link', { name: 'Next' }).click()
+    await page.waitForURL(/docs\/workers\.html$/)
+    await page.getByRole('link', { name: 'Previous' }).click()
+    await page.waitForURL(/docs\/streams\.html$/)
+    await page.setViewportSize({ width: 390, height: 844 })
+    await page.getByRole('button', { name: 'On this page' }).click()
+    await page.getByRole('navigation', { name: 'On this page' }).getByRole('link', { name: 'Text and lines' }).click()
+    await page.waitForURL(/#text-and-lines$/)
+    await page.getByRole('button', { name: 'Streams' }).click()
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Concepts' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Concepts' }).waitFor()
+    await page.getByRole('img', { name: 'page: withCancel' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('finds what is written in another one, by the keyboard alone', async ({ expect }) => {
+    await using demo = await visitAfresh('docs/start.html')
+    const { page } = demo
+    const before = demo.scripts.length
+    await page.keyboard.press('/')
+    const field = page.getByRole('combobox', { name: 'Search the docs' })
+    await field.waitFor()
+    expect(demo.scripts.length).toBeGreaterThan(before)
+    const found = page.getByRole('option')
+    await field.fill('longest silence')
+    await found.filter({ hasText: 'Streams' }).first().waitFor()
+    await field.press('ArrowDown')
+    await field.press('ArrowUp')
+    expect(await field.getAttribute('aria-activedescendant')).toBe('found-0')
+    await field.fill('no such thing at all')
+    await page.getByText('Nothing is called').waitFor()
+    await field.fill('longest silence')
+    await found.first().waitFor()
+    await field.press('Enter')
+    await page.waitForURL(/docs\/streams\.html#silence$/)
+    await page.keyboard.press('Control+k')
+    await field.waitFor()
+    await field.press('Escape')
+    await field.waitFor({ state: 'hidden' })
+    // From where something runs: Escape closes the search, and cancels nothing.
+    await page.goto(`${demoUrl}#/http-timeout?latency=5000&timeout=5000`)
+    await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
+    await page.getByRole('button', { name: 'Search' }).click()
+    await field.press('Escape')
+    await field.waitFor({ state: 'hidden' })
+    expect((await demo.entry('report'))?.outcome).toBeUndefined()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('plays the scenario that belongs to it when the reader comes near', async ({ expect }) => {
+    await using demo = await visit('docs/streams.html')
+    const { page } = demo
+    expect(demo.requests).toEqual([])
+    await page.getByRole('region', { name: 'Live example' }).scrollIntoViewIfNeeded()
+    await outcome(page, /^stopped, \d+ words kept/)
+    await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
+    await page.getByRole('switch', { name: 'rescind' }).click()
+    await expect.poll(() => demo.requests.length, patiently).toBe(2)
+    // The address is that of the page.
+    expect(page.url()).toBe(`${demoUrl}docs/streams.html`)
+    expect(demo.complaints).toEqual([])
+  })
+})
+
+/** What `html`, the page called `name`, links to in the site, and is not there. */
+function brokenLinks(name: string, html: string): string[] {
+  const links = [...html.matchAll(/<a\b[^>]* href="([^"]+)"/g)].map(([, href = '']) => href)
+  return links.filter((href) => {
+    if (/^[a-z]+:/.test(href)) return false
+    const [path = '', anchor] = href.split('#', 2)
+    const target = path === '' ? name : join(dirname(name), path.replace(/\/$/, '/index.html')).replaceAll('\\', '/')
+    // The reference is made by a command of its own.
+    if (target === 'reference/index.html') return false
+    const page = path === '' ? html : bodies.get(target)
+    if (page === undefined) return !existsSync(join(CLIENT, target))
+    return anchor !== undefined && !anchor.startsWith('/') && !page.includes(` id="${anchor}"`)
+  })
+}
