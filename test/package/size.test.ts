@@ -31,9 +31,9 @@ describe('the size in a bundle', () => {
     { what: 'nothing', code: "import 'rescind'", limit: 50 },
     { what: 'nothing of rescind/react', code: "import 'rescind/react'", limit: 100 },
     // With its part of rescind.
-    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 13_660 },
-    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 9_170 },
-    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_320 },
+    { what: 'all of rescind/react', code: "export * from 'rescind/react'", limit: 14_060 },
+    { what: 'useTask', code: "export { useTask } from 'rescind/react'", limit: 9_600 },
+    { what: 'useAction', code: "export { useAction } from 'rescind/react'", limit: 8_450 },
     { what: 'useCancellable', code: "export { useCancellable } from 'rescind/react'", limit: 7_080 },
     // Only components that render nothing.
     { what: 'rescind/devtools in production', code: "export * from 'rescind/devtools'", limit: 200 },
@@ -50,7 +50,7 @@ describe('the size in a bundle', () => {
     },
     { what: 'all of `rescind`', code: "export * from 'rescind'" },
     {
-      what: 'all of `rescind/react`, with what it needs of `rescind`',
+      what: 'all of `rescind/react`, with the parts of `rescind` that it needs',
       code: "export * from 'rescind/react'",
     },
   ])('the size of $what is in the README, within 150 bytes', async ({ what, code }) => {

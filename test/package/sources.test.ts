@@ -56,6 +56,7 @@ const TESTED_IN: ReadonlyMap<string, readonly string[]> = new Map([
   ['test/hooks/task.test.tsx', ['causes', 'gate', 'run'].map(inHooks)],
   ['test/hooks/options.test.tsx', ['deps', 'steady'].map(inHooks)],
   ['test/hooks/life.test.tsx', ['board', 'presence', 'use-life'].map(inHooks)],
+  ['test/hooks/leaks.test.tsx', ['place'].map(inHooks)],
   ['test/misuse.test.ts', ['src/arguments.ts']],
   ['test/callbacks.test.ts', ['src/listeners.ts']],
   ['test/tasks.test.ts', ['src/turn.ts']],
