@@ -328,6 +328,31 @@ describe('useRoute', () => {
 })
 
 describe.skipIf(!Activity)('what is hidden', () => {
+  it('and was canceled by hand begins again when it is shown on another route, and not on the same', async () => {
+    const work = fakeWork()
+    const scope = createRef<ScopeHandle>()
+    function Worker() {
+      return useTask(work.fn, []).status
+    }
+    const app = (mode: 'visible' | 'hidden') =>
+      Activity && (
+        <Activity mode={mode}>
+          <Scope ref={scope} route>
+            <Worker />
+          </Scope>
+        </Activity>
+      )
+    const view = render(app('visible'), { wrapper: StrictMode })
+    await settle(() => scope.current?.cancel('by hand'))
+    await settle(() => view.rerender(app('hidden')))
+    await settle(() => view.rerender(app('visible')))
+    expect(work.causes).toEqual(['by hand'])
+    await settle(() => view.rerender(app('hidden')))
+    await go('/b')
+    await settle(() => view.rerender(app('visible')))
+    expect(work.causes).toEqual(['by hand', undefined])
+  })
+
   it('after the time of its scope ran out begins again when it is shown, with its whole budget', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
