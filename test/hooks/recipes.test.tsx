@@ -51,15 +51,15 @@ function show(element: ReactNode) {
 }
 
 function NewAlbum({ open }: { readonly open: (id: string) => void }) {
-  const create = useAction((ctx, name: string) => signUp.fn(ctx, name))
+  const creation = useAction((ctx, name: string) => signUp.fn(ctx, name))
   const onClick = async () => {
     try {
-      open(await create.run('Blue Train'))
+      open(await creation.run('Blue Train'))
     } catch {
       // The state shows it.
     }
   }
-  return <button onClick={() => void onClick()}>{create.status === 'error' ? 'Not created.' : 'Create'}</button>
+  return <button onClick={() => void onClick()}>{creation.status === 'error' ? 'Not created.' : 'Create'}</button>
 }
 
 function Dialog({ onClose }: { readonly onClose: () => void }) {
