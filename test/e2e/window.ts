@@ -10,7 +10,7 @@ import { chromium } from 'playwright'
 import type { Page } from 'playwright'
 import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
 
-export interface Tab {
+interface Tab {
   readonly page: Page
   /** Opens another tab in front of it, and freezes it, as browsers do with tabs that were hidden for a while. */
   hide(): Promise<void>

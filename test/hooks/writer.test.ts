@@ -297,6 +297,37 @@ describe('the debounce of an action', () => {
   })
 })
 
+describe('a reset of an action', () => {
+  it('forgets its runs and its context at once: the next run does not wait for them', () => {
+    const names: string[] = []
+    const fn = (_: Context, name: string) => {
+      names.push(name)
+      return new Promise<string>(() => {})
+    }
+    const writer = new Writer(orderOf<[name: string]>({ fn }))
+    void writer.steering.run('one')
+    void writer.steering.run('two')
+    writer.steering.reset()
+    expect(writer.state).toMatchObject({ status: 'idle', context: undefined, runs: [] })
+    void writer.steering.run('three')
+    expect(names).toEqual(['one', 'three'])
+  })
+})
+
+describe('another timeout of an action', () => {
+  it('holds for the runs that are under way, and counts from their start', () => {
+    const clock = fakeClock(1_000)
+    const fn = (_: Context, __: string) => new Promise<string>(() => {})
+    const order = orderOf<[name: string]>({ fn, scope: clock.root, timeout: 100 })
+    const writer = new Writer(order)
+    writer.mount()
+    void writer.steering.run('one')
+    writer.configure({ ...order, timeout: 300 })
+    writer.refresh()
+    expect(writer.state.context?.deadline).toBe(1_300)
+  })
+})
+
 describe('an action', () => {
   it('listens for the end of the page only while a run waits', async () => {
     const added = vi.spyOn(globalThis, 'addEventListener')
