@@ -328,6 +328,21 @@ describe('another timeout of an action', () => {
   })
 })
 
+describe('the data of an action', () => {
+  it.each([
+    [true, 'one'],
+    [false, undefined],
+  ])('with `keepPrevious: %s` is %s while the next run is under way', async (keepPrevious, data) => {
+    const answers = [Promise.resolve('one'), new Promise<string>(() => {})]
+    const writer = new Writer(orderOf<[]>({ fn: () => answers.shift() ?? '', keepPrevious }))
+    await writer.steering.run()
+    await rest()
+    expect(writer.state).toMatchObject({ status: 'success', data: 'one', stale: false })
+    void writer.steering.run()
+    expect(writer.state).toMatchObject({ status: 'pending', data, stale: keepPrevious })
+  })
+})
+
 describe('an action', () => {
   it('listens for the end of the page only while a run waits', async () => {
     const added = vi.spyOn(globalThis, 'addEventListener')
