@@ -317,11 +317,10 @@ describe('a reset of an action', () => {
 describe('another timeout of an action', () => {
   it('holds for the runs that are under way, and counts from their start', () => {
     const clock = fakeClock(1_000)
-    const fn = (_: Context, __: string) => new Promise<string>(() => {})
-    const order = orderOf<[name: string]>({ fn, scope: clock.root, timeout: 100 })
+    const order = orderOf<[]>({ fn: () => new Promise(() => {}), scope: clock.root, timeout: 100 })
     const writer = new Writer(order)
     writer.mount()
-    void writer.steering.run('one')
+    void writer.steering.run()
     writer.configure({ ...order, timeout: 300 })
     writer.refresh()
     expect(writer.state.context?.deadline).toBe(1_300)
