@@ -199,7 +199,6 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
   #forget(): void {
     this.#outcome = NOTHING
     this.#data = undefined
-    this.#shown = this.#dataOf = this.#count
   }
 
   yielded(run: Run<T, A>, data: T): void {
@@ -248,7 +247,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.publish({
       ...outcome,
       data: this.#data,
-      stale: this.#data !== undefined && this.#dataOf < (isBusy ? this.#count : this.#shown),
+      stale: this.#data !== undefined && this.#dataOf < this.#count,
       slow: runs.some(({ isSlow }) => isSlow),
       context: this.#context,
       writer: this,

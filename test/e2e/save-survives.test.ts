@@ -1,7 +1,11 @@
 /** The scenario A save that survives: what the server has stored in the end, and in which order. */
 
-import { describe, it } from 'vitest'
-import { outcome, patiently, row, visit } from './demo.ts'
+import { setTimeout as pass } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { Entry } from '../../demo/server/log.ts'
+import { demoUrl, outcome, patiently, row, visit } from './demo.ts'
+import { openWindow } from './window.ts'
+import type { Window } from './window.ts'
 
 describe.concurrent('A save that survives', () => {
   it('saves the last text, in order, and pins the note that the same click closes', async ({ expect }) => {
@@ -53,5 +57,44 @@ describe.concurrent('A save that survives', () => {
     await page.getByRole('link', { name: 'Stop the answer' }).click()
     await expect.poll(() => demo.entry('So What'), patiently).toMatchObject({ outcome: 'finished' })
     expect(demo.complaints).toEqual([])
+  })
+})
+
+describe('A save that waits in a tab that is hidden, frozen and then closed', () => {
+  let window: Window
+
+  beforeAll(async () => {
+    window = await openWindow()
+  })
+
+  afterAll(() => window[Symbol.asyncDispose]())
+
+  /** Types, and hides the tab before the debounce is over. Resolves to what the server has of it. */
+  async function typeAndHide(rescind: 'on' | 'off') {
+    const { page, hide } = await window.open()
+    const events = page.waitForRequest(/api\/events/)
+    await page.goto(`${demoUrl}#/save-survives?latency=100&pause=300&debounce=1000&rescind=${rescind}`)
+    const id = new URL((await events).url()).searchParams.get('page') ?? ''
+    await page.getByRole('textbox', { name: 'Note' }).fill('So What')
+    await hide()
+    const saves = async () => {
+      const response = await fetch(`${demoUrl}api/log?page=${id}`)
+      return ((await response.json()) as Entry[]).filter(({ name }) => name === 'So What')
+    }
+    return { page, saves }
+  }
+
+  it('arrives with rescind', async ({ expect }) => {
+    const { page, saves } = await typeAndHide('on')
+    await expect.poll(saves, patiently).toMatchObject([{ outcome: 'finished' }])
+    await page.close()
+  })
+
+  it('is lost by hand', async ({ expect }) => {
+    const { page, saves } = await typeAndHide('off')
+    // Longer than the debounce: no timer of a frozen page fires.
+    await pass(1_200)
+    await page.close()
+    expect(await saves()).toEqual([])
   })
 })

@@ -203,6 +203,47 @@ describe('a generator that ignores its context', () => {
     await settle(() => gates[1]?.())
     expect(task.last).toMatchObject({ status: 'pending', data: 'late 0' })
   })
+
+  it('is closed as soon as it yields, and what its clean-up throws is not reported', async () => {
+    const gates: (() => void)[] = []
+    const closed: string[] = []
+    const cleanUp = () => {
+      closed.push('source')
+      throw new Error('in the clean-up')
+    }
+    const { task } = mount(async function* () {
+      try {
+        await new Promise<void>((open) => void gates.push(open))
+        yield 'late'
+      } finally {
+        cleanUp()
+      }
+    })
+    await settle(() => task.last.cancel('stop'))
+    expect(closed).toEqual([])
+    await settle(() => gates[0]?.())
+    expect(closed).toEqual(['source'])
+  })
+
+  it('writes nothing to an action that was canceled', async () => {
+    const gates: (() => void)[] = []
+    const save = watch<Action<string>>()
+    const fn = async function* () {
+      for (const progress of ['10%', '90%']) {
+        await new Promise<void>((open) => void gates.push(open))
+        yield progress
+      }
+    }
+    function Save() {
+      return save.see(useAction(fn)).status
+    }
+    render(<Save />, { wrapper: StrictMode })
+    await settle(() => void save.last.run())
+    await settle(() => gates[0]?.())
+    await settle(() => save.last.cancel('stop'))
+    await settle(() => gates[1]?.())
+    expect(save.last).toMatchObject({ status: 'canceled', data: '10%' })
+  })
 })
 
 describe('an iterable that is not a generator', () => {

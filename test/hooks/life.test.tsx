@@ -328,6 +328,31 @@ describe('useRoute', () => {
 })
 
 describe.skipIf(!Activity)('a hidden scope', () => {
+  it('a scope that was canceled by hand restarts when it is shown on another route, and not on the same one', async () => {
+    const work = fakeWork()
+    const scope = createRef<ScopeHandle>()
+    function Worker() {
+      return useTask(work.fn, []).status
+    }
+    const app = (mode: 'visible' | 'hidden') =>
+      Activity && (
+        <Activity mode={mode}>
+          <Scope ref={scope} route>
+            <Worker />
+          </Scope>
+        </Activity>
+      )
+    const view = render(app('visible'), { wrapper: StrictMode })
+    await settle(() => scope.current?.cancel('by hand'))
+    await settle(() => view.rerender(app('hidden')))
+    await settle(() => view.rerender(app('visible')))
+    expect(work.causes).toEqual(['by hand'])
+    await settle(() => view.rerender(app('hidden')))
+    await go('/b')
+    await settle(() => view.rerender(app('visible')))
+    expect(work.causes).toEqual(['by hand', undefined])
+  })
+
   it('restarts after a timeout when it is shown, with its whole time', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()

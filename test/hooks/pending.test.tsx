@@ -81,7 +81,9 @@ describe('usePending', () => {
     const [parent] = withCancel(background())
     const work = fakeWork()
     const count = watch<number>()
+    const save = watch<Action<string>>()
     function Under() {
+      save.see(useAction(work.fn, { parent }))
       return useTask(work.fn, [], { parent }).status
     }
     render(
@@ -92,9 +94,13 @@ describe('usePending', () => {
     )
     await settle()
     expect(count.last).toBe(1)
+    await settle(() => void save.last.run())
+    expect(count.last).toBe(2)
+    await settle(() => save.last.cancel())
+    expect(count.last).toBe(1)
     const Text = () => String(usePending(parent))
     expect(renderToString(<Text />)).toBe('0')
-    await settle(() => work.last.resolve('done'))
+    await settle(() => work.calls[0]?.resolve('done'))
     expect(count.last).toBe(0)
   })
 })

@@ -297,6 +297,51 @@ describe('the debounce of an action', () => {
   })
 })
 
+describe('a reset of an action', () => {
+  it('forgets its runs and its context at once: the next run does not wait for them', () => {
+    const names: string[] = []
+    const fn = (_: Context, name: string) => {
+      names.push(name)
+      return new Promise<string>(() => {})
+    }
+    const writer = new Writer(orderOf<[name: string]>({ fn }))
+    void writer.steering.run('one')
+    void writer.steering.run('two')
+    writer.steering.reset()
+    expect(writer.state).toMatchObject({ status: 'idle', context: undefined, runs: [] })
+    void writer.steering.run('three')
+    expect(names).toEqual(['one', 'three'])
+  })
+})
+
+describe('another timeout of an action', () => {
+  it('holds for the runs that are under way, and counts from their start', () => {
+    const clock = fakeClock(1_000)
+    const order = orderOf<[]>({ fn: () => new Promise(() => {}), scope: clock.root, timeout: 100 })
+    const writer = new Writer(order)
+    writer.mount()
+    void writer.steering.run()
+    writer.configure({ ...order, timeout: 300 })
+    writer.refresh()
+    expect(writer.state.context?.deadline).toBe(1_300)
+  })
+})
+
+describe('the data of an action', () => {
+  it.each([
+    [true, 'one'],
+    [false, undefined],
+  ])('with `keepPrevious: %s` is %s while the next run is under way', async (keepPrevious, data) => {
+    const answers = [Promise.resolve('one'), new Promise<string>(() => {})]
+    const writer = new Writer(orderOf<[]>({ fn: () => answers.shift() ?? '', keepPrevious }))
+    await writer.steering.run()
+    await rest()
+    expect(writer.state).toMatchObject({ status: 'success', data: 'one', stale: false })
+    void writer.steering.run()
+    expect(writer.state).toMatchObject({ status: 'pending', data, stale: keepPrevious })
+  })
+})
+
 describe('an action', () => {
   it('listens for the end of the page only while a run waits', async () => {
     const added = vi.spyOn(globalThis, 'addEventListener')
