@@ -65,8 +65,27 @@ describe('DeadlineExceededError', () => {
       cause: 'slow',
     })
     const bare = new DeadlineExceededError({})
-    expect([bare.label, bare.ms]).toEqual([undefined, undefined])
-    expect(bare).not.toHaveProperty('cause')
+    for (const name of ['label', 'ms', 'cause']) expect(bare).not.toHaveProperty(name)
+  })
+})
+
+describe('the error of a context', () => {
+  it('leaves Error.stackTraceLimit as it was, also where there is none', () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')
+    const end = () => {
+      const [ctx, cancel] = withCancel(background())
+      cancel()
+      expect(ctx.err?.stack).toBe('AbortError: context canceled\n    in background.withCancel')
+    }
+    end()
+    expect(Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')).toEqual(limit)
+    Reflect.deleteProperty(Error, 'stackTraceLimit')
+    try {
+      end()
+      expect(Error).not.toHaveProperty('stackTraceLimit')
+    } finally {
+      if (limit) Object.defineProperty(Error, 'stackTraceLimit', limit)
+    }
   })
 })
 
@@ -263,6 +282,12 @@ describe('what a message shows of a cause or a label', () => {
     expect(cause(ctx)).toBe(hostile)
     expect(ctx.err?.label).toBe(hostile)
     expect(String(ctx)).toBe(`background.withCancel(${escaped}, canceled: ${escaped})`)
+  })
+
+  it('is nothing for a cause without text', () => {
+    for (const empty of ['', {}, { message: '', name: '' }, { message: 5 }, { message: Symbol('no text') }]) {
+      expect(new CanceledError(empty).message).toBe('context canceled')
+    }
   })
 
   it('has a bounded length', () => {
