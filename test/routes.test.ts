@@ -39,9 +39,11 @@ async function back(): Promise<void> {
   await gone
 }
 
+const NAMES = ['pushState', 'replaceState'] as const
+
 /** What the history has of its own, besides what every history has. */
-function own(): unknown[] {
-  return (['pushState', 'replaceState'] as const).map((name) => Object.getOwnPropertyDescriptor(history, name))
+function own(): (PropertyDescriptor | undefined)[] {
+  return NAMES.map((name) => Object.getOwnPropertyDescriptor(history, name))
 }
 
 describe('withRoute', () => {
@@ -63,6 +65,7 @@ describe('withRoute', () => {
     ['another origin', 'https://example.org/albums?sort=year', true],
     ['a hash', '/albums?sort=year#songs', false],
     ['the same again', '/albums?sort=year', false],
+    ['a path that begins with two slashes', '//albums?sort=year', true],
   ])('takes %s for what it is', (_, href, isChange) => {
     const source = fakeSource('/albums?sort=year')
     const [ctx] = withRoute(background(), { source })
@@ -163,7 +166,8 @@ describe('withRoute', () => {
     expect(source.listeners.size).toBe(0)
   })
 
-  it.each(['href', 'subscribe'] as const)('throws what %s of its source throws, and leaves nothing', (name) => {
+  it.each(['href', 'subscribe'] as const)('throws what %s of its source throws, and leaves nothing', async (name) => {
+    using uncaught = catchUncaught()
     const source = fakeSource('/albums')
     const error = new Error('not yet')
     const failing = vi.spyOn(source, name).mockImplementationOnce(() => {
@@ -173,6 +177,8 @@ describe('withRoute', () => {
     const listeners = countListeners(signal)
     expect(() => withRoute({ signal }, { source })).toThrow(error)
     expect(listeners()).toBe(0)
+    await task()
+    expect(uncaught.errors).toEqual([])
     failing.mockRestore()
     const [ctx] = withRoute(background(), { source })
     source.go('/about')
@@ -229,6 +235,26 @@ describe('ignore', () => {
     ])
   })
 
+  it('is not asked for a context that has ended, though others follow the source', async () => {
+    const source = fakeSource()
+    const ignore = vi.fn<() => boolean>(() => false)
+    const [, cancel] = withRoute(background(), { source, ignore })
+    const [other] = withRoute(background(), { source })
+    cancel()
+    await microtask()
+    source.go('/about')
+    expect(cause(other)).toBe(Navigated)
+    expect(ignore).not.toHaveBeenCalled()
+  })
+
+  it.runIf('location' in globalThis)('gets addresses at the origin of the page', () => {
+    const source = fakeSource('/albums')
+    const origins: string[] = []
+    withRoute(background(), { source, ignore: (to, from) => origins.push(to.origin, from.origin) < 0 })
+    source.go('/about')
+    expect(origins).toEqual([location.origin, location.origin])
+  })
+
   it('that throws has not said so, and its error is reported', async () => {
     using uncaught = catchUncaught()
     const source = fakeSource()
@@ -250,6 +276,7 @@ describe('ignore', () => {
 describe('the wrong arguments', () => {
   it.each<[message: string, options: unknown]>([
     ['rescind: options must be an object, got "now"', 'now'],
+    ['rescind: options must be an object, got null', null],
     ['rescind: source must be a source of routes, got [object Object]', { source: {} }],
     ['rescind: source must be a source of routes, got null', { source: null }],
     ['rescind: ignore must be a function, got true', { ignore: true }],
@@ -335,26 +362,33 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
   })
 
   describe('a patched history', () => {
+    let before: ReturnType<typeof own>
+
     beforeEach(() => {
       vi.stubGlobal('navigation', undefined)
+      before = own()
+      // Whatever other tests left there: to be as it was, it has nothing of its own.
+      for (const name of NAMES) Reflect.deleteProperty(history, name)
     })
 
     afterEach(() => {
       vi.unstubAllGlobals()
+      for (const [index, name] of NAMES.entries()) {
+        if (before[index]) Object.defineProperty(history, name, before[index])
+      }
     })
 
     it('is as it was when the last of several has gone', async () => {
-      const before = own()
       const [, cancelOne] = withRoute(background())
       const [, cancelOther] = withRoute(background())
-      expect(own()).not.toEqual(before)
+      expect(own()).not.toContain(undefined)
       const patched = own()
       cancelOne()
       await microtask()
       expect(own()).toEqual(patched)
       cancelOther()
       await microtask()
-      expect(own()).toEqual(before)
+      expect(own()).toEqual([undefined, undefined])
     })
 
     it('returns what it should, passes everything on, and throws what the browser throws', () => {
@@ -367,7 +401,6 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
     })
 
     it('leaves the patch of another library where it is, and goes from under it', async () => {
-      const before = own()
       const [ctx, cancel] = withRoute(background())
       const log: unknown[] = []
       const { pushState } = history
@@ -390,7 +423,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       // The other library takes its patch off: ours, which was below, must not stay.
       history.pushState = pushState
       history.pushState(null, '', '/three')
-      expect(own()).toEqual(before)
+      expect(own()).toEqual([undefined, undefined])
     })
 
     it('that was patched before gets that patch back', async () => {
@@ -420,5 +453,14 @@ describe.runIf(!('location' in globalThis))('where there is no address', () => {
     cancel('why')
     await microtask()
     expect([cause(ctx), isOver]).toEqual(['why', true])
+  })
+
+  it('takes the paths of a source where the origin is opaque', () => {
+    vi.stubGlobal('location', { origin: 'null', href: 'about:srcdoc' })
+    const source = fakeSource('/albums')
+    const [ctx] = withRoute(background(), { source })
+    source.go('/about')
+    vi.unstubAllGlobals()
+    expect(cause(ctx)).toBe(Navigated)
   })
 })
