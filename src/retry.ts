@@ -4,7 +4,7 @@
  * full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
-import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
+import { assertFunction, assertOptions, invalid } from './arguments.ts'
 import { resolve } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
 import { clockOf } from './deadlines.ts'
@@ -164,13 +164,12 @@ function retryAfterIn(headers: unknown): unknown {
 /** `error` with what is known of its retries. One that is frozen, or not an object, stays as it is. */
 function noted(error: unknown, attempts: number, stoppedBy: Retried['stoppedBy']): unknown {
   const retried: Retried = { attempts, stoppedBy }
-  if (!isObject(error)) return error
   try {
     for (const [name, value] of Object.entries(retried)) {
-      Reflect.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
+      Reflect.defineProperty(error as object, name, { value, configurable: true, enumerable: true, writable: true })
     }
   } catch {
-    // A proxy may refuse by throwing.
+    // It is no object, or a proxy that refuses by throwing.
   }
   return error
 }

@@ -99,6 +99,7 @@ describe('share', () => {
       return names.splice(0)
     }
     expect(byKey(({ name }) => name)).toEqual(['Ann', 'Bob'])
+    expect(byKey(({ team }) => team)).toEqual(['Ann', 'Ann'])
     expect(byKey(({ name, team }) => [team, name])).toEqual(['Ann', 'Bob', 'Ann', 'Bob'])
   })
 
@@ -308,6 +309,10 @@ describe('share', () => {
       return id < 3 ? later(withValue(ctx, createKey('key'), 1), id + 1) : later(ctx, 3)
     })
     await expect(later(background(), 1)).rejects.toThrow('asked for itself')
+    const below = share(background(), (ctx): Promise<unknown> => below(withCancel(withCancel(ctx)[0])[0]))
+    const result = outcome(below(background()))
+    await microtasks()
+    expect(result.error).toMatchObject({ message: expect.stringContaining('asked for itself') as string })
     const foreign = share(background(), (): Promise<unknown> => foreign(background()))
     await expect(foreign(background())).rejects.toThrow('asked for itself')
   })
