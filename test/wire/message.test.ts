@@ -136,11 +136,15 @@ describe('a context that does not arrive', () => {
     },
   )
 
-  it('says so if the two sides have different versions', async () => {
+  it.each([
+    [2, 'version 2'],
+    [undefined, 'no version'],
+    ['1', 'no version'],
+  ])('says so if the two sides have different versions: %s', async (version, theirs) => {
     const [port1, port2] = channel()
-    port1.postMessage({ ...begin, version: 2 })
+    port1.postMessage({ ...begin, version })
     await expect(fromPort(background(), port2)).rejects.toMatchObject({
-      cause: { message: 'the two sides have different versions of rescind: messages of version 2, not 1' },
+      cause: { message: `the two sides have different versions of rescind: messages of ${theirs}, not 1` },
     })
   })
 
