@@ -69,20 +69,22 @@ describe('DeadlineExceededError', () => {
   })
 })
 
+/** The error of a context that was canceled. */
+function canceled(): Error {
+  const [ctx, cancel] = withCancel(background())
+  cancel()
+  return ctx.err as Error
+}
+
 describe('the error of a context', () => {
   it('leaves Error.stackTraceLimit as it was, also where there is none', () => {
     const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')
-    const end = () => {
-      const [ctx, cancel] = withCancel(background())
-      cancel()
-      expect(ctx.err?.stack).toBe('AbortError: context canceled\n    in background.withCancel')
-    }
     try {
       Reflect.set(Error, 'stackTraceLimit', 7)
-      end()
+      expect(canceled().stack).toContain('in background.withCancel')
       expect(Error).toHaveProperty('stackTraceLimit', 7)
       Reflect.deleteProperty(Error, 'stackTraceLimit')
-      end()
+      expect(canceled().stack).toContain('in background.withCancel')
       expect(Error).not.toHaveProperty('stackTraceLimit')
     } finally {
       if (limit) Object.defineProperty(Error, 'stackTraceLimit', limit)
