@@ -4,7 +4,7 @@
  * Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
-import { assertFunction, assertOptions, invalid, isObject } from './arguments.ts'
+import { assertFunction, assertOptions, invalid } from './arguments.ts'
 import { resolve } from './context.ts'
 import type { Context, ContextLike } from './context.ts'
 import { clockOf } from './deadlines.ts'
@@ -164,13 +164,12 @@ function retryAfterIn(headers: unknown): unknown {
 /** Adds the properties of `Retried` to `error`, and returns it. Leaves a frozen error or a primitive as it is. */
 function noted(error: unknown, attempts: number, stoppedBy: Retried['stoppedBy']): unknown {
   const retried: Retried = { attempts, stoppedBy }
-  if (!isObject(error)) return error
   try {
     for (const [name, value] of Object.entries(retried)) {
-      Reflect.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
+      Reflect.defineProperty(error as object, name, { value, configurable: true, enumerable: true, writable: true })
     }
   } catch {
-    // A proxy may throw.
+    // A primitive, or a proxy that throws.
   }
   return error
 }

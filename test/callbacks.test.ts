@@ -80,6 +80,16 @@ describe('afterFunc', () => {
     expect(fn).toHaveBeenCalledTimes(1)
   })
 
+  it('runs the function in a microtask if the deadline has passed, though no timer has fired yet', async () => {
+    const [ctx] = withTimeout(background(), 2)
+    const fn = vi.fn<() => void>()
+    block(3)
+    const stop = afterFunc(ctx, fn)
+    await microtask()
+    expect(fn).toHaveBeenCalledTimes(1)
+    expect(stop()).toBe(false)
+  })
+
   it('stops only the callback that its stop function belongs to', async () => {
     for (const index of [0, 1, 2]) {
       const [ctx, cancel] = withCancel(background())

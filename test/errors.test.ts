@@ -65,8 +65,31 @@ describe('DeadlineExceededError', () => {
       cause: 'slow',
     })
     const bare = new DeadlineExceededError({})
-    expect([bare.label, bare.ms]).toEqual([undefined, undefined])
-    expect(bare).not.toHaveProperty('cause')
+    for (const name of ['label', 'ms', 'cause']) expect(bare).not.toHaveProperty(name)
+  })
+})
+
+/** The error of a context that was canceled. */
+function canceled(): Error {
+  const [ctx, cancel] = withCancel(background())
+  cancel()
+  return ctx.err as Error
+}
+
+describe('the error of a context', () => {
+  it('leaves Error.stackTraceLimit as it was, also where there is none', () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')
+    try {
+      Reflect.set(Error, 'stackTraceLimit', 7)
+      expect(canceled().stack).toContain('in background.withCancel')
+      expect(Error).toHaveProperty('stackTraceLimit', 7)
+      Reflect.deleteProperty(Error, 'stackTraceLimit')
+      expect(canceled().stack).toContain('in background.withCancel')
+      expect(Error).not.toHaveProperty('stackTraceLimit')
+    } finally {
+      if (limit) Object.defineProperty(Error, 'stackTraceLimit', limit)
+      else Reflect.deleteProperty(Error, 'stackTraceLimit')
+    }
   })
 })
 
@@ -263,6 +286,12 @@ describe('the text of a cause or a label in a message', () => {
     expect(cause(ctx)).toBe(hostile)
     expect(ctx.err?.label).toBe(hostile)
     expect(String(ctx)).toBe(`background.withCancel(${escaped}, canceled: ${escaped})`)
+  })
+
+  it('is nothing for a cause without text', () => {
+    for (const empty of ['', {}, { message: '', name: '' }, { message: 5 }, { message: Symbol('no text') }]) {
+      expect(new CanceledError(empty).message).toBe('context canceled')
+    }
   })
 
   it('has a bounded length', () => {

@@ -217,6 +217,27 @@ describe('retry', () => {
     expect(ctx.err).toBeUndefined()
   })
 
+  it('fails at once if the wait would be over together with the time', async () => {
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 100)
+    const result = outcome(retry(ctx, failing(clock).work, { delay: () => 100 }))
+    await clock.advance(0)
+    expect(result.error).toMatchObject({ message: 'down', attempts: 1, stoppedBy: 'deadline' })
+  })
+
+  it.each([0, () => 0])('may have no delay, and no limit to its attempts: %s', async (delay) => {
+    const clock = fakeClock(0)
+    const { times, work } = failing(clock)
+    const result = outcome(
+      retry(clock.root, (ctx, attempt) => (attempt < 9 ? work(ctx, attempt) : 'up'), {
+        attempts: Infinity,
+        delay,
+      }),
+    )
+    await clock.advance(0)
+    expect([result.value, times]).toEqual(['up', Array(8).fill(0)])
+  })
+
   it('makes no attempt that would begin at the deadline', async () => {
     expect(await timesAfter(new Error('down'), { delay: () => 100, timeout: 100 })).toEqual([0])
     expect(await timesAfter(new Error('down'), { delay: () => 99, timeout: 100 })).toEqual([0, 99])
@@ -265,6 +286,7 @@ describe('the time in an error after which to retry', () => {
   })
 
   it.each<[what: string, error: unknown]>([
+    ['a date that is now', { response: { headers: { 'retry-after': date(0) } } }],
     ['a date that has passed', { response: { headers: { 'retry-after': date(-5) } } }],
     ['a negative number', { retryAfter: -5 }],
     ['no number', { retryAfter: '5' }],
@@ -350,6 +372,13 @@ describe('a budget', () => {
     expect([budget.take(), budget.take()]).toEqual([true, false])
   })
 
+  it('gets nothing back for a success with a ratio of zero', async () => {
+    const budget = retryBudget({ tokens: 2, ratio: 0 })
+    budget.take()
+    await retry(background(), () => 'up', { budget })
+    expect(budget.tokens).toBe(1)
+  })
+
   it('never has more tokens than at the start', async () => {
     const budget = retryBudget({ tokens: 3, ratio: 2 })
     await retry(background(), () => {}, { budget })
@@ -410,6 +439,7 @@ describe('misuse of retry', () => {
     ['tokens must be a finite number, at least 1, got 0.5', { tokens: 0.5 }],
     ['tokens must be a finite number, at least 1, got Infinity', { tokens: Infinity }],
     ['ratio must be a finite number, at least 0, got -0.1', { ratio: -0.1 }],
+    ['ratio must be a finite number, at least 0, got Infinity', { ratio: Infinity }],
     ['ratio must be a finite number, at least 0, got "10%"', { ratio: '10%' }],
   ])('throws for an invalid budget: %s', (message, options) => {
     expect(() => retryBudget(wrong(options))).toThrow(new TypeError(`rescind: ${message}`))

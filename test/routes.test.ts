@@ -39,9 +39,11 @@ async function back(): Promise<void> {
   await gone
 }
 
+const NAMES = ['pushState', 'replaceState'] as const
+
 /** The own properties of `history`, which a patch adds. */
-function own(): unknown[] {
-  return (['pushState', 'replaceState'] as const).map((name) => Object.getOwnPropertyDescriptor(history, name))
+function own(): (PropertyDescriptor | undefined)[] {
+  return NAMES.map((name) => Object.getOwnPropertyDescriptor(history, name))
 }
 
 describe('withRoute', () => {
@@ -63,6 +65,7 @@ describe('withRoute', () => {
     ['another origin', 'https://example.org/albums?sort=year', true],
     ['a hash', '/albums?sort=year#songs', false],
     ['the same again', '/albums?sort=year', false],
+    ['a path that begins with two slashes', '//albums?sort=year', true],
   ])('decides whether %s is another route', (_, href, isChange) => {
     const source = fakeSource('/albums?sort=year')
     const [ctx] = withRoute(background(), { source })
@@ -163,21 +166,27 @@ describe('withRoute', () => {
     expect(source.listeners.size).toBe(0)
   })
 
-  it.each(['href', 'subscribe'] as const)("throws the error of the source's %s, and leaves no listener", (name) => {
-    const source = fakeSource('/albums')
-    const error = new Error('not yet')
-    const failing = vi.spyOn(source, name).mockImplementationOnce(() => {
-      throw error
-    })
-    const { signal } = new AbortController()
-    const listeners = countListeners(signal)
-    expect(() => withRoute({ signal }, { source })).toThrow(error)
-    expect(listeners()).toBe(0)
-    failing.mockRestore()
-    const [ctx] = withRoute(background(), { source })
-    source.go('/about')
-    expect(cause(ctx)).toBe(Navigated)
-  })
+  it.each(['href', 'subscribe'] as const)(
+    "throws the error of the source's %s, and leaves no listener",
+    async (name) => {
+      using uncaught = catchUncaught()
+      const source = fakeSource('/albums')
+      const error = new Error('not yet')
+      const failing = vi.spyOn(source, name).mockImplementationOnce(() => {
+        throw error
+      })
+      const { signal } = new AbortController()
+      const listeners = countListeners(signal)
+      expect(() => withRoute({ signal }, { source })).toThrow(error)
+      expect(listeners()).toBe(0)
+      await task()
+      expect(uncaught.errors).toEqual([])
+      failing.mockRestore()
+      const [ctx] = withRoute(background(), { source })
+      source.go('/about')
+      expect(cause(ctx)).toBe(Navigated)
+    },
+  )
 
   it('ignores a change during which nothing followed the source', async () => {
     const source = fakeSource('/albums')
@@ -229,6 +238,26 @@ describe('ignore', () => {
     ])
   })
 
+  it('is not asked for a context that has ended, though others follow the source', async () => {
+    const source = fakeSource()
+    const ignore = vi.fn<() => boolean>(() => false)
+    const [, cancel] = withRoute(background(), { source, ignore })
+    const [other] = withRoute(background(), { source })
+    cancel()
+    await microtask()
+    source.go('/about')
+    expect(cause(other)).toBe(Navigated)
+    expect(ignore).not.toHaveBeenCalled()
+  })
+
+  it.runIf('location' in globalThis)('gets addresses at the origin of the page', () => {
+    const source = fakeSource('/albums')
+    const asked: string[] = []
+    withRoute(background(), { source, ignore: (to, from) => asked.push(to.href, from.href) < 0 })
+    source.go('//about')
+    expect(asked).toEqual([`${location.origin}//about`, `${location.origin}/albums`])
+  })
+
   it('ends the context if it throws, and its error is reported', async () => {
     using uncaught = catchUncaught()
     const source = fakeSource()
@@ -250,6 +279,7 @@ describe('ignore', () => {
 describe('invalid arguments', () => {
   it.each<[message: string, options: unknown]>([
     ['rescind: options must be an object, got "now"', 'now'],
+    ['rescind: options must be an object, got null', null],
     ['rescind: source must be an object with href and subscribe, got [object Object]', { source: {} }],
     ['rescind: source must be an object with href and subscribe, got null', { source: null }],
     ['rescind: ignore must be a function, got true', { ignore: true }],
@@ -335,26 +365,33 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
   })
 
   describe('a patched history', () => {
+    let before: ReturnType<typeof own>
+
     beforeEach(() => {
       vi.stubGlobal('navigation', undefined)
+      before = own()
+      // Whatever other tests left there: to be as it was, it has nothing of its own.
+      for (const name of NAMES) Reflect.deleteProperty(history, name)
     })
 
     afterEach(() => {
       vi.unstubAllGlobals()
+      for (const [index, name] of NAMES.entries()) {
+        if (before[index]) Object.defineProperty(history, name, before[index])
+      }
     })
 
     it('is restored when the last follower has ended', async () => {
-      const before = own()
       const [, cancelOne] = withRoute(background())
       const [, cancelOther] = withRoute(background())
-      expect(own()).not.toEqual(before)
+      expect(own()).not.toContain(undefined)
       const patched = own()
       cancelOne()
       await microtask()
       expect(own()).toEqual(patched)
       cancelOther()
       await microtask()
-      expect(own()).toEqual(before)
+      expect(own()).toEqual([undefined, undefined])
     })
 
     it('returns what the original returns, passes its arguments on, and rethrows its errors', () => {
@@ -367,7 +404,6 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
     })
 
     it('keeps a patch that another library has added on top, and removes its own from below', async () => {
-      const before = own()
       const [ctx, cancel] = withRoute(background())
       const log: unknown[] = []
       const { pushState } = history
@@ -390,7 +426,7 @@ describe.runIf('location' in globalThis)("the browser's address", () => {
       // The other library removes its patch: ours, which was below, must not stay.
       history.pushState = pushState
       history.pushState(null, '', '/three')
-      expect(own()).toEqual(before)
+      expect(own()).toEqual([undefined, undefined])
     })
 
     it('is restored to a patch that was there before', async () => {
@@ -420,5 +456,14 @@ describe.runIf(!('location' in globalThis))('where there is no address', () => {
     cancel('why')
     await microtask()
     expect([cause(ctx), isOver]).toEqual(['why', true])
+  })
+
+  it('takes the paths of a source where the origin is opaque', () => {
+    vi.stubGlobal('location', { origin: 'null', href: 'about:srcdoc' })
+    const source = fakeSource('/albums')
+    const [ctx] = withRoute(background(), { source })
+    source.go('/about')
+    vi.unstubAllGlobals()
+    expect(cause(ctx)).toBe(Navigated)
   })
 })

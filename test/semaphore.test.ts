@@ -84,6 +84,24 @@ describe('acquire', () => {
     expect(next.settled).toBe(true)
   })
 
+  it('keeps those in line that wait behind a caller whose context has just ended', async () => {
+    const one = semaphore(1)
+    const slot = await one.acquire(background())
+    const [ctx, cancel] = withCancel(background())
+    const ended = outcome(one.acquire(ctx))
+    const [second, third] = [outcome(one.acquire(background())), outcome(one.acquire(background()))]
+    cancel()
+    slot.release()
+    await microtasks()
+    const fourth = outcome(one.acquire(background()))
+    second.value?.release()
+    await microtasks()
+    expect([ended.settled, third.settled, fourth.settled]).toEqual([true, true, false])
+    third.value?.release()
+    await microtasks()
+    expect(fourth.settled).toBe(true)
+  })
+
   it('frees a slot whose waiting callers have all just ended', async () => {
     const one = semaphore(1)
     const slot = await one.acquire(background())

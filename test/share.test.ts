@@ -99,6 +99,7 @@ describe('share', () => {
       return names.splice(0)
     }
     expect(byKey(({ name }) => name)).toEqual(['Ann', 'Bob'])
+    expect(byKey(({ team }) => team)).toEqual(['Ann', 'Ann'])
     expect(byKey(({ name, team }) => [team, name])).toEqual(['Ann', 'Bob', 'Ann', 'Bob'])
   })
 
@@ -308,6 +309,13 @@ describe('share', () => {
       return id < 3 ? later(withValue(ctx, createKey('key'), 1), id + 1) : later(ctx, 3)
     })
     await expect(later(background(), 1)).rejects.toThrow('its own result')
+    const below = share(background(), async (ctx): Promise<unknown> => {
+      await until(ctx, Promise.resolve())
+      return below(withCancel(withCancel(ctx)[0])[0])
+    })
+    const result = outcome(below(background()))
+    for (let round = 0; round < 5; round++) await microtasks()
+    expect(result.error).toMatchObject({ message: expect.stringContaining('its own result') as string })
     const foreign = share(background(), (): Promise<unknown> => foreign(background()))
     await expect(foreign(background())).rejects.toThrow('its own result')
   })

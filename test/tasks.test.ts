@@ -242,6 +242,22 @@ describe('sleep', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('leaves no timer behind if its context ends while it starts', async () => {
+    vi.useFakeTimers()
+    let now = performance.now()
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    for (let reads = 1; reads < 12; reads++) {
+      const [ctx, cancel] = withTimeout(background(), reads)
+      const sleeping = outcome(sleep(ctx, 60_000))
+      now += 12
+      cancel()
+      await microtasks()
+      expect(sleeping.error).toBe(ctx.err)
+      expect(vi.getTimerCount()).toBe(0)
+    }
+    spy.mockRestore()
+  })
+
   it('shares one platform timer with all others', async () => {
     vi.useFakeTimers()
     const [ctx, cancel] = withCancel(background())

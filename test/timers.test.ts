@@ -138,9 +138,12 @@ describe('a deadline', () => {
   })
 
   it.each([-3_600_000, 3_600_000])('does not move when the wall clock steps by %s ms', async (step) => {
+    const at = Date.now() + 5_000
     const [timeout] = withTimeout(root, 5_000)
-    const [deadline] = withDeadline(root, Date.now() + 5_000)
+    const [deadline] = withDeadline(root, at)
+    expect(timeout.deadline).toBe(at)
     vi.setSystemTime(Date.now() + step)
+    expect([timeout.deadline, deadline.deadline]).toEqual([at, at])
     expect([timeout.err, deadline.err]).toEqual([undefined, undefined])
     await vi.advanceTimersByTimeAsync(4_999)
     expect([timeout.err, deadline.err]).toEqual([undefined, undefined])

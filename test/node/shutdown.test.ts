@@ -170,11 +170,22 @@ describe('withShutdown', () => {
   })
 
   it('ends the grace time when all is closed', async () => {
-    const { cancel, clock, closed } = await start()
+    const { cancel, clock, closed, server } = await start()
     cancel()
     expect(await closed).toBe('finished')
+    const cut = vi.spyOn(server, 'closeAllConnections')
     await clock.advance(20_000)
+    expect(cut).not.toHaveBeenCalled()
+  })
+
+  it('starts no grace time if the server has been closed before its end', async () => {
+    const { clock, closed, ctx, server } = await start()
+    const cut = vi.spyOn(server, 'closeAllConnections')
+    server.close()
     expect(await closed).toBe('finished')
+    await task()
+    await clock.advance(20_000)
+    expect([cause(ctx), cut.mock.calls]).toEqual([Shutdown, []])
   })
 
   describe('drain', () => {
@@ -490,6 +501,8 @@ describe('withShutdown', () => {
   it.each<[what: string, args: unknown[], message: string]>([
     ['parent', [undefined, createServer(), { grace: 1 }], 'parent must be a context, got undefined'],
     ['server', [background(), {}, { grace: 1 }], 'server must be a server of node:http, node:http2 or node:net'],
+    ['server', [background(), { close() {} }, { grace: 1 }], 'server must be a server of node:http'],
+    ['server', [background(), { listenerCount() {} }, { grace: 1 }], 'server must be a server of node:http'],
     ['options', [background(), createServer()], 'options must be an object, got undefined'],
     ['grace', [background(), createServer(), {}], 'grace must be a number of milliseconds, got undefined'],
     ['drain', [background(), createServer(), { grace: 1, drain: '5' }], 'drain must be a number of milliseconds'],

@@ -184,7 +184,9 @@ describe('headers', () => {
     })
 
     it.each([undefined, null, 'https://', 'http://a b', 5])('throws a TypeError if it is %s', (to) => {
-      expect(() => headers(ctx, { to: to as string, allow: ['bad origin'] })).toThrow(TypeError)
+      const send = () => headers(ctx, { to: to as string, allow: ['bad origin'] })
+      expect(send).toThrow(TypeError)
+      expect(send).toThrow(/^rescind: (to|allow) must be (an absolute|a) URL, got /)
     })
 
     it('is shown without user, password and query in errors', () => {
@@ -306,6 +308,7 @@ describe('fromHeaders', () => {
     ['a record', (header, value) => ({ [header]: value })],
     ['a bare record', (header, value) => Object.assign(Object.create(null) as object, { [header]: value })],
     ['a record in other letters', (header, value) => ({ [header.toUpperCase()]: value })],
+    ['a record with nothing for it', (header, value) => ({ [header.toUpperCase()]: undefined, [header]: value })],
     ['a record of lists', (header, value) => ({ [header]: [value], other: undefined, 'set-cookie': ['a', 'b'] })],
   ])('reads %s', (_, make) => {
     const { root } = fakeClock(0)
@@ -388,6 +391,11 @@ describe('fromHeaders', () => {
     const thrown = thrownBy(() => fromHeaders(background(), timed, { ...options, maxSize: 118 }))
     expect(thrown).toBeInstanceOf(HeaderError)
     expect(thrown).toMatchObject({ status: 431, header: 'x-request-id' })
+    expect(thrown).not.toHaveProperty('cause')
+    const swapped = { 'x-request-id': 'short', [HEADER]: '5'.repeat(200) }
+    expect(thrownBy(() => fromHeaders(background(), swapped, { ...options, maxSize: 118 }))).toMatchObject({
+      header: HEADER,
+    })
     expect(fromHeaders(fakeClock(0).root, timed, { ...options, maxSize: 119 })[0].deadline).toBe(5)
     expect(() => fromHeaders(background(), { 'x-request-id': 'x'.repeat(20_000) }, options)).toThrow(HeaderError)
   })
@@ -402,6 +410,16 @@ describe('fromHeaders', () => {
     expect(read('🎵'.repeat(22))).toHaveLength(44)
     expect(() => read('🎵'.repeat(23))).toThrow(HeaderError)
   })
+
+  it.each(['\u007f', '\u0080', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\u{10000}', '\u{10ffff}'])(
+    'counts the bytes of %j as UTF-8 has it',
+    (letter) => {
+      const bytes = 'x-request-id'.length + new TextEncoder().encode(letter).length
+      const options = { values: [requestId], maxSize: 5 }
+      const read = () => fromHeaders(background(), { 'x-request-id': letter }, options)
+      expect(read).toThrow(`is too long: ${bytes} bytes of at most 5 in all`)
+    },
+  )
 
   it('reads no time if `timeout` is null', () => {
     expect(fromHeaders(background(), { [HEADER]: 'abc' }, { timeout: null })[0].deadline).toBeUndefined()

@@ -136,11 +136,15 @@ describe('fromPort', () => {
     },
   )
 
-  it('rejects with both versions if the two sides have different ones', async () => {
+  it.each([
+    [2, 'version 2'],
+    [undefined, 'no version'],
+    ['1', 'no version'],
+  ])('rejects with both versions if the two sides have different ones', async (version, theirs) => {
     const [port1, port2] = channel()
-    port1.postMessage({ ...begin, version: 2 })
+    port1.postMessage({ ...begin, version })
     await expect(fromPort(background(), port2)).rejects.toMatchObject({
-      cause: { message: 'the two sides have different versions of rescind: messages of version 2, not 1' },
+      cause: { message: `the two sides have different versions of rescind: messages of ${theirs}, not 1` },
     })
   })
 

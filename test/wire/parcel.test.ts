@@ -47,6 +47,65 @@ describe('serializeError and deserializeError', () => {
     expect(isCanceled(received)).toBe(true)
   })
 
+  it('keep the errors in an AggregateError, and no list of errors of another error', () => {
+    const received = posted(new AggregateError([new RangeError('slow'), 'gone'], 'two failed')) as AggregateError
+    expect(received).toBeInstanceOf(AggregateError)
+    expect(received).toMatchObject({ message: 'two failed', errors: [{ name: 'RangeError', message: 'slow' }, 'gone'] })
+    for (const other of [
+      Object.assign(new Error('invalid'), { errors: ['name is missing'] }),
+      Object.assign(new Error('invalid'), { name: 'AggregateError', errors: 'name is missing' }),
+    ]) {
+      expect(posted(other)).toMatchObject({ name: other.name, message: 'invalid' })
+      expect(posted(other)).not.toHaveProperty('errors')
+    }
+  })
+
+  it('add nothing that an error has not', () => {
+    const plain = posted(new Error('why')) as Error
+    expect(plain).not.toHaveProperty('cause')
+    for (const name of ['cause', 'label', 'ms']) expect(posted(new CanceledError())).not.toHaveProperty(name)
+    for (const name of ['cause', 'label', 'ms']) expect(posted(new DeadlineExceededError())).not.toHaveProperty(name)
+    expect(Object.hasOwn(posted(new CanceledError('why')) as Error, 'name')).toBe(false)
+  })
+
+  it('leave out a time that is no number of milliseconds', () => {
+    const received = posted(new DeadlineExceededError({ ms: Infinity, label: 'search' }))
+    expect(received).toBeInstanceOf(DeadlineExceededError)
+    expect(received).toMatchObject({ label: 'search' })
+    expect(received).not.toHaveProperty('ms')
+  })
+
+  it('give an error without a stack its name and message for one', () => {
+    const error = Object.assign(new RangeError('slow'), { stack: undefined })
+    expect(posted(error)).toMatchObject({ name: 'RangeError', message: 'slow', stack: 'RangeError: slow' })
+  })
+
+  it('cut what is longer than the limit, and nothing else', () => {
+    for (const [length, shown] of [
+      [8_192, 'x'.repeat(8_192)],
+      [8_193, `${'x'.repeat(8_191)}…`],
+    ] as const) {
+      expect((posted(new Error('x'.repeat(length))) as Error).message).toBe(shown)
+    }
+    const most = 'x'.repeat(65_528 / 2)
+    expect(posted(most)).toBe(most)
+    expect(posted(`${most}x`)).toHaveLength(8_192)
+    const larger = { kind: 'value', value: `${most}x` }
+    expect(deserializeError({ kind: 'value', value: most })).toBe(most)
+    expect(deserializeError(larger)).toMatchObject({ name: 'PortError', message: 'a cause is too large' })
+  })
+
+  it('keep 100 errors in one', () => {
+    const errors = Array.from({ length: 99 }, (_, index) => new Error(`error ${index}`))
+    expect((posted(new AggregateError(errors)) as AggregateError).errors).toMatchObject(
+      errors.map(({ message }) => ({ message })),
+    )
+    const data = serializeError(new AggregateError(errors))
+    if (data.kind === 'value') throw new Error('it was written as text')
+    const more = { ...data, errors: [...(data.errors ?? []), serializeError(new Error('one more'))] }
+    expect(deserializeError(more)).toMatchObject({ message: 'there are too many errors in one' })
+  })
+
   it.each([['text'], [0], [undefined], [{ code: 7 }]])('keep %o if that was thrown', (thrown) => {
     expect(posted(thrown)).toEqual(thrown)
   })
@@ -68,6 +127,12 @@ describe('serializeError and deserializeError', () => {
       expect(deserializeError(data)).toBeInstanceOf(PortError)
     },
   )
+
+  it('say what cannot be read', () => {
+    const received = deserializeError({ kind: 'error' })
+    expect(received).toMatchObject({ name: 'PortError', message: 'name is not a string' })
+    expect(received).not.toHaveProperty('cause')
+  })
 
   it('yield a PortError for data with traps', () => {
     const { proxy, revoke } = Proxy.revocable({}, {})

@@ -445,6 +445,66 @@ describe('toPort and fromPort', () => {
     await expect(there).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'PortError' } })
   })
 
+  const shared = { text: 'x'.repeat(50) }
+
+  it.each<[what: string, value: unknown, size: number]>([
+    ['a number', 5, 8],
+    ['text', 'abc', 14],
+    ['a bigint', 0xff_ffn, 10],
+    ['an object', { name: 'Ann' }, 8 + 16 + 14],
+    ['a list', [1, 2], 8 + 10 + 8 + 10 + 8],
+    ['an object twice', [shared, shared], 8 + 10 + 8 + 16 + 108 + 10 + 8],
+    ['a Map', new Map([['k', 1]]), 8 + 10 + 8],
+    ['a Set', new Set(['k']), 8 + 10],
+    ['a buffer', new ArrayBuffer(100), 108],
+    ['a view', new Uint8Array(100), 8 + 108],
+    ['an error', Object.assign(new Error('why'), { stack: 's' }), 8 + 14 + 10],
+    ['an object with a signal, which is no context', { signal: 1 }, 8 + 20 + 8],
+    ['an object with a length, which is no list', { length: 2 ** 32 }, 8 + 20 + 8],
+  ])('count the bytes of %s', (_, value, size) => {
+    const data = createKey<unknown>('k')
+    const ctx = withValue(background(), data, value)
+    const [port1] = channel()
+    // A list with one pair, of a name with one letter and the value.
+    const total = 8 + 10 + 8 + 10 + 10 + 10 + size
+    for (let maxSize = 0; maxSize < total; maxSize++) {
+      expect(() => toPort(ctx, port1, { keys: [data], maxSize })).toThrow(RangeError)
+    }
+    toPort(ctx, port1, { keys: [data], maxSize: total })()
+  })
+
+  it('take no object with a method called value for a context', () => {
+    const data = createKey<unknown>('k')
+    const [port1] = channel()
+    const send = () => toPort(withValue(background(), data, { value() {} }), port1, { keys: [data] })
+    expect(send).toThrow(expect.objectContaining({ name: 'DataCloneError' }) as Error)
+  })
+
+  it.each([
+    [undefined, 'context canceled (port): why'],
+    ['upload', 'context canceled (upload): why'],
+  ])('say with the label %s that the sender has ended it', async (label, message) => {
+    const [port1, port2] = channel()
+    const cancel = toPort(background(), port1, { label })
+    const [received] = await fromPort(background(), port2)
+    cancel('why')
+    await ended(received)
+    expect(received.err?.message).toBe(message)
+  })
+
+  it('ignore what another program posts to the sender', async () => {
+    const [port1, port2] = channel()
+    const cancel = toPort(background(), port1)
+    const [received] = await fromPort(background(), port2)
+    for (const noise of ['text', null, {}]) port2.postMessage(noise)
+    await task()
+    await task()
+    expect(received.err).toBeUndefined()
+    cancel('why')
+    await ended(received)
+    expect(cause(received)).toBe('why')
+  })
+
   it('refuse a value that contains a context', async () => {
     const key = createKey<unknown>('key')
     const secret = withValue(background(), requestId, 'secret')
