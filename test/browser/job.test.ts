@@ -102,7 +102,7 @@ describe('a shared worker', () => {
   it('fails a job with a PortError if its result cannot be read here', async () => {
     const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
     const error = await job(background(), port, { does: 'answer with code' }).catch((error: unknown) => error)
-    expect(error).toMatchObject({ name: 'PortError', message: 'what the worker has sent cannot be read' })
+    expect(error).toMatchObject({ name: 'PortError', message: 'a message of the worker cannot be deserialized' })
     expect(await job(background(), port, { does: 'answer', with: 1 })).toBe(1)
     port.close()
   })
@@ -110,7 +110,7 @@ describe('a shared worker', () => {
   it('refuses a job with a PortError if its message cannot be read there', async () => {
     const { port } = new SharedWorker(new URL('./jobs-shared-worker.ts', import.meta.url), { type: 'module' })
     const error = await job(background(), port, code()).catch((error: unknown) => error)
-    expect(error).toMatchObject({ name: 'PortError', message: 'the job cannot be read' })
+    expect(error).toMatchObject({ name: 'PortError', message: 'the job is invalid' })
     port.close()
   })
 
@@ -121,7 +121,7 @@ describe('a shared worker', () => {
     const error = await failing.catch((error: unknown) => error)
     expect(error).toMatchObject({
       name: 'AbortError',
-      cause: { name: 'PortError', message: 'a message cannot be read' },
+      cause: { name: 'PortError', message: 'a message cannot be deserialized' },
     })
     port.close()
   })

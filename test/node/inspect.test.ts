@@ -131,7 +131,7 @@ describe('RESCIND_LOST_CANCEL', () => {
     const ctx = lose()
     await collect()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_LOST_CANCEL' }])
-    expect(inspector.warnings[0]?.message).toContain('withTimeout(search) lives on')
+    expect(inspector.warnings[0]?.message).toContain('withTimeout(search) is still alive')
     expect(inspector.warnings[0]?.stack).toContain('lose')
     expect(inspector.rows.find(({ id }) => id === inspector.warnings[0]?.row)?.label).toBe('search')
     expect(ctx.err).toBeUndefined()

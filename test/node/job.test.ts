@@ -160,7 +160,7 @@ describe('data that the other thread cannot read', () => {
     const other = job(background(), worker, { does: 'answer', with: 1 })
     const error = await answer.catch((error: unknown) => error)
     expect(error).toBeInstanceOf(PortError)
-    expect(error).toMatchObject({ message: 'what the worker has sent cannot be read' })
+    expect(error).toMatchObject({ message: 'a message of the worker cannot be deserialized' })
     expect(await other).toBe(1)
   })
 
@@ -176,7 +176,7 @@ describe('data that the other thread cannot read', () => {
     for (const { status, ...settled } of await Promise.allSettled(jobs)) {
       expect(status).toBe('rejected')
       expect(settled).toMatchObject({
-        reason: { name: 'WorkerError', message: 'a message of the worker cannot be read' },
+        reason: { name: 'WorkerError', message: 'a message of the worker cannot be deserialized' },
       })
     }
     for (const type of ['error', 'exit', 'messageerror']) expect(worker.listenerCount(type)).toBe(0)
@@ -187,7 +187,7 @@ describe('data that the other thread cannot read', () => {
     const handler = vi.fn<() => number>(() => 1)
     const stop = serveJobs(handler, { port: port2 })
     const error = await job(background(), port1, make()).catch((error: unknown) => error)
-    expect(error).toMatchObject({ name: 'PortError', message: 'the job cannot be read' })
+    expect(error).toMatchObject({ name: 'PortError', message: 'the job is invalid' })
     expect(handler).not.toHaveBeenCalled()
     expect(await job(background(), port1, 1)).toBe(1)
     stop()
@@ -201,7 +201,7 @@ describe('data that the other thread cannot read', () => {
     const ctx = withValue(background(), rules, make())
     const error = await job(ctx, port1, 1, { keys: [rules] }).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(CanceledError)
-    expect(error).toMatchObject({ cause: { name: 'PortError', message: 'a message cannot be read' } })
+    expect(error).toMatchObject({ cause: { name: 'PortError', message: 'a message cannot be deserialized' } })
     stop()
     port1.close()
   })

@@ -183,7 +183,7 @@ describe('a message that the platform cannot read', () => {
     port1.postMessage(make(), [])
     await closed
     expect(cause(received)).toBeInstanceOf(PortError)
-    expect(cause(received)).toMatchObject({ message: 'a message cannot be read' })
+    expect(cause(received)).toMatchObject({ message: 'a message cannot be deserialized' })
     expect(ctx.err).toBeUndefined()
     cancel()
   })
@@ -195,7 +195,7 @@ describe('a message that the platform cannot read', () => {
     const [received] = await fromPort(background(), port2)
     const ended = new Promise((resolve) => void afterFunc(received, () => resolve(cause(received))))
     port2.postMessage(make(), [])
-    expect(await ended).toMatchObject({ name: 'PortError', message: 'an answer cannot be read' })
+    expect(await ended).toMatchObject({ name: 'PortError', message: 'an answer cannot be deserialized' })
     expect(ctx.err).toBeUndefined()
     cancel()
   })

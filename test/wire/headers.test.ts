@@ -417,7 +417,7 @@ describe('fromHeaders', () => {
       const bytes = 'x-request-id'.length + new TextEncoder().encode(letter).length
       const options = { values: [requestId], maxSize: 5 }
       const read = () => fromHeaders(background(), { 'x-request-id': letter }, options)
-      expect(read).toThrow(`is too long: ${bytes} bytes of at most 5 in all`)
+      expect(read).toThrow(`is too long: the headers have ${bytes} bytes, at most 5 are allowed`)
     },
   )
 

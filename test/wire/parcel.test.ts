@@ -103,7 +103,7 @@ describe('serializeError and deserializeError', () => {
     const data = serializeError(new AggregateError(errors))
     if (data.kind === 'value') throw new Error('it was written as text')
     const more = { ...data, errors: [...(data.errors ?? []), serializeError(new Error('one more'))] }
-    expect(deserializeError(more)).toMatchObject({ message: 'there are too many errors in one' })
+    expect(deserializeError(more)).toMatchObject({ message: 'an error has too many causes or members' })
   })
 
   it.each([['text'], [0], [undefined], [{ code: 7 }]])('keep %o if that was thrown', (thrown) => {
