@@ -78,30 +78,103 @@ export interface Key<T, F extends T | undefined = T | undefined> {
 }
 
 /**
- * Why a subtree ended, shared by all its nodes. The error is built on first read: most errors are never read, and
- * building one costs many times as much as deriving and canceling.
+ * Returns the root context. It never ends, and has no deadline and no values.
+ *
+ * @see Go's `context.Background`
  */
-export interface Ending {
-  readonly cause: unknown
-  readonly error: CanceledError | DeadlineExceededError
+export function background(): Context {
+  return (backgroundContext ??= createRoot('background'))
 }
 
-/** The ending by a cancel. Without a cause, the node itself serves as its ending until the error is read. */
-class Canceled implements Ending {
-  readonly node: ContextNode
-  readonly cause: unknown
-  #error: CanceledError | undefined
-
-  constructor(node: ContextNode, cause?: unknown) {
-    this.node = node
-    this.cause = cause
-  }
-
-  get error(): CanceledError {
-    const { cause, node } = this
-    return (this.#error ??= errorAt(node, () => new CanceledError(cause, node.label)))
-  }
+/**
+ * Returns a root like {@link background}, for code that should take a context from its caller but does not yet.
+ *
+ * @see Go's `context.TODO`
+ */
+export function todo(): Context {
+  return (todoContext ??= createRoot('todo'))
 }
+
+let backgroundContext: Context | undefined
+let todoContext: Context | undefined
+
+/**
+ * Derives a context that ends when `cancel` is called or when its parent ends, whichever is first. Always call `cancel`
+ * when the work is over, also after success: the parent retains the context until then.
+ *
+ * @throws TypeError if `parent` is not a context
+ * @example
+ * const [ctx, cancel] = withCancel(background())
+ * cancel('no longer needed')
+ * ctx.signal.aborted // => true
+ * cause(ctx) // => 'no longer needed'
+ * @see Go's `context.WithCancelCause`
+ */
+export function withCancel(parent: ContextLike, options?: DeriveOptions): [ctx: Context, cancel: Cancel] {
+  const node = derive(parent, 'withCancel', options)
+  return [node, createCancel(node)]
+}
+
+/**
+ * Derives a context in which `key` has `value`. It ends exactly when its parent ends. Use values for data of a request
+ * that many functions need, such as an id for logs, not in place of parameters.
+ *
+ * @throws TypeError if `parent` is not a context, or `key` is not from {@link createKey}
+ * @example
+ * const requestId = createKey<string>('requestId')
+ * const ctx = withValue(background(), requestId, 'r-17')
+ * ctx.value(requestId) // => 'r-17'
+ * @see Go's `context.WithValue`
+ */
+export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>): Context {
+  const above = resolve(parent, 'parent')
+  assertKey(key)
+  const context = createNode(above, 'withValue', key.name)
+  context.node = above.node
+  context.values = { key, held: value, outer: above.values }
+  return context
+}
+
+/**
+ * Makes a key for {@link withValue}. Keys are compared by identity: two keys with the same name are different keys.
+ * A context without a value for the key returns `fallback`.
+ *
+ * @throws TypeError if `name` is not a string
+ */
+export function createKey<T>(name: string, fallback?: undefined): Key<T, undefined>
+export function createKey<T>(name: string, fallback: T): Key<T, T>
+export function createKey<T>(name: string, fallback?: T): Key<T> {
+  if (typeof name !== 'string') throw invalid('name', 'a string', name)
+  return { name, fallback, [keyBrand]: true }
+}
+
+/**
+ * Derives a context that has the parent's values, never ends, and has no deadline. For work that must outlive its
+ * caller.
+ *
+ * @throws TypeError if `parent` is not a context
+ * @see Go's `context.WithoutCancel`
+ */
+export function withoutCancel(parent: ContextLike): Context {
+  const node = createNode(resolve(parent, 'parent'), 'withoutCancel')
+  node.ended = node.deadlines = node.sources = undefined
+  node.first = null
+  return node
+}
+
+/**
+ * Returns why `ctx` ended: the cause given to `cancel`, to the deadline or by the signal; `ctx.err` if none was given;
+ * undefined while `ctx` lives.
+ *
+ * @throws TypeError if `ctx` is not a context
+ * @see Go's `context.Cause`
+ */
+export function cause(ctx: ContextLike): unknown {
+  const { ended } = settled(resolve(ctx))
+  return ended && (ended.cause === undefined ? ended.error : ended.cause)
+}
+
+// The tree: nodes, what they inherit, and how they are made.
 
 /** A child of a node: a derived context, or a leaf that waits for the node's end. */
 export interface Child extends Listener {
@@ -167,6 +240,14 @@ export interface Hub extends ContextNode {
   /** The owner of the signal. A context of another copy of the package checks its deadlines when its signal is read. */
   from: ContextLike | undefined
 }
+
+/** The methods that loggers call for JSON, and the console of Node for text. */
+interface Loggable {
+  toJSON?: () => string
+  [inspect]?: () => string
+}
+
+const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
 
 /** A node of the tree; or, if `node` is another object, a view of that node with different values. */
 export class ContextNode implements Context, Child, Ending {
@@ -275,78 +356,6 @@ export class ContextNode implements Context, Child, Ending {
   }
 }
 
-/** The error of an end that began at `node`. Its stack shows the path of `node`. */
-export function errorAt<E extends CanceledError | DeadlineExceededError>(node: ContextNode, make: () => E): E {
-  return explained(make, pathOf(node) + (watch.observer?.explain(node) ?? ''))
-}
-
-/** How many of the innermost contexts a path shows. The root, and the context where an end began, are always shown. */
-const MAX_PATH = 20
-
-/** How `context` was derived. `ending` is shown at the context where it began. */
-function pathOf(context: ContextNode, ending?: Ending): string {
-  let path = ''
-  let count = 0
-  for (let one: ContextNode | undefined = context; one; one = one.parent) {
-    const { kind, label, node, own, parent }: ContextNode = one
-    const isBeginning = ending && beginning(node.ended) === ending && beginning(parent?.node.ended) !== ending
-    const details = label ? [shown(label)] : []
-    if (own?.details) details.push(...own.details())
-    if (isBeginning) details.push(describe(ending))
-    // A link without details is of no interest.
-    if (kind === LINK && details.length === 0) continue
-    const segment = kind + (details.length > 0 ? `(${details.join(', ')})` : '')
-    if (count++ < MAX_PATH || isBeginning || !parent) path = segment + (path && `.${path}`)
-    else if (!path.startsWith('…')) path = `….${path}`
-  }
-  return path
-}
-
-/** The kind of a node that only connects its descendants to its ancestors. */
-export const LINK = 'withLink'
-
-/** The identity of an ending, also after reading the error has replaced a node that was its own ending. */
-function beginning(ended: Ending | undefined): Ending | undefined {
-  return ended instanceof ContextNode ? ended.ended : ended
-}
-
-function describe({ cause, error }: Ending): string {
-  const how = property(error, 'name') === 'TimeoutError' ? 'deadline exceeded' : 'canceled'
-  return how + (cause === undefined ? '' : reason(cause))
-}
-
-/** One hub for each foreign context or signal, however many contexts follow it. */
-const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
-
-/**
- * Returns the root context. It never ends, and has no deadline and no values.
- *
- * @see Go's `context.Background`
- */
-export function background(): Context {
-  return (backgroundContext ??= createRoot('background'))
-}
-
-/**
- * Returns a root like {@link background}, for code that should take a context from its caller but does not yet.
- *
- * @see Go's `context.TODO`
- */
-export function todo(): Context {
-  return (todoContext ??= createRoot('todo'))
-}
-
-let backgroundContext: Context | undefined
-let todoContext: Context | undefined
-
-/** The methods that loggers call for JSON, and the console of Node for text. */
-interface Loggable {
-  toJSON?: () => string
-  [inspect]?: () => string
-}
-
-const inspect: unique symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom') as never
-
 /** Contains a function, so that a structured clone of a context throws instead of copying its values. */
 const ROOTED: Resource = { release() {} }
 
@@ -361,90 +370,6 @@ export function createRoot(kind: string): ContextNode {
   root.first = null
   root.own = ROOTED
   return root
-}
-
-/**
- * Derives a context that ends when `cancel` is called or when its parent ends, whichever is first. Always call `cancel`
- * when the work is over, also after success: the parent retains the context until then.
- *
- * @throws TypeError if `parent` is not a context
- * @example
- * const [ctx, cancel] = withCancel(background())
- * cancel('no longer needed')
- * ctx.signal.aborted // => true
- * cause(ctx) // => 'no longer needed'
- * @see Go's `context.WithCancelCause`
- */
-export function withCancel(parent: ContextLike, options?: DeriveOptions): [ctx: Context, cancel: Cancel] {
-  const node = derive(parent, 'withCancel', options)
-  return [node, createCancel(node)]
-}
-
-/**
- * Derives a context in which `key` has `value`. It ends exactly when its parent ends. Use values for data of a request
- * that many functions need, such as an id for logs, not in place of parameters.
- *
- * @throws TypeError if `parent` is not a context, or `key` is not from {@link createKey}
- * @example
- * const requestId = createKey<string>('requestId')
- * const ctx = withValue(background(), requestId, 'r-17')
- * ctx.value(requestId) // => 'r-17'
- * @see Go's `context.WithValue`
- */
-export function withValue<T>(parent: ContextLike, key: Key<T>, value: NoInfer<T>): Context {
-  const above = resolve(parent, 'parent')
-  assertKey(key)
-  const context = createNode(above, 'withValue', key.name)
-  context.node = above.node
-  context.values = { key, held: value, outer: above.values }
-  return context
-}
-
-/**
- * Makes a key for {@link withValue}. Keys are compared by identity: two keys with the same name are different keys.
- * A context without a value for the key returns `fallback`.
- *
- * @throws TypeError if `name` is not a string
- */
-export function createKey<T>(name: string, fallback?: undefined): Key<T, undefined>
-export function createKey<T>(name: string, fallback: T): Key<T, T>
-export function createKey<T>(name: string, fallback?: T): Key<T> {
-  if (typeof name !== 'string') throw invalid('name', 'a string', name)
-  return { name, fallback, [keyBrand]: true }
-}
-
-/**
- * Derives a context that has the parent's values, never ends, and has no deadline. For work that must outlive its
- * caller.
- *
- * @throws TypeError if `parent` is not a context
- * @see Go's `context.WithoutCancel`
- */
-export function withoutCancel(parent: ContextLike): Context {
-  const node = createNode(resolve(parent, 'parent'), 'withoutCancel')
-  node.ended = node.deadlines = node.sources = undefined
-  node.first = null
-  return node
-}
-
-/**
- * Returns why `ctx` ended: the cause given to `cancel`, to the deadline or by the signal; `ctx.err` if none was given;
- * undefined while `ctx` lives.
- *
- * @throws TypeError if `ctx` is not a context
- * @see Go's `context.Cause`
- */
-export function cause(ctx: ContextLike): unknown {
-  const { ended } = settled(resolve(ctx))
-  return ended && (ended.cause === undefined ? ended.error : ended.cause)
-}
-
-/** Marks a context that was disarmed. */
-export const DISARMED: Resource = { release() {} }
-
-/** `ctx` itself, or for a foreign object the context that represents it. */
-export function contextOf(ctx: ContextLike): Context {
-  return resolve(ctx)
 }
 
 /**
@@ -476,6 +401,114 @@ export function labelOf(options: DeriveOptions | undefined): string | undefined 
   return options.label
 }
 
+/** Marks a context that was disarmed. */
+export const DISARMED: Resource = { release() {} }
+
+/** `ctx` itself, or for a foreign object the context that represents it. */
+export function contextOf(ctx: ContextLike): Context {
+  return resolve(ctx)
+}
+
+export function assertKey(key: unknown): asserts key is Key<unknown> {
+  if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
+}
+
+// The end: marking the subtree, then calling its listeners.
+
+/**
+ * Why a subtree ended, shared by all its nodes. The error is built on first read: most errors are never read, and
+ * building one costs many times as much as deriving and canceling.
+ */
+export interface Ending {
+  readonly cause: unknown
+  readonly error: CanceledError | DeadlineExceededError
+}
+
+/** The ending by a cancel. Without a cause, the node itself serves as its ending until the error is read. */
+class Canceled implements Ending {
+  readonly node: ContextNode
+  readonly cause: unknown
+  #error: CanceledError | undefined
+
+  constructor(node: ContextNode, cause?: unknown) {
+    this.node = node
+    this.cause = cause
+  }
+
+  get error(): CanceledError {
+    const { cause, node } = this
+    return (this.#error ??= errorAt(node, () => new CanceledError(cause, node.label)))
+  }
+}
+
+export function attach(child: Child): void {
+  const { node } = child.parent as ContextNode
+  const { first } = node
+  if (first) {
+    const last = first.previous as Child
+    last.next = first.previous = child
+    child.previous = last
+  } else if (first !== null) {
+    node.first = child.previous = child
+    listen(node)
+  }
+}
+
+/** Does nothing for a child that is not linked, or whose parent is ending. */
+export function detach(child: Child): void {
+  const { previous, next } = child
+  if (!previous) return
+  const { node } = child.parent as ContextNode
+  if (node.ended) return
+  if (node.first === child) node.first = next
+  else previous.next = next
+  const follower = next ?? node.first
+  if (follower) follower.previous = previous
+  else if (!node.controller && node.listener) node.source?.removeEventListener('abort', node.listener)
+  child.previous = child.next = undefined
+}
+
+/** Ends a live node for its own reasons; does nothing for one that has ended. */
+export function end(node: ContextNode, ending: Ending): void {
+  if (node.ended) return
+  if (node.first || node.own || node.controller || watch.observer) {
+    const audience = mark(node, ending)
+    if (audience) tellAll(audience)
+  } else {
+    // The same as `mark`, for the usual case: a leaf without listeners.
+    detach(node)
+    node.ended = ending
+  }
+}
+
+/**
+ * Marks a live node and everything below it as ended. Walks a chain to which each node appends its children: parents
+ * come before children, unless a signal ends both, and siblings in the order in which they were made.
+ *
+ * @returns `audience` with the nodes that have listeners appended, in that order; undefined if there are none
+ */
+export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): Listener[] | undefined {
+  const { observer } = watch
+  let tail: Child = head
+  detach(head)
+  for (let node: Child | undefined = head; node;) {
+    node.ended = ending
+    if (observer) noteEnd(observer, node, head, ending)
+    node.own?.release()
+    const { first } = node
+    if (first) {
+      tail.next = first
+      tail = first.previous as Child
+      node.first = undefined
+    }
+    if (node.controller) (audience ??= []).push(node)
+    const { next }: Child = node
+    node.previous = node.next = undefined
+    node = next
+  }
+  return audience
+}
+
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
 /** Returns a bound function: it takes half the memory of a closure. */
@@ -495,21 +528,12 @@ function cancel(this: ContextNode, reason?: unknown): void {
   if (this.own !== DISARMED) end(this, reason === undefined ? this : new Canceled(this, reason))
 }
 
-/** The node of `context`, after ending whatever a passed deadline or an aborted signal ends, even before its event. */
-export function settled({ node }: ContextNode): ContextNode {
-  if (!node.ended) {
-    node.deadlines?.check()
-    for (let { sources } = node; sources; sources = sources.outer) if (sources.hub) lookAt(sources.hub)
-  }
-  return node
-}
+// Foreign signals and contexts: one hub follows each, for all nodes below it.
 
-/** Ends `hub` if its signal has aborted: listeners that were added before ours run before the event reaches us. */
-function lookAt(hub: Hub): void {
-  const { source, from } = hub
-  const signal = source.aborted ? source : from?.signal
-  if (signal?.aborted) end(hub, endingOf(hub, signal.reason))
-}
+/** One hub for each foreign context or signal, however many contexts follow it. */
+const hubs = /* @__PURE__ */ new WeakMap<object, Hub>()
+
+type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
 
 export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
   // Cheaper than `instanceof`, which is a call until the code is optimized.
@@ -522,8 +546,6 @@ export function resolve(value: ContextLike, parameter = 'ctx'): ContextNode {
 export function isSignal(value: Partial<AbortSignal> | undefined): value is AbortSignal {
   return typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
 }
-
-type ForeignContext = ContextLike & { readonly deadline?: unknown; readonly value?: unknown }
 
 /** A context that represents a foreign one: a view of its hub, with its values. */
 function adopt(foreign: ForeignContext): ContextNode {
@@ -568,31 +590,20 @@ function deadlineOf(foreign: ForeignContext): Limit {
   }
 }
 
-export function attach(child: Child): void {
-  const { node } = child.parent as ContextNode
-  const { first } = node
-  if (first) {
-    const last = first.previous as Child
-    last.next = first.previous = child
-    child.previous = last
-  } else if (first !== null) {
-    node.first = child.previous = child
-    listen(node)
+/** The node of `context`, after ending whatever a passed deadline or an aborted signal ends, even before its event. */
+export function settled({ node }: ContextNode): ContextNode {
+  if (!node.ended) {
+    node.deadlines?.check()
+    for (let { sources } = node; sources; sources = sources.outer) if (sources.hub) lookAt(sources.hub)
   }
+  return node
 }
 
-/** Does nothing for a child that is not linked, or whose parent is ending. */
-export function detach(child: Child): void {
-  const { previous, next } = child
-  if (!previous) return
-  const { node } = child.parent as ContextNode
-  if (node.ended) return
-  if (node.first === child) node.first = next
-  else previous.next = next
-  const follower = next ?? node.first
-  if (follower) follower.previous = previous
-  else if (!node.controller && node.listener) node.source?.removeEventListener('abort', node.listener)
-  child.previous = child.next = undefined
+/** Ends `hub` if its signal has aborted: listeners that were added before ours run before the event reaches us. */
+function lookAt(hub: Hub): void {
+  const { source, from } = hub
+  const signal = source.aborted ? source : from?.signal
+  if (signal?.aborted) end(hub, endingOf(hub, signal.reason))
 }
 
 const ONCE = { once: true }
@@ -602,47 +613,6 @@ function listen({ listener, source }: ContextNode): void {
   if (listener) source?.addEventListener('abort', listener, ONCE)
 }
 
-/** Ends a live node for its own reasons; does nothing for one that has ended. */
-export function end(node: ContextNode, ending: Ending): void {
-  if (node.ended) return
-  if (node.first || node.own || node.controller || watch.observer) {
-    const audience = mark(node, ending)
-    if (audience) tellAll(audience)
-  } else {
-    // The same as `mark`, for the usual case: a leaf without listeners.
-    detach(node)
-    node.ended = ending
-  }
-}
-
-/**
- * Marks a live node and everything below it as ended. Walks a chain to which each node appends its children: parents
- * come before children, unless a signal ends both, and siblings in the order in which they were made.
- *
- * @returns `audience` with the nodes that have listeners appended, in that order; undefined if there are none
- */
-export function mark(head: ContextNode, ending: Ending, audience?: Listener[]): Listener[] | undefined {
-  const { observer } = watch
-  let tail: Child = head
-  detach(head)
-  for (let node: Child | undefined = head; node;) {
-    node.ended = ending
-    if (observer) noteEnd(observer, node, head, ending)
-    node.own?.release()
-    const { first } = node
-    if (first) {
-      tail.next = first
-      tail = first.previous as Child
-      node.first = undefined
-    }
-    if (node.controller) (audience ??= []).push(node)
-    const { next }: Child = node
-    node.previous = node.next = undefined
-    node = next
-  }
-  return audience
-}
-
 /** The ending of everything that follows the signal of `hub`, whose reason is `cause`. */
 function endingOf(hub: Hub, cause: unknown): Ending {
   if (isContextError(cause)) return { cause: property(cause, 'cause'), error: cause }
@@ -650,6 +620,44 @@ function endingOf(hub: Hub, cause: unknown): Ending {
   return { cause, error: errorAt(hub, () => new DeadlineExceededError({ cause })) }
 }
 
-export function assertKey(key: unknown): asserts key is Key<unknown> {
-  if (!isObject(key) || !(keyBrand in key)) throw invalid('key', 'made by createKey', key)
+// The text of errors: the path of the context that ended.
+
+/** The kind of a node that only connects its descendants to its ancestors. */
+export const LINK = 'withLink'
+
+/** How many of the innermost contexts a path shows. The root, and the context where an end began, are always shown. */
+const MAX_PATH = 20
+
+/** The error of an end that began at `node`. Its stack shows the path of `node`. */
+export function errorAt<E extends CanceledError | DeadlineExceededError>(node: ContextNode, make: () => E): E {
+  return explained(make, pathOf(node) + (watch.observer?.explain(node) ?? ''))
+}
+
+/** How `context` was derived. `ending` is shown at the context where it began. */
+function pathOf(context: ContextNode, ending?: Ending): string {
+  let path = ''
+  let count = 0
+  for (let one: ContextNode | undefined = context; one; one = one.parent) {
+    const { kind, label, node, own, parent }: ContextNode = one
+    const isBeginning = ending && beginning(node.ended) === ending && beginning(parent?.node.ended) !== ending
+    const details = label ? [shown(label)] : []
+    if (own?.details) details.push(...own.details())
+    if (isBeginning) details.push(describe(ending))
+    // A link without details is of no interest.
+    if (kind === LINK && details.length === 0) continue
+    const segment = kind + (details.length > 0 ? `(${details.join(', ')})` : '')
+    if (count++ < MAX_PATH || isBeginning || !parent) path = segment + (path && `.${path}`)
+    else if (!path.startsWith('…')) path = `….${path}`
+  }
+  return path
+}
+
+/** The identity of an ending, also after reading the error has replaced a node that was its own ending. */
+function beginning(ended: Ending | undefined): Ending | undefined {
+  return ended instanceof ContextNode ? ended.ended : ended
+}
+
+function describe({ cause, error }: Ending): string {
+  const how = property(error, 'name') === 'TimeoutError' ? 'deadline exceeded' : 'canceled'
+  return how + (cause === undefined ? '' : reason(cause))
 }
