@@ -24,7 +24,7 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
   const isTest = command === 'serve' && !isDemo
   // Overrides the shell: it selects the build of React, and only the development build has `act` and fast refresh.
   process.env.NODE_ENV = command === 'build' ? 'production' : isTest ? 'test' : 'development'
-  const pages = isDemo && !isSsrBuild ? await manual(command) : undefined
+  const pages = isDemo && !isSsrBuild ? await manual(command, mode) : undefined
   return {
     root: path(isDemo ? './demo' : '.'),
     plugins: pages ? [react(), regions(pages.highlight), pages.plugin, demoServer(), nodeWorkers()] : [nodeWorkers()],

@@ -6,7 +6,7 @@ export const STYLE: string = `
   ; color-scheme: light dark
   ; --paper: #ffffff; --tint: #f3f4f6; --line: #dcdfe4; --ink: #1b1e22; --soft: #59616b; --focus: #1d5fd0
   ; --mark: #dfe9fb
-  ; --alive: #1d5fd0; --completed: #1b7a3d; --canceled: #a85a00; --deadline: #c22626; --parent: #767d87
+  ; --alive: #1d5fd0; --completed: #1b7a3d; --canceled: #a85a00; --deadline: #c22626; --parent: #69707a
   ; --disposed: #0c7268; --collected: #7b3fb5
 }
 @media (prefers-color-scheme: dark) {

@@ -66,6 +66,13 @@ rules.fence = (tokens, index) => {
 rules.table_open = () => '<div class="scroller" tabindex="0"><table>\n'
 rules.table_close = () => '</table></div>\n'
 
+// An empty header is read out as a header without a name: it is an ordinary cell.
+rules.th_open = (tokens, index, options, _, renderer) => {
+  const isEmpty = tokens[index + 1]?.content === ''
+  for (const token of isEmpty ? tokens.slice(index, index + 3) : []) if (token.tag === 'th') token.tag = 'td'
+  return renderer.renderToken(tokens, index, options)
+}
+
 rules.html_block = (tokens, index, _, env) => comment(tokens[index]?.content ?? '', env as Env)
 rules.html_inline = rules.html_block
 

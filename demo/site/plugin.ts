@@ -28,9 +28,9 @@ interface Manual {
   readonly highlight: typeof Pages.highlight
 }
 
-export async function manual(command: 'build' | 'serve'): Promise<Manual> {
+export async function manual(command: 'build' | 'serve', mode: string): Promise<Manual> {
   const { module } = await runnerImport<typeof Pages>(join(demo, 'site/pages.ts'), { logLevel: 'warn' })
-  const reference = command === 'build' ? 'there' : 'missing'
+  const reference = mode === 'demo-site' ? 'there' : 'missing'
   const make = () => module.makeSite(repository, reference)
   let made: Pages.Site | undefined
   const site = () => (made ??= make())

@@ -7,7 +7,7 @@ export interface MastheadProps {
   readonly root: string
   /** Which part of the site this is. */
   readonly part: 'front' | 'manual' | 'examples' | 'elsewhere'
-  /** The reference is made beside the build; the dev server has none. */
+  /** `npm run build:site` adds the API reference; the demo alone has none. */
   readonly reference: 'there' | 'missing'
   readonly children?: ReactNode
 }

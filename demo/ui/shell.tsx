@@ -24,7 +24,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
       <Masthead
         root=""
         part={pathname === '/' ? 'front' : 'examples'}
-        reference={import.meta.env.PROD ? 'there' : 'missing'}
+        reference={import.meta.env.MODE === 'demo-site' ? 'there' : 'missing'}
       >
         <p className="host">{server && SERVER_NAMES[server.kind]}</p>
         <button type="button" aria-expanded={isInspected} onClick={() => setInspected(!isInspected)}>

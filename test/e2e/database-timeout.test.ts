@@ -111,7 +111,8 @@ describe.concurrent('Database query timeout', () => {
       const access = `postgres://${user}:${password}@${host}:${port}/${database}`
       await using server = await serveDemo(0, { DEMO_POSTGRES: access })
       await using demo = await visit(`#/database-timeout?engine=${POSTGRES}&query=0&timeout=5000`, server.url)
-      expect(await engines(demo.page)).toEqual(['SQLite in this tab', 'SQLite on the server', 'PostgreSQL'])
+      const all = ['SQLite in this tab', 'SQLite on the server', 'PostgreSQL']
+      await expect.poll(() => engines(demo.page), patiently).toEqual(all)
       const active = async () => {
         // A cursor is idle in its transaction while its rows are read.
         const { rowCount } = await pool.query(

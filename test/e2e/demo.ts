@@ -118,6 +118,26 @@ export async function total(
 /** For `expect.poll`: longer than anything takes, even on a busy machine. */
 export const patiently = { timeout: 30_000, interval: 100 }
 
+/** Holds back the requests to `url` until the returned function is called. */
+export async function hold(page: Page, url: string | RegExp): Promise<() => Promise<void>> {
+  const { promise, resolve } = deferred()
+  await page.route(url, async (route) => {
+    await promise
+    // A page that has been left has aborted its requests.
+    await route.continue().catch(() => {})
+  })
+  return async () => {
+    resolve()
+    await page.unroute(url)
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((resolved) => (resolve = resolved))
+  return { promise, resolve }
+}
+
 /** A row of a lane. */
 export function row(page: Page, lane: 'Browser' | 'Server', name: string): ReturnType<Page['locator']> {
   return page.getByRole('region', { name: lane, exact: true }).getByRole('listitem').filter({ hasText: name })

@@ -2,9 +2,8 @@
 
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import type { Route } from 'playwright'
 import { describe, it } from 'vitest'
-import { demoUrl, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
+import { demoUrl, hold, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const OVERTAKEN = ['p', 'pe', 'per']
@@ -94,16 +93,14 @@ describe.concurrent('the front page', () => {
   it('says what it waits for, and how far that is', async ({ expect }) => {
     await using demo = await visitAfresh('#/nowhere')
     const { page } = demo
-    const held: Route[] = []
-    await page.route('**/api/clock', (route) => void held.push(route))
+    const release = await hold(page, '**/api/clock')
     await page.reload()
     await page.goto(`${demoUrl}#/`)
     const bar = page.getByRole('progressbar', { name: 'Connecting to the server' }).first()
     await expect.poll(() => bar.evaluate((element: HTMLProgressElement) => element.value), patiently).toBeGreaterThan(0)
     await page.goto(`${demoUrl}#/http-timeout`)
     await bar.waitFor()
-    await page.unroute('**/api/clock')
-    for (const route of held) await route.continue()
+    await release()
     await outcome(page)
     expect(demo.complaints).toEqual([])
   })

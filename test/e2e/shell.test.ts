@@ -2,10 +2,9 @@
 
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import type { Route } from 'playwright'
 import { describe, it } from 'vitest'
 import type { ExpectStatic } from 'vitest'
-import { demoUrl, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
+import { demoUrl, hold, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
 import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
@@ -202,12 +201,10 @@ describe.concurrent('SQLite in the tab', () => {
   it('says that it is being loaded', async ({ expect }) => {
     await using demo = await visitAfresh('#/nowhere')
     const { page } = demo
-    const held: Route[] = []
-    await page.route(/assets\/sqlite-/, (route) => void held.push(route))
+    const release = await hold(page, /assets\/sqlite-/)
     await page.goto(`${demoUrl}#/database-timeout?engine=0&query=1&timeout=5000`)
     await page.getByRole('progressbar', { name: 'Loading SQLite' }).waitFor()
-    await page.unroute(/assets\/sqlite-/)
-    for (const route of held) await route.continue()
+    await release()
     await outcome(page, '6 rows received')
     expect(await page.getByRole('progressbar').count()).toBe(0)
     expect(demo.complaints).toEqual([])
@@ -234,9 +231,9 @@ async function checkCode(expect: ExpectStatic, { page }: Visit, id: string): Pro
   const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
   for (const region of ['with', 'without']) {
     if (region === 'without') await page.getByRole('switch').click()
-    const shown = await text('Code')
-    expect(shown.split('\n').length).toBeLessThanOrEqual(12)
-    expect(source).toContain(`// #region ${region}\n${shown}\n// #endregion\n`)
+    const isShown = async () => source.includes(`// #region ${region}\n${await text('Code')}\n// #endregion\n`)
+    await expect.poll(isShown, { ...patiently, message: `${id}, ${region}` }).toBe(true)
+    expect((await text('Code')).split('\n').length).toBeLessThanOrEqual(12)
   }
   const go = await text('Go')
   expect(go.split('\n').length).toBeLessThanOrEqual(12)
