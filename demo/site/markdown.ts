@@ -130,7 +130,7 @@ function comment(html: string, env: Env): string {
   if (name !== undefined) {
     env.live.push(name)
     const href = `${relative(env.addressOf(env.source), '.') || '.'}/#/${name}`
-    return `<section class="live" data-live="${name}" aria-label="Live example"><p><a href="${href}">The example</a></p></section>\n`
+    return `<section class="live" data-live="${name}" aria-label="Live example: ${name.replaceAll('-', ' ')}"><p><a href="${href}">The example</a></p></section>\n`
   }
   if (/^<!--[^]*-->\s*$/.test(html)) return ''
   throw new Error(`${env.source} has HTML, which its readers elsewhere may not see: ${html}`)

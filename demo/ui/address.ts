@@ -28,7 +28,7 @@ const REST_MS = 250
 
 /** How the address wants `scenario` to be played. The object is the same until something changes. */
 export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup] {
-  const { search } = useLocation()
+  const { pathname, search } = useLocation()
   const navigate = useNavigate()
   const [draft, setDraft] = useState<Draft>()
   const said = useMemo(() => setupOf(scenario, search), [scenario, search])
@@ -48,9 +48,12 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
 
   useEffect(() => {
     if (draft === undefined || search === draft.to) return
-    const timer = setTimeout(() => void navigate({ search: draft.to }, { replace: true }), REST_MS)
+    const timer = setTimeout(() => {
+      // A link may have been followed whose page is still being loaded: it must not be left again.
+      if (location.hash.split('?', 1)[0] === `#${pathname}`) void navigate({ search: draft.to }, { replace: true })
+    }, REST_MS)
     return () => clearTimeout(timer)
-  }, [draft, navigate, search])
+  }, [draft, navigate, pathname, search])
 
   return [setup, change]
 }

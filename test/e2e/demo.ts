@@ -3,6 +3,7 @@
  * the server's log, never from the page.
  */
 
+import { setTimeout } from 'node:timers/promises'
 import { chromium } from 'playwright'
 import type { Page } from 'playwright'
 import { inject } from 'vitest'
@@ -120,22 +121,16 @@ export const patiently = { timeout: 30_000, interval: 100 }
 
 /** Holds back the requests to `url` until the returned function is called. */
 export async function hold(page: Page, url: string | RegExp): Promise<() => Promise<void>> {
-  const { promise, resolve } = deferred()
+  let isHeld = true
   await page.route(url, async (route) => {
-    await promise
+    while (isHeld) await setTimeout(20)
     // A page that has been left has aborted its requests.
     await route.continue().catch(() => {})
   })
   return async () => {
-    resolve()
+    isHeld = false
     await page.unroute(url)
   }
-}
-
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = () => {}
-  const promise = new Promise<void>((resolved) => (resolve = resolved))
-  return { promise, resolve }
 }
 
 /** A row of a lane. */

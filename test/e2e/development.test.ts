@@ -23,7 +23,7 @@ describe('the development build', () => {
     await using demo = await visit('docs/streams.html#silence', dev.url)
     const { page } = demo
     await page.keyboard.press('/')
-    await page.getByRole('combobox').fill('keep-alive silence')
+    await page.getByRole('combobox', { name: 'Search the docs' }).fill('keep-alive silence')
     await page.getByRole('option').first().waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('region', { name: 'Live example' }).scrollIntoViewIfNeeded()

@@ -120,7 +120,7 @@ describe('on a static host', () => {
     const log = await page.evaluate(async () => (await fetch('../api/log')).json())
     expect((log as Entry[]).findLast(({ name }) => name === 'answer')).toMatchObject({ cause: 'client gone' })
     await page.keyboard.press('/')
-    await page.getByRole('combobox').fill('longest silence')
+    await page.getByRole('combobox', { name: 'Search the docs' }).fill('keep-alive silence')
     await page.getByRole('option').first().waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('link', { name: 'rescind', exact: true }).click()
