@@ -13,14 +13,11 @@ type Load = (ctx?: Pick<Context, 'signal'>) => Promise<unknown>
 
 // #region with
 function Dashboard({ parent, budget, parts }: DashboardProps & { parent: Context }) {
+  const list = parts.map((part) => <Part key={part.name} {...part} />)
   return (
     <Scope parent={parent} timeout={budget}>
       <Countdown of={budget} />
-      <ul className="parts">
-        {parts.map((part) => (
-          <Part key={part.name} {...part} />
-        ))}
-      </ul>
+      <ul className="parts">{list}</ul>
     </Scope>
   )
 }

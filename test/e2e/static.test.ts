@@ -121,7 +121,7 @@ describe('on a static host', () => {
     expect((log as Entry[]).findLast(({ name }) => name === 'answer')).toMatchObject({ cause: 'client gone' })
     await page.keyboard.press('/')
     await page.getByRole('combobox', { name: 'Search the docs' }).fill('keep-alive silence')
-    await page.getByRole('option').first().waitFor()
+    await page.getByRole('option').filter({ hasText: 'Streams' }).first().waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('link', { name: 'rescind', exact: true }).click()
     await page.waitForURL(host.url)
