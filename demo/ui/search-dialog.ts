@@ -113,6 +113,11 @@ class Dialog {
       event.preventDefault()
       this.#choose((this.#chosen + step + count) % count)
     }
+    if (event.key === 'Escape' && !event.isComposing) {
+      // By itself, the first Escape only empties a search field.
+      event.preventDefault()
+      this.#element.close()
+    }
     if (event.key === 'Enter') this.#list.children[this.#chosen]?.querySelector('a')?.click()
   }
 }
