@@ -78,12 +78,12 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
 /** Tests that depend on signals, errors, timers or events of the realm, which jsdom replaces. */
-const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals,stream}.test.ts'
-const countingCoreInJsdom = 'test/{group,tasks,timers}.test.ts'
+const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals}.test.ts'
+const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
 
 /** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
-const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,tasks,testing,timers}.test.ts'
-const countingHooks = 'test/hooks/{inspect,leaks,pending}.test.tsx'
+const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
+const countingHooks = 'test/hooks/{gate,inspect,leaks,pending,runner,writer}.test.{ts,tsx}'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
