@@ -83,7 +83,7 @@ const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
 
 /** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
-const countingHooks = 'test/hooks/{gate,inspect,leaks,pending,runner,writer}.test.{ts,tsx}'
+const countingHooks = 'test/hooks/{gate,inspect,leaks,life,pending,runner,writer}.test.{ts,tsx}'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
