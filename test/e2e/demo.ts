@@ -78,6 +78,9 @@ async function visitIn(tab: Tab, hash: string, url: string): Promise<Visit> {
     entry: async (name) => (await entries()).findLast((entry) => entry.name === name),
     async [Symbol.asyncDispose]() {
       await page.goto(`${url}${NOWHERE}`)
+      // It stays open from page to page, with its filter.
+      const close = page.getByRole('button', { name: 'Close the inspector' })
+      if (await close.isVisible()) await close.click()
       await page.setViewportSize(VIEWPORT)
       await page.emulateMedia({ colorScheme: null })
       idle.set(url, [...(idle.get(url) ?? []), tab])
