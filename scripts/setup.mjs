@@ -18,8 +18,8 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) fail(`rescind needs Node 20.19 or newer; this is ${process.version}.`)
 
 if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
-  // Includes the development dependencies, which NODE_ENV=production would omit.
-  if (!run('npm', ['ci', '--include=dev', '--ignore-scripts'])) {
+  // Includes the development dependencies, which NODE_ENV=production would omit. Engines were checked above.
+  if (!run('npm', ['ci', '--include=dev', '--ignore-scripts', '--loglevel=error'])) {
     fail('The dependencies could not be installed: see the output of npm above.')
   }
 }
