@@ -21,7 +21,7 @@ const RESOLUTIONS = [
 const NOT_IMPORTED = new Set(['./package.json', './sql/sqlite-worker'])
 
 const [version] = process.argv.slice(2)
-const manifest = readManifest()
+const manifest = readJson('package.json')
 const changelog = readFileSync('CHANGELOG.md', 'utf8')
 
 if (version !== undefined) {
@@ -52,7 +52,7 @@ try {
       install(compiler, [`typescript@~${typescript}.0`])
       for (const [module, moduleResolution] of RESOLUTIONS) {
         const project = join(consumer, `tsconfig.${moduleResolution}.json`)
-        const compilerOptions = { ...strictest(), module, moduleResolution }
+        const compilerOptions = { ...readJson('test/package/strictest.json'), module, moduleResolution }
         writeFileSync(project, JSON.stringify({ compilerOptions, include: ['types/*.ts'] }))
         run(process.execPath, [join(compiler, 'node_modules/typescript/bin/tsc'), '-p', project])
       }
@@ -119,19 +119,6 @@ function fail(message) {
   throw new Error(message)
 }
 
-function strictest() {
-  return {
-    target: 'es2022',
-    lib: ['es2022', 'dom'],
-    types: [],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    skipLibCheck: false,
-    noEmit: true,
-  }
-}
-
-function readManifest() {
-  return JSON.parse(readFileSync('package.json', 'utf8'))
+function readJson(path) {
+  return JSON.parse(readFileSync(path, 'utf8'))
 }

@@ -56,7 +56,7 @@ export function makeSite(repository: string, reference: PageProps['reference']):
   return { documents, files }
 }
 
-/** The README is what one who asks for `docs/` gets. */
+/** The address of a file in the site. The README is the index of `docs/`. */
 function addressOf(source: string): string {
   if (source === README) return 'docs/index.html'
   return /\.(jpg|png|svg)$/.test(source) ? source : `${source.replace(/\.md$/, '')}.html`

@@ -328,20 +328,8 @@ describe('useRoute', () => {
 })
 
 describe.skipIf(!Activity)('a hidden scope', () => {
-  it('a scope that was canceled by hand restarts when it is shown on another route, and not on the same one', async () => {
-    const work = fakeWork()
-    const scope = createRef<ScopeHandle>()
-    function Worker() {
-      return useTask(work.fn, []).status
-    }
-    const app = (mode: 'visible' | 'hidden') =>
-      Activity && (
-        <Activity mode={mode}>
-          <Scope ref={scope} route>
-            <Worker />
-          </Scope>
-        </Activity>
-      )
+  it('restarts after a cancel by hand when it is shown on another route, and not on the same one', async () => {
+    const { app, scope, work } = hideable({ route: true })
     const view = render(app('visible'), { wrapper: StrictMode })
     await settle(() => scope.current?.cancel('by hand'))
     await settle(() => view.rerender(app('hidden')))
@@ -355,19 +343,7 @@ describe.skipIf(!Activity)('a hidden scope', () => {
 
   it('restarts after a timeout when it is shown, with its whole time', async () => {
     const clock = fakeClock(0)
-    const work = fakeWork()
-    const scope = createRef<ScopeHandle>()
-    function Worker() {
-      return useTask(work.fn, []).status
-    }
-    const app = (mode: 'visible' | 'hidden') =>
-      Activity && (
-        <Activity mode={mode}>
-          <Scope ref={scope} parent={clock.root} timeout={100}>
-            <Worker />
-          </Scope>
-        </Activity>
-      )
+    const { app, scope, work } = hideable({ parent: clock.root, timeout: 100 })
     const view = render(app('visible'), { wrapper: StrictMode })
     await settle(() => clock.advance(100))
     expect(isDeadlineExceeded(work.last.ctx.err)).toBe(true)
@@ -379,6 +355,24 @@ describe.skipIf(!Activity)('a hidden scope', () => {
     expect(remaining(scope.current?.context ?? background())).toBe(100)
   })
 })
+
+/** A scope with one task, in an Activity. */
+function hideable(props: ScopeProps) {
+  const work = fakeWork()
+  const scope = createRef<ScopeHandle>()
+  function Worker() {
+    return useTask(work.fn, []).status
+  }
+  const app = (mode: 'visible' | 'hidden') =>
+    Activity && (
+      <Activity mode={mode}>
+        <Scope ref={scope} {...props}>
+          <Worker />
+        </Scope>
+      </Activity>
+    )
+  return { app, scope, work }
+}
 
 /** Hides or shows the tab. */
 async function turn(hidden: boolean) {
