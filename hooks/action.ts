@@ -11,10 +11,10 @@ import { assertMode, checked } from './options.ts'
 import type { WorkOptions } from './options.ts'
 import { usePresence } from './presence.ts'
 import type { TaskWork } from './run.ts'
-import type { Steering } from './runner.ts'
+import type { Controls } from './runner.ts'
 import { useScope } from './scope.tsx'
 import { Writer } from './writer.ts'
-import type { ActionMode, ActionState, Order } from './writer.ts'
+import type { ActionMode, ActionState, ActionSettings } from './writer.ts'
 
 /**
  * Options of {@link useAction}. With a `parent` its runs end with that; left out, only by `cancel` or their timeout.
@@ -41,7 +41,7 @@ export interface ActionOptions extends WorkOptions {
 
 /** Where a component's writes are, and how to steer them. The functions keep their identity. */
 export type Action<T, A extends readonly unknown[] = []> = ActionState<T, A> &
-  Steering<T, A> & {
+  Controls<T, A> & {
     /** The context of the latest run; before any, what it will be derived from. */
     readonly context: Context
   }
@@ -80,15 +80,15 @@ export function useAction<T, A extends readonly unknown[]>(
   if (onLeave !== 'flush' && onLeave !== 'cancel') throw invalid('onLeave', 'flush or cancel', onLeave)
   if (parent !== undefined) lifetimeOf(parent, 'parent')
   const scope = useScope()
-  const order: Order<T, A> = { ...given, fn, scope, parent, mode, limit, onLeave }
-  const [report, render] = useState(() => new Writer<T, A>(order).state)
-  const { writer } = report
+  const settings: ActionSettings<T, A> = { ...given, fn, scope, parent, mode, limit, onLeave }
+  const [snapshot, render] = useState(() => new Writer<T, A>(settings).state)
+  const { writer } = snapshot
   usePresence(writer, () => {
-    writer.configure(order)
-    writer.commit(report, render)
+    writer.configure(settings)
+    writer.commit(snapshot, render)
   })
   return useMemo((): Action<T, A> => {
-    const { writer, ...state } = report
-    return { ...state, ...writer.steering, context: state.context ?? parent ?? scope } as Action<T, A>
-  }, [report, parent, scope])
+    const { writer, ...state } = snapshot
+    return { ...state, ...writer.controls, context: state.context ?? parent ?? scope } as Action<T, A>
+  }, [snapshot, parent, scope])
 }

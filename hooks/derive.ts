@@ -9,8 +9,8 @@ import { assertFunction, assertNumber, assertOptions, isDate } from '../src/argu
 import { withValuesOf } from '../src/bindings.ts'
 import { withRoute } from '../src/index.ts'
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
-import type { Home, Life, Terms } from './life.ts'
-import { useArrival, useLife } from './use-life.ts'
+import type { Lives, Life, LifeSettings } from './life.ts'
+import { useRouteRenewal, useLife } from './use-life.ts'
 
 /**
  * A context of the component, how to cancel it, and how to begin another one. `cancel` and `reset` mean the context
@@ -72,31 +72,31 @@ export function useDeadline(parent: Context, at: number | Date | null, options: 
 export function useRoute(parent: Context, options: RouteOptions = {}): Derived {
   assertRoute(options)
   const { label, source } = options
-  const terms = { kind: 'useRoute', label, times: [], follow: followRoute, route: options }
-  const life = useLife(parent, terms, source)
-  useArrival(life.home)
+  const settings = { kind: 'useRoute', label, times: [], follow: followRoute, route: options }
+  const life = useLife(parent, settings, source)
+  useRouteRenewal(life.lives)
   return useView(life, parent)
 }
 
-function useDerived(kind: string, parent: Context, options: DeriveOptions, times: Terms['times']): Derived {
+function useDerived(kind: string, parent: Context, options: DeriveOptions, times: LifeSettings['times']): Derived {
   assertOptions(options)
   return useView(useLife(parent, { kind, label: options.label, times }), parent)
 }
 
 /** The life's context, with the values of the latest `parent`. */
 function useView(life: Life, parent: Context): Derived {
-  const { ctx, home } = life
+  const { ctx, lives } = life
   return useMemo(
-    () => [life.parent === parent ? ctx : withValuesOf(ctx, parent), home.cancel, home.reset],
-    [life, ctx, parent, home],
+    () => [life.parent === parent ? ctx : withValuesOf(ctx, parent), lives.cancel, lives.reset],
+    [life, ctx, parent, lives],
   )
 }
 
 /** Ends with the route, of which the latest `ignore` counts. */
-export function followRoute(parent: Context, home: Home): [ctx: Context, cancel: Cancel] {
+export function followRoute(parent: Context, lives: Lives): [ctx: Context, cancel: Cancel] {
   return withRoute(parent, {
-    ...home.terms.route,
-    ignore: (to, from) => home.terms.route?.ignore?.(to, from) ?? false,
+    ...lives.settings.route,
+    ignore: (to, from) => lives.settings.route?.ignore?.(to, from) ?? false,
   })
 }
 

@@ -13,13 +13,13 @@ import { afterFunc, cause, Navigated, PageHidden, withCancel, withPage } from '.
 import type { Cancel, Context, RouteOptions } from '../src/index.ts'
 import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
-import { Resident } from './presence.ts'
+import { Presence } from './presence.ts'
 
-/** Derives a context that ends with something besides `parent`, as the latest terms of `home` say. */
-type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
+/** Derives a context that ends with something besides `parent`, as the latest settings of `lives` say. */
+type Follow = (parent: Context, lives: Lives) => [ctx: Context, cancel: Cancel]
 
 /** What holds for all lives of a component, as its latest render says. */
-export interface Terms {
+export interface LifeSettings {
   /** The hook or component, for `toString()` of the context. */
   readonly kind: string
   readonly label: string | undefined
@@ -34,7 +34,7 @@ export interface Terms {
 export interface Owned {
   readonly parent: Context
   /** What the component keeps while lives come and go; counts what is under way below it. */
-  readonly home: object
+  readonly lives: object
   /** Links the lifetime to what is above it. May be called again. */
   arm(): void
   /** Ends with the wait for a successor; undefined if none will come. */
@@ -85,9 +85,9 @@ function renewalOf(ctx: Context): Context | undefined {
   return owner && (owner.renewal?.() ?? renewalOf(owner.parent))
 }
 
-/** The context of a component from before it is mounted until it is unmounted, or until a successor takes its place. */
+/** The context of a component from before it is mounted until it is unmounted, or until a successor takes its base. */
 export class Life implements Owned {
-  readonly home: Home
+  readonly lives: Lives
   readonly parent: Context
   readonly key: unknown
   readonly ctx: Context
@@ -99,15 +99,15 @@ export class Life implements Owned {
   isClosed = false
   readonly #link: (target?: Context) => void
   /** Ends with the parent, the page and the route, but not with `ctx`; undefined until armed. */
-  #place: Context | undefined
-  /** Ends the part of the place that is its own, and so `ctx`. */
+  #base: Context | undefined
+  /** Ends the part of the base that is its own, and so `ctx`. */
   #release: Cancel
   #times: readonly number[] = []
   #wait: [ctx: Context, cancel: Cancel] | undefined
 
-  constructor(home: Home, parent: Context, key: unknown) {
-    const [ctx, end, link] = withLink(parent, home.terms)
-    this.home = home
+  constructor(lives: Lives, parent: Context, key: unknown) {
+    const [ctx, end, link] = withLink(parent, lives.settings)
+    this.lives = lives
     this.parent = parent
     this.key = key
     this.ctx = ctx
@@ -117,22 +117,22 @@ export class Life implements Owned {
   }
 
   arm(): void {
-    if (this.#place) return
-    const { home, parent } = this
+    if (this.#base) return
+    const { lives, parent } = this
     const above = ownerOf(parent)
-    let place = (this.#place = parent)
+    let base = (this.#base = parent)
     const follow = ([ctx, cancel]: [ctx: Context, cancel: Cancel]) => {
-      if (place === parent) this.#release = cancel
+      if (base === parent) this.#release = cancel
       else keep(ctx, cancel)
-      this.#place = place = ctx
+      this.#base = base = ctx
     }
     // A life above follows the page already.
     if (above) above.arm()
-    else follow(withPage(place))
-    const { follow: derive } = home.terms
-    if (derive) follow(derive(place, home))
-    if (place !== parent) afterFunc(place, () => home.displaced(this))
-    this.#link(place)
+    else follow(withPage(base))
+    const { follow: derive } = lives.settings
+    if (derive) follow(derive(base, lives))
+    if (base !== parent) afterFunc(base, () => lives.baseEnded(this))
+    this.#link(base)
     this.move()
   }
 
@@ -143,32 +143,32 @@ export class Life implements Owned {
 
   /** Takes over the latest times. A deadline that was moved by hand stays until they change. */
   move(): void {
-    const { times } = this.home.terms
+    const { times } = this.lives.settings
     const latest = times.map(Number)
     if (sameItems(latest, this.#times) || this.ctx.err !== undefined) return
     this.#times = latest
     rearmFromStart(this.ctx, ...times)
   }
 
-  /** Why the place ended, if the page or the route did it: the parent lives. */
-  get displacement(): unknown {
-    return this.#place && this.#place !== this.parent && !this.parent.err ? cause(this.#place) : undefined
+  /** Why the base ended, if the page or the route did it: the parent lives. */
+  get baseCause(): unknown {
+    return this.#base && this.#base !== this.parent && !this.parent.err ? cause(this.#base) : undefined
   }
 
   /** The successor; made here if this life has ended in passing. */
   successor(): Life | undefined {
-    const { ctx, home, parent } = this
-    if (!this.next && home.life === this && ctx.err !== undefined && !parent.err) {
+    const { ctx, lives, parent } = this
+    if (!this.next && lives.life === this && ctx.err !== undefined && !parent.err) {
       const why = cause(ctx)
       const isPassing = !this.isCanceled && (why === Hidden || why === PageHidden)
-      if (isPassing || this.displacement === Navigated) this.replace()
+      if (isPassing || this.baseCause === Navigated) this.replace()
     }
     return this.next
   }
 
   /** Makes its successor. */
   replace(): void {
-    this.next = this.home.life = new Life(this.home, this.parent, this.key)
+    this.next = this.lives.life = new Life(this.lives, this.parent, this.key)
   }
 
   renewal(): Context | undefined {
@@ -186,8 +186,8 @@ export class Life implements Owned {
 }
 
 /** The lives of one component, one after the other. */
-export class Home extends Resident {
-  terms: Terms
+export class Lives extends Presence {
+  settings: LifeSettings
   /** The newest life; `shown` until that has a successor. */
   life: Life
   /** The life of the latest commit. */
@@ -195,7 +195,7 @@ export class Home extends Resident {
   /** Has React render with another life. */
   #install: (life: Life) => void = ignore
   /** Has React call `renew` after the router's own update. */
-  #depart: () => void = ignore
+  #scheduleRenewal: () => void = ignore
   /** Cancels the newest life; from any render, the component is meant. */
   readonly cancel: Cancel
   /** Ends the life, if it has not ended, and begins another at the next commit. */
@@ -206,9 +206,9 @@ export class Home extends Resident {
   #isTabHidden = false
   readonly #renew = (): void => this.renew()
 
-  constructor(terms: Terms, parent: Context, key: unknown) {
+  constructor(settings: LifeSettings, parent: Context, key: unknown) {
     super()
-    this.terms = terms
+    this.settings = settings
     this.life = new Life(this, parent, key)
     const cancel = (cause?: unknown) => {
       const life = this.life.successor() ?? this.life
@@ -227,9 +227,9 @@ export class Home extends Resident {
   }
 
   /** What a render says, as soon as it is committed. `install` has React render with another life. */
-  commit(life: Life, terms: Terms, install: (life: Life) => void): void {
+  commit(life: Life, settings: LifeSettings, install: (life: Life) => void): void {
     const before = this.shown
-    this.terms = terms
+    this.settings = settings
     this.#install = install
     if (life === before) return
     this.shown = life
@@ -279,7 +279,7 @@ export class Home extends Resident {
   }
 
   /** The tab was hidden or shown, for components that stop meanwhile. */
-  turn(isTabHidden: boolean): void {
+  setTabHidden(isTabHidden: boolean): void {
     if (isTabHidden === this.#isTabHidden) return
     this.#isTabHidden = isTabHidden
     if (isTabHidden) this.leave(Hidden)
@@ -287,22 +287,22 @@ export class Home extends Resident {
   }
 
   /** What has React call `renew` after the router's own update. */
-  follow(depart: () => void): void {
-    this.#depart = depart
+  onRouteEnd(scheduleRenewal: () => void): void {
+    this.#scheduleRenewal = scheduleRenewal
   }
 
   /** The page or the route of `life` has ended. */
-  displaced(life: Life): void {
+  baseEnded(life: Life): void {
     if (life !== this.shown || !this.isShown) return
-    if (!life.isCanceled || life.displacement === Navigated) this.#expect(life)
+    if (!life.isCanceled || life.baseCause === Navigated) this.#prepareSuccessor(life)
   }
 
-  #expect(life: Life): void {
+  #prepareSuccessor(life: Life): void {
     if (!life.successor() && !life.parent.err) life.replace()
     if (!life.next) return
     // A page that is left must not begin again before it comes back.
-    if (life.displacement === PageHidden) globalThis.addEventListener('pageshow', this.#renew)
-    else this.#depart()
+    if (life.baseCause === PageHidden) globalThis.addEventListener('pageshow', this.#renew)
+    else this.#scheduleRenewal()
   }
 
   /** Shows the newest life, if it waits. */

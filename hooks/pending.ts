@@ -8,7 +8,7 @@ import type { Context } from '../src/index.ts'
 import { ownerOf } from './life.ts'
 
 /** How many runs are under way below a component or a context. */
-class Tally {
+class Counter {
   count = 0
   readonly listeners: Set<() => void> = new Set()
 
@@ -18,20 +18,20 @@ class Tally {
   }
 }
 
-const tallies = /* @__PURE__ */ new WeakMap<object, Tally>()
+const counters = /* @__PURE__ */ new WeakMap<object, Counter>()
 
-export function tallyOf(ctx: Context): Tally {
-  const key = ownerOf(ctx)?.home ?? lifetimeOf(ctx)
-  let tally = tallies.get(key)
-  if (!tally) tallies.set(key, (tally = new Tally()))
-  return tally
+export function counterOf(ctx: Context): Counter {
+  const key = ownerOf(ctx)?.lives ?? lifetimeOf(ctx)
+  let counter = counters.get(key)
+  if (!counter) counters.set(key, (counter = new Counter()))
+  return counter
 }
 
 /** Counts a run under `ctx`, until the returned function is called. */
-export function countIn(ctx: Context): () => void {
-  const counting: Tally[] = []
-  for (let one: Context | undefined = ctx; one; one = ownerOf(one)?.parent) counting.push(tallyOf(one))
-  const add = (change: number) => counting.forEach((tally) => tally.add(change))
+export function countRun(ctx: Context): () => void {
+  const counting: Counter[] = []
+  for (let one: Context | undefined = ctx; one; one = ownerOf(one)?.parent) counting.push(counterOf(one))
+  const add = (change: number) => counting.forEach((counter) => counter.add(change))
   add(1)
   return () => add(-1)
 }

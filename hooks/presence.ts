@@ -8,7 +8,7 @@ import { useEffect, useInsertionEffect } from 'react'
 import { Hidden, Unmounted } from './causes.ts'
 
 /** What lives in a component and follows whether that is shown. */
-export abstract class Resident {
+export abstract class Presence {
   isMounted = false
   isShown = false
 
@@ -59,7 +59,7 @@ export abstract class Resident {
  * Binds `resident` to the component. `commit` takes over what the latest render says: it runs before layout effects and
  * before the effects of children, and must not call foreign code, since React allows no updates there.
  */
-export function usePresence(resident: Resident, commit: () => void): void {
+export function usePresence(resident: Presence, commit: () => void): void {
   useInsertionEffect(() => {
     resident.mount()
     commit()

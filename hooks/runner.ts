@@ -9,17 +9,17 @@
 import { lifetimeOf, withLink } from '../src/bindings.ts'
 import { cause, PageHidden, withTimeout } from '../src/index.ts'
 import type { Context } from '../src/index.ts'
-import { Board } from './board.ts'
+import { Publisher } from './publisher.ts'
 import { reasonOf, Superseded } from './causes.ts'
 import { sameDeps, sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
 import { arm, own, ownerOf, whenFinal } from './life.ts'
-import { countIn } from './pending.ts'
-import { awaitReturn, enter, forgetReturn } from './place.ts'
-import type { Returning } from './place.ts'
-import { ignore, kept, NOTHING, pending, Run } from './run.ts'
-import type { End, Host, Outcome, Work } from './run.ts'
+import { countRun } from './pending.ts'
+import { watchRestore, enter, unwatchRestore } from './page.ts'
+import type { Restorable } from './page.ts'
+import { ignore, kept, IDLE, pending, Run } from './run.ts'
+import type { End, RunListener, Outcome, Work } from './run.ts'
 
 /** Where a task is, and what came out. `status` says what the others can be: `data` is there after a success. */
 export type TaskState<T> = Outcome<T> & {
@@ -31,12 +31,12 @@ export type TaskState<T> = Outcome<T> & {
 export type TaskMode = 'latest' | 'first'
 
 /** What a runner is told to run, and how. */
-export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
+export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly parent: Context
   /** What it depends on; undefined for what is only told to run. */
   readonly deps: readonly unknown[] | undefined
   /** What is asked; undefined while the task does not run by itself. */
-  readonly question: Question | undefined
+  readonly key: RunKey | undefined
   readonly debounce: Debounce | undefined
   readonly mode: TaskMode
   readonly keepPrevious: boolean
@@ -45,20 +45,20 @@ export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
 }
 
 /**
- * What a task that runs by itself is asked: another question is another run. Begins with the lifetime that it is asked
+ * What a task that runs by itself is asked: another key is another run. Begins with the lifetime that it is asked
  * under and, in development, the edition of the code; the deps follow.
  */
-export type Question = readonly unknown[]
+export type RunKey = readonly unknown[]
 
-/** A {@link TaskState}, and what it is the answer to: the last question, and the deps of the last run. */
-export type Answer<T, A extends readonly unknown[]> = TaskState<T> & {
+/** A {@link TaskState}, and what it is the snapshot to: the last key, and the deps of the last run. */
+export type TaskSnapshot<T, A extends readonly unknown[]> = TaskState<T> & {
   readonly runner: Runner<T, A>
-  readonly question: Question
+  readonly key: RunKey
   readonly deps: readonly unknown[] | undefined
 }
 
 /** What the component that shows a task gets of its runner. */
-export interface Steering<T, A extends readonly unknown[]> {
+export interface Controls<T, A extends readonly unknown[]> {
   /**
    * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that is not
    * awaited needs no `catch`; one that is awaited does, or take `action`.
@@ -81,7 +81,7 @@ export interface Steering<T, A extends readonly unknown[]> {
 }
 
 /** Nothing is asked. */
-const NONE: Question = []
+const NO_KEY: RunKey = []
 
 /** The context of a run that has not started, for what is derived from it until then. */
 interface Upcoming {
@@ -91,11 +91,14 @@ interface Upcoming {
   take(): End
 }
 
-export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>> implements Host<T, A>, Returning {
+export class Runner<T, A extends readonly unknown[]>
+  extends Publisher<TaskSnapshot<T, A>>
+  implements RunListener<T, A>, Restorable
+{
   /** What the latest render says. */
-  #job: Job<T, A>
-  readonly steering: Steering<T, A>
-  #question: Question = NONE
+  #settings: TaskSettings<T, A>
+  readonly controls: Controls<T, A>
+  #key: RunKey = NO_KEY
   #wasAutomatic = false
   /** The newest run. What an older one comes to is ignored. */
   #run: Run<T, A> | undefined
@@ -105,10 +108,10 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   /** Undefined until there is a debounce. */
   #gate: Gate | undefined
 
-  constructor(job: Job<T, A>) {
+  constructor(settings: TaskSettings<T, A>) {
     super()
-    this.#job = job
-    this.steering = {
+    this.#settings = settings
+    this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
       flush: () => this.#gate?.open(),
@@ -116,45 +119,45 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
         this.#gate?.stop()
         this.#run?.cancel(reasonOf(cause))
       },
-      reset: () => this.#replace(NOTHING),
+      reset: () => this.#replace(IDLE),
     }
-    this.#emit(NOTHING)
+    this.#emit(IDLE)
   }
 
-  configure(job: Job<T, A>): void {
-    this.#job = job
+  configure(settings: TaskSettings<T, A>): void {
+    this.#settings = settings
   }
 
-  protected override get isGentle(): boolean {
-    return this.#job.transition
+  protected override get usesTransition(): boolean {
+    return this.#settings.transition
   }
 
   protected override update(): void {
-    const { deps, keepPrevious, question, timeout } = this.#job
+    const { deps, keepPrevious, key, timeout } = this.#settings
     const run = this.#run
     if (this.#away) {
       this.#away = undefined
-      this.#question = NONE
+      this.#key = NO_KEY
     }
     run?.limit(timeout)
     const { data } = this.state
-    if (question) {
-      if (!sameItems(this.#question, question)) this.#ask(question)
-    } else if (this.#wasAutomatic) this.#halt()
+    if (key) {
+      if (!sameItems(this.#key, key)) this.#runFor(key)
+    } else if (this.#wasAutomatic) this.#disable()
     else if (run && !run.outcome && !sameDeps(run.deps, deps)) {
       this.#replace(kept(keepPrevious ? data : undefined, true))
     }
-    this.#wasAutomatic = question !== undefined
+    this.#wasAutomatic = key !== undefined
   }
 
   protected override show(): void {
     // What a scope has made follows the page through that, and begins again with it.
-    if (!ownerOf(this.#job.parent)) awaitReturn(this)
+    if (!ownerOf(this.#settings.parent)) watchRestore(this)
     this.tell()
   }
 
   protected override pause(): void {
-    forgetReturn(this)
+    unwatchRestore(this)
   }
 
   protected override leave(why: Error): void {
@@ -164,36 +167,36 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   }
 
   /** The page came back from where it was kept. */
-  returned(): void {
+  restored(): void {
     if (!this.#run || cause(this.#run.ctx) !== PageHidden) return
-    this.#question = NONE
+    this.#key = NO_KEY
     this.update()
   }
 
-  /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
-  #ask(question: Question): void {
-    this.#question = question
+  /** Runs for another key: an snapshot to the one before will not do, so there is nothing to join. */
+  #runFor(key: RunKey): void {
+    this.#key = key
     this.#launch([] as unknown as A, 'latest')
   }
 
   /** Nothing is asked: ends what is under way, and shows what was kept of before. */
-  #halt(): void {
+  #disable(): void {
     const { data, stale, status } = this.state
-    if (this.#question === NONE || status === 'success') return
-    this.#question = NONE
+    if (this.#key === NO_KEY || status === 'success') return
+    this.#key = NO_KEY
     if (this.#run && !this.#run.outcome) this.#replace(kept(data, stale))
     // What came to nothing is asked again.
     else this.#emit(this.state)
   }
 
-  #launch(args: A, mode = this.#job.mode): Run<T, A> {
-    const job = this.#job
+  #launch(args: A, mode = this.#settings.mode): Run<T, A> {
+    const settings = this.#settings
     const first = this.#run
     if (
       mode === 'first' &&
       first &&
       !first.outcome &&
-      sameDeps(first.deps, job.deps) &&
+      sameDeps(first.deps, settings.deps) &&
       sameItems(first.args, args) &&
       first.ctx.err === undefined
     ) {
@@ -202,14 +205,14 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     const derived = this.#derive()
     // To derive ends what is overdue, and so may call out: all else is read afterwards.
     const before = this.#run
-    const run = (this.#run = new Run(this, job, args, job.deps, derived, countIn(job.parent)))
-    // What is run by hand for other deps is no answer to what was asked.
-    if (this.#question !== NONE && !sameDeps(this.#question.slice(2), job.deps)) this.#question = NONE
-    this.#emit(pending(job.keepPrevious ? this.state.data : undefined))
+    const run = (this.#run = new Run(this, settings, args, settings.deps, derived, countRun(settings.parent)))
+    // What is run by hand for other deps is no snapshot to what was asked.
+    if (this.#key !== NO_KEY && !sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
+    this.#emit(pending(settings.keepPrevious ? this.state.data : undefined))
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)
     // A listener of the signal may have started other work: then this run was canceled, and is not called.
-    const { debounce, parent } = job
+    const { debounce, parent } = settings
     if (this.#run === run && !this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
     else run.start()
     return run
@@ -220,7 +223,7 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   }
 
   #derive(): readonly [ctx: Context, end: End] {
-    const { label, parent } = this.#job
+    const { label, parent } = this.#settings
     const upcoming = this.#upcoming
     this.#upcoming = undefined
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
@@ -233,16 +236,16 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
    * The context that a component has of its task: that of the latest run or, if another one will run, of that. It is
    * the same before the run has started, so that what is derived from it starts once.
    */
-  contextOf(answer: Answer<T, A>, parent: Context, question: Question | undefined): Context {
-    if (question && !sameItems(this.#question, question)) {
+  contextOf(snapshot: TaskSnapshot<T, A>, parent: Context, key: RunKey | undefined): Context {
+    if (key && !sameItems(this.#key, key)) {
       if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
-        this.#upcoming = foresee(parent, this.#job.label)
+        this.#upcoming = foresee(parent, this.#settings.label)
       }
       return this.#upcoming.ctx
     }
-    const { context } = question ? this.state : answer
+    const { context } = key ? this.state : snapshot
     // What is derived from it belongs to what is above it, too.
-    if (context && !ownerOf(context)) own(context, { parent, home: lifetimeOf(context), arm: ignore })
+    if (context && !ownerOf(context)) own(context, { parent, lives: lifetimeOf(context), arm: ignore })
     return context ?? parent
   }
 
@@ -270,17 +273,17 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   }
 
   #emit({ status, data, error, cause, stale, slow }: Outcome<T>): void {
-    const question = this.#question
+    const key = this.#key
     const { deps } = this.#run ?? this.state ?? {}
     const context = this.#run?.ctx
-    const answer = { status, data, error, cause, stale, slow, runner: this, question, deps, context }
-    this.publish(answer as Answer<T, A>)
+    const snapshot = { status, data, error, cause, stale, slow, runner: this, key, deps, context }
+    this.publish(snapshot as TaskSnapshot<T, A>)
   }
 
   /** What was canceled with a life that another one follows runs again: to show the cancel would be to flicker. */
-  protected override whenShown(state: Answer<T, A>, tell: () => void): void {
-    if (state.status !== 'canceled' || state.question === NONE) return tell()
-    const { parent } = this.#job
+  protected override whenReady(state: TaskSnapshot<T, A>, tell: () => void): void {
+    if (state.status !== 'canceled' || state.key === NO_KEY) return tell()
+    const { parent } = this.#settings
     const isLeft = state.cause === PageHidden && !ownerOf(parent) && parent.err === undefined
     if (!isLeft) whenFinal(parent, tell)
   }
@@ -313,6 +316,6 @@ function foresee(parent: Context, label: string | undefined): Upcoming {
     }
     return end
   }
-  own(ctx, { parent, home: lifetimeOf(ctx), arm: take })
+  own(ctx, { parent, lives: lifetimeOf(ctx), arm: take })
   return { parent, ctx, take }
 }

@@ -11,8 +11,8 @@ import { background, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
 import { sameItems } from './deps.ts'
 import { assertRoute, dateOf, followRoute } from './derive.ts'
-import type { Home } from './life.ts'
-import { useArrival, useLife } from './use-life.ts'
+import type { Lives } from './life.ts'
+import { useRouteRenewal, useLife } from './use-life.ts'
 
 /** What a ref to a {@link Scope} gives. Its functions mean the scope, whichever context it has by then. */
 export interface ScopeHandle {
@@ -119,7 +119,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   const key = useKept([!route, route?.source, ...resetKeys])
   const times = [timeout, dateOf('deadline', deadline)]
   const life = useLife(parent, { kind: 'Scope', label, times, follow: route && followRoute, route }, key)
-  const { ctx: own, home } = life
+  const { ctx: own, lives } = life
   const pairs = useKept(values.flatMap(({ key, value }) => [key, value]))
   const ctx = useMemo(() => {
     let view = life.parent === parent ? own : withValuesOf(own, parent)
@@ -128,11 +128,11 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
     }
     return view
   }, [life, own, pairs, parent])
-  useImperativeHandle(ref, () => ({ context: ctx, cancel: home.cancel, reset: home.reset }), [ctx, home])
+  useImperativeHandle(ref, () => ({ context: ctx, cancel: lives.cancel, reset: lives.reset }), [ctx, lives])
   return (
     <Nearest.Provider value={ctx}>
-      {route && <Arrival home={home} />}
-      {visible && <Visibility home={home} />}
+      {route && <RouteRenewal lives={lives} />}
+      {visible && <Visibility lives={lives} />}
       {children}
     </Nearest.Provider>
   )
@@ -141,21 +141,21 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
 /**
  * Components, so that scopes without them do not pay for their hooks. Their effects run before those of the children.
  */
-function Arrival({ home }: { readonly home: Home }): null {
-  useArrival(home)
+function RouteRenewal({ lives }: { readonly lives: Lives }): null {
+  useRouteRenewal(lives)
   return null
 }
 
-function Visibility({ home }: { readonly home: Home }): null {
+function Visibility({ lives }: { readonly lives: Lives }): null {
   useEffect(() => {
-    const turn = () => home.turn(document.hidden)
+    const turn = () => lives.setTabHidden(document.hidden)
     turn()
     document.addEventListener('visibilitychange', turn)
     return () => {
       document.removeEventListener('visibilitychange', turn)
-      home.turn(false)
+      lives.setTabHidden(false)
     }
-  }, [home])
+  }, [lives])
   return null
 }
 

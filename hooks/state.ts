@@ -9,7 +9,7 @@ import { onMove, withTimer } from '../src/bindings.ts'
 import { afterFunc, cause, remaining, sleep } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { whenFinal } from './life.ts'
-import { tallyOf } from './pending.ts'
+import { counterOf } from './pending.ts'
 import { useScope } from './scope.tsx'
 
 /** What {@link useContextState} returns; the same object until something changes. */
@@ -139,13 +139,13 @@ function measureRemaining(ctx: Context, _: unknown, interval: number): number | 
  */
 export function usePending(ctx?: Context): number {
   const scope = useScope()
-  const tally = tallyOf(ctx ?? scope)
+  const counter = counterOf(ctx ?? scope)
   return useSyncExternalStore(
     (listener) => {
-      tally.listeners.add(listener)
-      return () => void tally.listeners.delete(listener)
+      counter.listeners.add(listener)
+      return () => void counter.listeners.delete(listener)
     },
-    () => tally.count,
+    () => counter.count,
     () => 0,
   )
 }

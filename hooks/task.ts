@@ -15,9 +15,9 @@ import { usePresence } from './presence.ts'
 import { kept, pending } from './run.ts'
 import type { Outcome, TaskWork } from './run.ts'
 import { Runner } from './runner.ts'
-import type { Answer, Job, Question, Steering, TaskMode, TaskState } from './runner.ts'
+import type { TaskSnapshot, TaskSettings, RunKey, Controls, TaskMode, TaskState } from './runner.ts'
 import { useScope } from './scope.tsx'
-import { useSteady } from './steady.ts'
+import { useStableCheck } from './stable.ts'
 
 /**
  * Options of {@link useTask}. `parent` is the nearest scope if left out; another one starts an automatic task again.
@@ -30,14 +30,14 @@ export interface TaskOptions extends WorkOptions {
   readonly mode?: TaskMode | undefined
   /**
    * False stops automatic runs; `run()` still works. A result is shown as long as the deps are those that it was run
-   * for, with `keepPrevious` also after that. True again, the task runs unless it had an answer.
+   * for, with `keepPrevious` also after that. True again, the task runs unless it had an snapshot.
    */
   readonly enabled?: boolean | undefined
 }
 
 /** Where a component's work is, and how to steer it. The functions keep their identity. */
 export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
-  Steering<T, A> & {
+  Controls<T, A> & {
     /**
      * The context of the latest run, or of the one that is about to start; before any, what it will be derived from.
      */
@@ -94,15 +94,15 @@ export function useTask<T, A extends readonly unknown[]>(
   let edition: unknown
   if (process.env.NODE_ENV !== 'production') {
     // oxlint-disable react/rules-of-hooks -- the same in every render
-    // Fast Refresh drops memos: the edited code is another question.
+    // Fast Refresh drops memos: the edited code is another runKey.
     edition = useMemo(() => ({}), [])
     // Of the parents, those that were given: what comes from a scope is the scope's matter.
-    useSteady(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
+    useStableCheck(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
     // oxlint-enable react/rules-of-hooks
   }
   // Not by spreads, which leave room to grow: React keeps what two renders have made.
-  const question = enabled && deps ? [lifetime, edition].concat(deps) : undefined
-  const job: Job<T, A> = {
+  const runKey = enabled && deps ? [lifetime, edition].concat(deps) : undefined
+  const settings: TaskSettings<T, A> = {
     timeout,
     slowAfter,
     debounce,
@@ -112,28 +112,28 @@ export function useTask<T, A extends readonly unknown[]>(
     parent,
     fn,
     deps,
-    question,
+    key: runKey,
     mode,
   }
-  const [answer, render] = useState(() => new Runner<T, A>(job).state)
-  const { runner } = answer
+  const [snapshot, render] = useState(() => new Runner<T, A>(settings).state)
+  const { runner } = snapshot
   usePresence(runner, () => {
-    runner.configure(job)
-    runner.commit(answer, render)
+    runner.configure(settings)
+    runner.commit(snapshot, render)
   })
 
-  const willRun = question !== undefined && !sameItems(answer.question, question)
-  // What is known of other deps is no answer.
-  const isOther = !sameDeps(answer.deps, deps)
+  const willRun = runKey !== undefined && !sameItems(snapshot.key, runKey)
+  // What is known of other deps is no snapshot.
+  const isForOtherDeps = !sameDeps(snapshot.deps, deps)
   return useMemo(
     () => {
-      const data = keepPrevious ? answer.data : undefined
-      const shown = willRun ? pending(data) : isOther ? kept(data, true) : answer
-      const view = new View<T, A>(shown as Outcome<T>, answer, parent, willRun ? question : undefined)
+      const data = keepPrevious ? snapshot.data : undefined
+      const shown = willRun ? pending(data) : isForOtherDeps ? kept(data, true) : snapshot
+      const view = new View<T, A>(shown as Outcome<T>, snapshot, parent, willRun ? runKey : undefined)
       return view as unknown as Task<T, A>
     },
-    // oxlint-disable-next-line react/exhaustive-deps -- of the question only whether it is asked already counts
-    [answer, parent, willRun, isOther, keepPrevious],
+    // oxlint-disable-next-line react/exhaustive-deps -- of the runKey only whether it is asked already counts
+    [snapshot, parent, willRun, isForOtherDeps, keepPrevious],
   )
 }
 
@@ -145,18 +145,18 @@ class View<T, A extends readonly unknown[]> {
   readonly cause: unknown
   readonly stale: boolean
   readonly slow: boolean
-  readonly run: Steering<T, A>['run']
-  readonly action: Steering<T, A>['action']
-  readonly flush: Steering<T, A>['flush']
-  readonly cancel: Steering<T, A>['cancel']
-  readonly reset: Steering<T, A>['reset']
-  readonly #answer: Answer<T, A>
+  readonly run: Controls<T, A>['run']
+  readonly action: Controls<T, A>['action']
+  readonly flush: Controls<T, A>['flush']
+  readonly cancel: Controls<T, A>['cancel']
+  readonly reset: Controls<T, A>['reset']
+  readonly #snapshot: TaskSnapshot<T, A>
   readonly #parent: Context
-  readonly #question: Question | undefined
+  readonly #key: RunKey | undefined
   #context: Context | undefined
 
-  constructor(shown: Outcome<T>, answer: Answer<T, A>, parent: Context, question: Question | undefined) {
-    const { action, cancel, flush, reset, run } = answer.runner.steering
+  constructor(shown: Outcome<T>, snapshot: TaskSnapshot<T, A>, parent: Context, runKey: RunKey | undefined) {
+    const { action, cancel, flush, reset, run } = snapshot.runner.controls
     this.status = shown.status
     this.data = shown.data
     this.error = shown.error
@@ -168,16 +168,16 @@ class View<T, A extends readonly unknown[]> {
     this.flush = flush
     this.cancel = cancel
     this.reset = reset
-    this.#answer = answer
+    this.#snapshot = snapshot
     this.#parent = parent
-    this.#question = question
+    this.#key = runKey
     // Of the object itself, so that a spread has it, too.
     Object.defineProperty(this, 'context', CONTEXT)
   }
 
   /** Made when it is read: most components never do. */
   static contextOf(view: View<unknown, readonly unknown[]>): Context {
-    return (view.#context ??= view.#answer.runner.contextOf(view.#answer, view.#parent, view.#question))
+    return (view.#context ??= view.#snapshot.runner.contextOf(view.#snapshot, view.#parent, view.#key))
   }
 }
 

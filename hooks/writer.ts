@@ -8,16 +8,16 @@
 
 import { withoutCancel, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
-import { Board } from './board.ts'
+import { Publisher } from './publisher.ts'
 import { Busy, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
 import { arm } from './life.ts'
-import { countIn } from './pending.ts'
-import { ignore, NOTHING, pending, Run } from './run.ts'
-import type { Host, Outcome, Work } from './run.ts'
-import type { Steering } from './runner.ts'
+import { countRun } from './pending.ts'
+import { ignore, IDLE, pending, Run } from './run.ts'
+import type { RunListener, Outcome, Work } from './run.ts'
+import type { Controls } from './runner.ts'
 
 /**
  * What a new run does while others are under way: waits for its turn (`queue`), takes the place of the one that waits
@@ -38,7 +38,7 @@ export interface ActionRun<A extends readonly unknown[]> {
 }
 
 /** What a writer is told to run, and how. */
-export interface Order<T, A extends readonly unknown[]> extends Work<T, A> {
+export interface ActionSettings<T, A extends readonly unknown[]> extends Work<T, A> {
   /** Has the values that runs get. */
   readonly scope: Context
   /** What ends them, if it was given. */
@@ -63,19 +63,22 @@ export type ActionState<T, A extends readonly unknown[]> = Outcome<T> & {
 }
 
 /** An {@link ActionState}, and whose it is. */
-export type Report<T, A extends readonly unknown[]> = ActionState<T, A> & { readonly writer: Writer<T, A> }
+export type ActionSnapshot<T, A extends readonly unknown[]> = ActionState<T, A> & { readonly writer: Writer<T, A> }
 
-export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>> implements Host<T, A> {
+export class Writer<T, A extends readonly unknown[]>
+  extends Publisher<ActionSnapshot<T, A>>
+  implements RunListener<T, A>
+{
   /** What the latest render says. */
-  #order: Order<T, A>
-  readonly steering: Steering<T, A>
+  #settings: ActionSettings<T, A>
+  readonly controls: Controls<T, A>
   /** Those that wait or are pending, oldest first. Never changed, but replaced. */
   #runs: readonly Run<T, A>[] = []
   /** The order in which runs were started, for which of two outcomes is the later one. */
   readonly #numbers = new WeakMap<Run<T, A>, number>()
   #count = 0
   /** The outcome of the latest of the runs that are over, and its number. */
-  #outcome: Outcome<T> = NOTHING
+  #outcome: Outcome<T> = IDLE
   #shown = 0
   #data: T | undefined
   /** The number of the run that `data` is from. */
@@ -91,10 +94,10 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     else if (document.hidden) this.#hidePage()
   }
 
-  constructor(order: Order<T, A>) {
+  constructor(settings: ActionSettings<T, A>) {
     super()
-    this.#order = order
-    this.steering = {
+    this.#settings = settings
+    this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
       flush: () => this.#gate.open(),
@@ -111,16 +114,16 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.#emit()
   }
 
-  configure(order: Order<T, A>): void {
-    this.#order = order
+  configure(settings: ActionSettings<T, A>): void {
+    this.#settings = settings
   }
 
-  protected override get isGentle(): boolean {
-    return this.#order.transition
+  protected override get usesTransition(): boolean {
+    return this.#settings.transition
   }
 
   protected override update(): void {
-    for (const run of this.#runs) run.limit(this.#order.timeout)
+    for (const run of this.#runs) run.limit(this.#settings.timeout)
     this.#pump()
   }
 
@@ -137,38 +140,38 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
   #leftPage(): void {
     this.#release(Unmounted)
     // There is no later, so the last one does not wait for its turn either.
-    if (this.#order.mode === 'keepLatest') this.#pump(Infinity)
+    if (this.#settings.mode === 'keepLatest') this.#pump(Infinity)
   }
 
   /** A hidden page may be frozen or discarded without another event. It may be shown again, so nothing is dropped. */
   #hidePage(): void {
-    if (this.#gate.isClosed && this.#order.onLeave === 'flush') this.#gate.open()
+    if (this.#gate.isClosed && this.#settings.onLeave === 'flush') this.#gate.open()
   }
 
   /** Starts what waits for the debounce, or drops it. */
   #release(why: Error): void {
     if (!this.#gate.isClosed) return
-    if (this.#order.onLeave === 'flush') return this.#gate.open()
+    if (this.#settings.onLeave === 'flush') return this.#gate.open()
     this.#gate.stop()
     for (const run of this.#runs) if (run.isHeld) run.cancel(why)
   }
 
   #launch(args: A): Run<T, A> {
-    const order = this.#order
-    const { debounce, label, mode, parent, scope } = order
+    const settings = this.#settings
+    const { debounce, label, mode, parent, scope } = settings
     const base = parent ? arm(parent) : withoutCancel(scope)
     const derived: readonly [Context, Cancel] = withTimeout(base, Infinity, { label })
     const live = mode === 'drop' ? this.#runs.filter(({ ctx }) => ctx.err === undefined) : []
     const same = live.find((run) => sameItems(run.args, args))
     if (same) return same
-    const run = new Run(this, order, args, undefined, derived, countIn(parent ?? scope))
+    const run = new Run(this, settings, args, undefined, derived, countRun(parent ?? scope))
     if (live.length > 0) {
       run.cancel(Busy)
       run.start()
       return run
     }
     const dropped = mode === 'keepLatest' ? this.#runs.filter(({ isStarted }) => !isStarted) : []
-    if (this.#runs.length === 0 && !order.keepPrevious) this.#forget()
+    if (this.#runs.length === 0 && !settings.keepPrevious) this.#forget()
     this.#numbers.set(run, ++this.#count)
     this.#context = run.ctx
     this.#runs = [...this.#runs.filter((one) => !dropped.includes(one)), run]
@@ -182,7 +185,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
   }
 
   /** Starts those whose turn has come. */
-  #pump(slots = this.#order.mode === 'all' ? this.#order.limit : 1): void {
+  #pump(slots = this.#settings.mode === 'all' ? this.#settings.limit : 1): void {
     for (;;) {
       const next = this.#runs.find(({ isHeld, isStarted }) => !isStarted && !isHeld)
       if (!next || this.#runs.filter(({ isStarted }) => isStarted).length >= slots) return
@@ -197,7 +200,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
   }
 
   #forget(): void {
-    this.#outcome = NOTHING
+    this.#outcome = IDLE
     this.#data = undefined
   }
 
@@ -252,7 +255,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
       context: this.#context,
       writer: this,
       runs: runs.map(viewOf),
-    } as Report<T, A>)
+    } as ActionSnapshot<T, A>)
   }
 }
 

@@ -1,7 +1,7 @@
 /** The renders that a board requests from React. */
 
 import { describe, expect, it } from 'vitest'
-import { Board } from '../../hooks/board.ts'
+import { Publisher } from '../../hooks/publisher.ts'
 import { microtask } from '../support.ts'
 
 interface State {
@@ -9,8 +9,8 @@ interface State {
 }
 
 /** Delays renders until the test releases them. */
-class Held extends Board<State> {
-  override readonly isGentle = false
+class Held extends Publisher<State> {
+  override readonly usesTransition = false
   readonly held: (() => void)[] = []
   readonly rendered: State[] = []
 
@@ -23,7 +23,7 @@ class Held extends Board<State> {
     this.publish(state)
   }
 
-  protected override whenShown(_: State, tell: () => void): void {
+  protected override whenReady(_: State, tell: () => void): void {
     this.held.push(tell)
   }
 

@@ -36,22 +36,22 @@ function open(parent: Context): Place {
 }
 
 /** Something that goes on when the page comes back from the back/forward cache. */
-export interface Returning {
-  returned(): void
+export interface Restorable {
+  restored(): void
 }
 
-const waiting = /* @__PURE__ */ new Set<Returning>()
+const waiting = /* @__PURE__ */ new Set<Restorable>()
 
-export function awaitReturn(one: Returning): void {
-  if (waiting.size === 0) globalThis.addEventListener?.('pageshow', tellReturned)
+export function watchRestore(one: Restorable): void {
+  if (waiting.size === 0) globalThis.addEventListener?.('pageshow', notifyRestored)
   waiting.add(one)
 }
 
 /** Does nothing for what does not wait. */
-export function forgetReturn(one: Returning): void {
-  if (waiting.delete(one) && waiting.size === 0) globalThis.removeEventListener?.('pageshow', tellReturned)
+export function unwatchRestore(one: Restorable): void {
+  if (waiting.delete(one) && waiting.size === 0) globalThis.removeEventListener?.('pageshow', notifyRestored)
 }
 
-function tellReturned(): void {
-  for (const one of Array.from(waiting)) one.returned()
+function notifyRestored(): void {
+  for (const one of Array.from(waiting)) one.restored()
 }

@@ -6,16 +6,16 @@
  */
 
 import { startTransition } from 'react'
-import { Resident } from './presence.ts'
+import { Presence } from './presence.ts'
 
-export abstract class Board<S extends { readonly status: string }> extends Resident {
+export abstract class Publisher<S extends { readonly status: string }> extends Presence {
   /** Another object after every change. */
   state!: S
   /** What the latest commit shows. */
   #rendered: S | undefined
   #render: ((state: S) => void) | undefined
   /** Whether outcomes are shown in a transition. */
-  protected abstract readonly isGentle: boolean
+  protected abstract readonly usesTransition: boolean
 
   /** Takes over that `state` was rendered, and `render`, which has React render another one. */
   commit(state: S, render: (state: S) => void): void {
@@ -28,14 +28,14 @@ export abstract class Board<S extends { readonly status: string }> extends Resid
     if (this.isShown) this.tell()
   }
 
-  /** Shows the state. What is held back by `whenShown` is shown later, unless there is something newer then. */
+  /** Shows the state. What is held back by `whenReady` is shown later, unless there is something newer then. */
   protected tell(): void {
     const { state } = this
     const show = () => {
       if (this.isShown && this.state === state) this.#render?.(state)
     }
-    this.whenShown(state, () => {
-      if (state.status !== 'pending') return this.isGentle ? startTransition(show) : show()
+    this.whenReady(state, () => {
+      if (state.status !== 'pending') return this.usesTransition ? startTransition(show) : show()
       show()
       // Once more outside of the action that may have started it: React shows what is set there when that is over.
       queueMicrotask(() => this.#rendered === state || show())
@@ -43,7 +43,7 @@ export abstract class Board<S extends { readonly status: string }> extends Resid
   }
 
   /** Calls `tell` when `state` may be shown. */
-  protected whenShown(_: S, tell: () => void): void {
+  protected whenReady(_: S, tell: () => void): void {
     tell()
   }
 }

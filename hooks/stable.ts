@@ -22,7 +22,7 @@ interface Asked {
 }
 
 /** Refuses `items` that are made in render, as a TypeError that calls them `parameter` and shows `value`. */
-export function useSteady(items: readonly unknown[] | undefined, parameter: string, value: unknown): void {
+export function useStableCheck(items: readonly unknown[] | undefined, parameter: string, value: unknown): void {
   const [probe, setProbe] = useState<readonly unknown[]>()
   if (probe === PROBE) setProbe(items)
   else if (probe) {
