@@ -1,57 +1,59 @@
 /**
- * Where runs are derived that no scope is above. They follow the page: all of one parent share a context for that, and
- * all tasks a listener for pages that come back. Both are there only while they are used. A component that would have
- * its own paid for two contexts and two listeners, of which the browser searches the list at each unmount.
+ * The page, for runs outside of scopes: their contexts end when the page is left. All runs with the same parent share
+ * one context that follows the page. All tasks share one listener for a page that is restored from the back/forward
+ * cache. Both exist only while they are in use. One of each per component would cost two contexts and two listeners,
+ * and a browser searches its list of listeners at each unmount.
  */
 
 import { withPage } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
-interface Place {
+/** A context that ends with the page, shared by all runs with the same parent. */
+interface PageContext {
   readonly ctx: Context
   readonly cancel: Cancel
   users: number
 }
 
-const places = /* @__PURE__ */ new WeakMap<Context, Place>()
+const pageContexts = /* @__PURE__ */ new WeakMap<Context, PageContext>()
 
-/** A context below `parent` that ends with the page, and what to call, once, when nothing works under it any longer. */
-export function enter(parent: Context): [ctx: Context, leave: () => void] {
-  const known = places.get(parent)
-  const place = known && known.ctx.err === undefined ? known : open(parent)
-  place.users++
-  const leave = () => {
-    if (--place.users > 0) return
-    if (places.get(parent) === place) places.delete(parent)
-    place.cancel()
+/** Returns a context below `parent` that ends with the page, and the function that releases it, to be called once. */
+export function retainPage(parent: Context): [ctx: Context, release: () => void] {
+  const known = pageContexts.get(parent)
+  const page = known && known.ctx.err === undefined ? known : open(parent)
+  page.users++
+  const release = () => {
+    if (--page.users > 0) return
+    if (pageContexts.get(parent) === page) pageContexts.delete(parent)
+    page.cancel()
   }
-  return [place.ctx, leave]
+  return [page.ctx, release]
 }
 
-function open(parent: Context): Place {
+function open(parent: Context): PageContext {
   const [ctx, cancel] = withPage(parent)
-  const place = { ctx, cancel, users: 0 }
-  places.set(parent, place)
-  return place
+  const page = { ctx, cancel, users: 0 }
+  pageContexts.set(parent, page)
+  return page
 }
 
-/** Something that goes on when the page comes back from the back/forward cache. */
+/** An object that is notified when the page is restored from the back/forward cache. */
 export interface Restorable {
   restored(): void
 }
 
-const waiting = /* @__PURE__ */ new Set<Restorable>()
+const watchers = /* @__PURE__ */ new Set<Restorable>()
 
 export function watchRestore(one: Restorable): void {
-  if (waiting.size === 0) globalThis.addEventListener?.('pageshow', notifyRestored)
-  waiting.add(one)
+  if (watchers.size === 0) globalThis.addEventListener?.('pageshow', notifyRestored)
+  watchers.add(one)
 }
 
-/** Does nothing for what does not wait. */
+/** Does nothing for one that is not watched. */
 export function unwatchRestore(one: Restorable): void {
-  if (waiting.delete(one) && waiting.size === 0) globalThis.removeEventListener?.('pageshow', notifyRestored)
+  if (watchers.delete(one) && watchers.size === 0) globalThis.removeEventListener?.('pageshow', notifyRestored)
 }
 
 function notifyRestored(): void {
-  for (const one of Array.from(waiting)) one.restored()
+  for (const one of Array.from(watchers)) one.restored()
 }

@@ -1,13 +1,13 @@
 /**
- * How many runs are under way below a context. A run counts for the context that it was started under, and for every
- * scope above it. Scopes count as components: what was started before a scope began another life still counts.
+ * How many runs wait or are in flight below a context. A run counts for the context under which it was started, and for
+ * every scope above. A scope counts as a component: it still counts runs from before its context was replaced.
  */
 
 import { lifetimeOf } from '../src/bindings.ts'
 import type { Context } from '../src/index.ts'
 import { ownerOf } from './life.ts'
 
-/** How many runs are under way below a component or a context. */
+/** The number of runs that wait or are in flight below one component or context. */
 class Counter {
   count = 0
   readonly listeners: Set<() => void> = new Set()
@@ -27,7 +27,7 @@ export function counterOf(ctx: Context): Counter {
   return counter
 }
 
-/** Counts a run under `ctx`, until the returned function is called. */
+/** Counts a run under `ctx` until the returned function is called. */
 export function countRun(ctx: Context): () => void {
   const counting: Counter[] = []
   for (let one: Context | undefined = ctx; one; one = ownerOf(one)?.parent) counting.push(counterOf(one))

@@ -1,23 +1,23 @@
 /**
- * State that changes by itself, shown by a component while that is shown. Not a `useSyncExternalStore`, which was
- * tried: it renders synchronously, so outcomes cannot be shown in a transition, a reset right after a cancel shows the
- * cancel that is already over, and deps that really change at two hundred commits in a row are taken for an endless
- * loop.
+ * State that changes outside of React. While its component is shown, the component renders each new state. This does
+ * not use `useSyncExternalStore`, which renders synchronously: outcomes could not be rendered in a transition, a reset
+ * right after a cancel would still render the cancel, and React would take deps that change in two hundred consecutive
+ * commits for an endless loop.
  */
 
 import { startTransition } from 'react'
 import { Presence } from './presence.ts'
 
 export abstract class Publisher<S extends { readonly status: string }> extends Presence {
-  /** Another object after every change. */
+  /** A new object after every change. */
   state!: S
-  /** What the latest commit shows. */
+  /** The state in the latest commit. */
   #rendered: S | undefined
   #render: ((state: S) => void) | undefined
-  /** Whether outcomes are shown in a transition. */
+  /** Whether outcomes are rendered in a transition. */
   protected abstract readonly usesTransition: boolean
 
-  /** Takes over that `state` was rendered, and `render`, which has React render another one. */
+  /** Notes that `state` was committed. `render` makes React render another state. */
   commit(state: S, render: (state: S) => void): void {
     this.#rendered = state
     this.#render = render
@@ -28,7 +28,7 @@ export abstract class Publisher<S extends { readonly status: string }> extends P
     if (this.isShown) this.tell()
   }
 
-  /** Shows the state. What is held back by `whenReady` is shown later, unless there is something newer then. */
+  /** Renders the state as soon as `whenReady` allows it, unless there is a newer one by then. */
   protected tell(): void {
     const { state } = this
     const show = () => {
@@ -37,12 +37,12 @@ export abstract class Publisher<S extends { readonly status: string }> extends P
     this.whenReady(state, () => {
       if (state.status !== 'pending') return this.usesTransition ? startTransition(show) : show()
       show()
-      // Once more outside of the action that may have started it: React shows what is set there when that is over.
+      // Twice, since this may run inside a React action: React renders state that is set there only after the action.
       queueMicrotask(() => this.#rendered === state || show())
     })
   }
 
-  /** Calls `tell` when `state` may be shown. */
+  /** Calls `tell` when `state` may be rendered. */
   protected whenReady(_: S, tell: () => void): void {
     tell()
   }

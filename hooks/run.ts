@@ -180,7 +180,7 @@ export class Run<T, A extends readonly unknown[]> {
     })
   }
 
-  /** Reads the values of a generator. After the end of `ctx`, it does not call `next`: the generator may only clean up. */
+  /** Reads the values of a generator. Does not call `next` after the end of `ctx`: the generator may only clean up. */
   async #drain(source: AsyncGenerator<T, unknown, unknown>): Promise<T> {
     const { ctx } = this
     const stop = afterFunc(ctx, () => void source.return(undefined).catch(ignore))

@@ -16,7 +16,7 @@ import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
 import { arm, own, ownerOf, whenFinal } from './life.ts'
 import { countRun } from './pending.ts'
-import { watchRestore, enter, unwatchRestore } from './page.ts'
+import { retainPage, unwatchRestore, watchRestore } from './page.ts'
 import type { Restorable } from './page.ts'
 import { ignore, kept, IDLE, pending, Run } from './run.ts'
 import type { End, RunListener, Outcome, Work } from './run.ts'
@@ -227,9 +227,9 @@ export class Runner<T, A extends readonly unknown[]>
     const upcoming = this.#upcoming
     this.#upcoming = undefined
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
-    const [place, leave] = placeOf(parent)
-    const [ctx, cancel] = withTimeout(place, Infinity, { label })
-    return [ctx, leaving(cancel, leave)]
+    const [base, release] = baseOf(parent)
+    const [ctx, cancel] = withTimeout(base, Infinity, { label })
+    return [ctx, releasing(cancel, release)]
   }
 
   /**
@@ -290,18 +290,18 @@ export class Runner<T, A extends readonly unknown[]>
 }
 
 /** Where runs under `parent` are derived: it follows the page, by itself or through the scope that it belongs to. */
-function placeOf(parent: Context): [ctx: Context, leave?: () => void] {
+function baseOf(parent: Context): [ctx: Context, release?: () => void] {
   arm(parent)
-  return ownerOf(parent) ? [parent] : enter(parent)
+  return ownerOf(parent) ? [parent] : retainPage(parent)
 }
 
 /** Ends a run, and leaves its place when it does so first. */
-function leaving(end: End, leave: (() => void) | undefined): End {
-  if (!leave) return end
+function releasing(end: End, release: (() => void) | undefined): End {
+  if (!release) return end
   return (cause) => {
     end(cause)
-    leave?.()
-    leave = undefined
+    release?.()
+    release = undefined
   }
 }
 
@@ -310,9 +310,9 @@ function foresee(parent: Context, label: string | undefined): Upcoming {
   let end: End | undefined
   const take = () => {
     if (!end) {
-      const [place, leave] = placeOf(parent)
-      end = leaving(cancel, leave)
-      link(place)
+      const [base, release] = baseOf(parent)
+      end = releasing(cancel, release)
+      link(base)
     }
     return end
   }

@@ -1,8 +1,8 @@
 /**
- * Deps or a parent created during render change on every render, so the work would restart forever. After many commits
- * in a row with changed items, one of them is rendered twice: React does so at once, with the same props and states,
- * when a state is set in render. Items that differ between the two were created there; items that others change are the
- * same. Runs in development only.
+ * A check for deps or a parent created during render: they change on every render, so the work would restart forever.
+ * After many consecutive commits with changed items, it sets state during a render, and React renders the component
+ * again with the same props and state. Items that differ between these two renders were created in render. Items that
+ * change from outside are equal in both. Runs in development only.
  */
 
 import { useEffect, useRef, useState } from 'react'
@@ -12,16 +12,20 @@ import { sameItems } from './deps.ts'
 /** Consecutive commits with changed items before we check for a loop. */
 const MAX_CHANGES = 50
 
-/** Asks for what is rendered, to be compared with what is rendered next. */
+/** Makes the next render keep its items, to compare them with those of the repeated render. */
 const PROBE: readonly unknown[] = []
 
-interface Asked {
+interface Committed {
   items: readonly unknown[]
-  /** How many commits in a row have asked for something else. */
+  /** The number of consecutive commits with changed items. */
   changes: number
 }
 
-/** Refuses `items` that are made in render, as a TypeError that calls them `parameter` and shows `value`. */
+/**
+ * Checks that `items` are not created during render; undefined turns the check off.
+ *
+ * @throws TypeError if they are; it calls them `parameter` and shows `value`
+ */
 export function useStableCheck(items: readonly unknown[] | undefined, parameter: string, value: unknown): void {
   const [probe, setProbe] = useState<readonly unknown[]>()
   if (probe === PROBE) setProbe(items)
@@ -29,10 +33,10 @@ export function useStableCheck(items: readonly unknown[] | undefined, parameter:
     if (items && !sameItems(items, probe)) throw invalid(parameter, 'the same at each render (see useMemo)', value)
     setProbe(undefined)
   }
-  const asked = useRef<Asked>({ items: [], changes: 0 })
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- every commit counts, and hardly one sets anything
+  const committed = useRef<Committed>({ items: [], changes: 0 })
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- every commit counts, and almost none sets state
   useEffect(() => {
-    const { current } = asked
+    const { current } = committed
     current.changes = items && !sameItems(items, current.items) ? current.changes + 1 : 0
     current.items = items ?? []
     if (current.changes % MAX_CHANGES === MAX_CHANGES - 1) setProbe(PROBE)
