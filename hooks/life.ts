@@ -60,7 +60,7 @@ function keep(ctx: Context, cancel: Cancel): void {
   spare.set(ctx, cancel)
 }
 
-/** Links `ctx` to its parents if a hook has made it. Effects of children run first, and their work needs the parents. */
+/** Links `ctx` to its parents if a hook has made it: effects of children run first, and work needs its parents. */
 export function arm(ctx: Context): Context {
   ownerOf(ctx)?.arm()
   return ctx
@@ -155,7 +155,7 @@ export class Life implements Owned {
     return this.#base && this.#base !== this.parent && !this.parent.err ? cause(this.#base) : undefined
   }
 
-  /** The successor. Makes one if this life was ended by a hidden component, by a new route or by a page that is left. */
+  /** The successor. Makes one if this life ended since its component was hidden, the route changed or the page left. */
   successor(): Life | undefined {
     const { ctx, lives, parent } = this
     if (!this.next && lives.life === this && ctx.err !== undefined && !parent.err) {

@@ -1,9 +1,9 @@
 /**
- * Runs a task: one run at a time, the newest. A newer one ends it, and what it has handed out, with `Superseded`; in
- * mode `first` a run of the same is joined instead. React is not needed here.
+ * Runs a task: one run at a time. A newer run ends the previous one, and the context of its result, with `Superseded`.
+ * In mode `first`, a call with the same arguments and deps joins the run in flight. This file does not need React.
  *
- * The work and the listeners of its signal may call the runner from within: its own state is complete before it calls
- * either, and what it does after that holds for whatever they have made of it.
+ * The runner is re-entrant: the work and the listeners of its signal may call it. It updates its own state before it
+ * calls either, and reads that state again afterwards.
  */
 
 import { lifetimeOf, withLink } from '../src/bindings.ts'
@@ -21,21 +21,24 @@ import type { Restorable } from './page.ts'
 import { ignore, kept, IDLE, pending, Run } from './run.ts'
 import type { End, RunListener, Outcome, Work } from './run.ts'
 
-/** Where a task is, and what came out. `status` says what the others can be: `data` is there after a success. */
+/** The state of a task. `status` tells the types of the other fields: with `success`, `data` is the result. */
 export type TaskState<T> = Outcome<T> & {
-  /** What the latest run works under; undefined before the first one. */
+  /** The context of the latest run; undefined before the first run. */
   readonly context: Context | undefined
 }
 
-/** What a new run does to the one under way: ends it, or joins it if it is of the same arguments and deps. */
+/**
+ * What a new run does to the run in flight: ends it (`latest`), or joins it if it has the same arguments and deps
+ * (`first`).
+ */
 export type TaskMode = 'latest' | 'first'
 
-/** What a runner is told to run, and how. */
+/** The settings of a task, from the latest render. */
 export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly parent: Context
-  /** What it depends on; undefined for what is only told to run. */
+  /** The deps; undefined for a task without. */
   readonly deps: readonly unknown[] | undefined
-  /** What is asked; undefined while the task does not run by itself. */
+  /** The key of the automatic run; undefined while automatic runs are off. */
   readonly key: RunKey | undefined
   readonly debounce: Debounce | undefined
   readonly mode: TaskMode
@@ -45,49 +48,49 @@ export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A
 }
 
 /**
- * What a task that runs by itself is asked: another key is another run. Begins with the lifetime that it is asked
- * under and, in development, the edition of the code; the deps follow.
+ * Identifies an automatic run: when the key changes, the task runs again. Contains the lifetime of the parent, in
+ * development an object for the edition of the code, and then the deps.
  */
 export type RunKey = readonly unknown[]
 
-/** A {@link TaskState}, and what it is the snapshot to: the last key, and the deps of the last run. */
+/** A {@link TaskState} with the key of the last automatic run and the deps of the last run. */
 export type TaskSnapshot<T, A extends readonly unknown[]> = TaskState<T> & {
   readonly runner: Runner<T, A>
   readonly key: RunKey
   readonly deps: readonly unknown[] | undefined
 }
 
-/** What the component that shows a task gets of its runner. */
+/** The functions of a task or an action. */
 export interface Controls<T, A extends readonly unknown[]> {
   /**
-   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that is not
-   * awaited needs no `catch`; one that is awaited does, or take `action`.
+   * Starts a run. The promise settles like the run: it rejects with the context's error if the run is canceled. A call
+   * that is not awaited needs no `catch`. In code that awaits, catch the error, or use `action`.
    */
   readonly run: (...args: A) => Promise<T>
   /**
-   * Starts a run, and resolves when it is over, however it went: its outcome is the state. For handlers that await,
-   * `<form action>` and `startTransition`.
+   * Starts a run. The promise resolves when the run is over, whatever its outcome, which is in the state. For handlers
+   * that await, for `<form action>` and for `startTransition`.
    */
   readonly action: (...args: A) => Promise<void>
-  /** Starts now what waits for its debounce. */
+  /** Starts the runs that wait for their debounce at once. */
   readonly flush: () => void
   /**
-   * Cancels what is under way, and what a result has handed out. An event is no cause, so that `onClick={cancel}` does
-   * what it says.
+   * Cancels the runs that wait or are in flight; a task also ends the context of its result. An event is not used as
+   * the cause, so `onClick={cancel}` works.
    */
   readonly cancel: (cause?: unknown) => void
-  /** Cancels what is under way, and forgets what came out. */
+  /** Does what `cancel` does, with `Superseded` as the cause, and makes the state idle. */
   readonly reset: () => void
 }
 
-/** Nothing is asked. */
+/** The key while no automatic run counts. */
 const NO_KEY: RunKey = []
 
-/** The context of a run that has not started, for what is derived from it until then. */
+/** The context of a run that has not started. A component may already derive from it. */
 interface Upcoming {
   readonly parent: Context
   readonly ctx: Context
-  /** Links it, and returns how to end the run. */
+  /** Links the context to its parents, and returns the function that ends the run. */
   take(): End
 }
 
@@ -95,17 +98,16 @@ export class Runner<T, A extends readonly unknown[]>
   extends Publisher<TaskSnapshot<T, A>>
   implements RunListener<T, A>, Restorable
 {
-  /** What the latest render says. */
   #settings: TaskSettings<T, A>
   readonly controls: Controls<T, A>
   #key: RunKey = NO_KEY
   #wasAutomatic = false
-  /** The newest run. What an older one comes to is ignored. */
+  /** The newest run. Outcomes of older runs are ignored. */
   #run: Run<T, A> | undefined
   #upcoming: Upcoming | undefined
-  /** Why the component is gone, or hidden: whatever is run ends with that. */
+  /** `Unmounted` or `Hidden`, which cancels every new run; undefined while the component is shown. */
   #away: Error | undefined
-  /** Undefined until there is a debounce. */
+  /** Made on the first run with a debounce. */
   #gate: Gate | undefined
 
   constructor(settings: TaskSettings<T, A>) {
@@ -151,7 +153,7 @@ export class Runner<T, A extends readonly unknown[]>
   }
 
   protected override show(): void {
-    // What a scope has made follows the page through that, and begins again with it.
+    // A parent that a hook has made follows the page itself, and is renewed when the page is restored.
     if (!ownerOf(this.#settings.parent)) watchRestore(this)
     this.tell()
   }
@@ -166,26 +168,26 @@ export class Runner<T, A extends readonly unknown[]>
     this.#run?.cancel(why)
   }
 
-  /** The page came back from where it was kept. */
+  /** The page was restored from the back/forward cache. */
   restored(): void {
     if (!this.#run || cause(this.#run.ctx) !== PageHidden) return
     this.#key = NO_KEY
     this.update()
   }
 
-  /** Runs for another key: an snapshot to the one before will not do, so there is nothing to join. */
+  /** Starts the automatic run for `key`. It never joins a run, since that has another key. */
   #runFor(key: RunKey): void {
     this.#key = key
     this.#launch([] as unknown as A, 'latest')
   }
 
-  /** Nothing is asked: ends what is under way, and shows what was kept of before. */
+  /** Turns automatic runs off: ends the run in flight, and shows earlier data, if any. */
   #disable(): void {
     const { data, stale, status } = this.state
     if (this.#key === NO_KEY || status === 'success') return
     this.#key = NO_KEY
     if (this.#run && !this.#run.outcome) this.#replace(kept(data, stale))
-    // What came to nothing is asked again.
+    // A run that failed or was canceled runs again when automatic runs are turned on.
     else this.#emit(this.state)
   }
 
@@ -203,15 +205,15 @@ export class Runner<T, A extends readonly unknown[]>
       return first
     }
     const derived = this.#derive()
-    // To derive ends what is overdue, and so may call out: all else is read afterwards.
+    // Deriving ends contexts whose deadline has passed, which calls listeners, so `#run` is read afterwards.
     const before = this.#run
     const run = (this.#run = new Run(this, settings, args, settings.deps, derived, countRun(settings.parent)))
-    // What is run by hand for other deps is no snapshot to what was asked.
+    // A manual run for other deps does not replace the automatic run, which has to start again.
     if (this.#key !== NO_KEY && !sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
     this.#emit(pending(settings.keepPrevious ? this.state.data : undefined))
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)
-    // A listener of the signal may have started other work: then this run was canceled, and is not called.
+    // A listener of the signal may have started another run. Then this one was canceled, and does not call the work.
     const { debounce, parent } = settings
     if (this.#run === run && !this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
     else run.start()
@@ -233,18 +235,18 @@ export class Runner<T, A extends readonly unknown[]>
   }
 
   /**
-   * The context that a component has of its task: that of the latest run or, if another one will run, of that. It is
-   * the same before the run has started, so that what is derived from it starts once.
+   * Returns the context of the latest run or, if `key` requires a new run, of that one. The context is the same before
+   * and after the start of the run, so that work below it starts only once.
    */
   contextOf(snapshot: TaskSnapshot<T, A>, parent: Context, key: RunKey | undefined): Context {
     if (key && !sameItems(this.#key, key)) {
       if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
-        this.#upcoming = foresee(parent, this.#settings.label)
+        this.#upcoming = prepare(parent, this.#settings.label)
       }
       return this.#upcoming.ctx
     }
     const { context } = key ? this.state : snapshot
-    // What is derived from it belongs to what is above it, too.
+    // Registers the parent: contexts below `context` are armed, counted and renewed through it.
     if (context && !ownerOf(context)) own(context, { parent, lives: lifetimeOf(context), arm: ignore })
     return context ?? parent
   }
@@ -280,7 +282,7 @@ export class Runner<T, A extends readonly unknown[]>
     this.publish(snapshot as TaskSnapshot<T, A>)
   }
 
-  /** What was canceled with a life that another one follows runs again: to show the cancel would be to flicker. */
+  /** Does not show the cancel of a run whose life has a successor: it runs again, so the cancel would only flicker. */
   protected override whenReady(state: TaskSnapshot<T, A>, tell: () => void): void {
     if (state.status !== 'canceled' || state.key === NO_KEY) return tell()
     const { parent } = this.#settings
@@ -289,13 +291,13 @@ export class Runner<T, A extends readonly unknown[]>
   }
 }
 
-/** Where runs under `parent` are derived: it follows the page, by itself or through the scope that it belongs to. */
+/** Returns the context to derive runs from: `parent` if it follows the page, or else one below it that does. */
 function baseOf(parent: Context): [ctx: Context, release?: () => void] {
   arm(parent)
   return ownerOf(parent) ? [parent] : retainPage(parent)
 }
 
-/** Ends a run, and leaves its place when it does so first. */
+/** Extends `end` to call `release` once. */
 function releasing(end: End, release: (() => void) | undefined): End {
   if (!release) return end
   return (cause) => {
@@ -305,7 +307,8 @@ function releasing(end: End, release: (() => void) | undefined): End {
   }
 }
 
-function foresee(parent: Context, label: string | undefined): Upcoming {
+/** Makes the context of a run that will start in the next commit. */
+function prepare(parent: Context, label: string | undefined): Upcoming {
   const [ctx, cancel, link] = withLink(parent, { label })
   let end: End | undefined
   const take = () => {
