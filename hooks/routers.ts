@@ -59,7 +59,7 @@ export function reactRouterSource(router: ReactRouter): RouteSource {
 export function tanStackRouterSource(router: TanStackRouter): RouteSource {
   return sourceOf(router, () => {
     const { location, resolvedLocation } = router.state
-    // `location` changes before the loaders run, `resolvedLocation` after the page has changed. Only the event is right.
+    // `location` changes before the loaders run, `resolvedLocation` after the page has changed. The event is right.
     let shown = resolvedLocation ?? location
     const listeners = new Set<() => void>()
     router.subscribe('onBeforeRouteMount', ({ toLocation }) => {
