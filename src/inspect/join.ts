@@ -128,7 +128,9 @@ function wasCut({ received, sent }: Call): boolean {
 
 type IdOf = (id: number) => number
 
-/** The `id` that each `id` becomes, by the place of its recording. Senders come first: a parent has the lower number. */
+/**
+ * The `id` that each `id` becomes, by the place of its recording. Senders come first: a parent has the lower number.
+ */
 function idsOf(recordings: readonly Recording[], calls: readonly Call[]): ReadonlyMap<number, IdOf> {
   const ids = new Map<number, IdOf>()
   const entered = new Set<number>()

@@ -62,7 +62,9 @@ export interface Row {
   readonly values: readonly NamedValue[]
   /** The trace that its request is part of: the 32 hexadecimal digits of the `traceparent` in sight. */
   readonly trace: string | undefined
-  /** The span of it: the 16 hexadecimal digits that follow those. A request and the handler on a server have the same. */
+  /**
+   * The span of it: the 16 hexadecimal digits that follow those. A request and the handler on a server have the same.
+   */
   readonly span: string | undefined
   /**
    * The functions of rescind that wait for it, such as `until` or `queryContext`; after its end, those that it has

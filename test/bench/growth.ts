@@ -1,7 +1,7 @@
 /**
  * The benchmark of growth, `npm run bench:growth`: what each of 1 to 1,000,000 contexts takes, made and ended, by how
- * they hang together. Each shape has a process of its own, and what counts is its CPU time. The numbers go into RESULTS.md, and are drawn in
- * `docs/growth.svg`. With `--quick` it stops at 10,000 and only prints.
+ * they hang together. Each shape has a process of its own, and what counts is its CPU time. The numbers go into
+ * RESULTS.md, and are drawn in `docs/growth.svg`. With `--quick` it stops at 10,000 and only prints.
  */
 
 import { fork } from 'node:child_process'

@@ -68,7 +68,9 @@ const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
   ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
 ]
 
-/** Runs every workload that is asked for. The lean come first: what `AbortSignal.any` leaves behind takes a while to go. */
+/**
+ * Runs every workload that is asked for. The lean come first: what `AbortSignal.any` leaves behind takes a while to go.
+ */
 export async function time(isAsked: (workload: string) => boolean, pace?: Pace): Promise<Metrics> {
   const metrics: Metrics = {}
   for (const [workload, run] of ALONE) {

@@ -1,4 +1,7 @@
-/** What is measured in each engine: not the chain of 100, for which controllers by hand need more stack than Chromium has. */
+/**
+ * What is measured in each engine: not the chain of 100, for which controllers by hand need more stack than Chromium
+ * has.
+ */
 
 import type { Pace } from '../measure.ts'
 import { DERIVE, LIMIT, LIMIT_APART, WIDE } from '../workloads.ts'

@@ -1,6 +1,6 @@
 /**
- * Measures what the observer costs while nothing observes: derive and cancel, in a bundle of the core and in one without
- * the observer, in one process, in turns. `npm run bench:observer` prints the ratio; at most 1.05 is wanted.
+ * Measures what the observer costs while nothing observes: derive and cancel, in a bundle of the core and in one
+ * without the observer, in one process, in turns. `npm run bench:observer` prints the ratio; at most 1.05 is wanted.
  */
 
 import { mkdirSync, readFileSync } from 'node:fs'

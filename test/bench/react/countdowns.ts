@@ -1,4 +1,7 @@
-/** The same countdown for each library: the time left until `deadline`, in whole intervals. TanStack Query and SWR have none. */
+/**
+ * The same countdown for each library: the time left until `deadline`, in whole intervals. TanStack Query and SWR have
+ * none.
+ */
 
 import { useCountDown } from 'ahooks'
 import { useEffect, useState } from 'react'
