@@ -18,7 +18,7 @@ export const Unmounted: Error = /* @__PURE__ */ sentinel('Unmounted', 'the compo
 export const Hidden: Error = /* @__PURE__ */ sentinel('Hidden', 'the component was hidden')
 
 /** The cause of a run that an action in mode `drop` refuses, since a run with other arguments is in flight. */
-export const Busy: Error = /* @__PURE__ */ sentinel('Busy', 'other work is under way')
+export const Busy: Error = /* @__PURE__ */ sentinel('Busy', 'another run is in flight')
 
 /** Returns `cause`, but undefined for an event: `onClick={cancel}` passes one, which is not meant as a cause. */
 export function reasonOf(cause: unknown): unknown {

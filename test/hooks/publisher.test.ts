@@ -1,4 +1,4 @@
-/** The renders that a board requests from React. */
+/** The renders that a publisher requests from React. */
 
 import { describe, expect, it } from 'vitest'
 import { Publisher } from '../../hooks/publisher.ts'
@@ -9,7 +9,7 @@ interface State {
 }
 
 /** Delays renders until the test releases them. */
-class Held extends Publisher<State> {
+class HeldPublisher extends Publisher<State> {
   override readonly usesTransition = false
   readonly held: (() => void)[] = []
   readonly rendered: State[] = []
@@ -32,43 +32,43 @@ class Held extends Publisher<State> {
   protected override leave(): void {}
 }
 
-describe('a board', () => {
+describe('a publisher', () => {
   it('asks whether it may show a state only while the component is shown', () => {
-    const board = new Held({ status: 'idle' })
-    board.set({ status: 'error' })
-    expect(board.held).toHaveLength(0)
-    board.isShown = true
-    board.set({ status: 'error' })
-    expect(board.held).toHaveLength(1)
+    const publisher = new HeldPublisher({ status: 'idle' })
+    publisher.set({ status: 'error' })
+    expect(publisher.held).toHaveLength(0)
+    publisher.isShown = true
+    publisher.set({ status: 'error' })
+    expect(publisher.held).toHaveLength(1)
   })
 
   it('renders no delayed state once the component is hidden or a newer state exists', () => {
-    const board = new Held({ status: 'idle' })
-    board.isShown = true
-    board.set({ status: 'error' })
-    board.isShown = false
-    board.held[0]?.()
-    expect(board.rendered).toEqual([])
-    board.isShown = true
-    board.set({ status: 'success' })
-    board.held[0]?.()
-    expect(board.rendered).toEqual([])
-    board.held[1]?.()
-    expect(board.rendered).toEqual([{ status: 'success' }])
+    const publisher = new HeldPublisher({ status: 'idle' })
+    publisher.isShown = true
+    publisher.set({ status: 'error' })
+    publisher.isShown = false
+    publisher.held[0]?.()
+    expect(publisher.rendered).toEqual([])
+    publisher.isShown = true
+    publisher.set({ status: 'success' })
+    publisher.held[0]?.()
+    expect(publisher.rendered).toEqual([])
+    publisher.held[1]?.()
+    expect(publisher.rendered).toEqual([{ status: 'success' }])
   })
 
   it('renders a pending state once more in a microtask, unless it was rendered', async () => {
-    const board = new Held({ status: 'idle' })
-    board.isShown = true
-    board.set({ status: 'pending' })
-    board.held[0]?.()
-    expect(board.rendered).toHaveLength(1)
+    const publisher = new HeldPublisher({ status: 'idle' })
+    publisher.isShown = true
+    publisher.set({ status: 'pending' })
+    publisher.held[0]?.()
+    expect(publisher.rendered).toHaveLength(1)
     await microtask()
-    expect(board.rendered).toHaveLength(2)
-    board.set({ status: 'pending' })
-    board.held[1]?.()
-    board.commit(board.state, () => expect.unreachable())
+    expect(publisher.rendered).toHaveLength(2)
+    publisher.set({ status: 'pending' })
+    publisher.held[1]?.()
+    publisher.commit(publisher.state, () => expect.unreachable())
     await microtask()
-    expect(board.rendered).toHaveLength(3)
+    expect(publisher.rendered).toHaveLength(3)
   })
 })

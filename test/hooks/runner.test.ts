@@ -148,7 +148,7 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
     const live = called.filter(({ ctx }) => ctx.err === undefined)
     expect(live).toEqual(model.isLive ? [called.at(-1)] : [])
   }
-  // The first reason ended each: newer work, a cancel, a reset or its own error.
+  // Every context has ended, with a cause: newer work, a cancel, a reset or its own error.
   expect(causes).not.toContain(undefined)
   cancelParent()
 }

@@ -237,7 +237,7 @@ describe('work that calls the action itself', () => {
   })
 })
 
-/** Of a writer itself: contexts listen with options. */
+/** Whether a call adds or removes a listener of a writer. Contexts listen with options, writers without. */
 function ofPage([type, , options]: readonly unknown[]): boolean {
   return type === 'pagehide' && options === undefined
 }
@@ -317,7 +317,7 @@ describe('a reset of an action', () => {
 })
 
 describe('another timeout of an action', () => {
-  it('holds for the runs that are under way, and counts from their start', () => {
+  it('applies to the runs in flight, and counts from their start', () => {
     const clock = fakeClock(1_000)
     const settings = settingsOf<[]>({ fn: () => new Promise(() => {}), scope: clock.root, timeout: 100 })
     const writer = new Writer(settings)
@@ -333,7 +333,7 @@ describe('the data of an action', () => {
   it.each([
     [true, 'one'],
     [false, undefined],
-  ])('with `keepPrevious: %s` is %s while the next run is under way', async (keepPrevious, data) => {
+  ])('with `keepPrevious: %s` is %s while the next run is in flight', async (keepPrevious, data) => {
     const answers = [Promise.resolve('one'), new Promise<string>(() => {})]
     const writer = new Writer(settingsOf<[]>({ fn: () => answers.shift() ?? '', keepPrevious }))
     await writer.controls.run()
