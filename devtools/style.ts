@@ -1,4 +1,4 @@
-/** The style of the panel. It is in a shadow root, so it needs no long names, and nothing of it reaches the page. */
+/** The style of the panel. It is in a shadow root, so the names can be short, and none of it affects the page. */
 
 export const STYLE: string = `
 :host {

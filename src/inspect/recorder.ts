@@ -70,7 +70,7 @@ export class Recorder implements Observer {
   #count = 0
   /** The entries that have changed in this turn. */
   #changed: Entry[] = []
-  /** If more entries have changed, those without a row are dropped. */
+  /** When more entries than this have changed, those without a row are dropped. */
   #most = 10_000
   #isScheduled = false
   #hasMoved = false
@@ -172,7 +172,7 @@ export class Recorder implements Observer {
     const { entry } = operation
     const works = (entry.works ??= new Set())
     works.add(operation)
-    // Also after the end of the context: this may be work that was abandoned then.
+    // Also for a context that has ended: the audience then checks whether this work goes on.
     if (entry.how) this.#change(entry)
     return () => void works.delete(operation)
   }
@@ -316,7 +316,7 @@ export class Recorder implements Observer {
         entry.ref = new WeakRef(node)
         reportContext(node, entry, this.#reports)
       }
-      // Only now: most contexts end in the turn in which they were made, and a registry costs more than all else.
+      // Only now: most contexts end in the turn in which they were made, and registering costs more than all the rest.
       for (const cancel of handed ?? []) reportCancel(cancel, entry, this.#reports)
       entry.cancels += handed?.length ?? 0
     }

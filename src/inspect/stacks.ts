@@ -9,7 +9,7 @@ const SHOWN = 12
 
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
-/** Our functions above the user's code in a stack. Each is removed only once: the user may have functions so named. */
+/** Functions of rescind above the user's code in a stack. Each is removed once: the user's may have the same names. */
 const BETWEEN = [
   'derive',
   'noteEnd',
