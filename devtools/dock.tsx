@@ -1,4 +1,4 @@
-/** The button at the bottom of the window, and the panel that it opens. When the panel closes, the button gets focus. */
+/** The button at the bottom of the window, and the panel that it opens. Closing the panel moves focus to the button. */
 
 import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
