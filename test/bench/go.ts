@@ -15,7 +15,7 @@ export const GO = 'Go'
 
 const COMMAND = GO.toLowerCase()
 
-/** The names of Go's benchmarks, by our workloads. */
+/** Our workloads, by the names of Go's benchmarks. */
 const WORKLOADS: Record<string, string> = {
   BenchmarkDerive: DERIVE,
   BenchmarkTree: TREE,

@@ -3,7 +3,7 @@
 /** A request to the worker. */
 export interface Order {
   readonly does: 'slices' | 'a busy loop' | 'reports' | 'its time' | 'its end'
-  /** Counts the completed work, visibly for the benchmark. */
+  /** Counts the completed work, in shared memory that the benchmark reads. */
   readonly counter: Int32Array<SharedArrayBuffer>
 }
 
