@@ -92,8 +92,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
   [WIDE]:
-    'In Node, each callback of rescind runs in the AsyncLocalStorage context in which it was registered. This takes a ' +
-    'promise for each callback, which is about half of the time.',
+    'In Node, each callback of rescind runs in the AsyncLocalStorage context in which it was registered. This takes ' +
+    'a promise for each callback, which is about half of the time.',
   [metric(PENDING_CANCEL, any.name)]: ANY_DOES_LESS,
   [metric(PENDING_CANCEL_SOONEST, any.name)]: ANY_DOES_LESS,
   [COLD]: 'Until the code is optimized, its time depends on its size.',
