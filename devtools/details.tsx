@@ -29,7 +29,7 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
     ['Lived', `${late ? 'at least ' : ''}${duration((ended ?? at) - born)}${how === undefined ? ' so far' : ''}`],
     ['Deadline', leftOf(row, at) ?? allowed],
     ['Set by', limiter && limiter !== row ? `#${limiter.id} ${nameOf(limiter)}` : undefined],
-    [how === undefined ? 'Waiting' : 'Cut off', waits.join(', ')],
+    [how === undefined ? 'Waiting' : 'Interrupted', waits.join(', ')],
     ['Values', values.map(({ name, value }) => (value === undefined ? name : `${name} = ${value}`)).join(', ')],
     ['Trace', trace],
   ]
@@ -90,7 +90,7 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
       <Stack title="Ended" frames={origin.stacks?.ended} />
       {stacks?.waits.map((frames, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- a list that never changes
-        <Stack key={index} title={how === undefined ? 'Waiting' : 'Cut off while waiting'} frames={frames} />
+        <Stack key={index} title={how === undefined ? 'Waiting' : 'Interrupted while waiting'} frames={frames} />
       ))}
     </aside>
   )

@@ -33,7 +33,7 @@ export function noted(): Error {
   return here
 }
 
-/** The frames of a captured stack, without ours at the top; undefined if the engine provides none. */
+/** The frames of a captured stack, without those of rescind at the top; undefined if the engine provides none. */
 export function framesOf(here: Error | undefined): string | undefined {
   const { stack } = here ?? {}
   if (typeof stack !== 'string') return undefined

@@ -534,8 +534,8 @@ describe('the text of an inspector', () => {
       [
         '#1 background before +0ms alive',
         '  #2 withTimeout(page, 5s) +0ms 100ms canceled (the reader pressed Stop) values: request=r-17',
-        '    #3 within(1s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: within',
-        '      #4 sleep(2s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: sleep',
+        '    #3 within(1s) +20ms 80ms parent by #2 (the reader pressed Stop) interrupted: within',
+        '      #4 sleep(2s) +20ms 80ms parent by #2 (the reader pressed Stop) interrupted: sleep',
         '  #5 withCancel(next) +100ms alive',
       ].join('\n'),
     )
@@ -619,7 +619,7 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
-  ])('are shown in one short line: %s', async (_, value, shown) => {
+  ])('shows a label and a cause in one short line: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
     expect(inspector.rows.at(-1)).toMatchObject({ how: 'canceled', cause: shown })
@@ -628,7 +628,7 @@ describe('hostile labels and causes', () => {
     expect(open(JSON.stringify(inspector.record())).rows).toEqual(inspector.rows)
   })
 
-  it('are read only after the end, when their getters may derive and cancel contexts', async () => {
+  it('reads a cause only after the end, when its getters may derive and cancel contexts', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
     let seen: unknown
@@ -646,7 +646,7 @@ describe('hostile labels and causes', () => {
     await microtasks()
   })
 
-  it('include a foreign deadline that throws, for which none is shown', () => {
+  it('shows no deadline if a foreign context throws when it is read', () => {
     const foreign = {
       signal: new AbortController().signal,
       get deadline(): number {
@@ -665,7 +665,7 @@ function search(ctx: Context) {
 }
 
 describe('stacks', () => {
-  it('of a row and an error show where the context was made and canceled, and where work waited', async () => {
+  it('shows where a context was made and canceled, and where work waited, in its row and its error', async () => {
     start({ stacks: true })
     function onClick() {
       cancel('the reader pressed Stop')
@@ -687,7 +687,7 @@ describe('stacks', () => {
     expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
   })
 
-  it('of an error include those of work that waited in a descendant', async () => {
+  it('adds the stacks of work that waited in a descendant to the error', async () => {
     start({ stacks: true })
     const [ctx, cancel] = withCancel(root, named('page'))
     async function load() {
@@ -698,7 +698,7 @@ describe('stacks', () => {
     expect(((await error) as Error).stack).toContain('load')
   })
 
-  it("include a user's function with the same name as one of rescind", () => {
+  it("keeps a user's function with the same name as one of rescind in a stack", () => {
     start({ stacks: true })
     const [, stop] = withCancel(root, named('page'))
     function cancel() {
@@ -708,7 +708,7 @@ describe('stacks', () => {
     expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
   })
 
-  it('are not recorded by default', () => {
+  it('records no stacks by default', () => {
     const [ctx, cancel] = withCancel(root, named('page'))
     cancel()
     expect(row('page').stacks).toBeUndefined()

@@ -259,7 +259,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
 })
 
 describe('warnings', () => {
-  it('are printed once for each kind and label, and listed each time', async () => {
+  it('prints a warning once for each kind and label, and lists it each time', async () => {
     await vain('search')
     await vain('search')
     await vain('rows')
@@ -267,24 +267,24 @@ describe('warnings', () => {
     expect(printed).toHaveBeenCalledTimes(2)
   })
 
-  it('are limited to the latest hundred', async () => {
+  it('lists only the latest hundred warnings', async () => {
     for (let count = 0; count < 110; count++) await vain('search')
     expect(codes()).toHaveLength(100)
     expect(inspector.warnings.at(-1)?.row).toBe(inspector.rows.at(-1)?.id)
   })
 
   it.each<[what: string, silence: InspectOptions['silence'], count: number]>([
-    ['silenced by their code', ['RESCIND_VAIN_TIMEOUT'], 0],
-    ['silenced by all', 'all', 0],
-    ['not silenced by another code', ['RESCIND_LOST_CANCEL'], 1],
-  ])('are %s', async (_, silence, count) => {
+    ['is silenced by its code', ['RESCIND_VAIN_TIMEOUT'], 0],
+    ['is silenced by `all`', 'all', 0],
+    ['is not silenced by another code', ['RESCIND_LOST_CANCEL'], 1],
+  ])('a warning %s', async (_, silence, count) => {
     start({ silence })
     await vain('search')
     expect(inspector.warnings).toHaveLength(count)
     expect(printed).toHaveBeenCalledTimes(count)
   })
 
-  it('stop once the inspector is detached', async () => {
+  it('does not warn after the inspector was detached', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     group(page).go(work)
@@ -296,7 +296,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('notify subscribers, are recorded, and are cleared with the rows', async () => {
+  it('notifies subscribers of a warning, records it, and clears it with the rows', async () => {
     const told = vi.fn<() => void>()
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
@@ -312,7 +312,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('show a hostile label on one line', async () => {
+  it('prints a hostile label on one line', async () => {
     await vain(`${'x'.repeat(1_000_000)}\n`)
     await vain('one\n#2 two')
     expect(printed.mock.calls[0]?.[0]?.length).toBeLessThan(1_000)

@@ -7,7 +7,7 @@ export interface Order {
   readonly counter: Int32Array<SharedArrayBuffer>
 }
 
-/** What a library tells the work about its caller. */
+/** What the work can learn about its caller from the library. */
 export interface Caller {
   /** Whether the caller no longer waits. */
   readonly hasLeft: () => boolean
