@@ -15,20 +15,20 @@ export interface Outcome {
   /** The context where the end began; undefined if that is the ended context itself. */
   readonly origin: ContextNode | undefined
   /** Whether it ended together with its parent. A signal or a link also ends contexts whose parent lives on. */
-  readonly withParent: boolean
+  readonly isFromParent: boolean
 }
 
 /**
- * @param head the first context that was marked with `ending`; it is above `node`, or is `node`
+ * @param head the context whose end includes the end of `node`; may be `node` itself
  * @param hint how `head` ended, if its `dispose` or its operation ended it
  */
 export function outcomeOf(node: ContextNode, head: ContextNode, ending: Ending, hint: Hint | undefined): Outcome {
   const origin = originOf(ending, head)
-  const withParent = node.parent !== undefined && node.parent.node.ended === ending
+  const isFromParent = node.parent !== undefined && node.parent.node.ended === ending
   return {
-    how: hint ?? (withParent ? 'parent' : isTimeout(ending) ? 'deadline' : 'canceled'),
+    how: hint ?? (isFromParent ? 'parent' : isTimeout(ending) ? 'deadline' : 'canceled'),
     origin: origin === node ? undefined : origin,
-    withParent,
+    isFromParent,
   }
 }
 

@@ -264,10 +264,10 @@ export class Recorder implements Observer {
   }
 
   #noteEnd(entry: Entry, node: ContextNode, head: ContextNode, ending: Ending, hint?: Hint, failure?: unknown): void {
-    const { how, origin, withParent } = outcomeOf(node, head, ending, hint)
+    const { how, origin, isFromParent } = outcomeOf(node, head, ending, hint)
     entry.how = how
     entry.by = origin && this.#entries.get(origin)?.id
-    if (withParent) entry.by ??= entry.parent
+    if (isFromParent) entry.by ??= entry.parent
     entry.cause = failure === undefined ? ending.cause : failure
     if (this.#hasStacks && node === head) entry.canceled = noted()
     this.#over(entry, this.timeOf(clockOf(node)))
