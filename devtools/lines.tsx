@@ -38,7 +38,7 @@ export function Lines(props: LinesProps): ReactElement {
   const { active, at, axis, isSelected, leaks, lines, onFold, onMove, onSelect } = props
   const tree = useRef<HTMLDivElement>(null)
   const [{ top, height }, setView] = useState({ top: 0, height: HEIGHT_PX })
-  /** Whether to keep the bottom visible when lines are added: most new lines are there. */
+  /** True while the bottom is visible. It then stays visible when lines are added, since most new lines are there. */
   const isAtBottom = useRef(false)
   const place = lines.findIndex(({ row }) => row.id === active)
   const first = Math.max(Math.floor(top / LINE_PX) - SPARE, 0)

@@ -55,7 +55,7 @@ function keep(event: Event): void {
   event.stopPropagation()
 }
 
-/** A constructed sheet is not subject to a Content Security Policy. jsdom has none, so there it is an element. */
+/** A constructed sheet is not subject to a Content Security Policy. jsdom cannot make one: there, adds an element. */
 function addStyle(shadow: ShadowRoot): void {
   if (shadow.querySelector('style') || shadow.adoptedStyleSheets?.length > 0) return
   try {

@@ -128,7 +128,10 @@ function wasCut({ received, sent }: Call): boolean {
 
 type IdOf = (id: number) => number
 
-/** The new ids, by the index of the recording. Senders come first: a parent has a lower `id` than its children. */
+/**
+ * For each recording, by its index, the function from its ids to ids of the joined recording. Senders come first, since a
+ * parent has a lower `id` than its children.
+ */
 function idsOf(recordings: readonly Recording[], calls: readonly Call[]): ReadonlyMap<number, IdOf> {
   const ids = new Map<number, IdOf>()
   const entered = new Set<number>()
@@ -163,7 +166,7 @@ function movedRow(row: Row, offset: number, idOf: IdOf): Row {
   }
 }
 
-/** `row` as a child of the sender of `call`, which has also ended it if `wasCut` says so. */
+/** `row` below the sender of `call`. If the end of the sender ended it, `by` refers to the origin of that end. */
 function below(call: Call | undefined, row: Row, ids: ReadonlyMap<number, IdOf>): Row {
   const idOf = call && ids.get(call.from)
   if (!idOf) return row

@@ -1,6 +1,6 @@
 /**
- * How an end came about. The core only marks contexts with an ending. From the ending, the context that it began to
- * mark, and the parent, this finds the way in which a context ended, and the context where the end began.
+ * How an end came about: the way in which a context ended, and the context where the end began. The core stores neither
+ * of them, so they are derived from the ending that a context shares with all contexts of the same end.
  */
 
 import { ContextNode } from '../context.ts'

@@ -9,7 +9,7 @@ const SHOWN = 12
 
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
-/** Functions of rescind above the user's code in a stack. Each is removed once: the user's may have the same names. */
+/** Functions of rescind above the user's code in a stack. Each is removed once: user code may have the same names. */
 const BETWEEN = [
   'derive',
   'noteEnd',
