@@ -11,7 +11,7 @@ export interface Axis {
   readonly to: number
 }
 
-/** The range that the user chose: its length in milliseconds, and its end. If one is undefined, it follows the events. */
+/** The range that the user chose: its length in milliseconds, and its end. An undefined one follows the events. */
 export interface Zoom {
   readonly span: number | undefined
   readonly to: number | undefined

@@ -129,8 +129,8 @@ function wasCut({ received, sent }: Call): boolean {
 type IdOf = (id: number) => number
 
 /**
- * For each recording, by its index, the function from its ids to ids of the joined recording. Senders come first, since a
- * parent has a lower `id` than its children.
+ * For each recording, by its index, the function from its ids to ids of the joined recording. Senders come first, since
+ * a parent has a lower `id` than its children.
  */
 function idsOf(recordings: readonly Recording[], calls: readonly Call[]): ReadonlyMap<number, IdOf> {
   const ids = new Map<number, IdOf>()

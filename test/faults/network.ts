@@ -57,7 +57,7 @@ export const cuts: Fault = {
     const counts = new Map(rows.map(({ id, count }) => [Number(id), Number(count)]))
     for (const [id, ending] of endings) {
       const count = counts.get(id) ?? 0
-      tally.assert(count === 0 || count === 2, `only a half of transaction ${id} is stored`)
+      tally.assert(count === 0 || count === 2, `only half of transaction ${id} is stored`)
       tally.assert(ending !== 'completed' || count === 2, `transaction ${id} was reported as committed, but is lost`)
       const isOpen = ending === 'completed' || ending === 'commit unknown'
       tally.assert(isOpen || count === 0, `transaction ${id} was reported as failed (${ending}), but is stored`)

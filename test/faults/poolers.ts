@@ -97,7 +97,7 @@ async function storm(ours: Access, theirs: Access, server: Access): Promise<Tall
   await db.close()
   await others.end()
   const [row] = await observer.query('SELECT count(*)::int AS count FROM stormed')
-  tally.assert(row?.count === 0, `${String(row?.count)} rows of transactions that were rolled back`)
+  tally.assert(row?.count === 0, `${String(row?.count)} rows remain of transactions that were rolled back`)
   await observer.end()
   return tally
 }

@@ -244,7 +244,7 @@ function judge({ outcome: { ctx, error }, ports }: Round, tally: Tally): void {
 
 function judgeError(error: unknown, tally: Tally, where: string): void {
   const isEnd = error instanceof CanceledError || error instanceof DeadlineExceededError
-  tally.assert(isEnd, `${where}: the error is no end of a context: ${typeof error}`)
+  tally.assert(isEnd, `${where}: neither of the two errors of contexts: ${typeof error}`)
   const why = isEnd ? error.cause : undefined
   // Errors that were sent arrive as plain errors, so an instance of these classes was thrown by rescind.
   const isFault = isInstance(why, TypeError) || isInstance(why, RangeError)
