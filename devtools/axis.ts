@@ -1,17 +1,17 @@
 /**
- * The axis of the time line: which stretch of time is in sight. It follows what happens until it is moved by hand, and
- * comes to rest some seconds after the last thing that happened, so that a quiet page keeps its picture.
+ * The axis of the timeline: the visible range of time. It follows the events until the user moves it. It stops ten
+ * seconds after the last event, so that the picture of an idle page stays the same.
  */
 
 import type { Row } from '../src/inspect/index.ts'
 
-/** A stretch of time, in milliseconds since the epoch. */
+/** A range of time, in milliseconds since the epoch. */
 export interface Axis {
   readonly from: number
   readonly to: number
 }
 
-/** What was chosen by hand: how many milliseconds are in sight, and where they end. Undefined follows what happens. */
+/** The range that the user chose: its length in milliseconds, and its end. An undefined one follows the events. */
 export interface Zoom {
   readonly span: number | undefined
   readonly to: number | undefined
@@ -19,11 +19,11 @@ export interface Zoom {
 
 export const FOLLOW: Zoom = { span: undefined, to: undefined }
 
-/** What is in sight at most, as long as nothing was chosen. */
+/** The longest visible range while the user has chosen none. */
 const FOLLOWED_MS = 30_000
 const REST_AFTER_MS = 10_000
 const MIN_SPAN_MS = 1
-/** Room after the newest bar, as a part of the span. */
+/** The empty space after the newest bar, as a part of the visible range. */
 const ROOM = 0.04
 
 export function axisOf(rows: readonly Row[], at: number, { span, to }: Zoom): Axis {
@@ -31,7 +31,7 @@ export function axisOf(rows: readonly Row[], at: number, { span, to }: Zoom): Ax
   let first = Infinity
   for (const { born, ended, parent } of rows) {
     last = Math.max(last, ended ?? born)
-    // Roots are as old as the page.
+    // Roots do not count: they are as old as the page.
     if (parent !== undefined) first = Math.min(first, born)
   }
   const newest = to ?? Math.min(at, last + REST_AFTER_MS)
@@ -42,13 +42,13 @@ export function axisOf(rows: readonly Row[], at: number, { span, to }: Zoom): Ax
   return { from: end - width, to: end + room }
 }
 
-/** The stretch of all that there is. */
+/** The range that contains all rows. */
 export function everything(rows: readonly Row[], at: number): Zoom {
   const first = rows.reduce((first, { born }) => Math.min(first, born), at)
   return { span: Math.max(at - first, MIN_SPAN_MS), to: undefined }
 }
 
-/** `axis` made `factor` times as long around `center`; it goes on following if its end is kept. */
+/** `axis` made `factor` times as long, with `center` in the same place. Without a `center`, it follows the events. */
 export function zoomed(axis: Axis, factor: number, center?: number): Zoom {
   const span = Math.max((axis.to - axis.from) * factor, MIN_SPAN_MS)
   if (center === undefined) return { span: span / (1 + ROOM), to: undefined }
@@ -56,17 +56,17 @@ export function zoomed(axis: Axis, factor: number, center?: number): Zoom {
   return { span, to: center + span * share }
 }
 
-/** `axis` moved by that part of its length; later if positive. */
+/** `axis` moved by `part` of its length; to later times if that is positive. */
 export function moved({ from, to }: Axis, part: number): Zoom {
   return { span: to - from, to: to + (to - from) * part }
 }
 
-/** Where a time lies, in percent of the axis. */
+/** The position of a time, in percent of the axis. */
 export function placeOf({ from, to }: Axis, at: number): number {
   return ((at - from) / (to - from)) * 100
 }
 
-/** Round times within the axis, at most eight of them. */
+/** At most eight round times, counted from the start of the axis. */
 export function ticksOf({ from, to }: Axis): readonly { readonly at: number; readonly ms: number }[] {
   const span = to - from
   const rough = span / 5

@@ -1,4 +1,4 @@
-/** One context: how it ended, the chain of causes up to the call that ended it, and what else is known of it. */
+/** The details of one context: how it ended, the chain of causes up to the call that ended it, and other facts. */
 
 import type { ReactElement } from 'react'
 import type { Row, Warning } from '../src/inspect/index.ts'
@@ -10,7 +10,7 @@ export interface DetailsProps {
   readonly rows: readonly Row[]
   readonly warnings: readonly Warning[]
   readonly at: number
-  /** Undefined where nothing can be canceled: in a recording, and of what has ended. */
+  /** Undefined if the context cannot be canceled: in a recording, and after its end. */
   readonly onCancel: (() => void) | undefined
   readonly onSelect: (id: number) => void
   readonly onClose: () => void
@@ -29,7 +29,7 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
     ['Lived', `${late ? 'at least ' : ''}${duration((ended ?? at) - born)}${how === undefined ? ' so far' : ''}`],
     ['Deadline', leftOf(row, at) ?? allowed],
     ['Set by', limiter && limiter !== row ? `#${limiter.id} ${nameOf(limiter)}` : undefined],
-    [how === undefined ? 'Waiting' : 'Cut off', waits.join(', ')],
+    [how === undefined ? 'Waiting' : 'Interrupted', waits.join(', ')],
     ['Values', values.map(({ name, value }) => (value === undefined ? name : `${name} = ${value}`)).join(', ')],
     ['Trace', trace],
   ]
@@ -90,22 +90,22 @@ export function Details({ row, rows, warnings, at, onCancel, onSelect, onClose }
       <Stack title="Ended" frames={origin.stacks?.ended} />
       {stacks?.waits.map((frames, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- a list that never changes
-        <Stack key={index} title={how === undefined ? 'Waiting' : 'Cut off while waiting'} frames={frames} />
+        <Stack key={index} title={how === undefined ? 'Waiting' : 'Interrupted while waiting'} frames={frames} />
       ))}
     </aside>
   )
 }
 
-/** The function that cancels, where it is not among the packages that stacks leave out. */
+/** Frames of rescind's own `cancel`, which stacks contain if rescind is not in `node_modules`. */
 const OURS = /ContextNode\.cancel|^cancel@.*\bcontext\.[jt]s/
 
-/** What began the end: the call, where that was noted. */
+/** What began the end: a deadline, the garbage collector, or a call, if stacks were recorded. */
 function callOf({ how, stacks }: Row): ReactElement | string {
   const frame = stacks?.ended?.split('\n').find((line) => !OURS.test(line))
-  if (how === 'deadline') return 'Its time was over.'
-  if (how === 'collected') return 'Nothing in the program could reach it any longer.'
+  if (how === 'deadline') return 'Its deadline was exceeded.'
+  if (how === 'collected') return 'It was unreachable, and was garbage-collected.'
   if (frame !== undefined) return <code>{frame}</code>
-  return 'Where it was ended was not noted: give stacks: true to inspect().'
+  return 'The call was not recorded: pass stacks: true to inspect().'
 }
 
 function Stack({ title, frames }: { readonly title: string; readonly frames: string | undefined }) {

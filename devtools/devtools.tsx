@@ -1,6 +1,7 @@
 /**
- * The components: an empty element each, whose shadow root gets the panel once that is loaded. The panel has a React
- * root of its own, so its errors and events never reach those of the page. On a server nothing happens.
+ * The components. Each renders an empty element, and puts the panel into its shadow root once the panel is loaded. The
+ * panel has a React root of its own, so its errors and events never reach the components of the page. On a server, only
+ * the empty element is rendered.
  */
 
 import { useEffect, useInsertionEffect, useRef } from 'react'
@@ -12,28 +13,30 @@ import type { Mounted } from './mount.tsx'
 /** Properties of {@link DevtoolsPanel}. */
 export interface DevtoolsPanelProps {
   /**
-   * What the panel shows. If left out, one is attached the first time it is needed; all components share it, and it
-   * stays attached. An own one, made where the program starts, sees more and has options such as `stacks`.
+   * The inspector that the panel shows. If left out, the components attach one on first use; they share it, and it
+   * stays attached. An inspector that you attach where the program starts sees more contexts, and can have options
+   * such as `stacks`.
    */
   readonly inspector?: Inspector | undefined
   /**
-   * Gets the recording of the server that the page asks, as an object or as JSON. If given, the panel has a button,
-   * *Server*, that shows it together with the contexts of the page, on one time axis; see `open` of `rescind/inspect`.
+   * Gets a recording from the server of the page, as an object or as JSON. If given, the panel has a button, *Server*,
+   * which shows the recording together with the contexts of the page, on one time axis; see `open` of
+   * `rescind/inspect`.
    */
   readonly server?: (() => Promise<Recording | string>) | undefined
 }
 
 /** Properties of {@link Devtools}. */
 export interface DevtoolsProps extends DevtoolsPanelProps {
-  /** Whether the panel is open. If given, there is no button: the page has one of its own. */
+  /** Whether the panel is open. If given, there is no button: the page controls the panel. */
   readonly open?: boolean | undefined
-  /** Called when the panel is to be opened or closed: by the button, by Close, or by Escape. */
+  /** Called when the user opens or closes the panel, with the button, Close or Escape. */
   readonly onOpenChange?: ((open: boolean) => void) | undefined
 }
 
 let shared: Inspector | undefined
 
-/** Makes sure that there is an inspector, in a browser: what it does not see, no panel can show. */
+/** In a browser, attaches the shared inspector if there is no other: a panel shows only what an inspector has seen. */
 export function attachEarly(inspector: Inspector | undefined): void {
   if (!inspector && typeof document !== 'undefined') sharedInspector()
 }
@@ -63,7 +66,7 @@ function Host({ inspector, place, open, onOpenChange, server }: HostProps): Reac
   const panel = useRef<Mounted>(undefined)
   const latest = useRef<Parameters<Mounted['show']>[0]>(undefined)
 
-  // Before all other effects: what they derive is seen.
+  // Runs before all other effects, so that the inspector sees the contexts that they derive.
   useInsertionEffect(() => attachEarly(inspector), [inspector])
 
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** The button at the bottom of the window, and the panel that it opens. The focus follows: into the panel, and back. */
+/** The button at the bottom of the window, and the panel that it opens. Closing the panel moves focus to the button. */
 
 import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
@@ -6,7 +6,7 @@ import { Panel } from './panel.tsx'
 import type { PanelProps } from './panel.tsx'
 
 export interface DockProps extends Omit<PanelProps, 'onClose'> {
-  /** Undefined if the button of the panel decides. */
+  /** Undefined if the button controls the panel. */
   readonly open?: boolean | undefined
   readonly onOpenChange?: ((open: boolean) => void) | undefined
 }

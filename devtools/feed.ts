@@ -1,12 +1,12 @@
 /**
- * The feed: what the panel shows of a view, and when. However much happens, the panel takes no more than about a
- * hundredth of the main thread: after each refresh it waits in proportion to what that cost, layout and paint included.
- * It opens no connection and reads the inspector as it is, so a panel that is opened late has everything.
+ * The feed: which data the panel shows, and when it refreshes them. The panel uses about a hundredth of the main thread
+ * at most, under any load: after each refresh it waits for a multiple of the time that the refresh took, including
+ * layout and paint. It reads the rows that the inspector has, so a panel that is opened late also shows earlier events.
  */
 
 import type { Inspector, Row, View, Warning } from '../src/inspect/index.ts'
 
-/** What is shown at a time. */
+/** The data that the panel shows at one time. */
 export interface Snapshot {
   readonly view: View
   readonly mode: 'live' | 'paused' | 'recording'
@@ -15,23 +15,23 @@ export interface Snapshot {
   readonly at: number
 }
 
-/** How many times its own cost a refresh is followed by rest, and the limits of that rest in milliseconds. */
+/** The wait after a refresh, as a multiple of the time that the refresh took, and its limits in milliseconds. */
 const REST_FACTOR = 90
 const MIN_REST_MS = 100
 const MAX_REST_MS = 2_000
 
-/** How often clocks move on while nothing happens. */
+/** How often the panel refreshes the ages of live contexts while there are no events. */
 const TICK_MS = 1_000
 
 export class Feed {
   readonly #inspector: Inspector
   readonly #listeners = new Set<() => void>()
   #snapshot: Snapshot
-  /** Undoes what the first listener has set up. */
+  /** Stops the refreshes; undefined without listeners. */
   #stop: (() => void) | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #frame: number | undefined
-  /** When the next refresh may be, on the clock of the page. */
+  /** The earliest time of the next refresh, as `performance.now()` counts. */
   #next = 0
 
   constructor(inspector: Inspector) {
@@ -56,7 +56,7 @@ export class Feed {
     this.#show(this.#inspector, 'paused')
   }
 
-  /** Shows what happens now; no longer a recording. */
+  /** Shows the live rows of the inspector. */
   resume(): void {
     this.#show(this.#inspector, 'live')
   }
@@ -91,7 +91,7 @@ export class Feed {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined
-        // A page that is hidden has no frames, and nothing to show.
+        // A hidden page has no frames, so it does not refresh.
         this.#frame = requestAnimationFrame(() => {
           this.#frame = undefined
           this.#refresh()
@@ -106,7 +106,7 @@ export class Feed {
     const start = performance.now()
     this.#show(this.#inspector, 'live')
     const { port1, port2 } = new MessageChannel()
-    // A message comes after the paint of this frame.
+    // A message arrives after this frame was painted, so the measured time includes layout and paint.
     port1.onmessage = () => {
       port1.close()
       const end = performance.now()

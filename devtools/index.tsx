@@ -1,6 +1,6 @@
 /**
  * The public list of `rescind/devtools`: the panel of the inspector, for development. In a production build, where
- * `process.env.NODE_ENV` is `'production'`, these components render nothing, and a bundler drops all else.
+ * `process.env.NODE_ENV` is `'production'`, these components render nothing, and a bundler drops the rest.
  * `rescind/devtools/production` has the same names and keeps the panel.
  *
  * @module rescind/devtools
@@ -18,15 +18,16 @@ export type { DevtoolsPanelProps, DevtoolsProps } from './devtools.tsx'
 export type { TanStackPlugin } from './plugin.ts'
 
 /**
- * A button that opens the panel of the inspector, docked at the bottom of the window. The panel is loaded when this is
- * mounted, and lives in a shadow root: styles of the page do not reach it. Renders nothing in a production build.
+ * A button that opens the panel of the inspector, docked at the bottom of the window. The panel is loaded when the
+ * component is mounted. It is in a shadow root, so that styles of the page do not affect it. Renders nothing in a
+ * production build.
  *
  * @see `inspect` of `rescind/inspect`
  */
 export const Devtools: ComponentType<DevtoolsProps> =
   process.env.NODE_ENV === 'production' ? () => null : shown.Devtools
 
-/** The panel alone. It fills the element around it, which gives its height. Renders nothing in a production build. */
+/** The panel alone. It fills its parent element, which needs a height. Renders nothing in a production build. */
 export const DevtoolsPanel: ComponentType<DevtoolsPanelProps> =
   process.env.NODE_ENV === 'production' ? () => null : shown.DevtoolsPanel
 

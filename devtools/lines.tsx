@@ -1,6 +1,6 @@
 /**
- * The lines: the tree at the left, the time line at the right, one bar a context. Only what is in sight is in the
- * document, so the lines have one height. The focus is on the tree, which names the active line.
+ * The lines: the tree at the left, and the timeline at the right with one bar for each context. Only the visible lines
+ * are in the document, so all lines have the same height. The focus is on the tree, which names the active line.
  */
 
 import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react'
@@ -11,9 +11,9 @@ import type { Line } from './outline.ts'
 import { duration, leftOf, nameOf, outcomeOf } from './words.ts'
 
 const LINE_PX = 26
-/** How many lines there are above and below what is in sight. */
+/** How many additional lines are rendered above and below the visible ones. */
 const SPARE = 4
-/** Where there is no layout. */
+/** The height of the tree where there is no layout, as in jsdom. */
 const HEIGHT_PX = 400
 const MAX_INDENT = 16
 
@@ -22,14 +22,14 @@ export interface LinesProps {
   readonly axis: Axis
   readonly at: number
   readonly leaks: ReadonlySet<number>
-  /** The `id` of the line that the keys move. */
+  /** The `id` of the active line, which the keys move. */
   readonly active: number | undefined
-  /** Whether the details show it. */
+  /** Whether the details show the active line. */
   readonly isSelected: boolean
   readonly onMove: (id: number) => void
   readonly onSelect: (id: number) => void
   readonly onFold: (id: number) => void
-  /** The wheel was turned over the time line: by these pixels, at that part of its width. */
+  /** Called to zoom by `pixels` of a turned wheel, at `part` of the width of the timeline. */
   readonly onZoom: (pixels: number, part: number) => void
   readonly onPan: (part: number) => void
 }
@@ -38,7 +38,7 @@ export function Lines(props: LinesProps): ReactElement {
   const { active, at, axis, isSelected, leaks, lines, onFold, onMove, onSelect } = props
   const tree = useRef<HTMLDivElement>(null)
   const [{ top, height }, setView] = useState({ top: 0, height: HEIGHT_PX })
-  /** The newest lines are at the bottom mostly; where that is in sight, it stays. */
+  /** True while the bottom is visible. It then stays visible when lines are added, since most new lines are there. */
   const isAtBottom = useRef(false)
   const place = lines.findIndex(({ row }) => row.id === active)
   const first = Math.max(Math.floor(top / LINE_PX) - SPARE, 0)
@@ -56,7 +56,7 @@ export function Lines(props: LinesProps): ReactElement {
     const isZoom = event.ctrlKey || event.metaKey
     const across = event.shiftKey ? event.deltaY : event.deltaX
     if (!isZoom && Math.abs(across) <= (event.shiftKey ? 0 : Math.abs(event.deltaY))) return
-    // Or the page zooms, or goes back in its history.
+    // Otherwise the browser would zoom the page, or go back in its history.
     event.preventDefault()
     const track = tree.current?.querySelector('.track')?.getBoundingClientRect()
     if (isZoom) props.onZoom(event.deltaY, track ? (event.clientX - track.left) / track.width : 1)
@@ -89,7 +89,7 @@ export function Lines(props: LinesProps): ReactElement {
     if (isAtBottom.current && tree.current) tree.current.scrollTop = count * LINE_PX
   }, [count])
 
-  /** Brings a line into sight, which may not be in the document. */
+  /** Scrolls a line into view by its index, since it may not be in the document. */
   const reveal = (index: number) => {
     const element = tree.current
     if (!element) return
@@ -248,13 +248,13 @@ interface WhyProps {
   readonly right: number
 }
 
-/** The words stand where there is room for them: after the bar, before it, or in it. */
+/** The cause or the time left, where there is room for it: after the bar, before it, or in it. */
 function Why({ words, left, right }: WhyProps): ReactElement | null {
   if (words === '') return null
   const place = right < 55 ? 'after' : left > 45 ? 'before' : 'within'
   const style = place === 'before' ? { right: `${100 - left}%` } : { left: `${place === 'after' ? right : left}%` }
   return (
-    // The style shows the words: as text they would stand beside the name of the line, which says more.
+    // The style sheet shows the words: as text, they would repeat a part of the label of the line.
     <span className="why" data-words={words} data-place={place} style={style} />
   )
 }

@@ -1,6 +1,6 @@
 /**
- * Puts the panel into the shadow root of an element. This file and all it imports are loaded lazily. Keys that are
- * pressed in the panel are not seen by shortcuts of the page.
+ * Puts the panel into the shadow root of an element. This file and its imports are loaded lazily. Keys that are pressed
+ * in the panel do not trigger shortcuts of the page.
  */
 
 import { Component } from 'react'
@@ -34,7 +34,7 @@ export function mount(host: HTMLElement): Mounted {
   return {
     show({ place, ...props }) {
       const { inspector, server } = props
-      // Another inspector is another panel: nothing of what was selected would fit.
+      // A new inspector gets a new panel, since the state of the old one refers to rows of the old inspector.
       const key = idOf(inspector)
       const panel = { inspector, server }
       const view = place === 'dock' ? <Dock key={key} {...props} /> : <Panel key={key} {...panel} />
@@ -55,7 +55,7 @@ function keep(event: Event): void {
   event.stopPropagation()
 }
 
-/** A sheet that was constructed is not subject to a Content Security Policy; jsdom has none. */
+/** A constructed sheet is not subject to a Content Security Policy. jsdom cannot make one: there, adds an element. */
 function addStyle(shadow: ShadowRoot): void {
   if (shadow.querySelector('style') || shadow.adoptedStyleSheets?.length > 0) return
   try {
@@ -78,12 +78,12 @@ function idOf(inspector: object): number {
   return id
 }
 
-/** A panel that fails says so, and the page goes on. */
+/** Shows the error of a panel that fails. The page is not affected. */
 class Guard extends Component<{ readonly children: ReactNode }, { readonly failure: string | undefined }> {
   override state = { failure: undefined }
 
   static getDerivedStateFromError(error: unknown): { failure: string } {
-    return { failure: error instanceof Error ? error.message : 'it threw something that is no error' }
+    return { failure: error instanceof Error ? error.message : 'it threw a value that is not an error' }
   }
 
   override render(): ReactElement {

@@ -1,6 +1,6 @@
 /**
- * The outline: the rows as the lines of a tree, children below their parents in the order of their birth, without what
- * is folded or filtered out. What lies above a match stays, so that a match is seen where it belongs.
+ * The outline: the rows as the lines of a tree, children below their parents in the order in which they were made,
+ * without folded and filtered rows. The ancestors of a match stay, so that its place in the tree is visible.
  */
 
 import type { Row, Warning } from '../src/inspect/index.ts'
@@ -11,28 +11,28 @@ export interface Line {
   readonly row: Row
   /** 0 for a root. */
   readonly depth: number
-  /** Where it was seen, where that is another place than that of the line above it. */
+  /** The `place` of its row; undefined if its parent has the same. */
   readonly place: string | undefined
-  /** Where it stands among its siblings, from 1 on, and how many these are. */
+  /** Its position among its siblings, from 1, and their number, including itself. */
   readonly position: number
   readonly siblings: number
-  /** Undefined if there is nothing below it. */
+  /** Undefined if it has no children. */
   readonly isFolded: boolean | undefined
-  /** False if it is here only for what is below it. */
+  /** False if it is shown only as an ancestor of a match. */
   readonly isMatch: boolean
 }
 
 export interface Filter {
-  /** Words of the name, the cause or the way it ended; all of them must be there. */
+  /** Words that must all occur in the name, the cause or the outcome. */
   readonly text: string
-  /** Only what has been alive for so many milliseconds. */
+  /** If given, only contexts that have been alive for more than this many milliseconds. */
   readonly aliveFor: number | undefined
   readonly hasLeak: boolean
 }
 
 export const NO_FILTER: Filter = { text: '', aliveFor: undefined, hasLeak: false }
 
-/** How long a context may be alive before it is looked for. */
+/** The age from which the filter for old contexts shows a live one. */
 export const LONG_MS = 10_000
 
 const LEAKS: ReadonlySet<string> = /* @__PURE__ */ new Set(['RESCIND_LOST_CANCEL', 'RESCIND_DEAF_WORK'])
@@ -46,7 +46,7 @@ export function outlineOf(
 ): readonly Line[] {
   const byId = new Map(rows.map((row) => [row.id, row]))
   const matches = matcherOf(filter, leaks, at)
-  // What matches, and what is above that; undefined if everything does.
+  // True for matches, and false for their ancestors; undefined without a filter.
   const kept = matches && new Map<number, boolean>()
   if (matches) {
     for (const row of rows) {
@@ -66,7 +66,7 @@ export function outlineOf(
     else below.set(parent, [row])
   }
   const lines: Line[] = []
-  // A stack of its own: a chain may be longer than calls can be deep.
+  // Iterative: recursion over a long chain would overflow the stack.
   const open: Omit<Line, 'isFolded' | 'isMatch'>[] = []
   const add = (parent: Row | undefined, depth: number) => {
     const children = below.get(parent?.id) ?? []
@@ -87,21 +87,22 @@ export function outlineOf(
   return lines
 }
 
-/** The rows that a warning of a leak is about: a lost cancel, or work that its end did not reach. */
+/** The ids of rows with a warning about a leak: a lost cancel, or work that still runs after the end. */
 export function leaksIn(warnings: readonly Warning[]): ReadonlySet<number> {
   return new Set(warnings.flatMap(({ code, row }) => (LEAKS.has(code) ? [row] : [])))
 }
 
 /**
- * How the end came about: the context itself, what is above it up to where the end began, and, if the end came from
- * elsewhere, through a signal or a link, that. What a client has ended on a server goes on with the client.
+ * How the end came about: the context itself, its ancestors up to the context where the end began, and that context,
+ * which may be elsewhere if the end came through a signal or a link. If a client ended a context of a server, the chain
+ * continues with the chain of the client.
  */
 export function chainOf(row: Row, rows: readonly Row[]): readonly Row[] {
   const byId = new Map(rows.map((one) => [one.id, one]))
   const chain = new Set([row])
   for (let one = row; one.by !== undefined;) {
     const origin = byId.get(one.by)
-    // In a recording of a stranger, ends may go in a circle.
+    // In an untrusted recording, the origins may be circular.
     if (!origin || chain.has(origin)) break
     for (let above = parentOf(one, byId); above?.how && above.id >= origin.id; above = parentOf(above, byId)) {
       if (above.id !== origin.id && above.by !== origin.id) break
@@ -113,7 +114,7 @@ export function chainOf(row: Row, rows: readonly Row[]): readonly Row[] {
   return [...chain]
 }
 
-/** A parent has the lower number; in a recording of a stranger, anything may be above itself. */
+/** A parent has a lower `id` than its children; an untrusted recording may break this rule. */
 function parentOf({ id, parent }: Row, byId: ReadonlyMap<number, Row>): Row | undefined {
   return parent !== undefined && parent < id ? byId.get(parent) : undefined
 }

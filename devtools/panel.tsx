@@ -1,4 +1,4 @@
-/** The panel: what an inspector has seen, as a tree with a time line. It makes no contexts: it never shows itself. */
+/** The panel: the rows of an inspector, as a tree with a timeline. It makes no contexts, so it never shows itself. */
 
 import { useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import type { KeyboardEvent, ReactElement } from 'react'
@@ -13,12 +13,12 @@ import { Toolbar } from './toolbar.tsx'
 
 export interface PanelProps {
   readonly inspector: Inspector
-  /** Gets the recording of the server. */
+  /** Gets a recording from the server. */
   readonly server?: (() => Promise<Recording | string>) | undefined
   readonly onClose?: (() => void) | undefined
 }
 
-/** The cause of what is canceled here. */
+/** The cause of contexts that are canceled in the panel. */
 const CAUSE = 'canceled in the inspector'
 
 const NONE: ReadonlySet<number> = new Set()
@@ -35,7 +35,7 @@ export function Panel({ inspector, server, onClose }: PanelProps): ReactElement 
   const section = useRef<HTMLElement>(null)
 
   const leaks = useMemo(() => leaksIn(warnings), [warnings])
-  // Time alone changes the lines only where it is asked for.
+  // The passing of time changes the lines only if they are filtered by age.
   const asked = filter.aliveFor === undefined ? 0 : at
   const lines = useMemo(() => outlineOf(rows, filter, leaks, folded, asked), [rows, filter, leaks, folded, asked])
   const axis = useMemo(() => axisOf(rows, at, zoom), [rows, at, zoom])
@@ -64,7 +64,7 @@ export function Panel({ inspector, server, onClose }: PanelProps): ReactElement 
       await navigator.clipboard.writeText(view.text())
       setStatus('Copied')
     } catch {
-      setStatus('The browser did not allow to copy')
+      setStatus('The browser did not allow copying')
     }
   }
   const save = () => {
@@ -73,7 +73,7 @@ export function Panel({ inspector, server, onClose }: PanelProps): ReactElement 
     link.href = url
     link.download = `contexts-${new Date(view.at).toISOString().replaceAll(':', '-')}.json`
     link.click()
-    // Once the browser has begun to read it.
+    // Later, since the browser may not have begun to read it.
     setTimeout(() => URL.revokeObjectURL(url), 10_000)
     setStatus(`Saved ${rows.length} contexts`)
   }
@@ -93,8 +93,8 @@ export function Panel({ inspector, server, onClose }: PanelProps): ReactElement 
     return play(() => Promise.all(files.map((file) => file.text())), `Shows the recording ${names}`, failure)
   }
   const askServer = async (ask: NonNullable<typeof server>) => {
-    setStatus('Asks the server for its recording')
-    // That of the page is made last: it has the requests that the server has seen.
+    setStatus('Asking the server for its recording')
+    // The page is recorded last, so that its recording has all requests that the server has seen.
     const records = async () => {
       const theirs = await ask()
       return [inspector.record(), theirs]
@@ -110,7 +110,7 @@ export function Panel({ inspector, server, onClose }: PanelProps): ReactElement 
   }
 
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, from whatever is in it
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, from any element in it
     <section ref={section} className="panel" aria-label="Inspector of contexts" data-mode={mode} onKeyDown={onKeyDown}>
       <Toolbar
         mode={mode}

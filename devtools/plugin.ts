@@ -1,4 +1,4 @@
-/** The panel as TanStack Devtools takes it: a name and an element. Nothing of theirs is imported. */
+/** The panel in the form of a plugin of TanStack Devtools: a name and an element. It imports nothing of TanStack. */
 
 import { createElement } from 'react'
 import type { ComponentType, ReactElement } from 'react'

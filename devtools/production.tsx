@@ -1,6 +1,6 @@
 'use client'
 
-/** The public list of `rescind/devtools/production`: what `rescind/devtools` has, in production builds, too. */
+/** The public list of `rescind/devtools/production`: the exports of `rescind/devtools`, for production builds too. */
 
 import { attachEarly, DevtoolsPanel } from './devtools.tsx'
 import type { DevtoolsPanelProps } from './devtools.tsx'

@@ -1,4 +1,4 @@
-/** The style of the panel. It is in a shadow root, so it needs no long names, and nothing of it reaches the page. */
+/** The style of the panel. It is in a shadow root, so the names can be short, and none of it affects the page. */
 
 export const STYLE: string = `
 :host {
@@ -117,7 +117,7 @@ h3 { margin-top: 12px; color: var(--soft); font-size: 12px; font-weight: 600; }
 .outcome { margin-bottom: 8px; color: var(--how); font-weight: 600; overflow-wrap: anywhere; }
 dl { margin-top: 8px; }
 dl div { display: flex; gap: 8px; }
-dt { flex: 0 0 72px; color: var(--soft); }
+dt { flex: 0 0 80px; color: var(--soft); }
 dd { min-width: 0; overflow-wrap: anywhere; }
 .chain { margin: 0; padding: 0; list-style: none; }
 .chain li { padding-left: 16px; text-indent: -16px; overflow-wrap: anywhere; }

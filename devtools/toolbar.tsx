@@ -1,4 +1,4 @@
-/** The buttons of the panel: what is shown, which stretch of time, and what goes out and comes in. */
+/** The toolbar of the panel: filters, zoom, pause, and buttons to save and open recordings. */
 
 import { useRef } from 'react'
 import type { ReactElement } from 'react'
@@ -10,13 +10,13 @@ export interface ToolbarProps {
   readonly mode: Snapshot['mode']
   readonly filter: Filter
   readonly onFilter: (filter: Filter) => void
-  /** Pauses what is live; goes on with what is paused or a recording. */
+  /** Pauses a live view; returns to it from a paused one or a recording. */
   readonly onMode: () => void
   readonly onZoom: (how: 'in' | 'out' | 'all' | 'follow') => void
   readonly onCopy: () => void
   readonly onSave: () => void
   readonly onOpen: (files: readonly File[]) => void
-  /** Undefined without a server to ask. */
+  /** Undefined if the panel cannot ask a server. */
   readonly onServer: (() => void) | undefined
   readonly onClear: () => void
   readonly onClose: (() => void) | undefined
@@ -88,7 +88,7 @@ export function Toolbar(props: ToolbarProps): ReactElement {
           onChange={({ target }) => {
             const files = [...(target.files ?? [])]
             if (files.length > 0) onOpen(files)
-            // The same files can be chosen again.
+            // Otherwise choosing the same files again would not be a change.
             target.value = ''
           }}
         />

@@ -1,4 +1,4 @@
-/** What a row is called, and how long things took, in the words of the panel. */
+/** The texts of the panel: names and outcomes of rows, and durations. */
 
 import type { How, Row } from '../src/inspect/index.ts'
 
@@ -23,7 +23,7 @@ export function outcomeOf({ cause, how }: Row): string {
   return OUTCOMES[how] + (cause === undefined ? '' : `: ${cause}`)
 }
 
-/** The time until its deadline; undefined if it has none or has ended. */
+/** The time until the deadline of a row; undefined if it has none or has ended. */
 export function leftOf({ deadline, how }: Row, at: number): string | undefined {
   if (how !== undefined || deadline === undefined) return undefined
   return `${duration(deadline - at)} left`

@@ -4,6 +4,6 @@ export const browserArgs: string[]
 /**
  * Finds the path of the browser; undefined if there is none.
  *
- * @returns rejects if CHROME_PATH is set, but the file does not exist
+ * @throws Error if CHROME_PATH is set, but the file does not exist
  */
 export function findBrowser(): Promise<string | undefined>

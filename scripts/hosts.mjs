@@ -1,7 +1,7 @@
 /**
- * Says which hosts tell a handler that its client left: `npm run test:hosts`. Each host runs the packed package in a
- * folder of its own; a client leaves in the middle of a request, and the context of that request has to end. npm
- * delivers the hosts, 500 MB of them, so this is no part of `npm test`. The table of docs/servers.md has the result.
+ * Tests which hosts notify a handler that its client left: `npm run test:hosts`. Each host runs the packed package. A
+ * client leaves in the middle of a request, and the context of that request must end. npm downloads the hosts, 500 MB
+ * in all, so this is not part of `npm test`. The table in docs/servers.md has the results.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const PACKAGES = ['bun@1.4.5', 'deno@2.9.6', 'next@16.4.6', 'react@19.3.1', 'react-dom@19.3.1']
-/** A handler that nothing stops runs for so long, in milliseconds. */
+/** How long a handler runs if nothing stops it, in milliseconds. */
 const WORK = 20_000
 
 const FILES = {
@@ -22,9 +22,9 @@ export async function work(ctx, cancel) {
   console.log('begun')
   try {
     await sleep(ctx, ${WORK})
-    console.log('not told')
+    console.log('not notified')
   } catch {
-    console.log('told', String(cause(ctx)))
+    console.log('notified:', String(cause(ctx)))
   } finally {
     cancel()
   }
@@ -79,18 +79,18 @@ try {
   run('npm', ['install', '--silent', join(folder, `${name}-${version}.tgz`), ...PACKAGES], folder)
   for (const host of HOSTS) {
     if (host.build) run('npx', host.build, folder)
-    const said = await toldBy(host)
-    console.log(`${host.name}: ${said}`)
-    if (!said.startsWith('told')) process.exitCode = 1
+    const output = await outputOf(host)
+    console.log(`${host.name}: ${output}`)
+    if (!output.startsWith('notified')) process.exitCode = 1
   }
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-/** What the handler says about a client that leaves: "told" and the cause, "not told", or nothing. */
-async function toldBy({ command, args }) {
+/** The output of the handler after its client left: "notified" with the cause, or "not notified". */
+async function outputOf({ command, args }) {
   const PORT = String(await freePort())
-  // A group of its own: npx has children.
+  // In a process group of its own, so that the children of npx can be killed with it.
   const options = { cwd: folder, detached: true, env: { ...process.env, PORT, NEXT_TELEMETRY_DISABLED: '1' } }
   const child = spawn(command, args, options)
   let output = ''
@@ -101,14 +101,14 @@ async function toldBy({ command, args }) {
     await shows(() => output.includes('begun'), 60_000)
     client.abort()
     await asking
-    await shows(() => /^(not )?told/m.test(output), WORK / 2)
-    return /^(?:not )?told.*$/m.exec(output)?.[0] ?? `nothing within ${WORK / 2_000} seconds\n${output}`
+    await shows(() => /^(not )?notified/m.test(output), WORK / 2)
+    return /^(?:not )?notified.*$/m.exec(output)?.[0] ?? `nothing within ${WORK / 2_000} seconds\n${output}`
   } finally {
     process.kill(-child.pid, 'SIGKILL')
   }
 }
 
-/** Asks until the server is there, and until the client leaves. */
+/** Sends the request until the server has started, and then again after each answer, until `signal` aborts. */
 async function ask(url, signal) {
   while (!signal.aborted) {
     await fetch(url, { signal }).catch(() => new Promise((resolve) => void setTimeout(resolve, 100)))

@@ -72,7 +72,7 @@ try {
       const runtime = join(folder, `node-${major}`)
       mkdirSync(runtime)
       writeFileSync(join(runtime, 'package.json'), '{ "private": true }')
-      // With its install scripts, which copy the binary for this platform.
+      // Runs the install script of `node`, which copies the binary for this platform.
       install(runtime, [`node@${major}`], [])
       const node = join(runtime, 'node_modules/node/bin/node')
       run(node, ['all.mjs'], consumer)

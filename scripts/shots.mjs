@@ -47,7 +47,7 @@ async function shoot(url, name) {
   const tab = await browser.newPage({ viewport: WIDE, deviceScaleFactor: isReadme ? 0.75 : 1 })
   const isManual = name.startsWith('docs/')
   await tab.goto(name === 'side-by-side' ? url : isManual ? `${url}${name}.html` : `${url}#/${name}`)
-  // What is live is loaded when it comes near.
+  // Live examples are loaded when they are scrolled into view.
   for (const live of await tab.locator('[data-live]').all()) await live.scrollIntoViewIfNeeded()
   if (name !== 'side-by-side' && !isManual) {
     await over(tab)
@@ -79,7 +79,7 @@ async function shootInspector(url) {
   await over(tab)
   await tab.getByRole('button', { name: 'Inspector', exact: true }).click()
   await tab.getByRole('treeitem', { name: 'superseded' }).last().click()
-  // The panel has a part of the height of the window: one in which no line is cut.
+  // The height of the panel depends on that of the window. Find one at which no line is cut off.
   const tree = tab.getByRole('tree', { name: 'Contexts' })
   const line = await tree.getByRole('treeitem').first().boundingBox()
   for (let height = 1_000; height > 900; height--) {

@@ -13,7 +13,7 @@ import type { How, Row } from './rows.ts'
 export interface Operation {
   readonly entry: Entry
   readonly name: string
-  /** Where it began: an error until the text is first read. */
+  /** Where it began: an error, or its stack as text once that was read. */
   stack: Error | string | undefined
 }
 
@@ -37,7 +37,7 @@ export class Entry {
   works: Set<Operation> | undefined
   /** Its new `cancel` functions, until the end of the turn. */
   handed: object[] | undefined
-  /** How many of its `cancel` functions are not garbage-collected. */
+  /** How many of its `cancel` functions are not yet garbage-collected. */
   cancels: number
   made: Error | undefined
   canceled: Error | undefined

@@ -69,7 +69,7 @@ export interface Inspector extends View, Disposable {
 
 /** Options of {@link inspect}. */
 export interface InspectOptions {
-  /** The name of this place, such as `server`: its rows have it as their `place`, which tells recordings apart. */
+  /** The name of this page or process, such as `server`. It is the `place` of each row, also in recordings. */
   readonly name?: string | undefined
   /** The largest number of rows; 2,000 by default. Rows of ended contexts are dropped first. */
   readonly size?: number | undefined
@@ -83,18 +83,18 @@ export interface InspectOptions {
    * or kind, in the group `rescind`. Contexts with a fake clock are not shown.
    */
   readonly track?: boolean | undefined
-  /** The keys whose values are shown, and stored in recordings. Of other keys, only the names are. */
+  /** The keys whose values are shown, and stored in recordings. For other keys, only the names are. */
   readonly values?: readonly Key<unknown, unknown>[] | undefined
   /**
-   * Warns of fetches with `keepalive` under a context. For that, and only then, it puts a function in the place of
-   * `globalThis.fetch` until it is detached: one that looks at the options and calls the original.
+   * If true, warns of fetches with `keepalive` under a context. For this, the inspector replaces `globalThis.fetch`
+   * until it is detached, with a function that reads the options and calls the original.
    */
   readonly fetch?: boolean | undefined
   /** The codes of warnings that are neither printed nor listed, or `'all'`. */
   readonly silence?: 'all' | readonly WarningCode[] | undefined
   /**
-   * The time after the end of a context before a warning, in milliseconds, for work that still runs under it and for
-   * contexts derived from it; 1,000 by default.
+   * How long after the end of a context work may still run under it, and contexts may be derived from it, without a
+   * warning: in milliseconds, 1,000 by default.
    */
   readonly grace?: number | undefined
 }
@@ -103,8 +103,8 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
 
 /**
  * Attaches an inspector, which from now on shows every context of this page or process: how it is derived, and how, by
- * which context and why it ends. A context made before appears when one is derived from it, when an operation waits for
- * it, or when it ends. An inspector does not keep contexts alive.
+ * which context and why it ends. A context made before appears when a child is derived from it, when an operation waits
+ * for it, or when it ends. An inspector does not keep contexts alive.
  *
  * @throws TypeError if an option has a wrong type
  * @example
@@ -160,7 +160,7 @@ export function inspect(options: InspectOptions = {}): Inspector {
     const entry = recorder.entryOf(signal)
     if (!entry) return
     const stack = stacks ? framesOf(noted()) : undefined
-    // Not in the middle of a call of users: then it has a row, too.
+    // In a microtask: by then the entry has a row, and the call of `fetch` is over.
     void Promise.resolve().then(() => warnings.keptAlive(entry, stack))
   }
   const now = () => recorder.timeOf(systemClock)
@@ -202,11 +202,12 @@ export function inspect(options: InspectOptions = {}): Inspector {
  * Shows a recording in the same way as the inspector that made it. Its contents are untrusted: they are only shown,
  * never executed.
  *
- * A list shows several as one, on the time axis of the first: those of a page and of its servers. What a server did for
- * a request stands below the context that has sent it; the two are found by their `traceparent`, so each request needs
- * a span of its own. The offset between two clocks is estimated from the requests between them, and zero without any.
+ * Shows several recordings as one, such as those of a page and its servers, on the time axis of the first. The contexts
+ * of a server for a request are below the context that sent the request. The two are matched by their `traceparent`, so
+ * each request needs a span of its own. The offset between two clocks is estimated from the requests between them;
+ * without requests it is zero.
  *
- * @param recordings what `record()` has returned, or its JSON; one, or a list
+ * @param recordings a result of `record()`, or its JSON; or a list of these
  * @throws TypeError if one is not a recording, or the list is empty
  * @example
  * const inspector = inspect()

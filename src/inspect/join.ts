@@ -1,11 +1,11 @@
 /**
- * Recordings joined into one: that of a page and those of the servers it asked. A request is in two of them: as the
- * outermost context that has its span, and as the context that the server made for it. In the joined recording the
- * second is a child of the first.
+ * Recordings joined into one: that of a page, and those of its servers. A request is in two of them: as the outermost
+ * context that has its span, and as the context that the server made for it. In the joined recording, the second is a
+ * child of the first.
  *
  * Clocks differ, so the offset between two recordings is estimated from the requests between them. A request arrives
- * after it was sent, its answer is sent before it arrives, and a server notices that a client left after it has left.
- * Together they leave a range of offsets, and its middle is taken, as NTP does.
+ * after it was sent, an answer arrives after it was sent, and a server notices that a client left after the client has
+ * left. This leaves a range of possible offsets. We take its middle, as NTP does.
  */
 
 import { invalid } from '../arguments.ts'
@@ -15,17 +15,17 @@ import type { Row } from './rows.ts'
 /** The functions that make a context for a request that has arrived. */
 const RECEIVERS: ReadonlySet<string> = /* @__PURE__ */ new Set(['withRequest', 'fromHeaders'])
 
-/** The cause of a context that ended because its client had gone. */
+/** The cause of a context that ended because its client left. */
 const CLIENT_GONE = /^ClientGone\b/
 
-/** Larger numbers than these in the rows of a stranger are replaced. */
+/** If an `id` of a recording is not below this limit, all of its ids are replaced: recordings are untrusted. */
 const MAX_ID = 2 ** 40
 
 /** A request, as the sender and the receiver saw it. */
 interface Call {
   readonly sent: Row
   readonly received: Row
-  /** The places of their recordings in the list. */
+  /** The indices of their recordings in the list. */
   readonly from: number
   readonly to: number
 }
@@ -62,7 +62,7 @@ export function joined(recordings: readonly Recording[]): Recording {
   }
 }
 
-/** The requests between two recordings. A span that two contexts of a recording have sent says nothing. */
+/** The requests from one recording to another. If two contexts of a recording sent the same span, it is ignored. */
 function callsBetween(recordings: readonly Recording[]): readonly Call[] {
   const senders = recordings.map(() => new Map<string, Row | undefined>())
   const receivers: Omit<Call, 'from' | 'sent'>[] = []
@@ -88,7 +88,7 @@ function spanOf(row: Row | undefined): string | undefined {
   return row?.trace === undefined || row.span === undefined ? undefined : `${row.trace}-${row.span}`
 }
 
-/** How much the clock of each recording is ahead of that of the first; undefined where no request leads to it. */
+/** By how much the clock of each recording is ahead of that of the first; undefined if no requests connect the two. */
 function offsetsOf(count: number, calls: readonly Call[]): readonly (number | undefined)[] {
   const offsets: (number | undefined)[] = [0]
   for (let known = 0; known < count; known++) {
@@ -116,12 +116,12 @@ function leadOf(call: Call): [low: number, high: number] {
   if (sent.ended === undefined || received.ended === undefined) return [-Infinity, onArrival]
   const atEnd = received.ended - sent.ended
   if (wasCut(call)) return [-Infinity, Math.min(onArrival, atEnd)]
-  // One that was canceled has not waited for the answer.
+  // A canceled request did not wait for the answer.
   const hasWaited = sent.how === 'completed' || sent.how === 'disposed'
   return [hasWaited ? atEnd : -Infinity, onArrival]
 }
 
-/** Whether the end of the sender has ended the receiver. */
+/** Whether the end of the sender ended the receiver. */
 function wasCut({ received, sent }: Call): boolean {
   return sent.how !== undefined && received.how === 'canceled' && CLIENT_GONE.test(received.cause ?? '')
 }
@@ -129,7 +129,8 @@ function wasCut({ received, sent }: Call): boolean {
 type IdOf = (id: number) => number
 
 /**
- * The `id` that each `id` becomes, by the place of its recording. Senders come first: a parent has the lower number.
+ * For each recording, by its index, the function from its ids to ids of the joined recording. Senders come first, since
+ * a parent has a lower `id` than its children.
  */
 function idsOf(recordings: readonly Recording[], calls: readonly Call[]): ReadonlyMap<number, IdOf> {
   const ids = new Map<number, IdOf>()
@@ -165,7 +166,7 @@ function movedRow(row: Row, offset: number, idOf: IdOf): Row {
   }
 }
 
-/** `row` as what `call` has made below its sender, and as what that has ended. */
+/** `row` below the sender of `call`. If the end of the sender ended it, `by` refers to the origin of that end. */
 function below(call: Call | undefined, row: Row, ids: ReadonlyMap<number, IdOf>): Row {
   const idOf = call && ids.get(call.from)
   if (!idOf) return row

@@ -1,7 +1,7 @@
 /**
- * Fetches with `keepalive`. In Chromium they go on after their signal has aborted, so no context ends them. That can be
- * seen only by a look at the calls of `fetch`, so an inspector that is asked for it puts a function in the place of
- * `fetch`. That function calls the original with the same arguments and returns its promise.
+ * Fetches with `keepalive`. In Chromium they continue after their signal has aborted, so no context ends them. Only a
+ * wrapper can see the options of a `fetch`, so an inspector with the option `fetch` replaces the global `fetch` by one.
+ * The wrapper calls the original with the same arguments and returns its promise.
  */
 
 import { isObject } from '../arguments.ts'
@@ -9,7 +9,7 @@ import { isObject } from '../arguments.ts'
 /**
  * Calls `found` with the signal of each fetch that has `keepalive` among its options.
  *
- * @returns stops that, and puts the original back, unless `fetch` has been replaced by something else meanwhile
+ * @returns a function that stops this, and restores the original unless other code has replaced `fetch` meanwhile
  */
 export function watchFetch(found: (signal: object) => void): () => void {
   const { fetch: original } = globalThis as Partial<typeof globalThis>

@@ -10,12 +10,14 @@
 import { ContextNode, DISARMED } from '../context.ts'
 import type { Ending } from '../context.ts'
 import { clockOf, Deadline, TIMER } from '../deadlines.ts'
-import { property } from '../errors.ts'
 import type { Hint, Observer } from '../observer.ts'
 import type { Clock } from '../timers.ts'
+import { reportCancel, reportContext } from './collected.ts'
+import type { Reports } from './collected.ts'
 import { Entry } from './entry.ts'
 import type { Operation } from './entry.ts'
 import { rowOf, timeOf } from './make-row.ts'
+import { outcomeOf } from './outcome.ts'
 import type { RowSource } from './make-row.ts'
 import type { Row } from './rows.ts'
 import { noted } from './stacks.ts'
@@ -59,8 +61,7 @@ export class Recorder implements Observer {
   readonly #waiters = new WeakMap<object, Operation>()
   /** The epoch time at which each clock was zero. */
   readonly #epochs = new WeakMap<Clock, number>()
-  /** The part of this recorder that the registries retain; empty once it is detached. */
-  readonly #owner: Owner = {
+  readonly #reports: Reports = {
     lost: (entry) => this.#lost(entry),
     collected: (entry) => this.#collected(entry),
   }
@@ -69,7 +70,7 @@ export class Recorder implements Observer {
   #count = 0
   /** The entries that have changed in this turn. */
   #changed: Entry[] = []
-  /** If more entries have changed, those without a row are dropped. */
+  /** When more entries than this have changed, those without a row are dropped. */
   #most = 10_000
   #isScheduled = false
   #hasMoved = false
@@ -109,7 +110,7 @@ export class Recorder implements Observer {
 
   /** Stops reporting garbage-collected contexts and cancel functions. */
   stop(): void {
-    this.#owner.lost = this.#owner.collected = undefined
+    this.#reports.lost = this.#reports.collected = undefined
   }
 
   clear(): void {
@@ -171,7 +172,7 @@ export class Recorder implements Observer {
     const { entry } = operation
     const works = (entry.works ??= new Set())
     works.add(operation)
-    // Also after the end of the context: this may be work that was abandoned then.
+    // Also for a context that has ended: the audience then checks whether this work goes on.
     if (entry.how) this.#change(entry)
     return () => void works.delete(operation)
   }
@@ -263,13 +264,10 @@ export class Recorder implements Observer {
   }
 
   #noteEnd(entry: Entry, node: ContextNode, head: ContextNode, ending: Ending, hint?: Hint, failure?: unknown): void {
-    const origin = originOf(ending, head)
-    const { parent } = node
-    // A signal also ends contexts whose parent lives on.
-    const isTakenAlong = parent !== undefined && parent.node.ended === ending
-    entry.how = hint ?? (isTakenAlong ? 'parent' : isTimeout(ending) ? 'deadline' : 'canceled')
-    entry.by = node === origin ? undefined : this.#entries.get(origin)?.id
-    if (isTakenAlong) entry.by ??= entry.parent
+    const { how, origin, isFromParent } = outcomeOf(node, head, ending, hint)
+    entry.how = how
+    entry.by = origin && this.#entries.get(origin)?.id
+    if (isFromParent) entry.by ??= entry.parent
     entry.cause = failure === undefined ? ending.cause : failure
     if (this.#hasStacks && node === head) entry.canceled = noted()
     this.#over(entry, this.timeOf(clockOf(node)))
@@ -316,10 +314,10 @@ export class Recorder implements Observer {
     else {
       if (node && !entry.ref) {
         entry.ref = new WeakRef(node)
-        registries().nodes.register(node, { entry, owner: this.#owner })
+        reportContext(node, entry, this.#reports)
       }
-      // Only now: most contexts end in the turn in which they were made, and a registry costs more than all else.
-      for (const cancel of handed ?? []) registries().cancels.register(cancel, { entry, owner: this.#owner })
+      // Only now: most contexts end in the turn in which they were made, and registering costs more than all the rest.
+      for (const cancel of handed ?? []) reportCancel(cancel, entry, this.#reports)
       entry.cancels += handed?.length ?? 0
     }
     entry.node = entry.cause = entry.made = entry.canceled = entry.handed = undefined
@@ -358,32 +356,6 @@ export class Recorder implements Observer {
   }
 }
 
-interface Owner {
-  lost: ((entry: Entry) => void) | undefined
-  collected: ((entry: Entry) => void) | undefined
-}
-
-interface Registered {
-  readonly entry: Entry
-  readonly owner: Owner
-}
-
-interface Registries {
-  readonly cancels: FinalizationRegistry<Registered>
-  readonly nodes: FinalizationRegistry<Registered>
-}
-
-/** Shared by all recorders: V8 may stop all callbacks after a registry with pending ones was collected itself. */
-let shared: Registries | undefined
-
-/** Makes them on first use, so that the import has no side effects. */
-function registries(): Registries {
-  return (shared ??= {
-    cancels: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.lost?.(entry)),
-    nodes: new FinalizationRegistry<Registered>(({ entry, owner }) => owner.collected?.(entry)),
-  })
-}
-
 /** Whether `node` was made in a render that was discarded, so that it was never part of the tree. */
 function isUnlinked({ deadlines, node, own }: ContextNode): boolean {
   return !own && deadlines instanceof Deadline && deadlines.node === node
@@ -392,15 +364,4 @@ function isUnlinked({ deadlines, node, own }: ContextNode): boolean {
 /** True for a timer of a binding, and for an operation that waits with one. */
 function isHidden({ kind, parent }: ContextNode): boolean {
   return kind === TIMER || parent?.kind === TIMER
-}
-
-/** The context at which `ending` began. */
-function originOf(ending: Ending, head: ContextNode): ContextNode {
-  const node: unknown = ending instanceof ContextNode ? ending : (ending as { node?: unknown }).node
-  return node instanceof ContextNode ? node : head
-}
-
-function isTimeout(ending: Ending): boolean {
-  if (ending instanceof ContextNode) return false
-  return ending instanceof Deadline || (!('node' in ending) && property(ending.error, 'name') === 'TimeoutError')
 }

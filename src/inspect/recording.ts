@@ -101,7 +101,7 @@ function numberIn(value: unknown): number | undefined {
   return Number.isFinite(value) ? (value as number) : undefined
 }
 
-/** Text of a row, escaped again, which leaves escaped text unchanged. `null` is undefined, as in lists of JSON. */
+/** Text of a row. It is escaped again, which leaves escaped text unchanged. JSON may have `null` for undefined. */
 function textIn(value: unknown): string | undefined {
   return value === null ? undefined : nameText(value)
 }

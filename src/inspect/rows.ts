@@ -60,11 +60,9 @@ export interface Row {
   readonly deadlineOf: number | undefined
   /** The values of the context, innermost first; without their contents, unless allowed. */
   readonly values: readonly NamedValue[]
-  /** The trace that its request is part of: the 32 hexadecimal digits of the `traceparent` in sight. */
+  /** The trace of its request: 32 hexadecimal digits of the `traceparent` among its values; undefined without one. */
   readonly trace: string | undefined
-  /**
-   * The span of it: the 16 hexadecimal digits that follow those. A request and the handler on a server have the same.
-   */
+  /** The span in that trace: 16 hexadecimal digits. A request and its handler on a server have the same. */
   readonly span: string | undefined
   /**
    * The functions of rescind that wait for it, such as `until` or `queryContext`; after its end, those that it has

@@ -9,7 +9,7 @@ const SHOWN = 12
 
 const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
-/** Our functions above the user's code in a stack. Each is removed only once: the user may have functions so named. */
+/** Functions of rescind above the user's code in a stack. Each is removed once: user code may have the same names. */
 const BETWEEN = [
   'derive',
   'noteEnd',
@@ -33,7 +33,7 @@ export function noted(): Error {
   return here
 }
 
-/** The frames of a captured stack, without ours at the top; undefined if the engine provides none. */
+/** The frames of a captured stack, without those of rescind at the top; undefined if the engine provides none. */
 export function framesOf(here: Error | undefined): string | undefined {
   const { stack } = here ?? {}
   if (typeof stack !== 'string') return undefined

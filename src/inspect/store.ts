@@ -28,7 +28,7 @@ export class Store {
     if (this.#entries.size > this.#size) this.#drop(this.#takeOver() ?? this.#oldest(entry))
   }
 
-  /** Call it when `entry` has ended: it is then dropped before those that live. */
+  /** Call it when `entry` has ended: it is then dropped before live entries. */
   over(entry: Entry): void {
     this.#over.push(entry)
   }
@@ -51,7 +51,7 @@ export class Store {
       entry = this.#over[this.#first]
       if (entry) this.#over[this.#first++] = undefined
     } while (entry && !entry.isKept)
-    // Cut off the part of the queue that was taken, from time to time.
+    // Remove the part of the queue that was taken, but rarely, since it copies the rest.
     if (this.#first > 1_000 && this.#first * 2 > this.#over.length) {
       this.#over = this.#over.slice(this.#first)
       this.#first = 0

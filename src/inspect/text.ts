@@ -52,7 +52,7 @@ function lineOf(row: Row, above: Row | undefined, start: number, at: number): st
     if (by !== undefined) words.push(`by #${by}`)
     if (cause !== undefined) words.push(`(${cause})`)
   }
-  if (waits.length > 0) words.push(`${ended === undefined ? 'waits' : 'cut off'}: ${waits.join(', ')}`)
+  if (waits.length > 0) words.push(`${ended === undefined ? 'waits' : 'interrupted'}: ${waits.join(', ')}`)
   const added = values.map(valueOf).filter((value) => !above?.values.some((one) => valueOf(one) === value))
   if (added.length > 0) words.push(`values: ${added.join(', ')}`)
   if (trace !== undefined && trace !== above?.trace) words.push(`trace ${trace}`)

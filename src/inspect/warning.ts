@@ -22,7 +22,7 @@ export interface Warning {
   readonly stack: string | undefined
 }
 
-/** The code and where it is explained, as an anchor of the page. */
+/** The anchor in `docs/inspector.md` of the section about each code. */
 const ANCHORS: Readonly<Record<WarningCode, string>> = {
   RESCIND_DEAF_WORK: 'deaf-work',
   RESCIND_KEEPALIVE_FETCH: 'keepalive-fetch',

@@ -62,71 +62,101 @@ interface Stream {
  * the client left before the server had ended `res`, the error if the server destroyed `res` with one, or else
  * undefined.
  *
- * @returns a function that prevents the call and removes every listener
+ * @returns a function that prevents the call
  */
 export function onClose(req: ServerRequest, res: ServerResponse, over: (cause: unknown) => void): () => void {
-  const side = res.headersSent === undefined ? ofSocket(req, res) : ofResponse(req, res)
-  const close = () => {
-    stop()
-    over(side.cause())
-  }
-  const stop = () => {
-    res.off('close', close)
-    side.stop()
-  }
-  if (isClosed(req, res)) close()
-  else {
-    res.once('close', close)
-    side.start(close)
-  }
-  return stop
+  const side = res.headersSent === undefined ? new OfSocket(req, res, over) : new OfResponse(req, res, over)
+  if (isClosed(req, res)) side.close()
+  else side.start()
+  return side.stop
 }
 
-/** Finds out which side ended first. */
-interface Side {
-  /** @param close called when `res` is closed in a way that fires no `close` event on it */
-  start(close: () => void): void
-  stop(): void
+/** Finds out which side ended first. One object for each request, since there are many. */
+abstract class Side {
+  protected readonly res: ServerResponse
+  readonly #over: (cause: unknown) => void
+
+  constructor(res: ServerResponse, over: (cause: unknown) => void) {
+    this.res = res
+    this.#over = over
+  }
+
+  start(): void {
+    this.res.once('close', this.close)
+  }
+
+  readonly stop = (): void => {
+    this.res.off('close', this.close)
+    this.unwatch()
+  }
+
+  /** For a `close` event, or if `res` closes in a way that fires none. */
+  readonly close = (): void => {
+    this.stop()
+    this.#over(this.cause())
+  }
+
+  protected abstract unwatch(): void
+
   /** The argument for `over`, once `res` is closed. */
-  cause(): unknown
+  protected abstract cause(): unknown
 }
 
 /** For a response of any version of HTTP. */
-function ofResponse({ socket }: ServerRequest, res: ServerResponse): Side {
-  const stream = res.stream as Stream | null | undefined
-  const session = stream?.session
-  let hasLeft = Boolean(!stream && socket?.readableEnded && !res.writableEnded)
-  let stop: (() => void) | undefined
-  const finish = () => {
-    hasLeft = false
+class OfResponse extends Side {
+  readonly #socket: Closing | null | undefined
+  readonly #stream: Stream | null | undefined
+  readonly #session: Stream['session']
+  #watch: Watch | undefined
+  #hasLeft: boolean
+  #finish: (() => void) | undefined
+
+  constructor({ socket }: ServerRequest, res: ServerResponse, over: (cause: unknown) => void) {
+    super(res, over)
+    this.#socket = socket
+    this.#stream = res.stream as Stream | null | undefined
+    this.#session = this.#stream?.session
+    this.#hasLeft = Boolean(!this.#stream && socket?.readableEnded && !res.writableEnded)
   }
-  const leave = () => {
-    if (res.writableEnded || res.errored) return
-    hasLeft = true
+
+  /** Whether the response waits for an earlier one on its connection, or was sent. It gets no event of the socket. */
+  get isDetached(): boolean {
+    return this.res.socket === null
+  }
+
+  override start(): void {
+    super.start()
+    // Node may never emit `close` if the client resets the stream without an error during a write.
+    if (this.#stream) this.#stream.once('aborted', this.close)
+    else if (this.#socket) {
+      this.#watch = watchOf(this.#socket)
+      this.#watch.add(this)
+    }
+  }
+
+  /** The client has ended its side of the connection, or the connection is closed. */
+  leave(): void {
+    const { res } = this
+    if (res.writableEnded || res.errored || this.#hasLeft) return
+    this.#hasLeft = true
     // If the server allows half-open connections, the client may still read the response.
-    res.once('finish', finish)
+    this.#finish = () => {
+      this.#hasLeft = false
+    }
+    res.once('finish', this.#finish)
   }
-  return {
-    start(close) {
-      if (stream) {
-        // Node may never emit `close` if the client resets the stream without an error during a write.
-        stream.once('aborted', close)
-        stop = () => stream.off('aborted', close)
-      } else if (socket) {
-        // A response that waits for an earlier one on the connection gets no event, so watch the socket.
-        stop = watch(socket, leave, res.socket === null ? close : undefined)
-      }
-    },
-    stop() {
-      stop?.()
-      stop = undefined
-      res.off('finish', finish)
-    },
-    cause() {
-      if (hasLeft) return ClientGone
-      const error = stream ? ownErrorOf(stream, session) : res.errored
-      return error ?? (stream?.aborted || !res.writableEnded ? ClientGone : undefined)
-    },
+
+  protected unwatch(): void {
+    this.#watch?.delete(this)
+    this.#stream?.off('aborted', this.close)
+    if (this.#finish) this.res.off('finish', this.#finish)
+  }
+
+  protected cause(): unknown {
+    const { res } = this
+    if (this.#hasLeft) return ClientGone
+    const error = this.#stream ? ownErrorOf(this.#stream, this.#session) : res.errored
+    return error ?? (this.#stream?.aborted || !res.writableEnded ? ClientGone : undefined)
   }
 }
 
@@ -137,27 +167,37 @@ function ownErrorOf({ errored }: Stream, session: Stream['session']): unknown {
 }
 
 /** For the socket of an upgrade. */
-function ofSocket({ headers }: ServerRequest, socket: ServerResponse): Side {
-  let hasLeft = Boolean(socket.readableEnded && !socket.writableEnded)
-  let handshake: Handshake | undefined
-  const leave = () => {
-    hasLeft ||= !socket.writableEnded
+class OfSocket extends Side {
+  readonly #isWebSocket: boolean
+  #hasLeft: boolean
+  #handshake: Handshake | undefined
+
+  constructor({ headers }: ServerRequest, socket: ServerResponse, over: (cause: unknown) => void) {
+    super(socket, over)
+    this.#isWebSocket = /^websocket$/i.test(String(headers['upgrade']))
+    this.#hasLeft = Boolean(socket.readableEnded && !socket.writableEnded)
   }
-  return {
-    start() {
-      // Before the listener of a library, which ends the socket.
-      socket.prependListener?.('end', leave)
-      if (/^websocket$/i.test(String(headers['upgrade']))) handshake = watchHandshake(socket)
-    },
-    stop() {
-      socket.off('end', leave)
-      handshake?.stop()
-    },
-    cause() {
-      const first = handshake?.first()
-      if (first) return first === 'client' ? ClientGone : undefined
-      return hasLeft || !socket.writableEnded ? ClientGone : undefined
-    },
+
+  override start(): void {
+    super.start()
+    // Before the listener of a library, which ends the socket.
+    this.res.prependListener?.('end', this.#leave)
+    if (this.#isWebSocket) this.#handshake = watchHandshake(this.res)
+  }
+
+  readonly #leave = (): void => {
+    this.#hasLeft ||= !this.res.writableEnded
+  }
+
+  protected unwatch(): void {
+    this.res.off('end', this.#leave)
+    this.#handshake?.stop()
+  }
+
+  protected cause(): unknown {
+    const first = this.#handshake?.first()
+    if (first) return first === 'client' ? ClientGone : undefined
+    return this.#hasLeft || !this.res.writableEnded ? ClientGone : undefined
   }
 }
 
@@ -168,50 +208,28 @@ function isClosed({ socket }: ServerRequest, res: ServerResponse): boolean {
   return Boolean(res.closed || res.destroyed || isReset || (res.socket === null && socket?.destroyed))
 }
 
-interface Watch {
-  readonly leaves: Set<() => void>
-  readonly closes: Set<() => void>
-  stop(): void
-}
+/** The responses in progress on a connection. */
+type Watch = Set<OfResponse>
 
-/** The watched connections. Each has one listener for each event, however many requests a client sends at once. */
 const watches = /* @__PURE__ */ new WeakMap<Closing, Watch>()
 
 /**
- * Calls `leave` when the client ends its side of `socket` and when `socket` closes, and `close` only when it closes,
- * both before other listeners.
- *
- * @returns a function that ends the watch
+ * Watches a connection from its first request until it closes: two listeners, before those of others, however many
+ * requests a client sends. Adding and removing them for each request would cost more than all the rest.
  */
-function watch(socket: Closing, leave: () => void, close?: () => void): () => void {
-  const { leaves, closes, stop } = watches.get(socket) ?? startWatch(socket)
-  leaves.add(leave)
-  if (close) closes.add(close)
-  return () => {
-    leaves.delete(leave)
-    if (close) closes.delete(close)
-    if (leaves.size === 0) stop()
+function watchOf(socket: Closing): Watch {
+  const before = watches.get(socket)
+  if (before) return before
+  const watch: Watch = new Set()
+  const left = () => {
+    for (const side of watch) side.leave()
   }
-}
-
-function startWatch(socket: Closing): Watch {
-  const [leaves, closes] = [new Set<() => void>(), new Set<() => void>()]
-  const left = () => leaves.forEach((leave) => leave())
-  const closed = () => {
-    left()
-    for (const close of closes) close()
-  }
-  const started = {
-    leaves,
-    closes,
-    stop() {
-      watches.delete(socket)
-      socket.off('end', left)
-      socket.off('close', closed)
-    },
-  }
-  watches.set(socket, started)
+  watches.set(socket, watch)
   socket.prependListener?.('end', left)
-  socket.prependListener?.('close', closed)
-  return started
+  socket.prependListener?.('close', () => {
+    left()
+    // The others get their own event.
+    for (const side of watch) if (side.isDetached) side.close()
+  })
+  return watch
 }

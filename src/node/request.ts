@@ -4,7 +4,7 @@
  */
 
 import { assertOptions, invalid, isObject } from '../arguments.ts'
-import { afterFunc } from '../callbacks.ts'
+import { whenDone } from '../callbacks.ts'
 import { createCancel, derive } from '../context.ts'
 import type { Cancel, Context, ContextLike } from '../context.ts'
 import { HeaderError, receive } from '../wire/headers.ts'
@@ -12,6 +12,9 @@ import type { FromHeadersOptions } from '../wire/headers.ts'
 import { onClose } from './leaving.ts'
 import type { ServerRequest, ServerResponse } from './leaving.ts'
 import { shown } from '../shown.ts'
+
+const SCHEME = /^[a-z][a-z\d+.-]*:\/\/[^/]*/i
+const CREDENTIALS = /(^|\/\/)[^/]*@/g
 
 /**
  * Options of {@link withRequest}. The default `label` is the method and the path of the request: escaped, cut after 200
@@ -59,10 +62,10 @@ export function withRequest(
   if (!isObject(req?.headers)) throw invalid('req', 'a request of node:http or node:http2', req)
   if (typeof res?.once !== 'function') throw invalid('res', 'a response of node:http or node:http2', res)
   assertOptions(options)
-  const [ctx, cancel] = arrived(parent, req, options)
-  if (ctx.err) return [ctx, cancel]
-  afterFunc(ctx, onClose(req, res, cancel))
-  return [ctx, cancel]
+  const arrival = arrived(parent, req, options)
+  const [ctx, cancel] = arrival
+  if (!ctx.err) whenDone(ctx, onClose(req, res, cancel))
+  return arrival
 }
 
 function arrived(
@@ -72,7 +75,7 @@ function arrived(
 ): [ctx: Context, cancel: Cancel] {
   const { label = labelOf(method, url) } = options
   try {
-    return receive(parent, 'withRequest', headers, { ...options, label })
+    return receive(parent, 'withRequest', { get: (name) => lineOf(headers[name]) }, options, label)
   } catch (error) {
     if (!(error instanceof HeaderError)) throw error
     const node = derive(parent, 'withRequest', { label })
@@ -82,9 +85,17 @@ function arrived(
   }
 }
 
+/** A header as the Fetch API returns it. Node has the names in lower case already, so no search is needed. */
+function lineOf(header: string | readonly string[] | undefined): string | null {
+  return typeof header === 'object' ? header.join(', ') : (header ?? null)
+}
+
 /** Omits query and credentials, which do not belong in logs, for every form of `url` (RFC 9112, 3.2). */
 function labelOf(method: string, url: string): string {
-  const [target = ''] = url.split(/[?#]/, 1)
-  const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replaceAll(/(^|\/\/)[^/]*@/g, '$1')
+  const end = url.search(/[?#]/)
+  const target = end < 0 ? url : url.slice(0, end)
+  // Most requests name only a path; the patterns cost more than deriving the context.
+  const isPath = target.startsWith('/') && !target.includes('@')
+  const path = isPath ? target : target.replace(SCHEME, '').replaceAll(CREDENTIALS, '$1')
   return shown(`${method} ${path}`)
 }

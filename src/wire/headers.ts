@@ -149,35 +149,26 @@ export function receive(
   kind: string,
   headers: IncomingHeaders,
   options: FromHeadersOptions,
+  label: string | undefined = options?.label,
 ): [ctx: Context, cancel: Cancel] {
   let context: Context = resolve(parent, 'parent')
   if (!isObject(headers)) throw invalid('headers', 'an object of headers', headers)
   assertOptions(options)
   const { timeout = timeoutHeader, values = [], limit = Infinity, maxSize = DEFAULT_MAX_SIZE } = options
   assertNumber('limit', limit)
-  const names = new Set(values.map(({ header }) => header))
-  if (timeout) names.add(timeout.header)
-  const received = read(headers, names)
-  const size = sizeOf(received)
-  if (size > maxSize) {
-    const [header] = [...received].reduce((one, other) => (byteLength(one[1]) < byteLength(other[1]) ? other : one))
-    throw new HeaderError(header, `is too long: the headers have ${size} bytes, at most ${maxSize} are allowed`, {
-      status: 431,
-    })
-  }
+  const received = read(headers, timeout ? [timeout, ...values] : values)
+  assertSize(received, maxSize)
   const ms = timeout ? decode(timeout, received) : undefined
   if (timeout && ms !== undefined && !(ms >= 0 && ms < Infinity)) {
     throw new HeaderError(timeout.header, 'must be a number of milliseconds, at least 0')
   }
-  const accepted = new Map<Carried<unknown>, unknown>()
-  for (const carried of values) {
-    const value = decode(carried, received)
-    if (value !== undefined) accepted.set(carried, value)
+  const decoded = values.map((carried) => decode(carried, received))
+  for (const [index, { key, needs }] of values.entries()) {
+    const value = decoded[index]
+    if (value === undefined || (needs && decoded[values.indexOf(needs)] === undefined)) continue
+    context = withValue(context, key, value)
   }
-  for (const [{ key, needs }, value] of accepted) {
-    if (!needs || accepted.has(needs)) context = withValue(context, key, value)
-  }
-  return limited(derive(context, kind, options), Math.min(ms ?? Infinity, limit))
+  return limited(derive(context, kind, { label }), Math.min(ms ?? Infinity, limit))
 }
 
 /** Whether the headers of a context may be sent to `to`. */
@@ -210,28 +201,54 @@ function withoutSecrets(url: string): string {
   return url.replace(/\/\/[^/?#]*@/, '//').replace(/[?#].*$/s, '')
 }
 
-/** The headers called `names`, in lower case. Those with the same name are joined to a list, as in HTTP. */
-function read(headers: IncomingHeaders, names: ReadonlySet<string>): Map<string, string> {
-  const received = new Map<string, string>()
-  const add = (name: string, value: unknown) => {
-    if (value === undefined || value === null || !names.has(name)) return
+interface Received {
+  readonly header: string
+  readonly text: string
+}
+
+/** The headers of these codecs. Those with the same name are joined to a list, as in HTTP. */
+function read(headers: IncomingHeaders, codecs: readonly { readonly header: string }[]): readonly Received[] {
+  const received: { header: string; text: string }[] = []
+  const add = (header: string, value: unknown) => {
+    if (value === undefined || value === null) return
     const text = Array.isArray(value) ? value.join(', ') : value
-    if (typeof text !== 'string') throw invalid(name, 'a string', value)
-    const before = received.get(name)
-    received.set(name, before === undefined ? text : `${before}, ${text}`)
+    if (typeof text !== 'string') throw invalid(header, 'a string', value)
+    const before = find(received, header)
+    if (before) before.text += `, ${text}`
+    else received.push({ header, text })
   }
   const { get } = headers
-  if (typeof get === 'function') for (const name of names) add(name, get.call(headers, name))
-  else for (const [name, value] of Object.entries(headers)) add(name.toLowerCase(), value)
+  if (typeof get === 'function') {
+    for (const { header } of codecs) if (!find(received, header)) add(header, get.call(headers, header))
+  } else {
+    for (const [name, value] of Object.entries(headers)) {
+      const header = name.toLowerCase()
+      if (find(codecs, header)) add(header, value)
+    }
+  }
   return received
 }
 
-function decode<T>(
-  codec: Codec<T> & { readonly header: string },
-  received: ReadonlyMap<string, string>,
-): T | undefined {
+/** A search is enough: a context has only a few headers, and most requests have none of them. */
+function find<T extends { readonly header: string }>(list: readonly T[], header: string): T | undefined {
+  return list.find((one) => one.header === header)
+}
+
+function assertSize(received: readonly Received[], maxSize: number): void {
+  let size = 0
+  let largest: Received | undefined
+  for (const one of received) {
+    size += byteLength(one.header) + byteLength(one.text)
+    if (!largest || byteLength(one.text) > byteLength(largest.text)) largest = one
+  }
+  if (!largest || size <= maxSize) return
+  const problem = `is too long: the headers have ${size} bytes, at most ${maxSize} are allowed`
+  throw new HeaderError(largest.header, problem, { status: 431 })
+}
+
+function decode<T>(codec: Codec<T> & { readonly header: string }, received: readonly Received[]): T | undefined {
   const { header } = codec
-  const text = received.get(header)
+  const text = find(received, header)?.text
   if (text === undefined) return undefined
   try {
     return codec.decode(text)

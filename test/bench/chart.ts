@@ -8,7 +8,7 @@ export interface Series {
 
 const [WIDTH, HEIGHT] = [720, 400]
 const AREA = { left: 64, top: 48, right: 532, bottom: 352 }
-/** Told apart by their dashes, too. */
+/** The colors and dashes of the lines. The dashes differ, so the lines can be told apart without colors. */
 const STYLES = [
   ['#2f81f7', ''],
   ['#d4791c', '8 4'],
@@ -31,7 +31,7 @@ export function draw(title: string, places: readonly number[], series: readonly 
   for (const [index, place] of places.entries()) {
     parts.push(text(x(index), AREA.bottom + 20, place.toLocaleString('en'), 'middle'))
   }
-  // Labels stand beside the ends of their lines, one below the other.
+  // Labels are next to the ends of their lines, and moved down where they would overlap.
   const ends = series.map((one, index) => ({ index, at: y(one.values[last] ?? 1) })).toSorted((a, b) => a.at - b.at)
   let free = -Infinity
   for (const { index, at } of ends) {

@@ -128,9 +128,9 @@ export const subscription: Contender<Subscription, Subscription> = {
 }
 
 /**
- * A cancellation token source after the ideas of Visual Studio Code: a flag, listeners made on demand, and a link that
- * only `dispose` removes. Written for this comparison, with a Set where the editor's emitter has an array, so that
- * removing a listener needs no search: it shows what such a class can do, and does not measure that product.
+ * A cancellation token source like that of Visual Studio Code: a flag, listeners made on demand, and a link that only
+ * `dispose` removes. It is written for this comparison, and does not measure that product. It has a Set where the
+ * editor's emitter has an array, so that removing a listener needs no search.
  */
 class TokenSource {
   canceled = false

@@ -1,8 +1,8 @@
 /**
  * The benchmark of the databases, `npm run bench:databases`: a statement that would run for hours is canceled after 100
  * ms. It measures the time until the caller is notified, the time until the engine is idle, and the CPU time that the
- * engine wastes in the second after that, compared with code without a context. Then a long text of statements,
- * compared with SQLite itself.
+ * engine wastes in the second after that, compared with code without a context. It also times a long text of many
+ * statements, compared with SQLite itself.
  */
 
 import type { Worker } from 'node:worker_threads'
@@ -94,7 +94,7 @@ const WAYS: readonly Way[] = [
 const server = await startPostgres()
 const observer = await observe(server.access)
 console.log(`Node ${process.version}; ${ROUNDS} rounds; given up after ${RUN_MS} ms, watched for ${WATCH_MS} ms\n`)
-print(['', 'caller knows after', 'engine idle after', 'CPU for nobody'])
+print(['', 'caller knows after', 'engine idle after', 'CPU time wasted'])
 for (const way of WAYS) {
   const rounds = []
   for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(way, server.access, observer))

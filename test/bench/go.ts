@@ -1,6 +1,6 @@
 /**
  * The Go side, if Go is installed: its benchmarks are compiled once, into a temporary folder, and run after each
- * process of ours, so that both run under the same conditions. Without Go the comparison says so, and nothing fails.
+ * process of ours, so that both run under the same conditions. Without Go, the results say so, and nothing fails.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ export const GO = 'Go'
 
 const COMMAND = GO.toLowerCase()
 
-/** The names of Go's benchmarks, by our workloads. */
+/** Our workloads, by the names of Go's benchmarks. */
 const WORKLOADS: Record<string, string> = {
   BenchmarkDerive: DERIVE,
   BenchmarkTree: TREE,

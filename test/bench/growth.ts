@@ -1,7 +1,7 @@
 /**
- * The benchmark of growth, `npm run bench:growth`: what each of 1 to 1,000,000 contexts takes, made and ended, by how
- * they hang together. Each shape has a process of its own, and what counts is its CPU time. The numbers go into
- * RESULTS.md, and are drawn in `docs/growth.svg`. With `--quick` it stops at 10,000 and only prints.
+ * The benchmark of growth, `npm run bench:growth`: the CPU time to make and end a context, for 1 to 1,000,000 contexts
+ * in several shapes. Each shape has a process of its own. The results go into RESULTS.md, and into the chart
+ * `docs/growth.svg`. With `--quick` it stops at 10,000 and only prints.
  */
 
 import { fork } from 'node:child_process'
@@ -18,7 +18,7 @@ import { record } from './results.ts'
 import { atMost, failures, overview, tables } from './verdicts.ts'
 import type { Tables } from './verdicts.ts'
 
-/** Makes `count` contexts. Returns the last of them, and how to end all. */
+/** Makes `count` contexts. Returns the last of them, and a function that ends all. */
 type Shape = (count: number) => readonly [last: Context, end: () => void]
 
 const SHAPES: Readonly<Record<string, Shape>> = {
@@ -36,7 +36,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
   'timeouts, each canceled': (count) => {
     const all: (readonly [Context, Cancel])[] = []
-    // No two are of the same length, and they are not canceled in their order.
+    // All timeouts differ in length, and they are not canceled in the order of their lengths.
     for (let made = 0; made < count; made++) all.push(withTimeout(background(), 3_600_000 + ((made * 7_919) % count)))
     const end = () => all.forEach(([, cancel]) => cancel())
     return [all.at(-1)?.[0] ?? background(), end]
@@ -96,7 +96,7 @@ async function grow(name: string, shape: Shape): Promise<Metrics> {
   return metrics
 }
 
-/** The observer is told in a later turn. */
+/** Waits for a later turn, in which the observer gets its entries. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, 20))
 }
@@ -142,14 +142,14 @@ function medianOf(rounds: readonly Metrics[], workload: string, many: string): n
   return median(rounds.map((metrics) => metrics[metric(workload, many)] ?? NaN))
 }
 
-/** How much of what each of many takes more is the work of the collector. */
+/** Says which part of the additional time the garbage collector takes. */
 function reasonOf(name: string, rounds: readonly Metrics[]): string {
   const more = (workload: string) => {
     const [few, many] = [MIDDLE, MOST].map((count) => medianOf(rounds, workload, size(count)))
     return (many ?? NaN) - (few ?? NaN)
   }
   const part = (100 * more(`${name}, ${COLLECTING}`)) / more(name)
-  return `Of what it takes more, ${part.toFixed(0)} % is the garbage collector, which copies what is alive.`
+  return `The garbage collector, which copies live objects, takes ${part.toFixed(0)} % of the additional time.`
 }
 
 function inProcess(name: string): Promise<Metrics> {
@@ -158,6 +158,6 @@ function inProcess(name: string): Promise<Metrics> {
       execArgv: ['--expose-gc', '--max-old-space-size=6000'],
     })
     child.once('message', (metrics) => resolve(metrics as Metrics))
-    child.once('exit', (code) => reject(new Error(`The process for ${name} ended with ${code}.`)))
+    child.once('exit', (code) => reject(new Error(`The process for ${name} exited with code ${code}.`)))
   })
 }

@@ -1,9 +1,9 @@
 /**
  * The benchmark, `npm run bench`: rescind compared with its alternatives, and with Go. It measures in several
- * processes, one after the other, since runs in one process share the luck of its compiler and its heap. A whole run
- * goes into RESULTS.md and into the README's table. With `--quick` it uses fewer processes; with a text, as in `npm run
- * bench -- turn`, it runs only the workloads with that text in their names, and only prints. Other load on the machine
- * widens the spread.
+ * processes, one after the other, since all runs in one process depend on the state of its compiler and its heap. The
+ * results of a whole run go into RESULTS.md and into the README's table. With `--quick` it uses fewer processes; with a
+ * text, as in `npm run bench -- turn`, it runs only the workloads with that text in their names, and only prints. Other
+ * load on the machine widens the spread.
  */
 
 import { fork } from 'node:child_process'
@@ -60,12 +60,12 @@ async function bench(filter: string, processes: number): Promise<void> {
   quote('README.md', 'bench', quoted(metrics))
 }
 
-/** What a separate process measures. */
+/** Measures the part `name` in a separate process. */
 function measure(name: string, argument = ''): Promise<Metrics> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), [name, argument], { execArgv: ['--expose-gc'] })
     child.once('message', (metrics) => resolve(metrics as Metrics))
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`The process that should ${name} ended with ${code}.`)))
+    child.once('exit', (code) => reject(new Error(`The process for ${name} exited with code ${code}.`)))
   })
 }

@@ -1,16 +1,16 @@
 /**
- * Measuring: two cases take turns, A B B A, so that a drift of the machine meets both alike. Each is known by the
- * median of many short samples; a mean would tell about the neighbours. Only two at a time, since what one leaves to
- * the garbage collector another may have to pay; and no forced collection in between: it throws optimized code away,
- * which costs the faster one the most.
+ * How cases are measured. Two cases take turns, A B B A, so that a drift of the machine affects both in the same way.
+ * The result is the median of many short samples, since a mean would include other load on the machine. Only two cases
+ * take turns, since the garbage of one may be collected during another. No collection is forced in between: it discards
+ * optimized code, which costs the faster case the most.
  */
 
-/** What one process has measured, by workload and contender: nanoseconds, bytes, or times. */
+/** The results of one process, by workload and contender: nanoseconds, bytes, or ratios. */
 export type Metrics = Record<string, number>
 
 export interface Case {
   readonly name: string
-  /** Does the work `count` times. Gives the milliseconds that each of its phases took in all; most work has one. */
+  /** Does the work `count` times. Returns the total milliseconds of each of its phases; most work has one phase. */
   run(count: number): Phases | Promise<Phases>
 }
 
@@ -18,23 +18,23 @@ export type Phases = readonly number[]
 
 /** In milliseconds. */
 export interface Pace {
-  /** How long each phase of a sample takes at least. */
+  /** The shortest time for each phase of a sample. */
   readonly sample: number
   /** How long a case runs before the first sample. */
   readonly warmUp: number
-  /** How long the samples of one comparison take, all in all, unless the fewest take longer. */
+  /** The time for all samples of one comparison; exceeded if the first round takes longer. */
   readonly budget: number
 }
 
 const PACE: Pace = { sample: 3, warmUp: 30, budget: 160 }
 const FEWEST_ROUNDS = 1
 
-/** Under this name a metric is stored. */
+/** The name of a metric. */
 export function metric(workload: string, contender: string): string {
   return `${workload}: ${contender}`
 }
 
-/** How many times longer than `subject` the `other` takes, for each phase. */
+/** How many times as long as `subject` the `other` takes, for each phase. */
 export async function compare(subject: Case, other: Case, pace?: Pace): Promise<number[]> {
   const [ours = [], theirs = []] = await measure([subject, other], pace)
   return theirs.map((ns, phase) => ns / (ours[phase] ?? NaN))
@@ -61,7 +61,7 @@ export async function measure(cases: readonly Case[], pace: Pace = PACE): Promis
   )
 }
 
-/** Warms the case up and finds how often its work has to be done for a sample. */
+/** Warms the case up, and finds how often it must do its work in a sample. */
 async function calibrate({ run }: Case, { sample, warmUp }: Pace): Promise<number> {
   const start = performance.now()
   for (let count = 1; ;) {

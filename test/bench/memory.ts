@@ -68,7 +68,7 @@ async function retained<Ctx, Child>(contender: Contender<Ctx, Child>, count: num
   const before = await heap()
   run(count)
   const bytes = (await heap()) - before
-  if (contender.ended(parent)) throw new Error('The parent ended: nothing was retained because nobody was left.')
+  if (contender.ended(parent)) throw new Error('The parent has ended, so it could retain nothing.')
   return bytes / count
 }
 

@@ -1,4 +1,4 @@
-/** A page for what is measured in a browser: a production build, served to Chromium without a server. */
+/** A page for measurements in a browser: a production build, which Chromium loads without a server. */
 
 import { chromium } from 'playwright'
 import type { Browser, CDPSession, Page } from 'playwright'
@@ -51,7 +51,7 @@ export async function visit(browser: Browser, files: Files, ready: string): Prom
   }
 }
 
-/** The bytes of the page's heap that are in use, once nothing more can be collected. */
+/** The bytes of the page's heap that are in use after garbage collection. */
 export async function heapOf(session: CDPSession): Promise<number> {
   for (let count = 0; count < 3; count++) await session.send('HeapProfiler.collectGarbage')
   return (await session.send('Runtime.getHeapUsage')).usedSize

@@ -1,4 +1,4 @@
-/** The targets of the core, and what the README quotes of them. */
+/** The targets of the core, and the table that the README quotes. */
 
 import { any, controller, others, subject, subscription } from './contenders.ts'
 import { GO } from './go.ts'
@@ -87,26 +87,26 @@ export const TABLES: Tables = [
 
 const ANY_DOES_LESS = 'It does less here: its timers stay until they fire or are collected.'
 
-/** Why a target is missed, as far as that was measured; by workload, or by workload and contender. */
+/** Why a target is missed, where we have measured the reason; by workload, or by workload and contender. */
 export const REASONS: Readonly<Record<string, string>> = {
   [LIMIT]:
     'Reading the clock, which setTimeout does only once in each turn of the event loop, is more than a third of it.',
   [WIDE]:
-    'In Node each callback of ours runs in the AsyncLocalStorage context in which it was given. That takes a promise ' +
-    'each, about half of the time.',
+    'In Node, each callback of rescind runs in the AsyncLocalStorage context in which it was registered. This takes ' +
+    'a promise for each callback, which is about half of the time.',
   [metric(PENDING_CANCEL, any.name)]: ANY_DOES_LESS,
   [metric(PENDING_CANCEL_SOONEST, any.name)]: ANY_DOES_LESS,
-  [COLD]: 'Until the code is optimized, what counts is how much of it there is.',
+  [COLD]: 'Until the code is optimized, its time depends on its size.',
 }
 
-/** The README's table: what a reader may compare with, and all that is measured against it. */
+/** The README's table: the main workloads, against the best-known contenders. */
 export function quoted(processes: readonly Metrics[]): string {
   const workloads = [DERIVE, LIMIT, LIMIT_APART, WIDE, DEEP].map((workload) => [workload, '×'] as const)
   const against = [controller, any, subscription].map(({ name }) => name)
   return overview('how many times faster rescind is', workloads, against, processes)
 }
 
-/** A line for each of the others: the controller, `any`, and the peers, the best of which counts, so that all do. */
+/** A line for each of the others. The target `peers` applies to each of the peers. */
 function faster(workload: string, targets?: readonly [controller: number, any: number, peers: number]): Line[] {
   return others.map(({ name }, index) => ({
     workload,
@@ -125,7 +125,7 @@ function bytes(workload: string, limit: number): Line[] {
   }))
 }
 
-/** How many times as long as another it takes, where it was measured how many times faster it is. */
+/** How many times as long as `contender` rescind takes: the inverse of what was measured. */
 function slower(workload: string, contender: string): Line['value'] {
   const value = valueOf(workload, contender)
   return (metrics) => 1 / value(metrics)

@@ -1,6 +1,6 @@
 /**
- * What the benchmarks have measured, in RESULTS.md: a section for each command, written by the command. What the README
- * and the docs quote of it stands between marks with the name of the table, and is renewed with it.
+ * The results of the benchmarks, in RESULTS.md: a section for each command, written by that command. The README and the
+ * docs quote some of its tables, between marks with the name of the table. The command replaces these, too.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { availableParallelism, cpus, totalmem } from 'node:os'
 const RESULTS = 'test/bench/RESULTS.md'
 
 const HEAD =
-  '# What the benchmarks have measured\n\nWritten by the commands. Ratios within one run, medians over the rounds; the' +
-  ' spread is what the middle half of them covers. A target that lies within the spread is `open`.\n\n'
+  '# What the benchmarks have measured\n\nWritten by the commands. Ratios are within one run, and medians over its' +
+  ' rounds. The spread is the range of the middle half of the rounds. A target within the spread is `open`.\n\n'
 
-/** Writes the section of `command`: on what it was measured, its tables, and the targets that were not reached. */
+/** Writes the section of `command`: the machine and the versions, its tables, and the targets that were not reached. */
 export function record(command: string, head: string, tables: string, missed: readonly string[]): void {
   const heading = `## \`${command}\``
   const parts = [heading, `${machine()} ${head}`, tables]
@@ -24,7 +24,7 @@ export function record(command: string, head: string, tables: string, missed: re
   writeFileSync(RESULTS, `${HEAD}${sections.map((one) => one.trimEnd()).join('\n\n')}\n`)
 }
 
-/** Renews the table called `name` in `file`, between its marks. */
+/** Replaces the table called `name` in `file`, between its marks. */
 export function quote(file: string, name: string, table: string): void {
   const text = readFileSync(file, 'utf8')
   const marks = new RegExp(`(<!-- ${name} -->\\n)[^]*?(?=<!-- /${name} -->)`)

@@ -1,7 +1,7 @@
 /**
- * Verdicts: what became of a target. Only ratios within one run count, since times belong to the machine. A line tells
- * the median over the rounds and their spread: what the middle half of them covers, so that one round with bad luck
- * decides nothing. A target that lies within the spread is neither reached nor missed: that line is `open`.
+ * Verdicts: whether targets were reached. Only ratios within one run count, since times depend on the machine. A line
+ * has the median over the rounds and their spread: the range of the middle half of them, so that one unlucky round
+ * decides nothing. A target within the spread is neither reached nor missed: its line is `open`.
  */
 
 import { median, metric } from './measure.ts'
@@ -28,7 +28,7 @@ interface Verdict extends Line {
 /**
  * The tables, as Markdown.
  *
- * @param missing what stands in place of a number for a line that was not measured; undefined leaves the line out
+ * @param missing returns the text for a line that was not measured; undefined leaves the line out
  */
 export function tables(
   all: Tables,
@@ -56,7 +56,7 @@ export function tables(
 /**
  * Every target that was not reached, and why.
  *
- * @param reasons as far as they were measured; by workload, or by workload and contender
+ * @param reasons the known reasons, by workload, or by workload and contender
  */
 export function failures(
   all: Tables,
@@ -122,13 +122,13 @@ export function valueOf(workload: string, contender: string): Line['value'] {
   return (metrics) => metrics[metric(workload, contender)] ?? NaN
 }
 
-/** How many times as much `one` takes as `other`, where both were measured in units. */
+/** How many times as much `one` takes as `other`, for workloads that are measured in units, not as ratios. */
 export function ratio(workload: string, one: string, other: string): Line['value'] {
   const [ours, theirs] = [valueOf(workload, one), valueOf(workload, other)]
   return (metrics) => ours(metrics) / theirs(metrics)
 }
 
-/** Three significant digits: what comes after them is noise. */
+/** Three significant digits: the rest is noise. */
 function digits(value: number): string {
   const size = Math.abs(value)
   if (size >= 9_999.5) return Math.round(value).toLocaleString('en')

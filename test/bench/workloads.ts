@@ -1,7 +1,7 @@
 /**
- * What is timed. A workload is one function for all contenders, and checks what it did: one that ends nothing would
- * win. The calls go through the contender's interface, which costs each of them the same few nanoseconds and keeps the
- * engine from seeing through the work and leaving it out.
+ * The timed workloads. A workload is one function for all contenders. It checks its effect, since a contender that ends
+ * nothing would be the fastest. All calls go through the interface of the contender: this costs each contender the same
+ * few nanoseconds, and keeps the engine from optimizing the work away.
  */
 
 import { background, createKey, withCancel, withSignal, withValue } from 'rescind'
@@ -41,7 +41,7 @@ export const BARE_CONTROLLER = 'new AbortController().abort(reason)'
 
 type Workload = (contender: Contender<unknown, unknown>) => Case['run']
 
-/** What rescind and each of the others do: the phases that are told apart, and the work. */
+/** What rescind and each of the others do: the names of the phases, and the work. */
 const SHARED: readonly (readonly [phases: readonly string[], workload: Workload])[] = [
   [[DERIVE], (contender) => deriveAndCancel(contender)],
   [[LIMIT], limitAndCancel],
@@ -61,16 +61,14 @@ const WITH_PEERS: typeof SHARED = [
   [[AGAIN, OLD_CANCEL_SOONEST], (contender) => pending(contender, 1, true)],
 ]
 
-/** What only rescind does here; Go does the same. */
+/** What rescind also does alone, to be compared with Go. */
 const ALONE: readonly (readonly [workload: string, run: Case['run']])[] = [
   [DERIVE, deriveAndCancel(subject)],
   [TREE, tree],
   ...LOOKUPS.map(([workload, depth]) => [workload, lookup(depth)] as const),
 ]
 
-/**
- * Runs every workload that is asked for. The lean come first: what `AbortSignal.any` leaves behind takes a while to go.
- */
+/** Runs the workloads that `isAsked` accepts. `AbortSignal.any` comes late, since its garbage takes long to collect. */
 export async function time(isAsked: (workload: string) => boolean, pace?: Pace): Promise<Metrics> {
   const metrics: Metrics = {}
   for (const [workload, run] of ALONE) {
@@ -103,8 +101,8 @@ export async function time(isAsked: (workload: string) => boolean, pace?: Pace):
 }
 
 /**
- * The first contexts of a process, as those of a page: nothing is compiled yet. For a process of its own. The best of
- * several counts, since other work on the machine can only add to it.
+ * Times the first contexts of a process, before any code is compiled, as in a page that has just loaded. Call it in a
+ * new process. The best of several runs counts, since other load on the machine can only make a run slower.
  */
 export function cold(name: string): Promise<Metrics> {
   const contender = [subject, ...others].find((one) => one.name === name) ?? subject
@@ -145,12 +143,12 @@ function deriveBeside(siblings: number): Workload {
 }
 
 /**
- * Node keeps a list for each length of timer: whoever finds one for the same length, or a timer that is due earlier,
- * gets a new timer for half the price. Nobody does here: each sample's length is shorter than all before.
+ * Node keeps a list of timers for each length. A new timer takes half the time if there is a list for its length, or a
+ * timer that is due earlier. To exclude both, the timers of each sample are shorter than all before.
  */
 let timeout = 100_000_000
 
-/** Many within one turn: here rescind, which has one platform timer for all, touches it only once. */
+/** Many within one turn: rescind has one platform timer for all, and sets it only once in a turn. */
 function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
   const root = contender.root()
   const parent = contender.context(root)
@@ -169,8 +167,8 @@ function limitAndCancel<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run
 }
 
 /**
- * One in each turn, as a page with a request now and then. Canceled in that turn, rescind sets no platform timer; each
- * contender sets and clears one if the cancel comes later.
+ * One in each turn, as in a page that sends a request now and then. If it is canceled in that turn, rescind sets no
+ * platform timer. If the cancel comes later, each contender sets and clears one.
  */
 function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>, isLater: boolean): Case['run'] {
   const root = contender.root()
@@ -192,8 +190,8 @@ function limitInTurns<Ctx, Child>(contender: Contender<Ctx, Child>, isLater: boo
 }
 
 /**
- * rescind's callbacks run in a microtask after the cancel, the others' inside of it. So the clock runs until a
- * microtask that was queued after the cancel, for everybody, and by then all callbacks must have run.
+ * The callbacks of rescind run in a microtask after the cancel, those of the others during it. So the time of every
+ * contender includes a microtask that is queued after the cancel. By then, all callbacks must have run.
  */
 function wide<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
   return async (count) => {
@@ -235,9 +233,9 @@ function deep<Ctx, Child>(contender: Contender<Ctx, Child>): Case['run'] {
 const PENDING_COUNT = 10_000
 
 /**
- * All of them pending at once, no two of the same length. They end with steps of `stride`: 1 is the order in which they
- * would expire, a large prime is hardly any order. `isOld` has one more of them expire in between: by then rescind has
- * them in order, while those that are canceled sooner never need a place.
+ * Timeouts that are all pending at once, each of another length. They are canceled in steps of `stride`: 1 is the order
+ * in which they would expire, and a large prime is close to a random order. With `isOld`, another timeout expires
+ * before the cancels. By then rescind has moved them into its heap; timeouts that are canceled earlier never get there.
  */
 function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number, isOld: boolean): Case['run'] {
   return async (count) => {
@@ -263,7 +261,7 @@ function pending<Ctx, Child>(contender: Contender<Ctx, Child>, stride: number, i
 }
 
 function expiry<Ctx, Child>(contender: Contender<Ctx, Child>, parent: Ctx): Promise<void> {
-  // Some timers keep no process alive.
+  // The timers of some contenders do not keep the process alive.
   const alive = setInterval(() => {}, 1_000)
   return new Promise((resolve) => {
     contender.listen(contender.context(contender.limit(parent, 1)), () => {
@@ -273,7 +271,7 @@ function expiry<Ctx, Child>(contender: Contender<Ctx, Child>, parent: Ctx): Prom
   })
 }
 
-/** Asks again and again whether a context has ended that has not. */
+/** Reads many times whether a live context has ended. */
 function read<Ctx, Child>(contender: Contender<Ctx, Child>, isLimited: boolean): Case['run'] {
   const parent = contender.context(contender.root())
   const child = isLimited ? contender.limit(parent, 100_000_000) : contender.derive(parent)
@@ -336,7 +334,7 @@ function abort(count: number): Phases {
 }
 
 /**
- * Ten children to a node, a thousand nodes in all, ended from the root. The same tree stands in go/context_test.go.
+ * A thousand nodes, with ten children each, ended from the root. go/context_test.go has the same tree.
  */
 function tree(count: number): Phases {
   let leaf: Context | undefined
@@ -369,5 +367,5 @@ function lookup(depth: number): Case['run'] {
 }
 
 function check(held: boolean): void {
-  if (!held) throw new Error('The workload did not do its work: its time means nothing.')
+  if (!held) throw new Error('The workload did not have its effect, so its time is invalid.')
 }

@@ -99,7 +99,7 @@ describe('the chain of causes', () => {
     expect(chainOf(rowAt(all, 0), all).map(({ id }) => id)).toEqual([9])
   })
 
-  it('goes on from a handler on a server to what has ended its client', () => {
+  it('continues from a handler on a server to the context that ended its client', () => {
     const ended = { how: 'canceled', ended: 9 } as const
     const rows = [
       rowOf({ id: 1, ...ended }),
@@ -110,14 +110,14 @@ describe('the chain of causes', () => {
     expect(chainOf(rowAt(rows, 3), rows).map(({ id }) => id)).toEqual([4, 3, 2, 1])
   })
 
-  it('ends where ends go in a circle', () => {
+  it('contains each context once, even if the origins are circular', () => {
     const rows = [rowOf({ id: 1, by: 2, how: 'canceled' }), rowOf({ id: 2, by: 1, how: 'canceled' })]
     expect(chainOf(rowAt(rows, 0), rows).map(({ id }) => id)).toEqual([1, 2])
   })
 })
 
 describe('the place of a line', () => {
-  it('is there where it is another than that of the line above', () => {
+  it('is shown only where it differs from the place of the parent', () => {
     const place = 'server'
     const rows = [rowOf({ id: 1 }), rowOf({ id: 2, parent: 1, place }), rowOf({ id: 3, parent: 2, place })]
     const lines = outlineOf(rows, NO_FILTER, new Set(), new Set(), 0)

@@ -1,4 +1,4 @@
-/** The panel as its user sees it: what it shows, what the keys do, and that no context can harm it. */
+/** The panel as its user sees it: its contents, its keys, and that no context can harm it. */
 
 import { StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
@@ -70,7 +70,7 @@ function has(text: string): (names: string[]) => boolean {
 }
 
 describe('the panel', () => {
-  it('shows the origin and the cause of an end, though it was opened later', async () => {
+  it('shows the origin and the cause of an end, even if it is opened later', async () => {
     start({ stacks: true })
     const [ctx, cancel] = page()
     withCancel(ctx, { label: 'search' })
@@ -102,7 +102,7 @@ describe('the panel', () => {
     expect(panel.shadow().querySelectorAll('pre')).toHaveLength(0)
   })
 
-  it('is updated while it is open, with the time that is left', async () => {
+  it('updates its lines while it is open, with the time that is left', async () => {
     const panel = await openPanel()
     const [, cancel] = withTimeout(background(), 60_000, { label: 'load' })
     const names = await linesWhen(panel, has('load'))
@@ -205,7 +205,7 @@ describe('the panel', () => {
     ])
   })
 
-  it('shows what the server has seen below the requests of the page', async () => {
+  it('shows the contexts of the server below the requests of the page', async () => {
     const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const [, cancel] = withCancel(withValue(background(), traceparent.key, header), { label: 'fetch' })
     let answer: Promise<Recording> = Promise.reject(new Error('no server'))
@@ -352,7 +352,7 @@ describe('hostile text', () => {
 })
 
 describe('<Devtools>', () => {
-  it('leaves no rows in StrictMode, and shows each run once', async () => {
+  it('shows each run once in StrictMode, and leaves no live contexts', async () => {
     const element = (query: string) => (
       <StrictMode>
         <Devtools inspector={inspector} />
@@ -402,7 +402,7 @@ describe('<Devtools>', () => {
     expect(runs.filter(({ how }) => how === 'completed')).toHaveLength(1)
   })
 
-  it('is controlled by `open`, and has no button then', async () => {
+  it('has no button if the page controls it with `open`', async () => {
     const changes: boolean[] = []
     const element = (open: boolean) => (
       <Devtools inspector={inspector} open={open} onOpenChange={(next) => changes.push(next)} />
@@ -443,7 +443,7 @@ describe('<Devtools>', () => {
 })
 
 describe.runIf(Activity)('<Devtools> under <Activity>', () => {
-  it('goes when it is hidden, is there once when it is shown again, and makes no rows', async () => {
+  it('is removed while hidden, appears once when it is shown again, and adds no rows', async () => {
     const element = (mode: 'visible' | 'hidden') => {
       if (!Activity) return null
       return (

@@ -1,4 +1,4 @@
-/** axe finds no violation of accessibility rules on any page, light or dark. */
+/** axe finds no violation of accessibility rules on any page, in light and dark. */
 
 import { readdirSync } from 'node:fs'
 import { source } from 'axe-core'
@@ -19,7 +19,7 @@ const TELEPHONE = { width: 390, height: 844 }
 
 describe.concurrent('axe', () => {
   // One page for several scenarios, since opening a page takes longest.
-  it.for(PARTS)('finds nothing in any scenario, on and off, light and dark: part %i', async (part, { expect }) => {
+  it.for(PARTS)('finds no violation in any scenario, on and off, light and dark: part %i', async (part, { expect }) => {
     await using demo = await visit('')
     const { page } = demo
     for (const id of scenarios.filter((_, index) => index % PARTS.length === part)) {
@@ -40,7 +40,7 @@ describe.concurrent('axe', () => {
   })
 
   it.for([0, 1])(
-    'finds nothing in the manual, light and dark, on a telephone too: part %i',
+    'finds no violation in the manual, light and dark, wide and on a phone: part %i',
     async (part, { expect }) => {
       await using demo = await visit('docs/index.html')
       const { page } = demo
@@ -52,7 +52,7 @@ describe.concurrent('axe', () => {
         ] as const) {
           await page.emulateMedia({ colorScheme })
           await page.setViewportSize(viewport)
-          // Thousands of pieces of code in the same few colours: those of one page speak for all.
+          // The code of all pages has the same few colors, and is long, so it is checked on one page only.
           const left = name === 'start.html' ? '' : '.code code'
           expect(await violations(page, left), `${name}, ${colorScheme}`).toEqual([])
           expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(
@@ -64,7 +64,7 @@ describe.concurrent('axe', () => {
     },
   )
 
-  it('finds nothing on the front page, light and dark', async ({ expect }) => {
+  it('finds no violation on the front page, light and dark', async ({ expect }) => {
     await using demo = await visit('')
     await demo.page.getByRole('button', { name: 'Play', exact: true }).and(demo.page.locator(':enabled')).waitFor()
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -73,7 +73,7 @@ describe.concurrent('axe', () => {
     }
   })
 
-  it('finds nothing in the inspector, light and dark, wide and on a phone', async ({ expect }) => {
+  it('finds no violation in the inspector, light and dark, wide and on a phone', async ({ expect }) => {
     await using demo = await visit(`#/stale-search?${QUICK}`)
     const { page } = demo
     await outcome(page)

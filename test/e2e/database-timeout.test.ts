@@ -60,7 +60,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the scan in the tab without a server, and the worker is free for the next query', async ({ expect }) => {
+  it('stops the scan in the tab without a server, and the worker answers the next query', async ({ expect }) => {
     await using demo = await visit(`#/database-timeout?engine=${TAB}&query=0&timeout=1000`)
     const { page } = demo
     const log = page.getByRole('region', { name: 'Worker log' })
@@ -101,7 +101,7 @@ describe.concurrent('Database query timeout', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('stops the scan in PostgreSQL, which is idle then', async ({ expect }) => {
+  it('stops the scan in PostgreSQL, and its session becomes idle', async ({ expect }) => {
     const postgres = await startPostgres()
     const pool = new Pool(postgres.access)
     // `pool.end()` does not wait for its connections, and the server ends each with an error.

@@ -53,7 +53,7 @@ export async function visit(hash: string, url: string = demoUrl): Promise<Visit>
 }
 
 /** Visits in a new tab, for tests of what a page loads and keeps. */
-export async function visitAfresh(hash: string): Promise<Visit> {
+export async function visitInNewTab(hash: string): Promise<Visit> {
   return visitIn(await openTab(), hash, demoUrl)
 }
 
@@ -78,7 +78,7 @@ async function visitIn(tab: Tab, hash: string, url: string): Promise<Visit> {
     entry: async (name) => (await entries()).findLast((entry) => entry.name === name),
     async [Symbol.asyncDispose]() {
       await page.goto(`${url}${NOWHERE}`)
-      // It stays open from page to page, with its filter.
+      // The inspector stays open from page to page, with its filter.
       const close = page.getByRole('button', { name: 'Close the inspector' })
       if (await close.isVisible()) await close.click()
       await page.setViewportSize(VIEWPORT)

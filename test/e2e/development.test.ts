@@ -16,7 +16,7 @@ describe('the development build', () => {
   })
   afterAll(() => dev[Symbol.asyncDispose]())
 
-  it('has the manual', async ({ expect }) => {
+  it('serves the manual, with its search and its live examples', async ({ expect }) => {
     const get = async (path: string) => (await fetch(`${dev.url}${path}`)).text()
     expect(await get('docs/streams.md')).toBe(readFileSync('docs/streams.md', 'utf8'))
     expect(await get('llms.txt')).toContain('](docs/streams.md)')
@@ -31,7 +31,7 @@ describe('the development build', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('counts each part once though StrictMode requests it twice', async ({ expect }) => {
+  it('counts each part once, even if StrictMode requests it twice', async ({ expect }) => {
     await using demo = await visit('#/scope-budget?latency=2000&timeout=100&rescind=off', dev.url)
     await outcome(demo.page, 'timed out, 4 of 4 missing')
     expect(demo.requests).toHaveLength(8)
@@ -54,7 +54,7 @@ describe('the development build', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('saves, uploads and answers once', async ({ expect }) => {
+  it('sends each save, upload and question once', async ({ expect }) => {
     await using demo = await visit('#/save-survives?latency=300&pause=20&debounce=50&rescind=on', dev.url)
     const { page } = demo
     await outcome(page, 'the server has “Kind of Blue”, pinned')

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
-import { demoUrl, hold, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
+import { demoUrl, hold, outcome, patiently, total, visit, visitInNewTab } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const OVERTAKEN = ['p', 'pe', 'per']
@@ -21,7 +21,7 @@ async function gzipped(response: Response): Promise<number> {
 }
 
 describe.concurrent('the front page', () => {
-  it('runs without a click, and counts what the server finished for nothing', async ({ expect }) => {
+  it('runs without a click, and counts the work that the server finished for nothing', async ({ expect }) => {
     await using demo = await visit('')
     await ends(demo)
     const entries = await demo.entries()
@@ -32,7 +32,7 @@ describe.concurrent('the front page', () => {
     await total(demo.page, 'Without rescind', 'requests', wasted.length)
     await total(demo.page, 'With rescind', 'requests', 0)
     await total(demo.page, 'With rescind', 'wrong', 0)
-    // All three, unless a busy machine answers before the next key.
+    // All three are wasted, unless a busy page types the next key only after the answer.
     expect(wasted.length).toBeGreaterThan(0)
     for (const name of OVERTAKEN) expect(finished.map(({ name }) => name)).toContain(name)
     expect(finished.filter(({ name }) => name === 'peru')).toHaveLength(2)
@@ -45,8 +45,8 @@ describe.concurrent('the front page', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('shows what rescind is, the code and both results at once, from at most 150 kB in all', async ({ expect }) => {
-    await using demo = await visitAfresh('')
+  it('shows the introduction and both results on the first screen, and loads at most 150 kB', async ({ expect }) => {
+    await using demo = await visitInNewTab('')
     const { page } = demo
     await page.setViewportSize({ width: 1280, height: 800 })
     await ends(demo)
@@ -68,13 +68,13 @@ describe.concurrent('the front page', () => {
       }
     }
     const html = await (await fetch(demoUrl)).text()
-    // Before any script has come.
+    // The HTML has this, before any script is loaded.
     expect(html).toContain('npm install rescind')
     expect((await page.getByRole('region', { name: 'Code', exact: true }).locator('.line').count()) <= 12).toBe(true)
     expect(demo.complaints).toEqual([])
   })
 
-  it('copies the command that installs it, and leads to the docs and to every example', async ({ expect }) => {
+  it('copies the install command, and links to the docs and to every example', async ({ expect }) => {
     await using demo = await visit('')
     const { page } = demo
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
@@ -90,8 +90,8 @@ describe.concurrent('the front page', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('says what it waits for, and how far that is', async ({ expect }) => {
-    await using demo = await visitAfresh('#/nowhere')
+  it('shows the progress while it connects to the server', async ({ expect }) => {
+    await using demo = await visitInNewTab('#/nowhere')
     const { page } = demo
     const release = await hold(page, '**/api/clock')
     await page.reload()

@@ -29,36 +29,44 @@ const READ_BY_THE_DEMO: readonly (readonly [fault: string, status: number, text:
   ['a host in the path', 400, `GET //evil.example/api/clock HTTP/1.1\r\n${HOST}\r\n`],
   ['an invalid host', 400, `GET http://[ HTTP/1.1\r\n${HOST}\r\n`],
   ['an asterisk', 400, `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`],
-  ['an escape that is none', 400, `GET /%zz HTTP/1.1\r\n${HOST}\r\n`],
-  ['half a character', 400, `GET /api/%E0%A4%A HTTP/1.1\r\n${HOST}\r\n`],
-  ['an escaped null', 400, `GET /a%00b HTTP/1.1\r\n${HOST}\r\n`],
+  ['an invalid escape', 400, `GET /%zz HTTP/1.1\r\n${HOST}\r\n`],
+  ['an incomplete character', 400, `GET /api/%E0%A4%A HTTP/1.1\r\n${HOST}\r\n`],
+  ['an escaped null character', 400, `GET /a%00b HTTP/1.1\r\n${HOST}\r\n`],
   ['a long body', 413, `POST /api/unwanted HTTP/1.1\r\n${HOST}Content-Length: 99999999\r\n\r\n${LONG}`],
   ['a body in chunks', 413, `POST /api/unwanted HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`],
   ['an upload that is too long', 413, `POST /api/upload HTTP/1.1\r\n${HOST}Content-Length: 65537\r\n\r\n${LONG}`],
-  ['an upload of no length', 411, `POST /api/upload HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`],
+  ['an upload without a length', 411, `POST /api/upload HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`],
   ['a body to another address', 413, `POST /api/upload/x HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
-  ['an upload of nothing', 400, `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`],
-  ['a note of no name', 400, `POST /api/save?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
-  ['a silence of no length', 400, `GET /api/answer?${ORDER}&silence=soon HTTP/1.1\r\n${HOST}\r\n`],
-  ['a long trouble', 400, `GET /api/trouble?${ORDER}&run=a&from=0&trouble=1e9&capacity=1 HTTP/1.1\r\n${HOST}\r\n`],
-  ['a trouble of no run', 400, `GET /api/trouble?${ORDER}&from=0&trouble=1&capacity=1 HTTP/1.1\r\n${HOST}\r\n`],
-  ['no endpoint', 404, `GET /api/constructor HTTP/1.1\r\n${HOST}\r\n`],
+  ['an empty upload', 400, `POST /api/upload?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`],
+  ['a note without a name', 400, `POST /api/save?${ORDER} HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
+  ['a silence of invalid length', 400, `GET /api/answer?${ORDER}&silence=soon HTTP/1.1\r\n${HOST}\r\n`],
+  [
+    'a trouble that is too long',
+    400,
+    `GET /api/trouble?${ORDER}&run=a&from=0&trouble=1e9&capacity=1 HTTP/1.1\r\n${HOST}\r\n`,
+  ],
+  ['a trouble without a run', 400, `GET /api/trouble?${ORDER}&from=0&trouble=1&capacity=1 HTTP/1.1\r\n${HOST}\r\n`],
+  ['an unknown endpoint', 404, `GET /api/constructor HTTP/1.1\r\n${HOST}\r\n`],
   ['the wrong method', 405, `DELETE /api/work HTTP/1.1\r\n${HOST}\r\n`],
-  ['a POST where one only reads', 405, `POST /api/work HTTP/1.1\r\n${HOST}\r\n`],
-  ['an upgrade to nothing', 404, `GET /api/socket HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: foo\r\n\r\n`],
+  ['a POST to a read-only endpoint', 405, `POST /api/work HTTP/1.1\r\n${HOST}\r\n`],
+  [
+    'an upgrade to an unknown protocol',
+    404,
+    `GET /api/socket HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: foo\r\n\r\n`,
+  ],
 ]
 
 /** Requests that Node refuses before the demo sees them. */
 const READ_BY_NODE: readonly (readonly [fault: string, status: number, text: string])[] = [
-  ['a null', 400, `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`],
+  ['a null character', 400, `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`],
   ['long headers', 431, `GET / HTTP/1.1\r\n${HOST}X: ${LONG}\r\n\r\n`],
   ['another protocol', 400, '\x16\x03\x01\x02\r\n\r\n'],
   ['HTTP/2', 400, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
   ['an unknown method', 400, `BREW / HTTP/1.1\r\n${HOST}\r\n`],
-  ['what it cannot expect', 417, `GET / HTTP/1.1\r\n${HOST}Expect: a pony\r\n\r\n`],
+  ['an unknown expectation', 417, `GET / HTTP/1.1\r\n${HOST}Expect: a pony\r\n\r\n`],
   ['a tunnel', 405, `CONNECT evil.example:443 HTTP/1.1\r\n${HOST}\r\n`],
   ['a path outside of the files', 404, `GET /..%2f..%2f..%2f..%2fetc%2fpasswd HTTP/1.1\r\n${HOST}\r\n`],
-  ['a file that may not be written', 405, `DELETE / HTTP/1.1\r\n${HOST}\r\n`],
+  ['a method that would delete a file', 405, `DELETE / HTTP/1.1\r\n${HOST}\r\n`],
 ]
 
 async function open(url: string, text = ''): Promise<Socket> {
@@ -111,7 +119,7 @@ describe.each([
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  it.each(faults)('answers a request with %s with a reason, and stays up', async (_, status, text) => {
+  it.each(faults)('refuses a request, says why, and stays up: %s', async (_, status, text) => {
     const answered = await answer(server.url, text)
     expect(answered).toMatch(refusal(status))
     expect(answered).toMatch(plain)
@@ -198,7 +206,7 @@ describe.each([
     for (const { text } of log[0]?.lines ?? []) expect(text.length).toBeLessThan(200)
   })
 
-  it('counts an early report of a canceled request among invalid ones', async () => {
+  it('keeps a report of a canceled request that arrives first, among thousands of false ones', async () => {
     const junk = Array.from({ length: 60 }, (_, batch) =>
       Array.from({ length: 100 }, (_, index) => `id=junk${batch}.${index}&at=1`).join('&'),
     )
@@ -265,7 +273,7 @@ async function serveEvents(): Promise<Stream> {
 const LISTEN = `GET /api/events HTTP/1.1\r\n${HOST}\r\n`
 
 describe('the event stream', () => {
-  it('drops a slow reader, and tells it so', async () => {
+  it('drops a slow reader, and tells it why', async () => {
     await using stream = await serveEvents()
     const { answers, log } = stream
     const keen = (await open(stream.url, LISTEN)).resume()
@@ -312,7 +320,7 @@ describe('the event stream', () => {
 })
 
 describe('a report of a canceled request that has not arrived', () => {
-  it('counts for ten seconds', () => {
+  it('is kept for ten seconds', () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
       const log = new Log()

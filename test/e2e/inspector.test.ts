@@ -1,4 +1,4 @@
-/** The inspector in the demo: opened afterwards, it shows which searches were stopped, and why. */
+/** The inspector in the demo: even if it is opened later, it shows which searches were stopped, and why. */
 
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,14 +6,14 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { open } from 'rescind/inspect'
 import { describe, it } from 'vitest'
-import { outcome, patiently, visitAfresh } from './demo.ts'
+import { outcome, patiently, visitInNewTab } from './demo.ts'
 
-/** The clocks of browsers go in steps. */
+/** Clocks in browsers are coarse, so times may differ by this much. */
 const STEP_MS = 5
 
 describe('the inspector', () => {
   it('shows the searches that a keystroke superseded, and the completed one', async ({ expect }) => {
-    await using demo = await visitAfresh('#/stale-search?latency=1500&pause=150')
+    await using demo = await visitInNewTab('#/stale-search?latency=1500&pause=150')
     const { page } = demo
     await outcome(page, '“mexico” shows its results')
     const before = demo.scripts.length
@@ -32,7 +32,7 @@ describe('the inspector', () => {
     await details.getByText('Superseded: newer work took its place').first().waitFor()
     await filter.fill('withTimeout completed')
     await page.getByRole('treeitem', { name: 'completed' }).first().waitFor()
-    // With the wheel, by keys, and across.
+    // Zoom with the wheel and with keys, then move.
     await page.getByRole('button', { name: 'Pause', exact: true }).click()
     const ruler = () => page.locator('.ruler .track').innerText()
     const bar = () => page.locator('.bar').last().getAttribute('style')
@@ -61,8 +61,8 @@ describe('the inspector', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('shows keystroke, fetch, handler and query as one line, and the cancel that ran down it', async ({ expect }) => {
-    await using demo = await visitAfresh('#/stale-search?latency=1500&pause=400')
+  it('shows how a keystroke canceled the fetch, its handler on the server, and its query', async ({ expect }) => {
+    await using demo = await visitInNewTab('#/stale-search?latency=1500&pause=400')
     const { page } = demo
     await outcome(page, '“mexico” shows its results')
     await page.getByRole('button', { name: 'Inspector', exact: true }).click()
@@ -71,7 +71,7 @@ describe('the inspector', () => {
     await page.getByRole('searchbox', { name: 'Filter' }).fill('within(query)')
     const queries = page.getByRole('treeitem', { name: 'within(query), ended with its parent: ClientGone' })
     await queries.first().click()
-    // Each level lies below the one before it, and ends with what the keystroke has ended.
+    // The chain leads from the query up to the search that the keystroke ended.
     const details = page.getByRole('complementary', { name: 'Context' })
     const chain = await details.locator('.chain li').allInnerTexts()
     expect(chain.map((link) => link.replace(/^↑ /, '').replace(/#\d+ /, ''))).toEqual([
@@ -116,7 +116,7 @@ async function wheel(page: Page, pixels: number): Promise<void> {
   await page.keyboard.up('Control')
 }
 
-/** What *Save* writes. */
+/** The recording that *Save* downloads. */
 async function recordOf(page: Page): Promise<string> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),

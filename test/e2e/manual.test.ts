@@ -1,9 +1,9 @@
-/** The manual in the site: its pages, the way between them, the search, and what is live in them. */
+/** The manual in the site: its pages, the links between them, the search, and the live examples. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { demoUrl, outcome, patiently, visit, visitAfresh } from './demo.ts'
+import { demoUrl, outcome, patiently, visit, visitInNewTab } from './demo.ts'
 
 const CLIENT = 'dist-demo/client'
 const sources = readdirSync('docs')
@@ -14,8 +14,8 @@ const built = readdirSync(CLIENT, { recursive: true, encoding: 'utf8' })
   .map((name) => name.replaceAll('\\', '/'))
 const bodies = new Map(built.map((name) => [name, readFileSync(join(CLIENT, name), 'utf8')]))
 
-describe('the files of the manual', () => {
-  it('are a page and its Markdown for each page of docs, and a list of them for language models', () => {
+describe('the built manual', () => {
+  it('has a page and its Markdown for each page of docs, and a list of them for language models', () => {
     const llms = readFileSync(join(CLIENT, 'llms.txt'), 'utf8')
     for (const source of ['README.md', ...sources]) {
       expect(readFileSync(join(CLIENT, source), 'utf8')).toBe(readFileSync(source, 'utf8'))
@@ -24,19 +24,19 @@ describe('the files of the manual', () => {
     for (const source of sources) expect(built).toContain(source.replace(/\.md$/, '.html'))
   })
 
-  it('have no link that leads nowhere, in the site itself', () => {
+  it('has no broken link within the site', () => {
     expect([...bodies].flatMap(([name, html]) => brokenLinks(name, html).map((link) => `${name}: ${link}`))).toEqual([])
     expect(brokenLinks('docs/start.html', '<a href="streams.html#none"> <a href="none.html">')).toHaveLength(2)
   })
 
-  it('load nothing from elsewhere', () => {
+  it('loads nothing from other hosts', () => {
     const all = [...bodies.values()].join('')
     expect(all.match(/ src="https?:[^"]*"|<link[^>]* href="https?:[^>]*>|@import[^;]*/g)).toBeNull()
   })
 })
 
 describe.concurrent('a page of the manual', () => {
-  it('can be linked to by its headings, and leads to the next one', async ({ expect }) => {
+  it('has links to its headings, and to the next page', async ({ expect }) => {
     await using demo = await visit('docs/streams.html#silence')
     const { page } = demo
     expect(await page.title()).toBe('Streams · rescind')
@@ -64,8 +64,8 @@ describe.concurrent('a page of the manual', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('finds what is written in another one, by the keyboard alone', async ({ expect }) => {
-    await using demo = await visitAfresh('docs/start.html')
+  it('finds text on other pages, with the keyboard alone', async ({ expect }) => {
+    await using demo = await visitInNewTab('docs/start.html')
     const { page } = demo
     const before = demo.scripts.length
     await page.keyboard.press('/')
@@ -88,7 +88,7 @@ describe.concurrent('a page of the manual', () => {
     await field.waitFor()
     await field.press('Escape')
     await field.waitFor({ state: 'hidden' })
-    // From where something runs: Escape closes the search, and cancels nothing.
+    // While a scenario runs, Escape closes the search, and does not cancel the run.
     await page.goto(`${demoUrl}#/http-timeout?latency=5000&timeout=5000`)
     await expect.poll(() => demo.entry('report'), patiently).toBeDefined()
     await page.getByRole('button', { name: 'Search' }).click()
@@ -98,7 +98,7 @@ describe.concurrent('a page of the manual', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('plays the scenario that belongs to it when the reader comes near', async ({ expect }) => {
+  it('runs its live example when the reader scrolls to it', async ({ expect }) => {
     await using demo = await visit('docs/streams.html')
     const { page } = demo
     expect(demo.requests).toEqual([])
@@ -107,20 +107,20 @@ describe.concurrent('a page of the manual', () => {
     await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'stopped', cause: 'client gone' })
     await page.getByRole('switch', { name: 'rescind' }).click()
     await expect.poll(() => demo.requests.length, patiently).toBe(2)
-    // The address is that of the page.
+    // A scenario on its own page would change the address.
     expect(page.url()).toBe(`${demoUrl}docs/streams.html`)
     expect(demo.complaints).toEqual([])
   })
 })
 
-/** What `html`, the page called `name`, links to in the site, and is not there. */
+/** The links of `html`, the page called `name`, to files or anchors that the site does not have. */
 function brokenLinks(name: string, html: string): string[] {
   const links = [...html.matchAll(/<a\b[^>]* href="([^"]+)"/g)].map(([, href = '']) => href)
   return links.filter((href) => {
     if (/^[a-z]+:/.test(href)) return false
     const [path = '', anchor] = href.split('#', 2)
     const target = path === '' ? name : join(dirname(name), path.replace(/\/$/, '/index.html')).replaceAll('\\', '/')
-    // The reference is made by a command of its own.
+    // Another command builds the reference.
     if (target === 'reference/index.html') return false
     const page = path === '' ? html : bodies.get(target)
     if (page === undefined) return !existsSync(join(CLIENT, target))

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
 
 describe.concurrent('Request-scoped values', () => {
-  it('has the id in every line of the log', async ({ expect }) => {
+  it('shows the id in every line of the log', async ({ expect }) => {
     await using demo = await visit('#/request-values?latency=100')
     await outcome(demo.page, 'the server’s log says order-17')
     await demo.page.getByRole('textbox', { name: 'Request id' }).fill('größer 18')
@@ -19,7 +19,7 @@ describe.concurrent('Request-scoped values', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('has no id in the log without rescind', async ({ expect }) => {
+  it('shows no id in the log without rescind', async ({ expect }) => {
     await using demo = await visit('#/request-values?latency=100&rescind=off')
     await outcome(demo.page, 'the server’s log has no id')
     const entry = await demo.entry('order')

@@ -69,7 +69,7 @@ describe('A save that waits in a tab that is hidden, frozen and then closed', ()
 
   afterAll(() => window[Symbol.asyncDispose]())
 
-  /** Types, and hides the tab before the debounce is over. Resolves to what the server has of it. */
+  /** Types, and hides the tab before the debounce is over. `saves` reads the saves in the server's log. */
   async function typeAndHide(rescind: 'on' | 'off') {
     const { page, hide } = await window.open()
     const events = page.waitForRequest(/api\/events/)
@@ -90,7 +90,7 @@ describe('A save that waits in a tab that is hidden, frozen and then closed', ()
     await page.close()
   })
 
-  it('is lost by hand', async ({ expect }) => {
+  it('is lost with the code by hand', async ({ expect }) => {
     const { page, saves } = await typeAndHide('off')
     // Longer than the debounce: no timer of a frozen page fires.
     await pass(1_200)

@@ -20,7 +20,7 @@ describe.concurrent('A server in trouble', () => {
     for (const name of ['call 1', 'call 20']) {
       expect(entries.findLast((entry) => entry.name === name)).toMatchObject({ outcome: 'finished' })
     }
-    // One line for each call, whatever the number of its attempts.
+    // The lane has one line for each call, with all of its attempts.
     expect(await page.getByRole('region', { name: 'Server', exact: true }).getByRole('listitem').count()).toBe(20)
     expect(demo.complaints).toEqual([])
   })

@@ -51,7 +51,7 @@ function urlOf(child: ChildProcess): Promise<string> {
       })
     }
     child.on('error', reject)
-    child.on('exit', () => reject(new Error(`The server has ended:\n${output}`)))
+    child.on('exit', () => reject(new Error(`The server has exited:\n${output}`)))
   })
 }
 

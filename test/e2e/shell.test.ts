@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
 import type { ExpectStatic } from 'vitest'
-import { demoUrl, hold, outcome, patiently, total, visit, visitAfresh } from './demo.ts'
+import { demoUrl, hold, outcome, patiently, total, visit, visitInNewTab } from './demo.ts'
 import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
@@ -168,7 +168,7 @@ describe.concurrent('the address', () => {
     expect(await page.getByRole('slider', { name: 'Latency' }).getAttribute('aria-valuetext')).toBe('900 ms')
   })
 
-  it('begins one run for a change, and another when a link says something else', async ({ expect }) => {
+  it('starts one run for a change, and another for a link with other values', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=50&timeout=3000')
     const { page } = demo
     await outcome(page, 'response received')
@@ -199,7 +199,7 @@ describe.concurrent('the address', () => {
 
 describe.concurrent('SQLite in the tab', () => {
   it('says that it is being loaded', async ({ expect }) => {
-    await using demo = await visitAfresh('#/nowhere')
+    await using demo = await visitInNewTab('#/nowhere')
     const { page } = demo
     const release = await hold(page, /assets\/sqlite-/)
     await page.goto(`${demoUrl}#/database-timeout?engine=0&query=1&timeout=5000`)
@@ -275,7 +275,7 @@ describe('Copy', () => {
 })
 
 describe.concurrent('without a server', () => {
-  it('the page says so, and continues when the server is back', async ({ expect }) => {
+  it('the page shows an alert, and continues when the server is back', async ({ expect }) => {
     const first = await serveDemo()
     await using demo = await visit('#/http-timeout?latency=50&timeout=3000', first.url)
     const { page } = demo

@@ -60,7 +60,7 @@ describe('on a static host', () => {
   })
   afterAll(() => host[Symbol.asyncDispose]())
 
-  it('stops the handlers of the service worker, and shows that it answers', async ({ expect }) => {
+  it('stops the handlers of the service worker, and says that a service worker answers', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=3000&timeout=300', host.url)
     const { page } = demo
     await page.getByText('No server here: a service worker streams in its place').waitFor()
@@ -112,7 +112,7 @@ describe('on a static host', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('has the manual, with what is live in it', async ({ expect }) => {
+  it('serves the manual, with its live examples', async ({ expect }) => {
     await using demo = await visit('docs/streams.html#an-answer-with-stop-in-react', host.url)
     const { page } = demo
     await page.getByRole('region', { name: 'Live example' }).scrollIntoViewIfNeeded()

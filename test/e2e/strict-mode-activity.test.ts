@@ -5,7 +5,7 @@ import { outcome, patiently, total, visit } from './demo.ts'
 import { measured, ONCE } from './measured.ts'
 
 describe.concurrent('StrictMode and Activity', () => {
-  it('sends one request each time it is shown, and stops when it is hidden', async ({ expect }) => {
+  it('sends one request each time the component is shown, and stops it when it is hidden', async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=5000&pause=500')
     await outcome(demo.page, '2 requests sent, 2 aborted')
     expect(await measured(demo.page)).toEqual(ONCE)
@@ -36,7 +36,7 @@ describe.concurrent('StrictMode and Activity', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it("follows the user's buttons", async ({ expect }) => {
+  it('mounts and hides the component when the user clicks the buttons', async ({ expect }) => {
     await using demo = await visit('#/strict-mode-activity?latency=5000&pause=100')
     const { page } = demo
     await outcome(page, '2 requests sent, 2 aborted')

@@ -12,7 +12,7 @@ const WITH = [
 ]
 
 describe.concurrent('Why did it end?', () => {
-  it('shows err and cause for each way', async ({ expect }) => {
+  it('shows err and cause for each way to end', async ({ expect }) => {
     await using demo = await visit('#/why-did-it-end?step=100')
     await outcome(demo.page, '5 ends, 2 kinds of err, 4 causes')
     const rows = await demo.page.locator('.ways tbody tr').all()

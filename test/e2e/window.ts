@@ -1,6 +1,6 @@
 /**
- * A window of a browser whose tabs can be hidden. Playwright tells the pages of a browser that it controls that they
- * are always in front; it leaves a browser alone that it only connects to.
+ * A window of a browser whose tabs can be hidden. In a browser that Playwright has launched, every page seems to be in
+ * front. In a browser to which it only connects, hidden pages are hidden.
  */
 
 import { once } from 'node:events'

@@ -1,7 +1,7 @@
 /**
  * The fault run, `npm run test:faults`: a real PostgreSQL is killed, paused, cut off, overloaded, and shared with other
  * clients by poolers; SQLite loses its thread; and contexts end at random. Arguments choose faults by parts of their
- * names. Each fault counts the fates of the statements, and reports violations: a statement that hangs, a row that is
+ * names. Each fault counts how its statements ended, and reports violations: a statement that hangs, a row that is
  * lost or incomplete, a client that is not returned.
  */
 

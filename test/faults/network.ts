@@ -26,7 +26,7 @@ export const cuts: Fault = {
       while (running) {
         const before = completed
         await sleep(bg, Math.random() * 100)
-        // Also reaches a commit on a busy machine.
+        // Wait for a commit before each cut, since on a busy machine none might succeed otherwise.
         const end = performance.now() + 1_000
         while (running && completed === before && performance.now() < end) await sleep(bg, 5)
         proxy.cut()
@@ -57,11 +57,11 @@ export const cuts: Fault = {
     const counts = new Map(rows.map(({ id, count }) => [Number(id), Number(count)]))
     for (const [id, ending] of endings) {
       const count = counts.get(id) ?? 0
-      tally.assert(count === 0 || count === 2, `transaction ${id} is half there`)
-      tally.assert(ending !== 'completed' || count === 2, `transaction ${id} was reported as committed and is lost`)
+      tally.assert(count === 0 || count === 2, `only half of transaction ${id} is stored`)
+      tally.assert(ending !== 'completed' || count === 2, `transaction ${id} was reported as committed, but is lost`)
       const isOpen = ending === 'completed' || ending === 'commit unknown'
-      tally.assert(isOpen || count === 0, `transaction ${id} was reported as failed (${ending}) and is there`)
-      if (ending === 'commit unknown') tally.count(`unknown commits that ${count === 2 ? 'took place' : 'did not'}`)
+      tally.assert(isOpen || count === 0, `transaction ${id} was reported as failed (${ending}), but is stored`)
+      if (ending === 'commit unknown') tally.count(`unknown commits that ${count === 2 ? 'succeeded' : 'failed'}`)
     }
     await observer.end()
     await tally.settles(pool, access, 'cuts')
@@ -72,7 +72,7 @@ export const cuts: Fault = {
 }
 
 export const halfOpen: Fault = {
-  name: 'a line that goes dead: the deadline holds on both sides',
+  name: 'a connection that silently stops: the deadline holds on both sides',
   async run({ access }) {
     const tally = new Tally()
     const observer = await observe(access)
@@ -92,8 +92,8 @@ export const halfOpen: Fault = {
       await Promise.all([query, transaction])
       // The client cannot reach the server: the server's own timeouts end both.
       const isOver = async () => (await observer.sessions('half-open')).every(({ state }) => state === 'idle')
-      tally.assert(await comesTrue(isOver), 'the server runs on for a client that it cannot reach')
-      tally.count('dead lines')
+      tally.assert(await comesTrue(isOver), 'the server still works for a client that it cannot reach')
+      tally.count('dead connections')
       await proxy.close()
       await db.close()
     }
@@ -111,7 +111,7 @@ interface Proxy {
   close(): Promise<void>
 }
 
-/** Cuts the connection at the share `lossy` of all commits, half of them before the server receives them. */
+/** Cuts the connection at a fraction `lossy` of all commits: at half of those before the server receives the commit. */
 async function startProxy(target: Access, lossy: number = 0): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let isFrozen = false

@@ -1,6 +1,6 @@
 /**
- * Other clients share the connections of a pooler with us, under a storm of deadlines and cancels. None of their
- * queries may be hit, and they must not find settings or transactions of ours.
+ * Other clients share the connections of a pooler with us while many of our statements are canceled. No cancel of ours
+ * may stop a query of theirs, and they must not see settings or transactions of ours.
  */
 
 import { Pool } from 'pg'
@@ -22,7 +22,7 @@ const STRANGERS = 500
 const STRANGE = 'SELECT pg_sleep(0.05)'
 
 export const bouncer: Fault = {
-  name: 'PgBouncer in transaction mode with three connections, and 500 queries of strangers',
+  name: 'PgBouncer in transaction mode with three connections, and 500 queries of other clients',
   async run({ access }) {
     const { access: bounced, stop } = await startPgBouncer(access, 3)
     try {
@@ -34,13 +34,13 @@ export const bouncer: Fault = {
 }
 
 export const hasty: Fault = {
-  name: 'a pooler that closes the line of a cancel early and passes it on late, in front of PgBouncer',
+  name: 'a pooler that closes the connection of a cancel early and forwards the cancel late, in front of PgBouncer',
   async run({ access }) {
     const { access: bounced, stop } = await startPgBouncer(access, 3)
     const pooler = await startPooler(bounced, () => Math.random() * 20)
     try {
       const tally = await storm(pooler.access, bounced, access)
-      tally.count('cancels that came late', pooler.counts.cancels)
+      tally.count('cancels that were forwarded late', pooler.counts.cancels)
       tally.count('connections of ours', pooler.counts.connections)
       return tally
     } finally {
@@ -51,7 +51,7 @@ export const hasty: Fault = {
 }
 
 export const late: Fault = {
-  name: 'a pooler that closes the line of a cancel early and passes it on late, in front of PostgreSQL',
+  name: 'a pooler that closes the connection of a cancel early and forwards the cancel late, in front of PostgreSQL',
   async run({ access }) {
     const pooler = await startPooler(access, () => Math.random() * 20)
     try {
@@ -82,7 +82,7 @@ async function storm(ours: Access, theirs: Access, server: Access): Promise<Tall
     while (!isOver) {
       await queryContext(bg, db, 'SELECT pg_sleep(0.01)').then(
         () => tally.count('queries of ours without a deadline'),
-        (error: unknown) => tally.assert(false, `a query of ours without a deadline was hit: ${String(error)}`),
+        (error: unknown) => tally.assert(false, `a query of ours without a deadline failed: ${String(error)}`),
       )
     }
   })()
@@ -97,28 +97,28 @@ async function storm(ours: Access, theirs: Access, server: Access): Promise<Tall
   await db.close()
   await others.end()
   const [row] = await observer.query('SELECT count(*)::int AS count FROM stormed')
-  tally.assert(row?.count === 0, `${String(row?.count)} rows of transactions that were taken back`)
+  tally.assert(row?.count === 0, `${String(row?.count)} rows remain of transactions that were rolled back`)
   await observer.end()
   return tally
 }
 
 /** One query of another client, which reads the settings and the transaction of its connection. */
 async function ask(tally: Tally, others: Pool): Promise<void> {
-  tally.count('queries of strangers')
+  tally.count('queries of other clients')
   const look = `SELECT current_setting('statement_timeout') AS timeout,
     current_setting('idle_in_transaction_session_timeout') AS idle, now() = statement_timestamp() AS alone`
   try {
     await others.query(STRANGE)
     const { rows } = await others.query<{ timeout: string; idle: string; alone: boolean }>(look)
     const [{ timeout, idle, alone } = {}] = rows as Partial<(typeof rows)[number]>[]
-    tally.assert(timeout === '0' && idle === '0', `a stranger found the timeouts ${timeout} and ${idle}`)
-    tally.assert(alone === true, 'a stranger found itself in a transaction')
+    tally.assert(timeout === '0' && idle === '0', `another client found the timeouts ${timeout} and ${idle}`)
+    tally.assert(alone === true, 'another client found itself in a transaction')
   } catch (error) {
-    tally.assert(false, `a query of a stranger was hit: ${String(error)}`)
+    tally.assert(false, `a query of another client failed: ${String(error)}`)
   }
 }
 
-/** One of our statements of any kind, under a deadline or a cancel at any time. */
+/** One of our statements, of each kind in turn, under a deadline or a cancel at a random time. */
 async function gust(tally: Tally, db: Database, round: number): Promise<void> {
   const ms = 1 + Math.random() * 30
   const hasDeadline = round % 2 === 0
@@ -134,7 +134,7 @@ async function gust(tally: Tally, db: Database, round: number): Promise<void> {
         await execContext(ctx, tx, 'INSERT INTO stormed VALUES (1)')
         await withTransaction(ctx, tx, (inner) => queryContext(ctx, inner, slow)).catch(() => {})
         await queryContext(ctx, tx, slow)
-        throw new Error('taken back')
+        throw new Error('rolled back')
       }),
     async (ctx) => {
       const naps = 'SELECT pg_sleep(0.002) FROM generate_series(1, 20)'

@@ -12,7 +12,7 @@ import type { Fault } from './tally.ts'
 const bg = background()
 
 export const fullPool: Fault = {
-  name: 'a pool of 2 that is full, and 500 who wait for it',
+  name: 'a full pool of 2, and 500 statements that wait for it',
   async run({ access }) {
     const tally = new Tally()
     const pool = toughPool(access, 'full', 2)
@@ -28,7 +28,7 @@ export const fullPool: Fault = {
     free()
     await Promise.all(running)
     const [row] = await queryContext(bg, db, 'SELECT count(*)::int AS count FROM never')
-    tally.assert(row?.count === 0, `${String(row?.count)} statements ran that had ended while waiting`)
+    tally.assert(row?.count === 0, `${String(row?.count)} statements ran although their contexts had ended`)
     await tally.settles(pool, access, 'full')
     await db.close()
     return tally
@@ -99,9 +99,9 @@ export async function race(
   const counts = new Map(found.map(({ id, count }) => [Number(id), Number(count)]))
   for (const [id, count] of expected) {
     const left = counts.get(id) ?? 0
-    tally.assert(left === count, `${id} left ${left} rows, and was reported to have left ${count}`)
+    tally.assert(left === count, `${id} stored ${left} rows, but ${count} were reported`)
   }
-  tally.count('rows that are there as reported', found.length)
+  tally.count('writes that are stored as reported', found.length)
   return tally
 }
 

@@ -12,7 +12,7 @@ export interface Fault {
   run(server: PostgresServer): Promise<Tally>
 }
 
-/** Longer than any statement here may take; a statement that takes longer hangs. */
+/** A statement that takes longer than this counts as hung. */
 const HANG_MS = 20_000
 
 export class Tally {
@@ -48,7 +48,7 @@ export class Tally {
   /** Asserts that the clients of `pool` are returned, and that the server no longer works for them. */
   async settles(pool: Pool, access: Access, name: string): Promise<void> {
     const isFree = () => pool.idleCount === pool.totalCount && pool.waitingCount === 0
-    this.assert(await comesTrue(isFree), `${pool.totalCount - pool.idleCount} clients were not given back`)
+    this.assert(await comesTrue(isFree), `${pool.totalCount - pool.idleCount} clients were not returned`)
     const observer = await observe(access)
     const isIdle = async () => (await observer.sessions(name)).every(({ state }) => state === 'idle')
     this.assert(await comesTrue(isIdle), `the server still works for ${JSON.stringify(await observer.sessions(name))}`)
@@ -76,7 +76,7 @@ export async function comesTrue(isTrue: () => boolean | Promise<boolean>): Promi
 /** A pool that survives faults of its server. */
 export function toughPool(access: Access, name: string, max: number): Pool {
   const pool = new Pool({ ...access, application_name: name, max, connectionTimeoutMillis: 5_000 })
-  // For clients that were idle when the server failed.
+  // The pool reports errors of idle clients here; without a listener they would end the process.
   pool.on('error', () => {})
   return pool
 }

@@ -1,4 +1,4 @@
-/** Untrusted headers of this package and of the W3C, changed at random. */
+/** Untrusted headers, of this package and of W3C standards, changed at random. */
 
 import { background, createKey, withTimeout } from 'rescind'
 import {
@@ -49,7 +49,7 @@ export const received: Fuzzer = {
         const values = [requestId, ...traces]
         const [ctx] = fromHeaders(parent, sent(random), { timeout, limit, values, maxSize: random.pick([200, 16_384]) })
         const longest = Math.min(parent.deadline as number, Date.now() + (limit ?? Infinity))
-        tally.assert((ctx.deadline as number) <= longest + 1, 'headers gave more time than there is')
+        tally.assert((ctx.deadline as number) <= longest + 1, 'headers extended the deadline of the parent')
         const id = ctx.value(requestId.key)
         tally.assert(id === undefined || isHarmless(id.slice(0, 999)), `text of several lines: ${String(id)}`)
         tally.count('read')
@@ -109,6 +109,6 @@ function judge(error: unknown, tally: Tally): void {
   tally.count(isRefusal ? `refused with ${error.status}` : 'thrown')
   tally.assert(isRefusal, `not a HeaderError: ${String(error)}`)
   if (!isRefusal) return
-  tally.assert(isHarmless(error.message), `a message shows ${error.message}`)
-  tally.assert(isHarmless(String(error.cause)), `a cause shows ${String(error.cause)}`)
+  tally.assert(isHarmless(error.message), `unsafe text in a message: ${error.message}`)
+  tally.assert(isHarmless(String(error.cause)), `unsafe text in a cause: ${String(error.cause)}`)
 }

@@ -27,7 +27,7 @@ const keys = [requestId]
 
 /** The number of channels that are open at a time. */
 const BATCH = 100
-/** In milliseconds: long enough for the messages of a batch, whose arrival has no other sign. */
+/** How long to wait for the messages of a batch, in milliseconds: nothing else shows that they have arrived. */
 const PATIENCE = 5
 /** No message may give a context more time than this, which is its parent's. */
 const LIMIT = 60_000
@@ -64,7 +64,7 @@ export const senders: Fuzzer = {
       await delay(PATIENCE)
       for (const { ctx, cancel, port1, port2 } of open) {
         tally.assert(ctx.err === undefined, `an answer ended the context of the sender: ${String(cause(ctx))}`)
-        tally.count('contexts that no answer ended')
+        tally.count('contexts that all answers left alive')
         cancel()
         port1.close()
         port2.close()
@@ -124,8 +124,8 @@ export const traps: Fuzzer = {
         const { err } = withSignal(background(), AbortSignal.abort(why))[0]
         // An error of a context is taken over unchanged, traps included.
         if (err !== why) judgeError(err, tally, 'from a signal')
-        tally.assert(typeof isCanceled(why) === 'boolean', 'isCanceled has no answer')
-        tally.assert(typeof isDeadlineExceeded(why) === 'boolean', 'isDeadlineExceeded has no answer')
+        tally.assert(typeof isCanceled(why) === 'boolean', 'isCanceled did not return a boolean')
+        tally.assert(typeof isDeadlineExceeded(why) === 'boolean', 'isDeadlineExceeded did not return a boolean')
         port1.close()
         port2.close()
       }
@@ -145,7 +145,7 @@ export const errors: Fuzzer = {
       for (let times = random.below(4); times > 0; times--) data = random.mutated(data)
       const error = deserializeError(data)
       tally.count(error instanceof PortError ? 'refused' : 'read')
-      if (error instanceof PortError) tally.assert(isHarmless(error.message), `a message shows ${error.message}`)
+      if (error instanceof PortError) tally.assert(isHarmless(error.message), `unsafe text: ${error.message}`)
     }
     return tally
   },
@@ -180,12 +180,12 @@ function recorded(): object[] {
   rearm(ctx, 5_000)
   cancel(new Error('left'))
   messages.push({ rescind: 'end', err: serializeError(ctx.err) })
-  // The sender writes the end into its memory, after which no message would be read; so the memory is a new one.
+  // The sender has written the end into its memory. A receiver of that reads no messages, so send a new memory.
   const fresh = { rescind: 'memory', memory: new SharedArrayBuffer(16_384) }
   return messages.map((message) => ('memory' in message ? fresh : message))
 }
 
-/** The same for all rounds, since nothing writes to it. */
+/** Recorded only once, since no round changes it. */
 let sample: readonly object[] | undefined
 
 /** Messages, most of which are valid. */
@@ -235,8 +235,8 @@ function receive(random: Random): Round {
 
 function judge({ outcome: { ctx, error }, ports }: Round, tally: Tally): void {
   if (ctx) {
-    tally.assert((ctx.deadline ?? NaN) <= Date.now() + LIMIT + 1, 'a message gave more time than there is')
-    tally.assert(isHarmless(String(ctx)), `a message shows itself in ${String(ctx)}`)
+    tally.assert((ctx.deadline ?? NaN) <= Date.now() + LIMIT + 1, 'a message extended the deadline of the parent')
+    tally.assert(isHarmless(String(ctx)), `unsafe text: ${String(ctx)}`)
     judgeError(ctx.err, tally, 'arrived')
   } else judgeError(error, tally, 'refused')
   for (const port of ports) port.close()
@@ -244,13 +244,13 @@ function judge({ outcome: { ctx, error }, ports }: Round, tally: Tally): void {
 
 function judgeError(error: unknown, tally: Tally, where: string): void {
   const isEnd = error instanceof CanceledError || error instanceof DeadlineExceededError
-  tally.assert(isEnd, `${where}: the error is neither of the two: ${typeof error}`)
+  tally.assert(isEnd, `${where}: neither of the two errors of contexts: ${typeof error}`)
   const why = isEnd ? error.cause : undefined
-  // Errors of the sender's own code arrive as plain ones.
+  // Errors that were sent arrive as plain errors, so an instance of these classes was thrown by rescind.
   const isFault = isInstance(why, TypeError) || isInstance(why, RangeError)
-  tally.assert(where === 'here' || !isFault, `${where}: a fault of ours is the cause`)
+  tally.assert(where === 'here' || !isFault, `${where}: the cause is an error that rescind threw`)
   tally.count(isInstance(why, PortError) ? `${where}: PortError` : `${where}: ${isEnd ? error.name : 'no error'}`)
-  if (isInstance(why, PortError)) tally.assert(isHarmless(why.message), `a message shows ${why.message}`)
+  if (isInstance(why, PortError)) tally.assert(isHarmless(why.message), `unsafe text: ${why.message}`)
 }
 
 /** Reads the prototype, which may throw. */

@@ -111,7 +111,7 @@ export class Random {
 
 type Part = readonly [holder: Record<string, unknown>, name: string]
 
-/** The places of everything in `data`. */
+/** Everything in `data`: the object that contains it, and its name there. */
 function partsOf(data: object): Part[] {
   const parts: Part[] = []
   const seen = new Set<object>()

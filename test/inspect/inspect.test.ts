@@ -1,4 +1,4 @@
-/** How an inspector shows contexts: rows, how and why each ended, as text and in recordings. */
+/** What an inspector shows of contexts: their rows, how and why each ended, as text and in recordings. */
 
 import {
   afterFunc,
@@ -61,8 +61,8 @@ function named(label: string): { label: string } {
   return { label }
 }
 
-describe('the rows of an inspector', () => {
-  it('list each context after its parent, with its kind and its label', () => {
+describe('inspector.rows', () => {
+  it('lists each context after its parent, with its kind and its label', () => {
     const [ctx] = withCancel(root, named('page'))
     withTimeout(ctx, 5_000, named('search'))
     expect(inspector.rows).toMatchObject([
@@ -72,7 +72,7 @@ describe('the rows of an inspector', () => {
     ])
   })
 
-  it('show when a context ends, and whose deadline that is', () => {
+  it('shows the deadline of a context, and which context set it', () => {
     const [page] = withTimeout(root, 5_000, named('page'))
     withTimeout(page, 2_000, named('search'))
     withTimeout(page, 9_000, named('rows'))
@@ -82,7 +82,7 @@ describe('the rows of an inspector', () => {
     expect(row('free').deadline).toBeUndefined()
   })
 
-  it('follow a deadline that moves, in all descendants', async () => {
+  it('updates a moved deadline in all descendants', async () => {
     const [page] = withTimeout(root, 5_000, named('page'))
     withCancel(page, named('search'))
     expect(row('search').deadline).toBe(6_000)
@@ -90,7 +90,7 @@ describe('the rows of an inspector', () => {
     expect(row('search')).toMatchObject({ deadline: 1_100, deadlineOf: row('page').id })
   })
 
-  it('are one for each lifetime, with the names of all values that were added', () => {
+  it('has one row for contexts that differ only in values, with the names of all values', () => {
     const user = createKey<string>('user')
     const request = createKey<string>('request')
     const ctx = withValue(withValue(root, user, 'ann'), request, 'r-17')
@@ -99,7 +99,7 @@ describe('the rows of an inspector', () => {
     expect(row('search').values).toEqual([{ name: 'user' }, { name: 'request' }])
   })
 
-  it('show values of the chosen keys only', () => {
+  it('shows the values of the chosen keys only', () => {
     const secret = createKey<string>('secret')
     const request = createKey<string>('request')
     start({ values: [request] })
@@ -108,7 +108,7 @@ describe('the rows of an inspector', () => {
     expect(JSON.stringify(inspector.record()) + inspector.text()).not.toContain('password')
   })
 
-  it('show the trace of the request', () => {
+  it('shows the trace and the span of a request', () => {
     const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     withCancel(withValue(root, traceparent.key, header), named('search'))
     withCancel(withValue(root, traceparent.key, 'no trace'), named('other'))
@@ -118,14 +118,14 @@ describe('the rows of an inspector', () => {
     expect(row('namesake').trace).toBeUndefined()
   })
 
-  it('have the name of their inspector as their place', () => {
+  it('has the name of the inspector as the place of each row', () => {
     start({ name: 'server\n' })
     withCancel(root, named('page'))
     expect(inspector.rows.map(({ place }) => place)).toEqual(['server\\u000a', 'server\\u000a'])
     expect(inspector.text()).toMatch(/^#1 background in server\\u000a before/)
   })
 
-  it('are the same objects until something happens, and then only the affected ones differ', () => {
+  it('is the same array until a context changes, and then replaces only the rows of changed contexts', () => {
     const [ctx] = withCancel(root, named('page'))
     const [, cancel] = withCancel(ctx, named('search'))
     const before = inspector.rows
@@ -135,7 +135,7 @@ describe('the rows of an inspector', () => {
     expect(inspector.rows.map((one, index) => one === before[index])).toEqual([true, true, false])
   })
 
-  it('drop contexts in the order of their end, and no live one for one that has ended', () => {
+  it('drops the contexts that ended first, and no live ones, when it is full', () => {
     start({ size: 4 })
     withCancel(root, named('page'))
     for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))[1]()
@@ -143,13 +143,13 @@ describe('the rows of an inspector', () => {
     expect(names).toEqual(['background', 'page', 'search 8', 'search 9'])
   })
 
-  it('keep the root when more contexts are alive than fit', () => {
+  it('keeps the root when more contexts are alive than fit', () => {
     start({ size: 3 })
     for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
     expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 8', 'search 9'])
   })
 
-  it('show a dropped context again, under the same number, when a child is derived from it', () => {
+  it('shows a dropped context again, with the same id, when a child is derived from it', () => {
     start({ size: 3 })
     const [page] = withCancel(root, named('page'))
     const { id } = row('page')
@@ -191,7 +191,7 @@ describe('a context that was alive before the inspector was attached', () => {
     expect(row('page').waits).toEqual(['until'])
   })
 
-  it('appears with a hundred ancestors at most, however deep the chain is', () => {
+  it('appears with a hundred ancestors at most, even in a deeper chain', () => {
     inspector.detach()
     let ctx = root
     for (let depth = 0; depth < 100_000; depth++) ctx = withCancel(ctx)[0]
@@ -201,8 +201,8 @@ describe('a context that was alive before the inspector was attached', () => {
   })
 })
 
-describe('the way a context ended', () => {
-  it('is canceled for a cancel, with its cause, and parent for its descendants', () => {
+describe('row.how', () => {
+  it('is `canceled` for a canceled context, with its cause, and `parent` for its descendants', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
     withCancel(search, named('rows'))
@@ -213,7 +213,7 @@ describe('the way a context ended', () => {
     expect(row('rows')).toMatchObject({ how: 'parent', cause, by: row('page').id })
   })
 
-  it('is parent for a context derived after the end', () => {
+  it('is `parent` for a context derived after the end of its parent', () => {
     const [page, cancel] = withCancel(root, named('page'))
     cancel('closed')
     withCancel(page, named('search'))
@@ -221,7 +221,7 @@ describe('the way a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
   })
 
-  it('is deadline when its own time is over', async () => {
+  it('is `deadline` when the deadline of the context has passed', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page', cause: 'too slow' })
     withCancel(page, named('search'))
     await clock.advance(7_000)
@@ -229,12 +229,12 @@ describe('the way a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id, deadlineOf: row('page').id })
   })
 
-  it('is deadline if the time was over when it was derived', () => {
+  it('is `deadline` if the deadline had passed when the context was derived', () => {
     withTimeout(root, 0, named('page'))
     expect(row('page')).toMatchObject({ how: 'deadline', ms: 0 })
   })
 
-  it('is disposed at the end of a block', () => {
+  it('is `disposed` at the end of a block with `using`', () => {
     {
       const [, cancel] = withCancel(root, named('page'))
       using _ = cancel
@@ -242,7 +242,7 @@ describe('the way a context ended', () => {
     expect(row('page')).toMatchObject({ how: 'disposed', cause: undefined })
   })
 
-  it('is canceled when a cancel came before the end of the block', () => {
+  it('is `canceled` if the context was canceled before the end of the block', () => {
     {
       const [, cancel] = withCancel(root, named('page'))
       using _ = cancel
@@ -253,7 +253,7 @@ describe('the way a context ended', () => {
     expect(row('other').how).toBe('canceled')
   })
 
-  it('is canceled for a context that a listener cancels during the disposal of another', () => {
+  it('is `canceled` for a context that a listener cancels during the disposal of another', () => {
     const [other, cancelOther] = withCancel(root, named('other'))
     withCancel(other, named('below'))
     {
@@ -275,7 +275,7 @@ describe('the way a context ended', () => {
     expect(row('signal')).toMatchObject({ how: 'canceled', by: undefined })
   })
 
-  it('is deadline for a signal that timed out, and canceled for one that had aborted before', () => {
+  it('is `deadline` for a signal that timed out, and `canceled` for another aborted one', () => {
     const late = AbortSignal.abort(new DOMException('too slow', 'TimeoutError'))
     withSignal(root, late, named('page'))
     withSignal(root, AbortSignal.abort('stop'), named('search'))
@@ -283,7 +283,7 @@ describe('the way a context ended', () => {
     expect(row('search')).toMatchObject({ how: 'canceled', cause: 'stop' })
   })
 
-  it('is completed for successful work of within, shield, group, sleep, share and stream', async () => {
+  it('is `completed` for successful work of within, shield, group, sleep, share and stream', async () => {
     await within(root, named('within'), () => 'done')
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
@@ -299,7 +299,7 @@ describe('the way a context ended', () => {
     }
   })
 
-  it('is canceled with the error for failed work', async () => {
+  it('is `canceled` for failed work, with its error as the cause', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
     const g = group(root, named('group'))
@@ -313,7 +313,7 @@ describe('the way a context ended', () => {
     }
   })
 
-  it('is disposed for a group at the end of its block', async () => {
+  it('is `disposed` for a group at the end of its block', async () => {
     {
       await using g = group(root, named('group'))
       g.go((ctx) => sleep(ctx, 1_000))
@@ -322,7 +322,7 @@ describe('the way a context ended', () => {
     expect(row('sleep')).toMatchObject({ how: 'parent', by: row('group').id, waits: ['sleep'] })
   })
 
-  it('is parent for a within whose parent ended', async () => {
+  it('is `parent` for a within whose parent ended', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const work = within(page, 1_000, (ctx) => sleep(ctx, 500)).catch(() => {})
     cancel('stop')
@@ -330,7 +330,7 @@ describe('the way a context ended', () => {
     expect(row('within')).toMatchObject({ how: 'parent', cause: 'stop', by: row('page').id, waits: ['within'] })
   })
 
-  it('is completed at once for a context that was disarmed or reported as completed', async () => {
+  it('is `completed` at once for a context that was disarmed or reported as completed', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [one] = withTimeout(page, 5_000, named('one'))
     const [other] = withTimeout(page, 5_000, named('other'))
@@ -359,7 +359,7 @@ describe('a context of withLink', () => {
     expect(inspector.rows).toEqual([])
   })
 
-  it('has ended as parent if it is linked to an ended context', () => {
+  it('ends with its parent at once if it is linked to an ended context', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [, , link] = withLink(page, { kind: 'useTask', label: 'rows' })
     cancel('closed')
@@ -368,8 +368,8 @@ describe('a context of withLink', () => {
   })
 })
 
-describe('a context without an end of its own', () => {
-  it('has a row once a child is derived from it, and keeps the child from the end above', () => {
+describe('a context of withoutCancel', () => {
+  it('has a row once a child is derived from it, and the child survives the end of the parent above', () => {
     const [page, cancel] = withCancel(root, named('page'))
     const free = withoutCancel(page)
     expect(inspector.rows).toHaveLength(2)
@@ -380,8 +380,8 @@ describe('a context without an end of its own', () => {
   })
 })
 
-describe('the waits of a context', () => {
-  it('name the function of rescind in which work waits', async () => {
+describe('row.waits', () => {
+  it('names the function of rescind in which work waits', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const works = [
       until(page, new Promise(() => {})),
@@ -398,7 +398,7 @@ describe('the waits of a context', () => {
     expect(row('page').waits).toEqual(['until'])
   })
 
-  it('disappear when the wait is over', async () => {
+  it('is empty when the wait is over', async () => {
     const [page] = withCancel(root, named('page'))
     let settle!: (value: string) => void
     const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
@@ -408,22 +408,22 @@ describe('the waits of a context', () => {
     expect(row('page').waits).toEqual([])
   })
 
-  it('include signal once its signal was read', () => {
+  it('includes `signal` once the signal of the context was read', () => {
     const [page, cancel] = withCancel(root, named('page'))
     page.signal.addEventListener('abort', () => {})
     cancel()
     expect(row('page').waits).toEqual(['signal'])
   })
 
-  it('do not include callbacks of afterFunc', () => {
+  it('does not include callbacks of afterFunc', () => {
     const [page] = withCancel(root, named('page'))
     afterFunc(page, () => {})
     expect(row('page').waits).toEqual([])
   })
 })
 
-describe('subscribers', () => {
-  it('are called once, in a microtask, after all changes of a turn', async () => {
+describe('inspector.subscribe', () => {
+  it('calls a subscriber once, in a microtask, after all changes of a turn', async () => {
     const told = vi.fn<() => void>()
     inspector.subscribe(told)
     const [page, cancel] = withCancel(root, named('page'))
@@ -435,7 +435,7 @@ describe('subscribers', () => {
     expect(told).toHaveBeenCalledTimes(1)
   })
 
-  it('are not called after they unsubscribed, or when nothing has happened', async () => {
+  it('does not call a subscriber that has unsubscribed, or when nothing has changed', async () => {
     const told = vi.fn<() => void>()
     const leave = inspector.subscribe(told)
     await microtasks()
@@ -446,7 +446,7 @@ describe('subscribers', () => {
     expect(told).not.toHaveBeenCalled()
   })
 
-  it('are all called, though one throws', async () => {
+  it('calls all subscribers, even if one throws', async () => {
     const reported = vi.fn<(error: unknown) => void>()
     vi.stubGlobal('reportError', reported)
     const told = vi.fn<() => void>()
@@ -482,7 +482,7 @@ describe('an inspector', () => {
     expect(row('page').how).toBeUndefined()
   })
 
-  it('is detached at the end of a block', () => {
+  it('is detached at the end of a block with `using`', () => {
     let seen: Inspector
     {
       using inner = inspect()
@@ -492,7 +492,7 @@ describe('an inspector', () => {
     expect(seen.rows).toEqual([])
   })
 
-  it('shows the same as a second one, and continues when that is detached', () => {
+  it('shows the same rows as a second inspector, and continues when that is detached', () => {
     const other = inspect({ silence: 'all' })
     const [, cancel] = withCancel(root, named('page'))
     cancel('stop')
@@ -538,8 +538,8 @@ describe('the text of an inspector', () => {
       [
         '#1 background before +0ms alive',
         '  #2 withTimeout(page, 5s) +0ms 100ms canceled (the reader pressed Stop) values: request=r-17',
-        '    #3 within(1s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: within',
-        '      #4 sleep(2s) +20ms 80ms parent by #2 (the reader pressed Stop) cut off: sleep',
+        '    #3 within(1s) +20ms 80ms parent by #2 (the reader pressed Stop) interrupted: within',
+        '      #4 sleep(2s) +20ms 80ms parent by #2 (the reader pressed Stop) interrupted: sleep',
         '  #5 withCancel(next) +100ms alive',
       ].join('\n'),
     )
@@ -570,7 +570,7 @@ describe('a recording', () => {
   })
 
   it.each<[what: string, recording: unknown]>([
-    ['text that is no JSON', '{'],
+    ['text that is not JSON', '{'],
     ['another format', { format: 'har', version: 1, rows: [] }],
     ['another version', { format: 'rescind.recording', version: 2, rows: [] }],
     ['no rows', { format: 'rescind.recording', version: 1 }],
@@ -579,7 +579,7 @@ describe('a recording', () => {
     expect(() => open(recording as never)).toThrow(TypeError)
   })
 
-  it('shows nonsense for hostile content, and does no harm', () => {
+  it('shows hostile content as harmless text', () => {
     const rows = [
       null,
       7,
@@ -623,7 +623,7 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
-  ])('do no harm: %s', async (_, value, shown) => {
+  ])('shows a label and a cause in one short line: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
     expect(inspector.rows.at(-1)).toMatchObject({ how: 'canceled', cause: shown })
@@ -632,7 +632,7 @@ describe('hostile labels and causes', () => {
     expect(open(JSON.stringify(inspector.record())).rows).toEqual(inspector.rows)
   })
 
-  it('are read after the end, and may then derive and cancel', async () => {
+  it('reads a cause only after the end, when its getters may derive and cancel contexts', async () => {
     const [page, cancel] = withCancel(root, named('page'))
     const [search] = withCancel(page, named('search'))
     let seen: unknown
@@ -650,7 +650,7 @@ describe('hostile labels and causes', () => {
     await microtasks()
   })
 
-  it('do no harm if a deadline throws', () => {
+  it('shows no deadline if a foreign context throws when it is read', () => {
     const foreign = {
       signal: new AbortController().signal,
       get deadline(): number {
@@ -669,7 +669,7 @@ function search(ctx: Context) {
 }
 
 describe('stacks', () => {
-  it('show where a context was made and canceled and where work waited, in its row and its error', async () => {
+  it('shows where a context was made and canceled, and where work waited, in its row and its error', async () => {
     start({ stacks: true })
     function onClick() {
       cancel('the reader pressed Stop')
@@ -691,7 +691,7 @@ describe('stacks', () => {
     expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
   })
 
-  it('are in the error too for work that waited in a descendant', async () => {
+  it('adds the stacks of work that waited in a descendant to the error', async () => {
     start({ stacks: true })
     const [ctx, cancel] = withCancel(root, named('page'))
     async function load() {
@@ -702,7 +702,7 @@ describe('stacks', () => {
     expect(((await error) as Error).stack).toContain('load')
   })
 
-  it("keep a user's function that has the same name as one of ours", () => {
+  it("keeps a user's function with the same name as one of rescind in a stack", () => {
     start({ stacks: true })
     const [, stop] = withCancel(root, named('page'))
     function cancel() {
@@ -712,7 +712,7 @@ describe('stacks', () => {
     expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
   })
 
-  it('are not recorded by default', () => {
+  it('records no stacks by default', () => {
     const [ctx, cancel] = withCancel(root, named('page'))
     cancel()
     expect(row('page').stacks).toBeUndefined()

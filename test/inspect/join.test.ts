@@ -1,4 +1,4 @@
-/** Several recordings as one: what a server did for a request stands below it, on one time axis. */
+/** Several recordings as one: the contexts of a server for a request are below that request, on one time axis. */
 
 import { open } from 'rescind/inspect'
 import type { Recording, Row, Warning } from 'rescind/inspect'
@@ -18,7 +18,7 @@ function recordingOf(at: number, rows: readonly Row[], warnings: readonly Warnin
   return { format: 'rescind.recording', version: 1, at, rows, warnings }
 }
 
-/** A page that has sent a request each in the spans `1` and `2`, and gave up the first of them for the second. */
+/** A page that has sent a request in span `1`, and canceled it for another in span `2`. */
 const page = recordingOf(1_400, [
   rowOf({ id: 1, kind: 'background', late: true }),
   rowOf({ id: 2, parent: 1, label: 'm', born: 1_000, ended: 1_100, how: 'canceled', cause: 'Superseded' }),
@@ -27,7 +27,7 @@ const page = recordingOf(1_400, [
   rowOf({ id: 5, parent: 1, label: 'me', span: '2', born: 1_100, ended: 1_300, how: 'completed' }),
 ])
 
-/** What a server saw of that, 3 ms later each way, whose clock is ahead by `lead`. */
+/** The server of that page, with a clock that is ahead by `lead`. Each message takes 3 ms. */
 function serverOf(lead: number): Recording {
   const at = (time: number) => time + lead
   const place = 'server'
@@ -52,7 +52,7 @@ function serverOf(lead: number): Recording {
 }
 
 describe('open() of several recordings', () => {
-  it.each([0, 5_000_000, -77])('puts the rows of a clock that is ahead by %i ms onto one time axis', (lead) => {
+  it.each([0, 5_000_000, -77])('moves the rows of a clock that is ahead by %i ms onto one time axis', (lead) => {
     const { at, rows } = open([page, serverOf(lead)])
     const handlers = rows.filter(({ kind }) => kind === 'withRequest')
     expect(handlers.map(({ born, ended }) => [born, ended])).toEqual([
@@ -63,7 +63,7 @@ describe('open() of several recordings', () => {
     expect(at).toBe(1_500)
   })
 
-  it('shows a handler below the request that it answers, and whose end has ended it', () => {
+  it('shows a handler below its request, and that the end of the request ended it', () => {
     const { rows } = open([page, serverOf(5_000)])
     const [cut, answered] = rows.filter(({ kind }) => kind === 'withRequest')
     expect(cut).toMatchObject({ id: 7, parent: 3, how: 'canceled', by: 2, cause: GONE })
@@ -71,7 +71,7 @@ describe('open() of several recordings', () => {
     expect(rows.find(({ label }) => label === 'query')).toMatchObject({ id: 8, parent: 7, by: 7 })
   })
 
-  it('writes them as one tree', () => {
+  it('formats the rows of all recordings as one tree', () => {
     const tree = open([page, serverOf(5_000)]).text()
     expect(tree.replaceAll(/ trace \w+| \(.*\)$/gm, '').split('\n')).toEqual([
       '#1 background before +0ms alive 1.5s',
@@ -86,13 +86,13 @@ describe('open() of several recordings', () => {
     ])
   })
 
-  it('is the same on the axis of the server, if that is the first', () => {
+  it('uses the time axis of the server if its recording is the first', () => {
     const { rows } = open([serverOf(5_000), page])
     expect(rows.find(({ label }) => label === 'me')).toMatchObject({ id: 5, born: 6_100, ended: 6_300 })
     expect(rows.filter(({ kind }) => kind === 'withRequest').map(({ parent }) => parent)).toEqual([3, 5])
   })
 
-  it('goes on from server to server', () => {
+  it('joins a chain of servers, in any order of their recordings', () => {
     const gateway = recordingOf(20_000, [
       rowOf({ id: 1, place: 'gateway', kind: 'withRequest', span: '2', born: 11_103, ended: 11_297, how: 'completed' }),
       rowOf({ id: 2, parent: 1, span: '3', born: 11_110, ended: 11_200, how: 'completed' }),
@@ -106,14 +106,14 @@ describe('open() of several recordings', () => {
     expect(rows.find(({ id }) => id === 7)).toMatchObject({ parent: 6, span: '3' })
   })
 
-  it('knows that a server notices after a client has left', () => {
+  it('estimates the offset from a canceled request, whose end the server notices later', () => {
     const client = recordingOf(1_500, [rowOf({ id: 1, span: '1', born: 1_000, ended: 1_200, how: 'canceled' })])
     const cut = { how: 'canceled', cause: GONE, born: 6_100, ended: 6_202 } as const
     const { rows } = open([client, recordingOf(6_500, [rowOf({ id: 1, kind: 'withRequest', span: '1', ...cut })])])
     expect(rows.at(-1)).toMatchObject({ parent: 1, born: 1_098, ended: 1_200 })
   })
 
-  it('moves deadlines and warnings along', () => {
+  it('moves deadlines and warnings onto the time axis too', () => {
     const warning = { code: 'RESCIND_LOST_CANCEL', message: 'lost', row: 4, at: 6_200, stack: undefined } as const
     const { rows } = serverOf(5_000)
     const server = recordingOf(6_500, [...rows.slice(0, 3), { ...(rows[3] as Row), deadline: 7_000, deadlineOf: 4 }])
@@ -122,12 +122,12 @@ describe('open() of several recordings', () => {
     expect(view.warnings).toEqual([{ ...warning, row: 9, at: 1_200 }])
   })
 
-  it('takes the clocks as they are where no request leads from one to the other', () => {
+  it('does not move the times of a recording that no request connects with the first', () => {
     const other = recordingOf(9_000, [rowOf({ id: 1, kind: 'withRequest', span: '9', born: 8_000 })])
     expect(open([page, other]).rows.at(-1)).toMatchObject({ id: 6, parent: undefined, born: 8_000 })
   })
 
-  it('joins nothing by a span that two contexts of the page have sent', () => {
+  it('ignores a span that two contexts of the page have sent', () => {
     const twice = recordingOf(2_000, [
       ...page.rows,
       rowOf({ id: 6, parent: 1, label: 'again', span: '2', born: 1_900 }),
@@ -136,12 +136,12 @@ describe('open() of several recordings', () => {
     expect(rows.filter(({ kind }) => kind === 'withRequest').map(({ parent }) => parent)).toEqual([3, 7])
   })
 
-  it('is recorded as one, and opened again', () => {
+  it('returns a view that can be recorded and opened again', () => {
     const view = open([page, serverOf(5_000)])
     expect(open(JSON.stringify(view.record())).text()).toBe(view.text())
   })
 
-  it('of strangers shows nonsense, and does nothing', () => {
+  it('shows every row of hostile recordings once, and refuses what is not a recording', () => {
     const rows = [
       rowOf({ id: 1e308, parent: 1e308, kind: 'withRequest', span: '1', born: 1e308, ended: -1e308, how: 'canceled' }),
       rowOf({ id: -1, parent: 1e308, by: 7, kind: 'withRequest', span: '2', born: -1e308 }),

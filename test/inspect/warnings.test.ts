@@ -78,7 +78,7 @@ describe('RESCIND_DEAF_WORK', () => {
     finish()
   })
 
-  it('does not warn of work that stops within that time, or succeeded before the end', async () => {
+  it('does not warn of work that stops within the grace time, or succeeded before the end', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     const g = group(page)
@@ -136,7 +136,7 @@ describe('RESCIND_LATE_DERIVE', () => {
 })
 
 describe('RESCIND_VAIN_TIMEOUT', () => {
-  it('warns of a timeout that is longer than the whole time of a parent', async () => {
+  it('warns of a timeout that is longer than the timeout of an ancestor', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page' })
     const [inner] = withCancel(page)
     withTimeout(inner, 10_000, { label: 'search' })
@@ -147,7 +147,7 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
     )
   })
 
-  it('does not warn of a timeout that could come first, though its parent has less time left', async () => {
+  it('does not warn of a shorter timeout than that of its parent, even if the parent has less time left', async () => {
     const [page] = withTimeout(root, 5_000)
     await clock.advance(4_000)
     withTimeout(page, 2_000)
@@ -179,7 +179,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
   const url = 'data:,answer'
   const ask = (signal: AbortSignal, keepalive = true) => fetch(url, { keepalive, signal }).catch(() => {})
 
-  it('is for a fetch with keepalive under a context, if that was asked for', async () => {
+  it('warns of a fetch with keepalive under a context, with the option `fetch`', async () => {
     start({ fetch: true })
     const [page] = withCancel(root, { label: 'page' })
     void ask(page.signal)
@@ -191,7 +191,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     )
   })
 
-  it('is not for other fetches or other signals, and not if it is silenced or was not asked for', async () => {
+  it('does not warn of other fetches or other signals, if it is silenced, or without the option', async () => {
     const [page] = withCancel(root)
     start({ fetch: true })
     withCancel(page)
@@ -212,7 +212,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     expect(printed).not.toHaveBeenCalled()
   })
 
-  it('says where the fetch was called, if stacks are noted', async () => {
+  it('shows where fetch was called, if stacks are recorded', async () => {
     start({ fetch: true, stacks: true })
     const [page] = withCancel(root)
     function sendBeacon() {
@@ -225,7 +225,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     expect(stack?.split('\n')[1]).toContain('sendBeacon')
   })
 
-  it('calls the original with the same arguments, and returns its promise', () => {
+  it('passes the same arguments to the original fetch, and returns its promise', () => {
     const promise = Promise.resolve(new Response())
     const original = vi.spyOn(globalThis, 'fetch').mockReturnValue(promise)
     start({ fetch: true })
@@ -241,7 +241,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     expect(original.mock.contexts).toEqual([undefined])
   })
 
-  it('puts fetch back when it is detached, but never over what came later', () => {
+  it('restores the original fetch on detach, unless other code has replaced it meanwhile', () => {
     const { fetch: original } = globalThis
     start({})
     expect(globalThis.fetch).toBe(original)
@@ -259,7 +259,7 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
 })
 
 describe('warnings', () => {
-  it('are printed once for each kind and label, and listed each time', async () => {
+  it('prints a warning once for each kind and label, and lists it each time', async () => {
     await vain('search')
     await vain('search')
     await vain('rows')
@@ -267,24 +267,24 @@ describe('warnings', () => {
     expect(printed).toHaveBeenCalledTimes(2)
   })
 
-  it('are limited to a hundred', async () => {
+  it('lists only the latest hundred warnings', async () => {
     for (let count = 0; count < 110; count++) await vain('search')
     expect(codes()).toHaveLength(100)
     expect(inspector.warnings.at(-1)?.row).toBe(inspector.rows.at(-1)?.id)
   })
 
   it.each<[what: string, silence: InspectOptions['silence'], count: number]>([
-    ['its code', ['RESCIND_VAIN_TIMEOUT'], 0],
-    ['all', 'all', 0],
-    ['another code', ['RESCIND_LOST_CANCEL'], 1],
-  ])('are silenced by %s', async (_, silence, count) => {
+    ['is silenced by its code', ['RESCIND_VAIN_TIMEOUT'], 0],
+    ['is silenced by `all`', 'all', 0],
+    ['is not silenced by another code', ['RESCIND_LOST_CANCEL'], 1],
+  ])('a warning %s', async (_, silence, count) => {
     start({ silence })
     await vain('search')
     expect(inspector.warnings).toHaveLength(count)
     expect(printed).toHaveBeenCalledTimes(count)
   })
 
-  it('stop once the inspector is detached', async () => {
+  it('does not warn after the inspector was detached', async () => {
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
     group(page).go(work)
@@ -296,7 +296,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('are announced to subscribers, recorded, and cleared with the rows', async () => {
+  it('notifies subscribers of a warning, records it, and clears it with the rows', async () => {
     const told = vi.fn<() => void>()
     const [work, finish] = deaf()
     const [page, cancel] = withCancel(root)
@@ -312,7 +312,7 @@ describe('warnings', () => {
     finish()
   })
 
-  it('show a hostile label on one line', async () => {
+  it('prints a hostile label on one line', async () => {
     await vain(`${'x'.repeat(1_000_000)}\n`)
     await vain('one\n#2 two')
     expect(printed.mock.calls[0]?.[0]?.length).toBeLessThan(1_000)

@@ -12,7 +12,7 @@ failOnUnhandled()
 describe('hostile input', () => {
   it.each<[fuzzer: Fuzzer, rounds: number, expected: readonly string[]]>([
     [receivers, 2_000, ['arrived: AbortError', 'arrived: PortError', 'refused: PortError']],
-    [senders, 500, ['contexts that no answer ended']],
+    [senders, 500, ['contexts that all answers left alive']],
     [memory, 500, ['polled: AbortError', 'polled: PortError']],
     [traps, 500, ['here: AbortError', 'there: AbortError']],
     [errors, 2_000, ['read', 'refused']],

@@ -182,7 +182,7 @@ describe('withRequest', () => {
   it.each<[what: string, isAnswered: boolean, why: unknown]>([
     ['with ClientGone for each of 1,000 requests in a pipeline whose client leaves', false, ClientGone],
     ['without a cause for each of 1,000 requests in a pipeline that are answered', true, undefined],
-  ])('ends %s, and leaves no listener', async (_, isAnswered, why) => {
+  ])('ends %s, and leaves one listener for each event of the connection', async (_, isAnswered, why) => {
     const { port, requests, server } = await serve((req, res) => (req.resume(), isAnswered && res.end('.')))
     const counts: number[] = []
     const count = (socket: Socket) => counts.push(socket.listenerCount('close') + socket.listenerCount('end'))
@@ -196,7 +196,7 @@ describe('withRequest', () => {
     expect(new Set(seen.map(({ ctx }) => ctx.err?.cause))).toEqual(new Set([why]))
     const { socket } = (seen[0] as Seen).req
     count(socket)
-    expect(counts.at(-1)).toBeLessThanOrEqual(counts[0] as number)
+    expect(counts.at(-1)).toBeLessThanOrEqual((counts[0] as number) + 2)
   })
 
   it('has ended without a cause though the server closes the idle connection later', async () => {

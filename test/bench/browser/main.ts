@@ -88,11 +88,11 @@ console.log([head, ...medians].join('\n\n'))
 if (!isQuick) record('npm run bench:browser', head, parts.join('\n\n'), [])
 process.exit()
 
-/** Opens the page, and waits for what it has measured. */
+/** Opens the page, and waits for its results. */
 async function visit(engine: Engine): Promise<Results> {
   const results = new Promise<Results>((resolve, reject) => {
     received = resolve
-    setTimeout(reject, TIMEOUT, new Error(`nothing after ${TIMEOUT} ms`)).unref()
+    setTimeout(reject, TIMEOUT, new Error(`no results after ${TIMEOUT} ms`)).unref()
   })
   const close = await open(engine)
   try {

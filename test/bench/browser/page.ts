@@ -1,4 +1,4 @@
-/** The page: measures the core in the engine that has opened it, and tells the server. */
+/** The page: measures the core in the engine that has opened it, and sends the results to the server. */
 
 import type { Metrics } from '../measure.ts'
 import { time } from '../workloads.ts'
@@ -7,7 +7,7 @@ import { PACE, WORKLOADS } from './rows.ts'
 export interface Results {
   readonly agent: string
   readonly metrics: Metrics
-  /** Why there are none; undefined if all went well. */
+  /** Why there are no metrics; undefined on success. */
   readonly error?: string
 }
 

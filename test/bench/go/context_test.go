@@ -1,4 +1,4 @@
-// The Go side of the comparison: the same work with Go's own context package, like in workloads.ts.
+// The Go side of the comparison: the same work as in workloads.ts, with Go's own context package.
 package context_test
 
 import (

@@ -1,6 +1,7 @@
 /**
- * Measures what the observer costs while nothing observes: derive and cancel, in a bundle of the core and in one
- * without the observer, in one process, in turns. `npm run bench:observer` prints the ratio; at most 1.05 is wanted.
+ * Measures the cost of the observer while no inspector is attached: `npm run bench:observer`. It derives and cancels
+ * with two bundles of the core in turns, in one process: one as it is, and one without the observer. It prints the
+ * ratio, which should be at most 1.05.
  */
 
 import { mkdirSync, readFileSync } from 'node:fs'
@@ -14,7 +15,7 @@ const FOLDER = resolve('dist-bench/observer')
 const OPERATIONS = 100_000
 const ROUNDS = 60
 
-/** Removes the observer from `src/context.ts`: what remains of its conditions is constant. */
+/** Makes the observer in `src/context.ts` a constant, undefined, so that the bundler removes what depends on it. */
 const withoutObserver: Plugin = {
   name: 'without-observer',
   setup({ onLoad }) {
@@ -42,7 +43,7 @@ console.log(
   `derive + cancel with the observer off: ${((ours ?? NaN) / (bare ?? NaN)).toFixed(3)} of the time without it`,
 )
 
-/** Bundles the core, and returns a function that derives and cancels, and returns how many milliseconds that took. */
+/** Bundles the core. Returns a function that derives and cancels contexts, and returns how long that took. */
 async function runnerOf(name: string, plugins: Plugin[]): Promise<() => number> {
   const outfile = join(FOLDER, `${name}.mjs`)
   await build({ entryPoints: ['src/index.ts'], bundle: true, minifySyntax: true, format: 'esm', outfile, plugins })

@@ -126,7 +126,7 @@ export const retriers: readonly Retrier[] = [
 export interface Limiter {
   readonly name: string
   readonly limiter: () => (signal: AbortSignal, work: Work) => Promise<string>
-  /** Releases a slot of a limit of one twice, and returns the number of slots then; undefined if that is impossible. */
+  /** Releases the slot of a limit of one twice. Resolves to the effect; undefined if the library has no release. */
   readonly releaseTwice: (() => Promise<string>) | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Runs the jobs of the benchmark by hand: numbered messages, and another one to stop. */
+/** Runs the jobs of the benchmark by hand: a message with an id starts a job, and another with that id stops it. */
 
 import { parentPort } from 'node:worker_threads'
 import { toil } from './toil.ts'

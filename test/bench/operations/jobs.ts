@@ -1,6 +1,6 @@
 /**
  * Libraries that run jobs in worker threads, each used as in its documentation: Stop and the deadline are passed on
- * where the library accepts them. The work counts in shared memory, which is read however the caller is notified.
+ * where the library accepts them. The work counts in shared memory, so that the benchmark sees whether it still runs.
  */
 
 import { Worker } from 'node:worker_threads'
@@ -32,7 +32,7 @@ export const runners: readonly Runner[] = [
     name: 'rescind `job`',
     pool() {
       const worker = new Worker(new URL('./rescind-worker.js', here))
-      // The outcome of a job whose worker died is measured.
+      // Without a listener, the error of a worker that dies would end this process.
       worker.on('error', () => {})
       return {
         async run(order, signal, onProgress) {

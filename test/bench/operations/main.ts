@@ -54,7 +54,7 @@ async function shareRow({ name, sharer }: Sharer): Promise<string[]> {
   const ask = sharer(one.work)
   const left = ask(first.signal, 'first leaves')
   const stays = ask(second.signal, 'first leaves')
-  // It is observed later, and must not count as unhandled until then.
+  // It is awaited only later, and must not count as an unhandled rejection until then.
   stays.catch(() => {})
   await pass(50)
   first.abort()

@@ -106,7 +106,7 @@ async function* byHand(url: string, { signal, idle, total }: Limits): AsyncGener
   }
 }
 
-/** The words in `source`. Leaving them is leaving it, and waits for no longer than it does. */
+/** The words in `source`. Their `return()` calls that of `source`, and settles with it. */
 function map<T>(source: AsyncIterable<T>, wordOf: (part: T) => string | undefined): AsyncIterable<string> {
   return {
     [Symbol.asyncIterator]() {
@@ -268,13 +268,13 @@ async function leaves(words: Reader['words'], server: Server): Promise<boolean> 
   return isLeft
 }
 
-/** The ways out of the loop by which the server saw its answer closed. */
+/** The ways to leave the loop that closed the answer of the server. */
 async function closes(words: Reader['words'], server: Server): Promise<string[]> {
   const seen: string[] = []
   for (const way of ['break', 'throw', 'Stop', 'return()'] as const) {
     const stop = new AbortController()
     const limits = { first: LONG, idle: LONG, total: LONG, signal: stop.signal }
-    // Earlier answers are over by then.
+    // Until earlier answers are closed, so that they do not count.
     await pass(100)
     const before = server.closed()
     void leave(words(server.at('stalls'), limits), way, () => stop.abort()).catch(() => {})

@@ -3,11 +3,11 @@
 /** A request to the worker. */
 export interface Order {
   readonly does: 'slices' | 'a busy loop' | 'reports' | 'its time' | 'its end'
-  /** Counts the completed work, visibly for the benchmark. */
+  /** Counts the completed work, in shared memory that the benchmark reads. */
   readonly counter: Int32Array<SharedArrayBuffer>
 }
 
-/** What a library tells the work about its caller. */
+/** What the work can learn about its caller from the library. */
 export interface Caller {
   /** Whether the caller no longer waits. */
   readonly hasLeft: () => boolean

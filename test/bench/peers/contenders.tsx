@@ -108,7 +108,7 @@ export interface Writer {
   readonly useWrites: (work: Work) => Writes
 }
 
-/** Debounces the last call for libraries without a debounce; the usual clean-up drops it. */
+/** Debounces calls for libraries without a debounce. As usual, the clean-up of the effect drops a waiting call. */
 function useDebounced(save: (name: string) => void): (name: string) => void {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => () => clearTimeout(timer.current), [])

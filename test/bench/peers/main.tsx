@@ -22,7 +22,7 @@ const KEYSTROKES = 10
 let unhandled = 0
 process.on('unhandledRejection', () => unhandled++)
 
-/** The fate of the calls of one component. */
+/** What became of the calls of one component. */
 class Count {
   calls = 0
   aborted = 0
@@ -30,7 +30,7 @@ class Count {
   wrong = 0
   shown: string | undefined
 
-  /** Takes `ms(query)` milliseconds, and stops with its signal. */
+  /** Work that takes `ms(query)` milliseconds, and stops when its signal aborts. */
   work(ms: (query: string) => number): Work {
     return (query, signal) =>
       new Promise((resolve, reject) => {
@@ -128,7 +128,7 @@ interface WriterRow {
   readonly one: boolean | undefined
 }
 
-/** A server that stores writes: each takes its time, and the last one to arrive is stored. */
+/** A server that stores writes: each takes some time, and the one that finishes last stays stored. */
 class Store {
   readonly started: string[] = []
   readonly finished: string[] = []
@@ -184,7 +184,7 @@ async function measureWriter(writer: Writer): Promise<WriterRow> {
       unmount()
     },
   )
-  // The first takes longer than the second, so only the order of sending keeps the second last.
+  // The first takes longer, so the second finishes last only if it is sent after the first has finished.
   const ordered = await write(
     writer,
     (name) => (name === 'v1' ? 60 : 10),

@@ -1,7 +1,4 @@
-/**
- * The same countdown for each library: the time left until `deadline`, in whole intervals. TanStack Query and SWR have
- * none.
- */
+/** The same countdown with each library that has one, and by hand: the time until `deadline`, in whole intervals. */
 
 import { useCountDown } from 'ahooks'
 import { useEffect, useState } from 'react'

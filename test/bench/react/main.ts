@@ -75,8 +75,8 @@ function beside(workload: string, name: string, isTarget: boolean): Line {
 
 const REASONS: Readonly<Record<string, string>> = {
   [metric(UNMOUNT, TANSTACK)]:
-    'An unmounted task ends its context, as the code by hand does: the signal of what it has loaded is aborted. A query' +
-    ' that has settled stays in the cache.',
+    'An unmounted task ends its context, which aborts the signal of its work, as the code by hand does. A settled ' +
+    'query stays in the cache.',
 }
 
 const files = await pageOf('test/bench/react/page.tsx')

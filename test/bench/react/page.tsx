@@ -1,7 +1,7 @@
 /**
- * The page of the measurement: many components of one library, which all do the same work. Mounting ends when each
- * shows its answer, a change when each shows the answer to its new query, and unmounting after the turn in which it was
- * asked for.
+ * The measured page: many components of one library, which all do the same work. A mount is over when each component
+ * shows its answer, a change when each shows the answer to its new query, and an unmount after one more turn of the
+ * event loop.
  */
 
 import { useEffect } from 'react'
@@ -12,15 +12,15 @@ import { componentOf, contenders } from '../peers/contenders.tsx'
 import { countdowns } from './countdowns.ts'
 
 export interface Bench {
-  /** Takes the hook of the library `name` for reads. */
+  /** Chooses the hook for reads of the library `name`. */
   read(name: string, count: number): void
-  /** Takes the hook of the library `name` for countdowns. */
+  /** Chooses the hook for countdowns of the library `name`. */
   countDown(name: string, count: number): void
-  /** Milliseconds until all components show what they were asked for. */
+  /** Mounts all components. Resolves to the milliseconds until they show their answers; so do the next two. */
   mount(): Promise<number>
   change(): Promise<number>
   unmount(): Promise<number>
-  /** Has React let go of the components that it showed before: it keeps two trees. */
+  /** Makes React release the components that it showed before: it keeps the previous tree. */
   forget(): void
 }
 
@@ -35,7 +35,7 @@ function bare(children: ReactNode): ReactNode {
   return children
 }
 
-/** The components that show what they were asked for in this generation. */
+/** The queries of this generation whose answers are shown. */
 const shown = new Set<string>()
 let onShown = () => {}
 
@@ -99,7 +99,7 @@ const bench: Bench = {
   unmount: () =>
     timed(async () => {
       flushSync(() => root.render(undefined))
-      // What a library keeps of a page that is no longer shown belongs to that page.
+      // Release the provider with its cache: each mount has a new one.
       place = bare
       await turn()
     }),

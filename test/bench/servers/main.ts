@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { isMainThread, MessageChannel } from 'node:worker_threads'
 import init from '@sqlite.org/sqlite-wasm'
 import { Client, Pool } from 'pg'
-import { background, retry, share, withTimeout } from 'rescind'
+import { background, retry, share, withCancel, withTimeout } from 'rescind'
 import { queryContext } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { openSqlite } from 'rescind/sql/sqlite'
@@ -34,6 +34,7 @@ const REMOTE: Pace = { sample: 60, warmUp: 200, budget: isQuick ? 400 : 1_000 }
 
 const REQUEST = 'a request to node:http'
 const PG_CLIENT = 'SELECT 1, a client of pg'
+const PG_DEADLINE = 'SELECT 1 under a deadline, a client of pg'
 const PG_POOL = 'SELECT 1, a pool of pg'
 const SQLITE = 'SELECT 1, sqlite-wasm in a worker'
 const SQLITE_HERE = 'SELECT 1, sqlite-wasm in the same thread'
@@ -43,7 +44,7 @@ const PORT = 'to a worker by a port of its own, and back'
 const SHARE = 'share, one caller'
 const RETRY = 'retry, at the first attempt'
 
-const WORKLOADS = [REQUEST, PG_CLIENT, PG_POOL, SQLITE, SQLITE_HERE, OUT, IN, PORT, SHARE, RETRY]
+const WORKLOADS = [REQUEST, PG_CLIENT, PG_POOL, PG_DEADLINE, SQLITE, SQLITE_HERE, OUT, IN, PORT, SHARE, RETRY]
 const TARGETS: Readonly<Record<string, number>> = { [REQUEST]: 1.03, [PG_CLIENT]: 1.1, [PG_POOL]: 1.1, [SQLITE]: 1.1 }
 
 const TABLES: Tables = [
@@ -60,6 +61,7 @@ const TABLES: Tables = [
 ]
 
 const REASONS: Readonly<Record<string, string>> = {
+  [PG_DEADLINE]: 'The timeout by hand also replaces a shorter one of the user.',
   [SQLITE_HERE]: 'A statement that can be stopped runs in another thread.',
 }
 
@@ -79,6 +81,7 @@ async function bench(): Promise<void> {
   const sqlite = await openSqlite(background())
   const sqlite3 = await init()
   const here = new sqlite3.oo1.DB(':memory:')
+  const [live, cancelLive] = withCancel(background())
   const [ctx, cancel] = withTimeout(background(), 3_600_000)
 
   const clientDb = postgres(client)
@@ -87,8 +90,14 @@ async function bench(): Promise<void> {
   const shared = share(background(), (_, id: number) => work(id))
   const queryInSqlite = () => queryContext(ctx, sqlite, 'SELECT 1 AS one')
   const pairs: readonly (readonly [workload: string, bare: Once, ours: Once, pace?: Pace])[] = [
-    [PG_CLIENT, () => client.query('SELECT 1 AS one'), () => queryContext(ctx, clientDb, 'SELECT 1 AS one'), REMOTE],
-    [PG_POOL, () => pool.query('SELECT 1 AS one'), () => queryContext(ctx, poolDb, 'SELECT 1 AS one'), REMOTE],
+    [PG_CLIENT, () => client.query('SELECT 1 AS one'), () => queryContext(live, clientDb, 'SELECT 1 AS one'), REMOTE],
+    [PG_POOL, () => pool.query('SELECT 1 AS one'), () => queryContext(live, poolDb, 'SELECT 1 AS one'), REMOTE],
+    [
+      PG_DEADLINE,
+      () => client.query('SET LOCAL statement_timeout = 3600000; SELECT 1 AS one'),
+      () => queryContext(ctx, clientDb, 'SELECT 1 AS one'),
+      REMOTE,
+    ],
     [SQLITE, () => thread.ask({ kind: 'query', sql: 'SELECT 1 AS one' }), queryInSqlite, REMOTE],
     [
       SQLITE_HERE,
@@ -120,6 +129,7 @@ async function bench(): Promise<void> {
     rounds.push(metrics)
   }
 
+  cancelLive()
   cancel()
   await sqlite.close()
   await thread.close()
