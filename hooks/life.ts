@@ -155,7 +155,7 @@ export class Life implements Owned {
     return this.#base && this.#base !== this.parent && !this.parent.err ? cause(this.#base) : undefined
   }
 
-  /** The successor. Makes one if this life ended since its component was hidden, the route changed or the page left. */
+  /** The successor. Made here if a hidden component, a new route or a page that was left has ended this life. */
   successor(): Life | undefined {
     const { ctx, lives, parent } = this
     if (!this.next && lives.life === this && ctx.err !== undefined && !parent.err) {
@@ -270,7 +270,7 @@ export class Lives extends Presence {
     }
   }
 
-  /** Closes a life that was armed by a context below it while hidden or never shown: it has no effect that would. */
+  /** Closes a hidden or never shown life that a context below it has armed: no effect of its own will close it. */
   protected override drop(): void {
     if (this.isShown) return
     queueMicrotask(() => {

@@ -36,7 +36,7 @@ export type TaskMode = 'latest' | 'first'
 /** The settings of a task, from the latest render. */
 export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly parent: Context
-  /** The deps; undefined for a task without. */
+  /** The deps; undefined for a task without deps. */
   readonly deps: readonly unknown[] | undefined
   /** The key of the automatic run; undefined while automatic runs are off. */
   readonly key: RunKey | undefined

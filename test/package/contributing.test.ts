@@ -50,6 +50,23 @@ describe('CONTRIBUTING.md', () => {
   })
 })
 
+describe('the checklist of an operation', () => {
+  const exported = readFileSync('src/index.ts', 'utf8').match(/(?<=^export \{ )\w+/gm) ?? []
+  const operations = exported.filter((name) => existsSync(`src/${name}.ts`))
+  const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
+
+  it.each([
+    ['test/node/exit.program.ts', ['test/node/exit.program.ts']],
+    ['test/types/core.ts', ['test/types/core.ts']],
+    ['test/package/size.test.ts', ['test/package/size.test.ts']],
+    ['the manual', pages.map((name) => `docs/${name}`)],
+  ])('is followed by every operation in %s', (_, paths) => {
+    const content = paths.map((path) => readFileSync(path, 'utf8')).join('\n')
+    expect(operations).toContain('retry')
+    expect(operations.filter((name) => !new RegExp(`\\b${name}(\\(| } from)`).test(content))).toEqual([])
+  })
+})
+
 describe('the checklist of a hook', () => {
   const hooks = [...new Set(readFileSync('hooks/index.ts', 'utf8').match(/\buse[A-Z]\w+/g))]
 
