@@ -1,4 +1,4 @@
-/** The pages as documents: what is to be read is there before a script runs, and without one. */
+/** The pages of the manual as HTML documents. Their text can be read before a script runs, and without scripts. */
 
 import type { ReactElement } from 'react'
 import { renderToStaticMarkup } from 'react-dom/server'
@@ -7,11 +7,11 @@ import { Masthead } from '../ui/masthead.tsx'
 import type { MastheadProps } from '../ui/masthead.tsx'
 import type { Heading } from './markdown.ts'
 
-/** A page of the manual, as the table in the README has it. */
+/** A page of the manual, from the table in the README. */
 export interface Listed {
   /** The file in the repository, `docs/streams.md`. */
   readonly source: string
-  /** Where it is in the site. */
+  /** The address in the site, `docs/streams.html`. */
   readonly address: string
   readonly name: string
   readonly about: string
@@ -30,7 +30,7 @@ export interface PageProps {
   readonly reference: MastheadProps['reference']
 }
 
-/** What the front page shows until its script has come. */
+/** What the front page shows until its script has loaded. */
 export function frontOf(reference: MastheadProps['reference']): string {
   return renderToStaticMarkup(
     <div className="shell">

@@ -1,4 +1,7 @@
-/** What this is, in one sentence, and where to go from here. Needs no browser: the build writes it into the page. */
+/**
+ * The top of the front page: what rescind is, and where to go next. It needs no browser: the build renders it into the
+ * page.
+ */
 
 import { useRef } from 'react'
 import type { ReactElement } from 'react'

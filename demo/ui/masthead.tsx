@@ -1,9 +1,11 @@
-/** The top of every page: of the manual, where it is made at build, and of the examples, where React renders it. */
+/** The top of every page. The build renders it for the manual, and React for the front page and the examples. */
 
 import type { ReactElement, ReactNode } from 'react'
 
 export interface MastheadProps {
-  /** The way to the root of the site, `../`; empty in the page that plays the examples, which has the root. */
+  /**
+   * The relative path to the root of the site, `../`; empty for the front page and the examples, which are at the root.
+   */
   readonly root: string
   /** Which part of the site this is. */
   readonly part: 'front' | 'manual' | 'examples' | 'elsewhere'
@@ -12,7 +14,7 @@ export interface MastheadProps {
   readonly children?: ReactNode
 }
 
-/** Where the examples begin. */
+/** The example that the link leads to. */
 const FIRST_EXAMPLE = 'http-timeout'
 
 export function Masthead({ root, part, reference, children }: MastheadProps): ReactElement {

@@ -1,4 +1,4 @@
-/** The pages that run: the front page and the examples, with what all of them share. */
+/** The front page and the examples, with the masthead and the inspector that they share. */
 
 import { lazy, Suspense, useState } from 'react'
 import type { ReactElement } from 'react'

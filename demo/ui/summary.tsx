@@ -1,4 +1,6 @@
-/** How a run came out, in one sentence: for the eye at once, for screen readers at most once a second. */
+/**
+ * The outcome of a run in one sentence. It is visible at once, and announced to screen readers at most once a second.
+ */
 
 import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
@@ -6,7 +8,7 @@ import type { Outcome } from './run.ts'
 import type { Timeline } from './timeline.ts'
 import { bytes, milliseconds } from './units.ts'
 
-/** @param who did the work */
+/** @param worker what did the work */
 export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, who = 'server'): string {
   const work = milliseconds(ms)
   if (requests > 0) {
@@ -19,7 +21,7 @@ export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Time
 
 export interface SummaryProps {
   readonly outcome: Outcome | undefined
-  /** How far a run is that has no outcome yet. */
+  /** The progress of a run that has no outcome yet. */
   readonly progress: string
   /** What is shown before there is a run. */
   readonly waiting?: ReactElement | undefined
@@ -45,7 +47,7 @@ export function Summary({ outcome, progress, waiting, waste }: SummaryProps): Re
 
 const CALM_MS = 1000
 
-/** `text`, but no oftener than once a second; in between the newest waits. */
+/** `text`, updated at most once a second. Until then only the newest text waits. */
 function useCalm(text: string): string {
   const [said, setSaid] = useState('')
   const last = useRef(-Infinity)

@@ -79,7 +79,7 @@ describe.concurrent('a page of the manual', () => {
     await field.press('ArrowUp')
     expect(await field.getAttribute('aria-activedescendant')).toBe('found-0')
     await field.fill('no such thing at all')
-    await page.getByText('Nothing is called').waitFor()
+    await page.getByText('Nothing found for').waitFor()
     await field.fill('keep-alive silence')
     await found.first().waitFor()
     await field.press('Enter')
