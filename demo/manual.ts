@@ -1,11 +1,13 @@
 /**
- * Starts the scripts of a manual page: the search, the copy buttons, the menus and the live examples. The page can be
+ * Starts the scripts of a manual page: the search, the theme, the copy buttons, the menus and the live examples. The page can be
  * read without them.
  */
 
 import { awaitSearch } from './ui/search.ts'
+import { awaitTheme } from './ui/theme.ts'
 
 awaitSearch()
+awaitTheme()
 copyOnClick()
 playWhenNear()
 

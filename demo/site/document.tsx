@@ -5,6 +5,7 @@ import { renderToStaticMarkup } from 'react-dom/server'
 import { Hero } from '../ui/hero.tsx'
 import { Masthead } from '../ui/masthead.tsx'
 import type { MastheadProps } from '../ui/masthead.tsx'
+import { THEME_SCRIPT } from '../ui/theme.ts'
 import type { Heading } from './markdown.ts'
 
 /** A page of the manual, from the table in the README. */
@@ -42,6 +43,9 @@ export function frontOf(reference: MastheadProps['reference']): string {
   )
 }
 
+/** Goes into the head of the front page; the pages of the manual have it already. */
+export const themeElement: string = renderToStaticMarkup(<ThemeScript />)
+
 const STYLES = ['base', 'site', 'code', 'manual', 'search']
 
 export function documentOf(props: PageProps): string {
@@ -58,6 +62,7 @@ function Document({ source, title, html, headings, live, root, manual, reference
         <meta charSet="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
+        <ThemeScript />
         {about !== undefined && <meta name="description" content={`${title}: ${about}.`} />}
         <title>{`${title} · rescind`}</title>
         {[...STYLES, ...(live.length > 0 ? ['stage'] : [])].map((name) => (
@@ -121,6 +126,10 @@ function Document({ source, title, html, headings, live, root, manual, reference
       </body>
     </html>
   )
+}
+
+function ThemeScript() {
+  return <script dangerouslySetInnerHTML={{ __html: THEME_SCRIPT }} />
 }
 
 interface NeighboursProps {

@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import MiniSearch from 'minisearch'
 import { searchOptions } from '../ui/search-index.ts'
 import type { Passage } from '../ui/search-index.ts'
-import { documentOf, frontOf } from './document.tsx'
+import { documentOf, frontOf, themeElement } from './document.tsx'
 import type { Listed, PageProps } from './document.tsx'
 import { highlight } from './highlight.ts'
 import { render } from './markdown.ts'
 import type { Rendered } from './markdown.ts'
 
-export { frontOf, highlight }
+export { frontOf, highlight, themeElement }
 
 export interface Site {
   /** HTML documents by path, `docs/streams.html`. Vite resolves the scripts and styles that they load. */

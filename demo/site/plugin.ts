@@ -40,7 +40,8 @@ export async function manual(command: 'build' | 'serve', mode: string): Promise<
     load: (id) => (command === 'build' ? (site().documents.get(pathOf(id)) ?? null) : null),
     transformIndexHtml: {
       order: 'pre',
-      handler: (html) => html.replace('<!-- front -->', module.frontOf(reference)),
+      handler: (html) =>
+        html.replace('<!-- theme -->', module.themeElement).replace('<!-- front -->', module.frontOf(reference)),
     },
     generateBundle() {
       for (const [fileName, source] of site().files) this.emitFile({ type: 'asset', fileName, source })

@@ -1,6 +1,7 @@
 /** The top of every page. The build renders it for the manual, and React for the front page and the examples. */
 
 import type { ReactElement, ReactNode } from 'react'
+import { THEMES } from './theme.ts'
 
 export interface MastheadProps {
   /**
@@ -16,6 +17,9 @@ export interface MastheadProps {
 
 /** The example that the link leads to. */
 const FIRST_EXAMPLE = 'http-timeout'
+
+/** The style sheet shows the name of the current theme only. */
+const NAMES: Readonly<Record<(typeof THEMES)[number], string>> = { os: 'System', light: 'Light', dark: 'Dark' }
 
 export function Masthead({ root, part, reference, children }: MastheadProps): ReactElement {
   return (
@@ -34,6 +38,14 @@ export function Masthead({ root, part, reference, children }: MastheadProps): Re
       </nav>
       <div className="tools">
         {children}
+        <button type="button" className="theme" data-switch-theme title="Switch the theme">
+          <span className="unseen">Theme: </span>
+          {THEMES.map((theme) => (
+            <span key={theme} data-of={theme}>
+              {NAMES[theme]}
+            </span>
+          ))}
+        </button>
         <button type="button" className="seek" data-search aria-keyshortcuts="/ Control+K">
           Search <kbd>/</kbd>
         </button>

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { THEME_SCRIPT } from '../../demo/ui/theme.ts'
 import { demoUrl, outcome, patiently, visit, visitAfresh } from './demo.ts'
 
 const CLIENT = 'dist-demo/client'
@@ -27,6 +28,14 @@ describe('the files of the manual', () => {
   it('have no link that leads nowhere, in the site itself', () => {
     expect([...bodies].flatMap(([name, html]) => brokenLinks(name, html).map((link) => `${name}: ${link}`))).toEqual([])
     expect(brokenLinks('docs/start.html', '<a href="streams.html#none"> <a href="none.html">')).toHaveLength(2)
+  })
+
+  it('apply the stored theme in their heads, before anything is painted', () => {
+    const late = [...bodies].filter(([, html]) => {
+      const script = html.indexOf(`<script>${THEME_SCRIPT}</script>`)
+      return script < 0 || script > html.indexOf('<link rel="stylesheet"')
+    })
+    expect(late.map(([name]) => name)).toEqual([])
   })
 
   it('load nothing from elsewhere', () => {
@@ -61,6 +70,31 @@ describe.concurrent('a page of the manual', () => {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Concepts' }).click()
     await page.getByRole('heading', { level: 1, name: 'Concepts' }).waitFor()
     await page.getByRole('img', { name: 'page: withCancel' }).waitFor()
+    expect(demo.complaints).toEqual([])
+  })
+
+  it('and the front page show the theme that was chosen on either of them', async ({ expect }) => {
+    await using demo = await visit('docs/start.html')
+    const { page } = demo
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const theme = (name: string) => page.getByRole('button', { name: `Theme: ${name}`, exact: true })
+    const dark = await paper()
+    await theme('System').press('Enter')
+    await theme('Light').waitFor()
+    const light = await paper()
+    expect(light).not.toBe(dark)
+    await page.goto(`${demoUrl}#/nowhere`)
+    await page.getByRole('heading', { name: 'No such example' }).waitFor()
+    expect(await paper()).toBe(light)
+    await theme('Light').click()
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.goto(`${demoUrl}docs/start.html`)
+    await theme('Dark').waitFor()
+    expect(await paper()).toBe(dark)
+    await theme('Dark').click()
+    await theme('System').waitFor()
+    expect(await paper()).toBe(light)
     expect(demo.complaints).toEqual([])
   })
 
