@@ -6,6 +6,7 @@ import { Hero } from '../ui/hero.tsx'
 import { Masthead } from '../ui/masthead.tsx'
 import type { MastheadProps } from '../ui/masthead.tsx'
 import { THEME_SCRIPT } from '../ui/theme.ts'
+import { Waiting } from '../ui/waiting.tsx'
 import type { Heading } from './markdown.ts'
 
 /** A page of the manual, from the table in the README. */
@@ -38,6 +39,7 @@ export function frontOf(reference: MastheadProps['reference']): string {
       <Masthead root="" part="front" reference={reference} />
       <main className="front">
         <Hero />
+        <Waiting label="Loading" />
       </main>
     </div>,
   )
