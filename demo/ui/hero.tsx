@@ -15,8 +15,9 @@ export function Hero(): ReactElement {
     <section className="hero">
       <h1>Stop the work that is no longer needed</h1>
       <p>
-        rescind is a TypeScript library in which one value says how long work may take; when it ends, every request,
-        query and timer that was started with it stops: in the browser, on the server and in the database.
+        rescind is a TypeScript library with one value, the context, that says how long work may take. When it ends,
+        every request, query and timer that was started with it stops: in the browser, on the server and in the
+        database.
       </p>
       <div className="start">
         <div className="install">
