@@ -9,14 +9,14 @@ import type { Timeline } from './timeline.ts'
 import { bytes, milliseconds } from './units.ts'
 
 /** @param worker what did the work */
-export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, who = 'server'): string {
+export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, worker = 'server'): string {
   const work = milliseconds(ms)
   if (requests > 0) {
     const what = requests === 1 ? '1 request' : `${requests} requests`
-    return `The ${who} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent for nothing.`
+    return `The ${worker} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent for nothing.`
   }
-  if (stopped > 0) return `The ${who} stopped too, after ${work} of unwanted work.`
-  return ms > 0 ? `The ${who} worked for nothing, ${work}.` : 'Nothing went to waste.'
+  if (stopped > 0) return `The ${worker} stopped too, after ${work} of unwanted work.`
+  return ms > 0 ? `The ${worker} worked for nothing, ${work}.` : 'Nothing went to waste.'
 }
 
 export interface SummaryProps {
