@@ -12,8 +12,8 @@ const TAB = 4
 const theme = createCssVariablesTheme({ name: 'site', variablePrefix: '--', fontStyle: false })
 const highlighter = await createHighlighter({ themes: [theme], langs: ['go', 'sh', 'tsx'] })
 
-/** TypeScript is highlighted as TSX, which lacks only the old form of a cast. */
-const GRAMMARS: Readonly<Record<string, string>> = { go: 'go', sh: 'sh', ts: 'tsx', tsx: 'tsx' }
+/** JavaScript and TypeScript are highlighted as TSX, which lacks only the old form of a cast. */
+const GRAMMARS: Readonly<Record<string, string>> = { go: 'go', js: 'tsx', sh: 'sh', ts: 'tsx', tsx: 'tsx' }
 
 /** Marks the indent of a line, so that the rest of a wrapped line can be indented further. */
 const hanging: ShikiTransformer = {

@@ -41,6 +41,7 @@ type Env = {
   readonly links: Set<string>
   readonly images: Set<string>
   readonly live: string[]
+  isTable: boolean
 }
 
 const markdown = new MarkdownIt({ html: true })
@@ -63,8 +64,21 @@ rules.fence = (tokens, index) => {
 }
 
 // A wide table scrolls inside a box of its own, which takes the focus for the keyboard.
-rules.table_open = () => '<div class="scroller" tabindex="0"><table>\n'
-rules.table_close = () => '</table></div>\n'
+rules.table_open = (_, __, ___, env) => {
+  ;(env as Env).isTable = true
+  return '<div class="scroller" tabindex="0"><table>\n'
+}
+rules.table_close = (_, __, ___, env) => {
+  ;(env as Env).isTable = false
+  return '</table></div>\n'
+}
+
+// In a narrow column, code breaks after punctuation and not within a name.
+rules.code_inline = (tokens, index, _, env) => {
+  const code = tokens[index]?.content ?? ''
+  const pieces = (env as Env).isTable ? code.split(/(?<=[.,(/:|=-])(?=\w)/) : [code]
+  return `<code>${pieces.map(markdown.utils.escapeHtml).join('<wbr>')}</code>`
+}
 
 // Screen readers announce an empty header as a header without a name, so it becomes an ordinary cell.
 rules.th_open = (tokens, index, options, _, renderer) => {
@@ -98,7 +112,7 @@ rules.image = (tokens, index, options, env, renderer) => {
 
 /** @param addressOf returns the address of a file of the repository, from the root of the site */
 export function render(source: string, text: string, addressOf: (source: string) => string): Rendered {
-  const env: Env = { source, addressOf, links: new Set(), images: new Set(), live: [] }
+  const env: Env = { source, addressOf, links: new Set(), images: new Set(), live: [], isTable: false }
   const tokens = markdown.parse(text, env)
   const { links, images, live } = env
   return {
