@@ -152,16 +152,14 @@ function Side({ title, run, progress, now, span, isCurtained, linkState, act }: 
       <Result title={title} run={run} link={linkState} tallies={scenario.tallies} />
       <div className="card">
         <div className="scene">
-          {run && <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />}
+          {run ? (
+            <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />
+          ) : (
+            <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
+          )}
         </div>
         {timeline === undefined || isCurtained ? (
-          <div className="curtain">
-            {timeline === undefined ? (
-              <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
-            ) : (
-              <Waiting label="Measuring" value={Math.min(now / SPAN, 1)} />
-            )}
-          </div>
+          <div className="curtain">{timeline && <Waiting label="Measuring" value={Math.min(now / SPAN, 1)} />}</div>
         ) : (
           <Lanes {...{ timeline, now, span }} marks={steps} rows={WORD.length} label={title.toLowerCase()} />
         )}

@@ -68,6 +68,8 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
 
   useEffect(() => current?.open(), [current])
 
+  const connecting = <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
+
   const isStill = current !== undefined && !isPending && isKnown
   const [startBoth, dropBoth] = useBoth(setup, onChange, current, isStill ? 'still' : 'running', start)
   const cancelAll = useCallback(
@@ -100,7 +102,11 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
         />
         {'Scene' in scenario && (
           <div className="scene">
-            {current && <scenario.Scene play={current.play} onAct={(state, label) => act({ state, label })} />}
+            {current ? (
+              <scenario.Scene play={current.play} onAct={(state, label) => act({ state, label })} />
+            ) : (
+              connecting
+            )}
           </div>
         )}
         <Lanes
@@ -115,9 +121,7 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
         <Summary
           outcome={outcome}
           progress={progressOf(now, planned, settings.timeout)}
-          waiting={
-            current === undefined ? <Waiting label={CONNECTING} value={linkState.step / CONNECTED} /> : undefined
-          }
+          waiting={current !== undefined ? undefined : 'Scene' in scenario ? <p>Not started</p> : connecting}
           waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>
