@@ -73,11 +73,7 @@ describe.concurrent('a page of the manual', () => {
     expect(demo.complaints).toEqual([])
   })
 
-<<<<<<< HEAD
-  it('finds text on other pages, with the keyboard alone', async ({ expect }) => {
-    await using demo = await visitInNewTab('docs/start.html')
-=======
-  it('and the front page show the theme that was chosen on either of them', async ({ expect }) => {
+  it('shows the theme chosen on the front page, and the front page the theme chosen on it', async ({ expect }) => {
     await using demo = await visit('docs/start.html')
     const { page } = demo
     await page.emulateMedia({ colorScheme: 'dark' })
@@ -102,9 +98,8 @@ describe.concurrent('a page of the manual', () => {
     expect(demo.complaints).toEqual([])
   })
 
-  it('finds what is written in another one, by the keyboard alone', async ({ expect }) => {
+  it('finds text on other pages, with the keyboard alone', async ({ expect }) => {
     await using demo = await visitInNewTab('docs/start.html')
->>>>>>> site
     const { page } = demo
     const before = demo.scripts.length
     await page.keyboard.press('/')
