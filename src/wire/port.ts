@@ -5,7 +5,7 @@
  * else: when either side ends, the other ends, too, and the port is closed.
  */
 
-import { assertNumber, assertOptions, invalid } from '../arguments.ts'
+import { assertOptions, invalid } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import {
   assertKey,
@@ -29,7 +29,7 @@ import { MAX_VALUES, readMessage, written } from './message.ts'
 import type { Message, Time } from './message.ts'
 import { cutLabel, PortError, serializeError } from './parcel.ts'
 import type { SerializedError } from './parcel.ts'
-import { sizeOf } from './size.ts'
+import { assertMaxSize, sizeOf } from './size.ts'
 import { systemClock } from '../timers.ts'
 
 /**
@@ -318,7 +318,7 @@ interface CheckedOptions {
 function checked(options: PortOptions): CheckedOptions {
   assertOptions(options)
   const { keys = [], maxSize = DEFAULT_MAX_SIZE } = options
-  assertNumber('maxSize', maxSize)
+  assertMaxSize(maxSize)
   keys.forEach(assertKey)
   const named = new Map(keys.map((key) => [key.name, key]))
   if (named.size < keys.length) throw invalid('keys', 'a list of keys with different names', keys)

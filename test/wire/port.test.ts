@@ -542,7 +542,7 @@ describe('toPort and fromPort', () => {
     expect(() => toPort(background(), port, { keys })).toThrow('keys must be at most 1000, got 1001')
     await expect(fromPort(background(), port, { keys })).rejects.toThrow('keys must be at most 1000')
     expect(() => toPort(background(), port, null as never)).toThrow('options must be an object, got null')
-    expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number')
+    expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number of bytes, got NaN')
   })
 
   it('throw for an invalid context, an invalid key, and two keys with one name', async () => {
