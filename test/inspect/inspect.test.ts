@@ -412,6 +412,13 @@ describe('row.waits', () => {
     expect(row('page').waits).toEqual([])
   })
 
+  it('does not include a wait that began after the end of the context', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel()
+    await until(page, Promise.resolve()).catch(() => {})
+    expect(row('page').waits).toEqual([])
+  })
+
   it('includes `signal` once the signal of the context was read', () => {
     const [page, cancel] = withCancel(root, named('page'))
     page.signal.addEventListener('abort', () => {})
