@@ -494,7 +494,7 @@ describe('withShutdown', () => {
 
   it('keeps a closeIdleConnections that other code has put on the server', async () => {
     const { cancel, closed, server } = await start()
-    const patched = vi.fn(() => {})
+    const patched = () => {}
     server.closeIdleConnections = patched
     cancel()
     await closed
