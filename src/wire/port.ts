@@ -111,7 +111,7 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
   const listen = ({ type, data }: MessageEvent<unknown>) => {
     try {
       if (type === 'messageerror') throw new PortError('an answer cannot be deserialized')
-      const answer = type === 'message' ? readMessage(data, maxSize) : undefined
+      const answer = readMessage(data, maxSize)
       if (type === 'message' && !answer) return
       if (answer && answer.rescind !== 'over') throw new PortError('an answer is out of order')
       unlisten()
@@ -170,6 +170,7 @@ export function fromPort(
       refuse(new CanceledError(cause))
     }
     const arrive = (begin: Begin, memory?: SharedArrayBuffer) => {
+      // It has arrived with its memory, or the parent has ended.
       if (!stop()) return
       node = admitted(above, begin, keys, options, memory)
       afterFunc(node, close)
@@ -183,9 +184,8 @@ export function fromPort(
         begun = message
         if (!begun.isShared) arrive(begun)
       } else if (rescind === 'memory' && begun && awaitsMemory) arrive(begun, message.memory)
-      else if (rescind === 'ready' && begun?.isShared) {
-        if (!node) arrive(begun)
-      } else if ((rescind === 'move' || rescind === 'end') && node) obey(node, message)
+      else if (rescind === 'ready' && begun?.isShared) arrive(begun)
+      else if ((rescind === 'move' || rescind === 'end') && node) obey(node, message)
       else throw new PortError(`a message is out of order: ${rescind}`)
     }
     const listen = ({ type, data }: MessageEvent<unknown>) => {

@@ -71,6 +71,17 @@ describe('a platform whose threads share no memory', () => {
   })
 })
 
+describe.runIf(sharesMemory)('a context that has ended', () => {
+  it('is sent without memory', () => {
+    const [port1] = channel()
+    const post = vi.spyOn(port1, 'postMessage')
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    toPort(ctx, port1)
+    expect(post.mock.calls).toMatchObject([[{ rescind: 'begin', isShared: false }]])
+  })
+})
+
 describe.runIf(sharesMemory)('an end in shared memory', () => {
   it('is visible to a read of err, with its cause, before any message is read', async () => {
     const { received } = await polled({ because: ['left', 7, null, true] })
