@@ -202,6 +202,8 @@ export class Recorder implements Observer {
     for (const entry of entries) {
       const { node = entry.ref?.deref(), row } = entry
       entry.isChanged = false
+      // It was collected before it had a row.
+      if (!node && !row) continue
       entry.row = rowOf(entry, node, this.#source)
       this.#news.push({ entry, node: row ? undefined : node, isOver: row?.how !== undefined })
       this.#letGo(entry)
@@ -250,6 +252,11 @@ export class Recorder implements Observer {
   #show(node: ContextNode): void {
     const entry = this.#entries.get(node)
     if (!entry || entry.isKept) return
+    // An entry without a row has dropped its context and the cause.
+    if (!entry.row && !entry.isChanged) {
+      entry.node = node
+      entry.cause = node.ended?.cause
+    }
     this.#store.add(entry)
     this.#change(entry)
   }

@@ -78,6 +78,8 @@ describe('inspector.rows', () => {
     expect(row('search')).toMatchObject({ deadline: 3_000, deadlineOf: row('search').id })
     expect(row('rows')).toMatchObject({ deadline: 6_000, deadlineOf: row('page').id, ms: 9_000 })
     expect(row('free').deadline).toBeUndefined()
+    withTimeout(root, Infinity, named('endless'))
+    expect(row('endless')).toMatchObject({ deadline: undefined, deadlineOf: undefined, ms: undefined })
   })
 
   it('updates a moved deadline in all descendants', async () => {
@@ -95,6 +97,15 @@ describe('inspector.rows', () => {
     withCancel(withValue(ctx, user, 'bob'), named('search'))
     expect(inspector.rows).toHaveLength(2)
     expect(row('search').values).toEqual([{ name: 'user' }, { name: 'request' }])
+  })
+
+  it('has the names of the innermost 50 values at most', () => {
+    let ctx = root
+    for (let count = 0; count < 60; count++) ctx = withValue(ctx, createKey<number>(`key ${count}`), count)
+    withCancel(ctx, named('search'))
+    expect(row('search').values.map(({ name }) => name)).toEqual(
+      Array.from({ length: 50 }, (_, index) => `key ${59 - index}`),
+    )
   })
 
   it('shows the values of the chosen keys only', () => {
@@ -156,6 +167,43 @@ describe('inspector.rows', () => {
     expect(row('page').id).toBe(id)
     expect(row('rows').parent).toBe(id)
   })
+
+  it('shows a dropped context again as it was when it ended', async () => {
+    start({ size: 3, stacks: true })
+    const [page, cancel] = withTimeout(root, 5_000, named('page'))
+    page.signal.addEventListener('abort', () => {})
+    const work = until(page, new Promise(() => {})).catch(() => {})
+    cancel('closed')
+    await work
+    const before = row('page')
+    expect(before).toMatchObject({ how: 'canceled', cause: 'closed', waits: ['until', 'signal'], deadline: 6_000 })
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    expect(inspector.rows.some(({ label }) => label === 'page')).toBe(false)
+    withCancel(page, named('rows'))
+    expect(row('page')).toEqual(before)
+  })
+
+  it('shows a context that was dropped in the turn in which it was derived, if a child is derived later', async () => {
+    start({ size: 3 })
+    const [page, cancel] = withTimeout(root, 5_000, named('page'))
+    const [other] = withCancel(root, named('other'))
+    cancel('closed')
+    for (let count = 0; count < 10_100; count++) withCancel(root)
+    await microtasks()
+    withCancel(page)
+    expect(row('page')).toMatchObject({ kind: 'withTimeout', how: 'canceled', cause: 'closed', ms: 5_000 })
+    withCancel(other)
+    expect(row('other')).toMatchObject({ kind: 'withCancel', how: undefined, born: 1_000 })
+  })
+
+  it('does not show a dropped context again when it ends', () => {
+    start({ size: 3 })
+    const [, cancel] = withCancel(root, named('page'))
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    expect(inspector.rows).toHaveLength(3)
+    cancel()
+    expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 8', 'search 9'])
+  })
 })
 
 describe('a context that was alive before the inspector was attached', () => {
@@ -191,11 +239,22 @@ describe('a context that was alive before the inspector was attached', () => {
 
   it('appears with a hundred ancestors at most, even in a deeper chain', () => {
     inspector.detach()
-    let ctx = root
+    let [ctx] = withTimeout(root, 5_000)
     for (let depth = 0; depth < 100_000; depth++) ctx = withCancel(ctx)[0]
     start({})
     withCancel(ctx)
     expect(inspector.rows).toHaveLength(101)
+    // The context that has set the deadline has no row.
+    expect(inspector.rows.at(-1)).toMatchObject({ deadline: 6_000, deadlineOf: undefined })
+  })
+
+  it('has no row after its work was reported as completed', () => {
+    inspector.detach()
+    const [page] = withTimeout(root, 5_000)
+    start({})
+    completed(page)
+    disarm(page)
+    expect(inspector.rows).toEqual([])
   })
 })
 
@@ -219,6 +278,19 @@ describe('row.how', () => {
     expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
   })
 
+  it('is `parent` for a context derived late, by the context where the end began', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [form] = withCancel(page, named('form'))
+    const [report] = withTimeout(root, 5_000, named('report'))
+    const [chart] = withCancel(report, named('chart'))
+    cancel()
+    await clock.advance(5_000)
+    withCancel(form, named('field'))
+    withCancel(chart, named('axis'))
+    expect(row('field')).toMatchObject({ how: 'parent', by: row('page').id, parent: row('form').id })
+    expect(row('axis')).toMatchObject({ how: 'parent', by: row('report').id, parent: row('chart').id })
+  })
+
   it('is `deadline` when the deadline of the context has passed', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page', cause: 'too slow' })
     withCancel(page, named('search'))
@@ -234,10 +306,12 @@ describe('row.how', () => {
 
   it('is `disposed` at the end of a block with `using`', () => {
     {
-      const [, cancel] = withCancel(root, named('page'))
+      const [page, cancel] = withCancel(root, named('page'))
       using _ = cancel
+      withCancel(page, named('search'))
     }
     expect(row('page')).toMatchObject({ how: 'disposed', cause: undefined })
+    expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id })
   })
 
   it('is `canceled` if the context was canceled before the end of the block', () => {
@@ -339,6 +413,14 @@ describe('row.how', () => {
     expect(row('other')).toMatchObject({ how: 'completed', ended: 1_010, cause: undefined })
     expect(other.err).toBeDefined()
   })
+
+  it('does not change if the work of a canceled context is reported as completed', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel('closed')
+    await clock.advance(10)
+    completed(page)
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'closed', ended: 1_000 })
+  })
 })
 
 describe('a context of withLink', () => {
@@ -404,6 +486,19 @@ describe('row.waits', () => {
     expect(row('page').waits).toEqual([])
   })
 
+  it('follows the waits of a context that has a row already', async () => {
+    const [page] = withCancel(root, named('page'))
+    expect(row('page').waits).toEqual([])
+    let settle!: (value: string) => void
+    const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
+    expect(row('page').waits).toEqual(['until'])
+    const other = group(page).wait()
+    void until(page, new Promise(() => {})).catch(() => {})
+    settle('done')
+    await Promise.all([work, other])
+    expect(row('page').waits).toEqual(['until'])
+  })
+
   it('includes `signal` once the signal of the context was read', () => {
     const [page, cancel] = withCancel(root, named('page'))
     page.signal.addEventListener('abort', () => {})
@@ -440,6 +535,19 @@ describe('inspector.subscribe', () => {
     withCancel(root)
     await microtasks()
     expect(told).not.toHaveBeenCalled()
+  })
+
+  it('calls a subscriber after the deadline of a context has moved, but not if it is the same as before', async () => {
+    const [page] = withTimeout(root, 5_000, named('page'))
+    await microtasks()
+    const told = vi.fn<() => void>()
+    inspector.subscribe(told)
+    rearm(page, 100)
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+    rearm(page, 100)
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
   })
 
   it('calls all subscribers, even if one throws', async () => {
@@ -512,6 +620,7 @@ describe('an inspector', () => {
     ['a size of 0', { size: 0 }],
     ['a size that is not a number', { size: '10' }],
     ['values that are not a list', { values: createKey('request') }],
+    ['values that are text', { values: 'request' }],
     ['a grace that is not a number', { grace: 'long' }],
   ])('refuses %s', (_, options) => {
     expect(() => inspect(options as InspectOptions)).toThrow(TypeError)
@@ -706,6 +815,45 @@ describe('stacks', () => {
     }
     cancel()
     expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
+  })
+
+  it('keeps the stacks of a context in its row when the context changes', async () => {
+    start({ stacks: true })
+    async function load() {
+      await until(page, new Promise(() => {}))
+    }
+    const [page, cancel] = search(root)
+    expect(row('search').stacks).toMatchObject({ made: expect.stringContaining('search') as string, waits: [] })
+    const work = load().catch(() => {})
+    expect(row('search').stacks?.waits[0]).toContain('load')
+    rearm(page, 100)
+    const { made, waits } = row('search').stacks ?? {}
+    expect(made).toContain('search')
+    expect(waits?.[0]).toContain('load')
+    cancel()
+    await work
+    expect(row('search').stacks).toMatchObject({ made, waits, ended: expect.any(String) as string })
+  })
+
+  it('has what is known of a context that was derived before the inspector was attached', async () => {
+    const [waiting] = withCancel(root, named('waiting'))
+    const [ended, cancel] = withCancel(root, named('ended'))
+    const [unknown, cancelUnknown] = withCancel(root, named('unknown'))
+    inspector.detach()
+    cancelUnknown()
+    start({ stacks: true })
+    void until(waiting, new Promise(() => {})).catch(() => {})
+    cancel()
+    expect(row('waiting').stacks).toEqual({ made: undefined, ended: undefined, waits: [expect.any(String)] })
+    expect(row('ended').stacks).toEqual({ made: undefined, ended: expect.any(String) as string, waits: [] })
+    expect(ended.err?.stack).toMatch(/withCancel\(ended\)\n {2}ended\n/)
+    expect(unknown.err?.stack).toMatch(/withCancel\(unknown\)$/)
+  })
+
+  it('has no stacks of waits for completed work', async () => {
+    start({ stacks: true })
+    await within(root, named('within'), () => 'done')
+    expect(row('within').stacks).toMatchObject({ made: expect.any(String) as string, waits: [] })
   })
 
   it('records no stacks by default', () => {
