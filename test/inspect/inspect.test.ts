@@ -2,6 +2,7 @@
 
 import {
   afterFunc,
+  background,
   createKey,
   disarm,
   group,
@@ -194,6 +195,19 @@ describe('inspector.rows', () => {
     expect(row('page')).toMatchObject({ kind: 'withTimeout', how: 'canceled', cause: 'closed', ms: 5_000 })
     withCancel(other)
     expect(row('other')).toMatchObject({ kind: 'withCancel', how: undefined, born: 1_000 })
+  })
+
+  it('drops ended contexts first, also after live ones were dropped or all rows were cleared', () => {
+    start({ size: 3 })
+    for (let count = 0; count < 2; count++) {
+      for (let index = 0; index < 5; index++) withCancel(root)[1]()
+      const cancels = Array.from({ length: 5 }, (_, index) => withCancel(root, named(`search ${index}`))[1])
+      cancels[4]?.()
+      withCancel(root, named('last'))
+      expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 3', 'last'])
+      inspector.clear()
+      root = clock.root
+    }
   })
 
   it('does not show a dropped context again when it ends', () => {
@@ -627,6 +641,47 @@ describe('an inspector', () => {
   })
 })
 
+describe('the option `track`', () => {
+  const original: unknown = Reflect.get(console, 'timeStamp')
+
+  afterEach(() => void Reflect.set(console, 'timeStamp', original))
+
+  it('shows each ended context of the system clock in a track of the Performance panel', async () => {
+    const stamped = vi.fn<(...args: unknown[]) => void>()
+    Reflect.set(console, 'timeStamp', stamped)
+    const make = () => {
+      const [, cancel] = withCancel(background(), named('search'))
+      cancel('the reader pressed Stop')
+      withCancel(background())[1]()
+      withCancel(root)[1]()
+    }
+    make()
+    await microtasks()
+    expect(stamped).not.toHaveBeenCalled()
+    start({ track: true })
+    const before = performance.now()
+    make()
+    withCancel(background(), named('alive'))
+    await microtasks()
+    const time = expect.any(Number) as number
+    expect(stamped.mock.calls).toEqual([
+      ['withCancel(search) canceled: the reader pressed Stop', time, time, 'search', 'rescind', 'secondary'],
+      ['withCancel canceled', time, time, 'withCancel', 'rescind', 'secondary'],
+    ])
+    for (const [, began] of stamped.mock.calls) expect(began).toBeGreaterThan(before - 10_000)
+  })
+
+  it('does nothing without `console.timeStamp`', async () => {
+    Reflect.set(console, 'timeStamp', undefined)
+    start({ track: true })
+    const told = vi.fn<() => void>()
+    inspector.subscribe(told)
+    withCancel(background())[1]()
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+  })
+})
+
 describe('the text of an inspector', () => {
   it('is a tree that can be pasted into a bug report', async () => {
     const request = createKey<string>('request')
@@ -650,6 +705,23 @@ describe('the text of an inspector', () => {
     )
   })
 
+  it('shows what waits, names without values, and the trace where it begins', () => {
+    const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const ctx = withValue(withValue(root, createKey<string>('user'), 'ann'), traceparent.key, header)
+    const [page] = withTimeout(ctx, 5_000, named('page'))
+    const [inner] = withCancel(page, named('inner'))
+    void until(inner, new Promise(() => {})).catch(() => {})
+    const text = inspector.text().replaceAll(/ alive \S+/g, '')
+    expect(text.replaceAll(/ \w+ left/g, ' some left').split('\n')).toEqual([
+      '#1 background before +0ms',
+      '  #2 withTimeout(page, 5s) +0ms some left values: traceparent, user trace 0af7651916cd43dd8448eb211c80319c',
+      '    #3 withCancel(inner) +0ms some left waits: until',
+    ])
+    const [first] = inspector.rows
+    const rows = [{ ...first, trace: '0af7651916cd43dd8448eb211c80319c' }]
+    expect(open({ ...inspector.record(), rows } as never).text()).toMatch(/ trace 0af7651916cd43dd8448eb211c80319c$/)
+  })
+
   it('shows a chain of 10,000 contexts without deep recursion', () => {
     start({ size: 20_000 })
     let ctx = root
@@ -660,6 +732,7 @@ describe('the text of an inspector', () => {
 
 describe('a recording', () => {
   it('shows the same rows after JSON', async () => {
+    start({ stacks: true })
     const [page, cancel] = withTimeout(root, 5_000, named('page'))
     const work = until(page, new Promise(() => {})).catch(() => {})
     cancel(new RangeError('too far'))
@@ -682,20 +755,37 @@ describe('a recording', () => {
     ['null', null],
   ])('is refused if it is %s', (_, recording) => {
     expect(() => open(recording as never)).toThrow(TypeError)
+    expect(() => open(recording as never)).toThrow('a recording of this version')
   })
 
   it('shows hostile content as harmless text', () => {
     const rows = [
       null,
       7,
-      { id: '1', kind: { toString: 'x' }, label: 'a\nb', values: [1, { name: {} }], waits: [{}], how: 'x', stacks: {} },
-      { id: 2, parent: 2, kind: 'loop' },
+      {
+        id: '1',
+        kind: { toString: 'x' },
+        label: 'a\nb',
+        values: [1, { name: {} }, {}],
+        waits: [{}],
+        how: 'x',
+        stacks: { made: 1, waits: ['at load', 7] },
+      },
+      { id: 2, parent: 2, kind: 'loop', label: null, cause: null, stacks: 'at load' },
       ...Array.from({ length: 100 }, (_, index) => ({ id: 10 + (index >> 1), parent: 9 + (index >> 1), kind: 'twin' })),
       { id: 3, parent: 4, kind: '<img src=x onerror=alert(1)>' },
       { id: 4, parent: 3, kind: 'x'.repeat(10_000_000) },
     ]
-    const view = open({ format: 'rescind.recording', version: 1, rows, warnings: [{ code: '__proto__' }] } as never)
-    expect(view.rows[0]).toMatchObject({ id: 0, kind: '[object Object]', label: 'a\\u000ab', how: undefined })
+    const warnings = [{ code: '__proto__' }, { code: ['RESCIND_LOST_CANCEL'] }]
+    const view = open({ format: 'rescind.recording', version: 1, at: '1', rows, warnings } as never)
+    expect(view.at).toBe(0)
+    expect(view.rows[0]).toMatchObject({ id: 0, kind: '[object Object]', label: 'a\\u000ab', born: 0, how: undefined })
+    expect(view.rows[0]).toMatchObject({ waits: ['[object Object]'], stacks: { made: undefined, waits: ['at load'] } })
+    expect(view.rows[0]?.values).toEqual([
+      { name: '[object Object]', value: undefined },
+      { name: '', value: undefined },
+    ])
+    expect(view.rows[1]).toMatchObject({ label: undefined, cause: undefined, stacks: undefined })
     expect(view.warnings).toEqual([])
     expect(view.text().split('\n')).toHaveLength(54)
     expect(view.text()).toContain('loop')
@@ -728,6 +818,9 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
+    ['an error without a message', new TypeError(), 'TypeError'],
+    ['an error with an empty name', Object.assign(new Error('broken'), { name: '' }), 'broken'],
+    ['an error without a name and a message', Object.assign(new Error(), { name: '' }), '[object Error]'],
   ])('shows a label and a cause in one short line: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
@@ -854,6 +947,20 @@ describe('stacks', () => {
     start({ stacks: true })
     await within(root, named('within'), () => 'done')
     expect(row('within').stacks).toMatchObject({ made: expect.any(String) as string, waits: [] })
+  })
+
+  it.each([2, undefined])('has enough frames where Error.stackTraceLimit is %s, and does not change that', (limit) => {
+    const { stackTraceLimit } = Error as { stackTraceLimit?: number }
+    Reflect.set(Error, 'stackTraceLimit', limit)
+    start({ stacks: true })
+    function caller() {
+      search(root)
+    }
+    caller()
+    expect(Error.stackTraceLimit).toBe(limit)
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    // V8 captures no frames without a limit.
+    if (limit) expect(row('search').stacks?.made).toContain('caller')
   })
 
   it('records no stacks by default', () => {

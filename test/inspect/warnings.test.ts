@@ -241,6 +241,13 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     expect(original.mock.contexts).toEqual([undefined])
   })
 
+  it('does nothing where there is no fetch', () => {
+    vi.stubGlobal('fetch', undefined)
+    start({ fetch: true })
+    expect(globalThis.fetch).toBeUndefined()
+    vi.unstubAllGlobals()
+  })
+
   it('restores the original fetch on detach, unless other code has replaced it meanwhile', () => {
     const { fetch: original } = globalThis
     start({})
