@@ -1,6 +1,6 @@
 /**
- * Gives Vite the pages of the manual. What makes them is loaded only here: the configuration is read by every run of the
- * tests, and a highlighter takes longer than most of those.
+ * Gives Vite the pages of the manual. What makes them is loaded only here: the configuration is read by every run of
+ * the tests, and a highlighter takes longer than most of those.
  */
 
 import { join, relative } from 'node:path'

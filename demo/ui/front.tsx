@@ -1,7 +1,7 @@
 /**
- * The front page: what this is, and one type-ahead, twice at the same time, on one time axis, beside the code that makes
- * the difference. Everything is measured there and then. A browser has six connections for a server, and no request may
- * wait for one here: four keys without rescind, one search with it, and the line to the log.
+ * The front page: what this is, and one type-ahead, twice at the same time, on one time axis, beside the code that
+ * makes the difference. Everything is measured there and then. A browser has six connections for a server, and no
+ * request may wait for one here: four keys without rescind, one search with it, and the line to the log.
  */
 
 import { Suspense, use } from 'react'

@@ -1,6 +1,6 @@
 /**
- * The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. *Server* shows what
- * the inspector of the server has seen of the same requests.
+ * The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. *Server* shows
+ * what the inspector of the server has seen of the same requests.
  */
 
 import { lazy, Suspense, useState } from 'react'
