@@ -145,6 +145,11 @@ describe('inspector.rows', () => {
     cancel()
     expect(inspector.rows).not.toBe(before)
     expect(inspector.rows.map((one, index) => one === before[index])).toEqual([true, true, false])
+    const g = group(ctx)
+    const during = inspector.rows
+    expect(during[1]).toBe(before[1])
+    g.go(() => new Promise(() => {}))
+    expect(inspector.rows).toBe(during)
   })
 
   it('drops the contexts that ended first, and no live ones, when it is full', () => {
@@ -169,6 +174,9 @@ describe('inspector.rows', () => {
     withCancel(page, named('rows'))
     expect(row('page').id).toBe(id)
     expect(row('rows').parent).toBe(id)
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    void until(page, new Promise(() => {})).catch(() => {})
+    expect(row('page')).toMatchObject({ id, waits: ['until'] })
   })
 
   it('shows a dropped context again as it was when it ended', async () => {
@@ -595,6 +603,13 @@ describe('an inspector', () => {
     expect(inspector.cancel(4_711)).toBe(false)
   })
 
+  it('cancels a context in the turn in which it was derived, and not after its end in the same turn', () => {
+    const [page] = withCancel(root, named('page'))
+    expect(inspector.cancel(2)).toBe(true)
+    expect(page.err).toBeDefined()
+    expect(inspector.cancel(2)).toBe(false)
+  })
+
   it('keeps its rows when it is detached, and does not update them', () => {
     const [, cancel] = withCancel(root, named('page'))
     inspector.detach()
@@ -627,6 +642,7 @@ describe('an inspector', () => {
 
   it('clears its rows on demand, and shows a live context again when a child is derived from it', () => {
     const [page] = withCancel(root, named('page'))
+    expect(inspector.rows).toHaveLength(2)
     inspector.clear()
     expect(inspector.rows).toEqual([])
     withCancel(page, named('search'))
@@ -673,6 +689,14 @@ describe('the option `track`', () => {
       ['withCancel canceled', time, time, 'withCancel', 'rescind', 'secondary'],
     ])
     for (const [, began] of stamped.mock.calls) expect(began).toBeGreaterThan(before - 10_000)
+    const [page, cancel] = withCancel(background())
+    const g = group(page)
+    cancel()
+    await microtasks()
+    expect(stamped).toHaveBeenCalledTimes(4)
+    g.go(() => {})
+    await microtasks()
+    expect(stamped).toHaveBeenCalledTimes(4)
   })
 
   it('does nothing without `console.timeStamp`', async () => {
@@ -870,6 +894,17 @@ function search(ctx: Context) {
   return withTimeout(ctx, 5_000, named('search'))
 }
 
+function searchFromRoot() {
+  search(root)
+}
+
+/** The stack of the error of a canceled context. */
+function stackOf(): string | undefined {
+  const [ctx, cancel] = withCancel(root, named('page'))
+  cancel()
+  return ctx.err?.stack
+}
+
 describe('stacks', () => {
   it('shows where a context was made and canceled, and where work waited, in its row and its error', async () => {
     start({ stacks: true })
@@ -902,6 +937,36 @@ describe('stacks', () => {
     const error = load().catch((error: Error) => error)
     cancel()
     expect(((await error) as Error).stack).toContain('load')
+  })
+
+  it('adds at most five stacks of waits to an error, and none of other contexts', async () => {
+    start({ stacks: true })
+    const [other, cancelOther] = withCancel(root, named('other'))
+    async function unrelated() {
+      await sleep(other, 1_000)
+    }
+    const [ctx, cancel] = withCancel(root, named('page'))
+    const two = () => [sleep(ctx, 1_000), sleep(ctx, 1_000)]
+    // Equal stacks are shown once.
+    const works = [unrelated(), ...two(), ...two(), ...two()]
+    cancelOther()
+    cancel()
+    await Promise.allSettled(works)
+    const { stack = '' } = ctx.err as Error
+    expect(stack.match(/\n {2}waiting\n/g) ?? []).toHaveLength(5)
+    expect(stack).not.toContain('unrelated')
+    expect(inspector.rows.filter(({ kind }) => kind === 'sleep').map(({ stacks }) => stacks?.ended)).toEqual(
+      Array.from({ length: 7 }, () => undefined),
+    )
+  })
+
+  it('is in an error if one of two inspectors records it', () => {
+    const other = inspect({ silence: 'all' })
+    expect(stackOf()).toMatch(/withCancel\(page\)$/)
+    other.detach()
+    const recording = inspect({ silence: 'all', stacks: true })
+    expect(stackOf()).toMatch(/ made\n/)
+    recording.detach()
   })
 
   it("keeps a user's function with the same name as one of rescind in a stack", () => {
@@ -953,18 +1018,23 @@ describe('stacks', () => {
     expect(row('within').stacks).toMatchObject({ made: expect.any(String) as string, waits: [] })
   })
 
-  it.each([2, undefined])('has enough frames where Error.stackTraceLimit is %s, and does not change that', (limit) => {
-    const { stackTraceLimit } = Error as { stackTraceLimit?: number }
+  it('has enough frames where Error.stackTraceLimit is small', () => {
+    const { stackTraceLimit } = Error
+    Reflect.set(Error, 'stackTraceLimit', 2)
+    start({ stacks: true })
+    searchFromRoot()
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    expect(row('search').stacks?.made).toContain('searchFromRoot')
+  })
+
+  it.each([2, undefined])('does not change Error.stackTraceLimit if that is %s', (limit) => {
+    const { stackTraceLimit } = Error
     Reflect.set(Error, 'stackTraceLimit', limit)
     start({ stacks: true })
-    function caller() {
-      search(root)
-    }
-    caller()
-    expect(Error.stackTraceLimit).toBe(limit)
+    searchFromRoot()
+    const after: unknown = Error.stackTraceLimit
     Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-    // V8 captures no frames without a limit.
-    if (limit) expect(row('search').stacks?.made).toContain('caller')
+    expect(after).toBe(limit)
   })
 
   it('records no stacks by default', () => {

@@ -93,6 +93,45 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(inspector.warnings).toEqual([])
   })
 
+  it('does not warn of work under a context that lives', async () => {
+    const [work, finish] = deaf()
+    const g = group(root)
+    g.go(work)
+    await clock.advance(5_000)
+    expect(inspector.warnings).toEqual([])
+    finish()
+    await g.wait()
+  })
+
+  it('warns of work under a context that was dropped in the turn in which it ended', async () => {
+    start({ size: 3 })
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    group(page, { label: 'upload' }).go(work)
+    cancel()
+    for (let count = 0; count < 10_100; count++) withCancel(root)
+    await clock.advance(1_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK'])
+    expect(inspector.warnings[0]?.message).toContain('group(upload)')
+    finish()
+  })
+
+  it('warns once of each work, also of work that starts after the end', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const first = until(page, work).catch(() => {})
+    cancel()
+    await clock.advance(500)
+    const [ctx, end] = withCancel(root)
+    void until(ctx, work).catch(() => {})
+    end()
+    await clock.advance(5_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK', 'RESCIND_DEAF_WORK'])
+    expect(inspector.warnings.map(({ at }) => at)).toEqual([2_000, 2_500])
+    finish()
+    await first
+  })
+
   it('warns after the given grace time', async () => {
     start({ grace: 50 })
     const [work, finish] = deaf()
@@ -139,7 +178,9 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
   it('warns of a timeout that is longer than the timeout of an ancestor', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page' })
     const [inner] = withCancel(page)
-    withTimeout(inner, 10_000, { label: 'search' })
+    const [search] = withTimeout(inner, 10_000, { label: 'search' })
+    await microtasks()
+    void until(search, new Promise(() => {})).catch(() => {})
     await microtasks()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_VAIN_TIMEOUT' }])
     expect(inspector.warnings[0]?.message).toBe(
@@ -199,6 +240,10 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     void ask(new AbortController().signal)
     void fetch(url, { keepalive: true })
     void fetch(url)
+    const [ended, cancel] = withCancel(root)
+    const { signal } = ended
+    cancel()
+    void ask(signal)
     await microtasks()
     start({ fetch: true, silence: ['RESCIND_KEEPALIVE_FETCH'] })
     withCancel(page)

@@ -77,6 +77,19 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
     expect(inspector.rows.at(-1)).toMatchObject({ label: 'dropped', how: 'collected' })
     expect(inspector.warnings).toEqual([])
   })
+
+  it('does not mark a context that was collected after it was detached', async () => {
+    const { root } = fakeClock()
+    const derived = () => {
+      const [ctx] = withCancel(root, { label: 'dropped' })
+      expect(inspector.rows.at(-1)?.how).toBeUndefined()
+      inspector.detach()
+      return ctx
+    }
+    expect(await isCollected(derived)).toBe(true)
+    await collect()
+    expect(inspector.rows.at(-1)).toMatchObject({ label: 'dropped', how: undefined })
+  })
 })
 
 it('would show contexts that are kept alive', async () => {
