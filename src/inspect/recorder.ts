@@ -7,7 +7,7 @@
  * Contexts that differ only in values share one row.
  */
 
-import { ContextNode, DISARMED } from '../context.ts'
+import { ContextNode } from '../context.ts'
 import type { Ending } from '../context.ts'
 import { clockOf, Deadline, TIMER } from '../deadlines.ts'
 import type { Hint, Observer } from '../observer.ts'
@@ -351,9 +351,7 @@ export class Recorder implements Observer {
   #lost(entry: Entry): void {
     entry.cancels--
     if (entry.how || entry.cancels > 0) return
-    const node = entry.ref?.deref()
-    if (!node || node.own === DISARMED) return
-    this.#audience.lost(entry)
+    if (entry.ref?.deref()) this.#audience.lost(entry)
   }
 
   #collected(entry: Entry): void {
