@@ -136,7 +136,7 @@ export class Recorder implements Observer {
     if (!(child instanceof ContextNode) || isHidden(child)) return
     const known = this.#entries.get(child)
     if (known?.how || (!known && isUnlinked(child))) return
-    this.#noteEnd(known ?? this.#see(child, true), child, head, ending, child === head ? hint : undefined, failure)
+    this.#noteEnd(known ?? this.#see(child, true), child, head, ending, hint, failure)
   }
 
   /** Notes a moved deadline, which may also apply to all descendants. */

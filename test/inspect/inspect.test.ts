@@ -272,6 +272,17 @@ describe('a context that was alive before the inspector was attached', () => {
     expect(inspector.rows.at(-1)).toMatchObject({ deadline: 6_000, deadlineOf: undefined })
   })
 
+  it('ends a context derived from it, even if the context where the end began has no row', () => {
+    inspector.detach()
+    const [page, cancel] = withCancel(root)
+    let ctx = page
+    for (let depth = 0; depth < 200; depth++) ctx = withCancel(ctx)[0]
+    cancel('closed')
+    start({})
+    withCancel(ctx, named('late'))
+    expect(row('late')).toMatchObject({ how: 'parent', cause: 'closed', by: row('late').parent })
+  })
+
   it('has no row after its work was reported as completed', () => {
     inspector.detach()
     const [page] = withTimeout(root, 5_000)
@@ -516,13 +527,15 @@ describe('row.waits', () => {
     const [page] = withCancel(root, named('page'))
     expect(row('page').waits).toEqual([])
     let settle!: (value: string) => void
-    const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
-    expect(row('page').waits).toEqual(['until'])
-    const other = group(page).wait()
     void until(page, new Promise(() => {})).catch(() => {})
-    settle('done')
-    await Promise.all([work, other])
     expect(row('page').waits).toEqual(['until'])
+    const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
+    const other = inspect({ silence: 'all' })
+    settle('done')
+    await work
+    expect(row('page').waits).toEqual(['until'])
+    expect(other.rows).toEqual([])
+    other.detach()
   })
 
   it('includes `signal` once the signal of the context was read', () => {
@@ -689,14 +702,20 @@ describe('the option `track`', () => {
       ['withCancel canceled', time, time, 'withCancel', 'rescind', 'secondary'],
     ])
     for (const [, began] of stamped.mock.calls) expect(began).toBeGreaterThan(before - 10_000)
-    const [page, cancel] = withCancel(background())
-    const g = group(page)
+  })
+
+  it('shows a context once, also if it is dropped and has a row again', async () => {
+    const stamped = vi.fn<(...args: unknown[]) => void>()
+    Reflect.set(console, 'timeStamp', stamped)
+    start({ track: true, size: 2 })
+    const [page, cancel] = withCancel(background(), named('page'))
     cancel()
     await microtasks()
-    expect(stamped).toHaveBeenCalledTimes(4)
-    g.go(() => {})
+    for (let count = 0; count < 3; count++) withCancel(background())
+    expect(inspector.rows.some(({ label }) => label === 'page')).toBe(false)
+    withCancel(page, named('late'))
     await microtasks()
-    expect(stamped).toHaveBeenCalledTimes(4)
+    expect(stamped.mock.calls.map(([text]) => text)).toEqual(['withCancel(page) canceled', 'withCancel(late) parent'])
   })
 
   it('does nothing without `console.timeStamp`', async () => {

@@ -93,6 +93,18 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(inspector.warnings).toEqual([])
   })
 
+  it('warns of each function of a group', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const g = group(page)
+    g.go(work)
+    g.go(work)
+    cancel()
+    await clock.advance(1_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK', 'RESCIND_DEAF_WORK'])
+    finish()
+  })
+
   it('does not warn of work under a context that lives', async () => {
     const [work, finish] = deaf()
     const g = group(root)
