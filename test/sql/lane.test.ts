@@ -3,7 +3,7 @@
 import { background, withCancel } from 'rescind'
 import { describe, expect, it } from 'vitest'
 import { Lane } from '../../src/sql/lane.ts'
-import { outcome, task } from '../support.ts'
+import { isCollected, outcome, task } from '../support.ts'
 
 const bg = background()
 
@@ -64,5 +64,25 @@ describe('a lane', () => {
     leave()
     await task()
     expect([next.settled, last.settled]).toEqual([true, false])
+  })
+
+  it('retains no caller whose context has ended, and none that has entered', async () => {
+    const lane = new Lane()
+    const leave = await lane.enter(bg)
+    const ended = () => {
+      const [ctx, cancel] = withCancel(bg)
+      lane.enter(ctx).catch(() => {})
+      cancel()
+      return ctx
+    }
+    expect(await isCollected(ended)).toBe(true)
+    const entered = () => {
+      const [ctx] = withCancel(bg)
+      void lane.enter(ctx).then((leave) => leave())
+      leave()
+      return ctx
+    }
+    expect(await isCollected(entered)).toBe(true)
+    await lane.enter(bg)
   })
 })

@@ -184,6 +184,18 @@ describe('a call', () => {
     expect(engineError(ctx)).toBeUndefined()
   })
 
+  it('is not stopped by the end of its context once it was answered', async () => {
+    const { channel, hear, posted } = await opened('deadline')
+    const [ctx, cancel] = withCancel(bg)
+    const { result } = channel.call(ctx, run('a'))
+    hear({ id: 2, result: rows, isOpen: false })
+    await result
+    const before = posted.length
+    cancel()
+    await task()
+    expect(posted.length).toBe(before)
+  })
+
   it('keeps the process alive until the last reply', async () => {
     const { channel, hear, holds } = await opened('deadline')
     expect(holds).toEqual(['busy', 'idle'])
@@ -211,6 +223,7 @@ describe('a call', () => {
   it('reports a transaction as open as of the last reply, until the worker is lost', async () => {
     const { channel, hear } = await opened('deadline')
     void channel.call(bg, run('a'))
+    expect(channel.isOpen).toBe(false)
     hear({ id: 2, result: rows, isOpen: true })
     expect(channel.isOpen).toBe(true)
     channel.fail(new Error('no'))
