@@ -81,6 +81,7 @@ describe('a silent worker', () => {
   it('is waited for without limit if `silence` is Infinity', async () => {
     const { channel } = silentChannel()
     const opening = outcome(channel.open(OPEN, Infinity))
+    expect(vi.getTimerCount()).toBe(0)
     await vi.advanceTimersByTimeAsync(10 * 86_400_000)
     expect(opening.settled).toBe(false)
     channel.end()
@@ -228,6 +229,17 @@ describe('a call', () => {
     expect(channel.isOpen).toBe(true)
     channel.fail(new Error('no'))
     expect(channel.isOpen).toBe(false)
+  })
+
+  it('is not affected by a sign of life, or by a reply to another request', async () => {
+    const { channel, hear } = await opened('deadline')
+    const calls = [outcome(channel.call(bg, run('a')).result), outcome(channel.call(bg, run('b')).result)]
+    hear({ id: 2, result: rows, isOpen: true })
+    hear(ALIVE)
+    expect(channel.isOpen).toBe(true)
+    expect(() => hear({ id: 99, result: rows, isOpen: true })).not.toThrow()
+    await task()
+    expect(calls.map(({ settled }) => settled)).toEqual([true, false])
   })
 
   it('leaves no timer when a canceled one is answered', async () => {
