@@ -7,8 +7,10 @@ import {
   group,
   Navigated,
   rearm,
+  share,
   shield,
   sleep,
+  stream,
   until,
   withCancel,
   within,
@@ -281,7 +283,7 @@ describe('row.how', () => {
     expect(row('search')).toMatchObject({ how: 'canceled', cause: 'stop' })
   })
 
-  it('is `completed` for successful work of within, shield, a group and sleep', async () => {
+  it('is `completed` for successful work of within, shield, group, sleep, share and stream', async () => {
     await within(root, named('within'), () => 'done')
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
@@ -290,7 +292,9 @@ describe('row.how', () => {
     const slept = sleep(root, 100)
     await clock.advance(100)
     await slept
-    for (const name of ['within', 'shield', 'group', 'sleep']) {
+    await share(root, () => 'done', named('share'))(root)
+    for await (const chunk of stream(root, ['done'], named('stream'))) expect(chunk).toBe('done')
+    for (const name of ['within', 'shield', 'group', 'sleep', 'share', 'stream']) {
       expect(row(name)).toMatchObject({ how: 'completed', cause: undefined, waits: [] })
     }
   })
