@@ -231,13 +231,14 @@ describe('a call', () => {
     expect(channel.isOpen).toBe(false)
   })
 
-  it('is not affected by a sign of life, or by a reply to another request', async () => {
+  it('is not affected by a sign of life, by a reply to another request, or by a message of other code', async () => {
     const { channel, hear } = await opened('deadline')
     const calls = [outcome(channel.call(bg, run('a')).result), outcome(channel.call(bg, run('b')).result)]
     hear({ id: 2, result: rows, isOpen: true })
     hear(ALIVE)
     expect(channel.isOpen).toBe(true)
-    expect(() => hear({ id: 99, result: rows, isOpen: true })).not.toThrow()
+    const others = [null, undefined, 0, 'b', { id: 3 }, { id: '3', isOpen: true }, { id: 99, isOpen: true }]
+    for (const other of others) expect(() => hear(other)).not.toThrow()
     await task()
     expect(calls.map(({ settled }) => settled)).toEqual([true, false])
   })
