@@ -1,6 +1,6 @@
 /**
- * Starts the scripts of a manual page: the search, the theme, the copy buttons, the menus and the live examples. The page can be
- * read without them.
+ * Starts the scripts of a manual page: the search, the theme, the copy buttons, the menus and the live examples. The
+ * page can be read without them.
  */
 
 import { awaitSearch } from './ui/search.ts'

@@ -392,6 +392,8 @@ describe('row.how', () => {
 
   it('is `completed` for successful work of within, shield, group, sleep, share and stream', async () => {
     await within(root, named('within'), () => 'done')
+    await share(root, () => 'done', named('share'))(root)
+    for await (const _ of stream(root, ['done'], named('stream')));
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
     g.go(() => 'done')
@@ -399,9 +401,7 @@ describe('row.how', () => {
     const slept = sleep(root, 100)
     await clock.advance(100)
     await slept
-    await share(root, () => 'done', named('share'))(root)
-    for await (const chunk of stream(root, ['done'], named('stream'))) expect(chunk).toBe('done')
-    for (const name of ['within', 'shield', 'group', 'sleep', 'share', 'stream']) {
+    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'sleep']) {
       expect(row(name)).toMatchObject({ how: 'completed', cause: undefined, waits: [] })
     }
   })
@@ -409,13 +409,17 @@ describe('row.how', () => {
   it('is `canceled` for failed work, with its error as the cause', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await share(root, () => Promise.reject(new Error('broken')), named('share'))(root).catch(() => {})
+    await stream(root, () => Promise.reject(new Error('broken')), named('stream'))
+      .next()
+      .catch(() => {})
     const g = group(root, named('group'))
     g.go(() => Promise.reject(new Error('broken')))
     await g.wait().catch(() => {})
     const supervised = group(root, { label: 'supervised', supervise: true })
     supervised.go(() => Promise.reject(new Error('broken')))
     await supervised.wait().catch(() => {})
-    for (const name of ['within', 'shield', 'group', 'supervised']) {
+    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'supervised']) {
       expect(row(name)).toMatchObject({ how: 'canceled', cause: 'broken' })
     }
   })
@@ -520,6 +524,13 @@ describe('row.waits', () => {
     expect(row('page').waits).toEqual(['until'])
     settle('done')
     await work
+    expect(row('page').waits).toEqual([])
+  })
+
+  it('does not include a wait that began after the end of the context', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel()
+    await until(page, Promise.resolve()).catch(() => {})
     expect(row('page').waits).toEqual([])
   })
 

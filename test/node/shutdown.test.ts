@@ -492,6 +492,15 @@ describe('withShutdown', () => {
     expect(typeof server.closeIdleConnections).toBe('function')
   })
 
+  it('keeps a closeIdleConnections that other code has put on the server', async () => {
+    const { cancel, closed, server } = await start()
+    const patched = () => {}
+    server.closeIdleConnections = patched
+    cancel()
+    await closed
+    expect(server.closeIdleConnections).toBe(patched)
+  })
+
   it('shows its label', () => {
     const [ctx, cancel] = withShutdown(background(), createServer(), { grace: 1, signals: [] })
     expect(String(ctx)).toBe('background.withCancel(server)')
