@@ -200,6 +200,15 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
     )
   })
 
+  it('warns of a timeout that is equal to that of an ancestor without a label', async () => {
+    const [page] = withTimeout(root, 5_000)
+    withTimeout(page, 5_000, { label: 'search' })
+    await microtasks()
+    expect(inspector.warnings[0]?.message).toBe(
+      'withTimeout(search) is under withTimeout, whose timeout is only 5s: its own timeout has no effect',
+    )
+  })
+
   it('does not warn of a shorter timeout than that of its parent, even if the parent has less time left', async () => {
     const [page] = withTimeout(root, 5_000)
     await clock.advance(4_000)

@@ -92,15 +92,16 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
   })
 })
 
+function deriveMany(): void {
+  for (let count = 0; count < 10_100; count++) withCancel(background())
+}
+
 it('shows nothing of contexts that were dropped and collected before they had a row', async () => {
   const original: unknown = Reflect.get(console, 'timeStamp')
   const stamped = vi.fn<(text: string) => void>()
   Reflect.set(console, 'timeStamp', stamped)
   inspector = inspect({ size: 3, track: true })
-  const make = () => {
-    for (let count = 0; count < 10_100; count++) withCancel(background())
-  }
-  make()
+  deriveMany()
   await collect()
   Reflect.set(console, 'timeStamp', original)
   expect(new Set(stamped.mock.calls.map(([text]) => text))).toEqual(new Set(['withCancel collected']))
