@@ -83,6 +83,7 @@ const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
 
 /** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
+const countingNode = 'test/node/{copies,exit,import,job,memory,realms,server,shutdown,timers}.test.ts'
 const countingHooks = 'test/hooks/{gate,inspect,leaks,life,pending,runner,writer}.test.{ts,tsx}'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
@@ -96,8 +97,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       extends: true,
       test: {
         name: 'node',
-        include: [core],
-        exclude: [countingCore],
+        include: [core, 'test/node/**/*.test.ts'],
+        exclude: [countingCore, countingNode],
         // A realm for each file would take longer than its tests.
         isolate: false,
         testTimeout: 30_000,
@@ -108,7 +109,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       extends: true,
       test: {
         name: 'node-isolated',
-        include: [countingCore, 'test/node/**/*.test.ts'],
+        include: [countingCore, countingNode],
         testTimeout: 30_000,
         execArgv,
       },

@@ -1,8 +1,13 @@
-/** Starts a page of the manual, which can be read without: the search, the buttons that copy, and what is live. */
+/**
+ * Starts the scripts of a manual page: the search, the theme, the copy buttons, the menus and the live examples. The
+ * page can be read without them.
+ */
 
 import { awaitSearch } from './ui/search.ts'
+import { awaitTheme } from './ui/theme.ts'
 
 awaitSearch()
+awaitTheme()
 copyOnClick()
 playWhenNear()
 
@@ -15,7 +20,7 @@ function copyOnClick(): void {
         await navigator.clipboard.writeText(code.innerText)
         button.textContent = 'Copied'
       } catch {
-        // No leave to write, or no clipboard, as on plain http.
+        // Writing is not permitted, or there is no clipboard, as on plain http.
         getSelection()?.selectAllChildren(code)
         button.textContent = 'Selected'
       }
@@ -37,7 +42,7 @@ function playWhenNear(): void {
   for (const place of document.querySelectorAll('[data-live]')) observer.observe(place)
 }
 
-// A link of a menu that lies above the page closes it.
+// A click on a link in an open menu closes the menu.
 document.addEventListener('click', ({ target }) => {
   const menu = target instanceof Element && target.closest('a') ? target.closest<HTMLElement>('[popover]') : null
   if (menu?.matches(':popover-open')) menu.hidePopover()

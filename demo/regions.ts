@@ -1,7 +1,7 @@
 /**
- * Gives the demo what it shows of its own sources: of a file with `?shown` in its address, the lines between
- * `// #region name` and `// #endregion`, and the constant `GO`, in colours; of a scenario with `?listed`, its title and
- * its place. So the list of all scenarios loads none of them, and the rest of the text stays out of the page.
+ * Gives the demo excerpts of its own sources. An import with `?shown` has the lines of a file between `// #region name`
+ * and `// #endregion`, and the constant `GO`, highlighted. An import of a scenario with `?listed` has only its title
+ * and its order, so the list of all scenarios loads none of them.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import type { Plugin } from 'vite'
 
 const QUERY = /\?(shown|listed)$/
 
-/** A piece of code, and the same as HTML; empty where a file has none. */
+/** A piece of code, as text and as highlighted HTML. Both are empty if the file does not have it. */
 interface Piece {
   readonly text: string
   readonly html: string
@@ -44,18 +44,18 @@ function shownOf(source: string, highlight: Highlight): Record<'with' | 'without
 
 function listedOf(source: string): { title: string; order: number } {
   const [, title, order] = /^ {2}title: '(.+)',\n {2}order: (\d+),$/m.exec(source) ?? []
-  if (title === undefined) throw new Error('A scenario begins with its title and its order.')
+  if (title === undefined) throw new Error('A scenario must begin with its title and its order.')
   return { title, order: Number(order) }
 }
 
-/** Empty if there is none: most files show the regions of another one, or have none. */
+/** The lines of a region; empty if the file does not have it. Some files show the regions of another file. */
 function region(source: string, name: string): string {
   const lines = source.split('\n')
   const start = lines.indexOf(`// #region ${name}`)
   return start < 0 ? '' : lines.slice(start + 1, lines.indexOf('// #endregion', start)).join('\n')
 }
 
-/** As `gofmt` has it, with tabs. */
+/** The Go code as `gofmt` formats it, with tabs. */
 function goOf(source: string): string {
   const [, go = ''] = /^const GO = `([^`]*)`$/m.exec(source) ?? []
   return go.replaceAll('\\\\', '\\').replaceAll('    ', '\t')

@@ -1,8 +1,10 @@
-/** Ends and errors in words, the same on both sides of the wire. */
+/** Describes ends and errors in words. The page and the server use the same words. */
 
 import { contextError, isCanceled, isDeadlineExceeded } from 'rescind'
 
-/** An error and its cause in words: `context canceled: Esc`. A cause with a name says it all: `client gone`. */
+/**
+ * An error and its cause in words: `context canceled: Esc`. A cause with a name of its own stands alone: `client gone`.
+ */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause } = error
@@ -12,13 +14,16 @@ export function describe(error: unknown): string {
   return isNamed(cause) ? wordsOf(cause) : `${message}: ${cause.message}`
 }
 
-/** The message of an error; of a context's error without label, time and cause, which the page shows elsewhere. */
+/**
+ * The message of an error. For a context’s error, the message without label, time and cause, which the page shows
+ * elsewhere.
+ */
 export function kindOf(error: Error): string {
   if (contextError(error) !== error) return error.message
   return isDeadlineExceeded(error) ? 'context deadline exceeded' : 'context canceled'
 }
 
-/** Why something ended, in a word or two, for where there is little room: `superseded`, `deadline`, `client gone`. */
+/** The reason for an end in a word or two, where there is little room: `superseded`, `deadline`, `client gone`. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (isDeadlineExceeded(error)) return 'deadline'
@@ -27,12 +32,12 @@ export function reasonOf(error: unknown): string {
   return isNamed(error) ? wordsOf(error) : error.message
 }
 
-/** What `abort()` says without a reason is another sentence in every engine. */
+/** Whether it is the error of `abort()` without a reason. Its message differs between engines. */
 function isBareAbort(error: Error): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
-/** What is only there to be told from others has a name of its own. One that came from a worker always has one. */
+/** Whether the error has a name of its own, as sentinel errors do. An error that came from a worker always has one. */
 function isNamed(error: Error): boolean {
   return Object.hasOwn(error, 'name') && error.name !== 'Error'
 }

@@ -4,18 +4,13 @@ export const STYLE: string = `
 :host {
   all: initial
   ; color-scheme: light dark
-  ; --paper: #ffffff; --tint: #f3f4f6; --line: #dcdfe4; --ink: #1b1e22; --soft: #59616b; --focus: #1d5fd0
-  ; --mark: #dfe9fb
-  ; --alive: #1d5fd0; --completed: #1b7a3d; --canceled: #a85a00; --deadline: #c22626; --parent: #69707a
-  ; --disposed: #0c7268; --collected: #7b3fb5
-}
-@media (prefers-color-scheme: dark) {
-  :host {
-    --paper: #16191c; --tint: #1f2428; --line: #343b41; --ink: #e9ebec; --soft: #a3abb3; --focus: #7ab0ff
-  ; --mark: #213a5e
-    ; --alive: #7ab0ff; --completed: #62c983; --canceled: #f0a24e; --deadline: #ff8578; --parent: #9aa1a9
-    ; --disposed: #56c7ba; --collected: #c79bf2
-  }
+  ; --paper: light-dark(#ffffff, #16191c); --tint: light-dark(#f3f4f6, #1f2428)
+  ; --line: light-dark(#dcdfe4, #343b41); --ink: light-dark(#1b1e22, #e9ebec)
+  ; --soft: light-dark(#59616b, #a3abb3); --focus: light-dark(#1d5fd0, #7ab0ff)
+  ; --mark: light-dark(#dfe9fb, #213a5e); --alive: light-dark(#1d5fd0, #7ab0ff)
+  ; --completed: light-dark(#1b7a3d, #62c983); --canceled: light-dark(#a85a00, #f0a24e)
+  ; --deadline: light-dark(#c22626, #ff8578); --parent: light-dark(#69707a, #9aa1a9)
+  ; --disposed: light-dark(#0c7268, #56c7ba); --collected: light-dark(#7b3fb5, #c79bf2)
 }
 *, *::before { box-sizing: border-box; margin: 0; }
 .root { height: 100%; font: 13px/1.4 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; color: var(--ink); }

@@ -1,6 +1,6 @@
 /**
- * A component's writes: work that ends when it is done, whatever becomes of what started it. What runs and what is
- * shown is the writer's matter; here it is bound to React.
+ * Writes of a component: work that continues after its component is unmounted. The writer decides what runs and what is
+ * shown; this file binds it to React.
  */
 
 import { useMemo, useState } from 'react'
@@ -11,52 +11,54 @@ import { assertMode, checked } from './options.ts'
 import type { WorkOptions } from './options.ts'
 import { usePresence } from './presence.ts'
 import type { TaskWork } from './run.ts'
-import type { Steering } from './runner.ts'
+import type { Controls } from './runner.ts'
 import { useScope } from './scope.tsx'
 import { Writer } from './writer.ts'
-import type { ActionMode, ActionState, Order } from './writer.ts'
+import type { ActionMode, ActionState, ActionSettings } from './writer.ts'
 
 /**
- * Options of {@link useAction}. With a `parent` its runs end with that; left out, only by `cancel` or their timeout.
+ * Options of {@link useAction}. With a `parent`, runs also end when it ends. Without one, only `cancel`, `reset` and
+ * the timeout end them.
  */
 export interface ActionOptions extends WorkOptions {
   /**
-   * What a new run does while others are under way:
-   * - `queue`, the default: waits for its turn; the order is kept, and a failure does not stop those that wait.
-   * - `keepLatest`: waits for the one under way, and ends the one that waited, with `Superseded`. For autosave.
-   * - `drop`: joins the one under way if it has the same arguments, by `Object.is`; else it is refused, with `Busy`.
-   *   For buttons that submit.
-   * - `all`: runs beside the others, at most `limit` at once. For uploads.
+   * What a new run does while others wait or are in flight:
+   * - `queue`, the default: waits for its turn. The order is kept, and a failure does not stop later runs.
+   * - `keepLatest`: waits for the run in flight, and ends a run that was waiting, with `Superseded`. For autosave.
+   * - `drop`: joins the run in flight if it has the same arguments, by `Object.is`. Otherwise it is canceled with
+   *   `Busy`, without calling `fn`. For submit buttons.
+   * - `all`: runs concurrently with the others, at most `limit` at a time. For uploads.
    */
   readonly mode?: ActionMode | undefined
-  /** How many may run at once in mode `all`; Infinity if left out. */
+  /** The maximum number of concurrent runs in mode `all`; Infinity if left out. */
   readonly limit?: number | undefined
   /**
-   * What becomes of a run that waits for its debounce when the component is unmounted or hidden, or the page is left:
-   * starts at once (`flush`, the default), or is canceled (`cancel`). `flush` also starts it when the tab is hidden: a
-   * browser may discard a hidden tab without notice. Give `keepalive: true` to a `fetch` that has to survive the page.
+   * What happens to a run that waits for its debounce when the component is unmounted or hidden, or the page is left:
+   * - `flush`, the default: starts at once. It also starts when the tab is hidden, since a browser may discard a hidden
+   *   tab without notice. Pass `keepalive: true` to a `fetch` that must survive the page.
+   * - `cancel`: is canceled without calling `fn`.
    */
   readonly onLeave?: 'flush' | 'cancel' | undefined
 }
 
-/** Where a component's writes are, and how to steer them. The functions keep their identity. */
+/** The state of an action, and the functions that control it. The functions keep their identity. */
 export type Action<T, A extends readonly unknown[] = []> = ActionState<T, A> &
-  Steering<T, A> & {
-    /** The context of the latest run; before any, what it will be derived from. */
+  Controls<T, A> & {
+    /** The context of the latest run; before the first run, `parent` or else the nearest scope. */
     readonly context: Context
   }
 
 const MODES: readonly ActionMode[] = ['queue', 'keepLatest', 'drop', 'all']
 
 /**
- * A write: `run(...args)` calls `fn` under a context with the values of the nearest scope, which `cancel`, the timeout
- * and an explicit `parent` end, and nothing else. A run that was started goes on when the component is unmounted or
- * hidden, when the route changes and when a scope ends; the promise of `run` settles with the real outcome. The state
- * is that of the latest run, and `runs` has all that wait or are pending.
+ * A write: `run(...args)` calls `fn` with a context that has the values of the nearest scope. Only `cancel`, `reset`,
+ * the timeout and the end of an explicit `parent` end a run. A run continues when the component is unmounted or hidden,
+ * when the route changes and when a scope ends, and its promise settles with the real outcome. The state shows the
+ * latest run; `runs` lists all that wait or are pending.
  *
  * `action` never rejects: `<form action={save.action}>`.
  *
- * @throws TypeError if `fn` is not a function, or `options` or one of them is wrong
+ * @throws TypeError if `fn` is not a function, `options` is not an object, or an option has a wrong value
  * @example
  * function useRename(id: string): (name: string) => Promise<void> {
  *   const rename = useAction(
@@ -80,15 +82,15 @@ export function useAction<T, A extends readonly unknown[]>(
   if (onLeave !== 'flush' && onLeave !== 'cancel') throw invalid('onLeave', 'flush or cancel', onLeave)
   if (parent !== undefined) lifetimeOf(parent, 'parent')
   const scope = useScope()
-  const order: Order<T, A> = { ...given, fn, scope, parent, mode, limit, onLeave }
-  const [report, render] = useState(() => new Writer<T, A>(order).state)
-  const { writer } = report
+  const settings: ActionSettings<T, A> = { ...given, fn, scope, parent, mode, limit, onLeave }
+  const [snapshot, render] = useState(() => new Writer<T, A>(settings).state)
+  const { writer } = snapshot
   usePresence(writer, () => {
-    writer.configure(order)
-    writer.commit(report, render)
+    writer.configure(settings)
+    writer.commit(snapshot, render)
   })
   return useMemo((): Action<T, A> => {
-    const { writer, ...state } = report
-    return { ...state, ...writer.steering, context: state.context ?? parent ?? scope } as Action<T, A>
-  }, [report, parent, scope])
+    const { writer, ...state } = snapshot
+    return { ...state, ...writer.controls, context: state.context ?? parent ?? scope } as Action<T, A>
+  }, [snapshot, parent, scope])
 }

@@ -1,10 +1,10 @@
-/** Dependencies, compared as React compares them: item by item, by `Object.is`. */
+/** Comparison of dependencies as in React: item by item, by `Object.is`. */
 
 export function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.length === other.length && one.every((item, index) => Object.is(item, other[index]))
 }
 
-/** The same of what may have none at all. */
+/** Does what {@link sameItems} does, for deps that may be undefined. */
 export function sameDeps(one: readonly unknown[] | undefined, other: readonly unknown[] | undefined): boolean {
   return one && other ? sameItems(one, other) : one === other
 }

@@ -1,7 +1,7 @@
 /**
- * `withCancel` and its kin for a component: the same words, bound to the component's life. What they return keeps its
- * identity until the context has to be another one: another parent, another route, a reset, or a component that was
- * hidden and is shown again.
+ * Hooks that derive a context for a component, with the parameters of `withCancel`, `withDeadline`, `withTimeout` and
+ * `withRoute`. The context keeps its identity until a new one is needed: for another parent or route, after a reset, or
+ * when a hidden component is shown again.
  */
 
 import { useMemo } from 'react'
@@ -9,26 +9,26 @@ import { assertFunction, assertNumber, assertOptions, isDate } from '../src/argu
 import { withValuesOf } from '../src/bindings.ts'
 import { withRoute } from '../src/index.ts'
 import type { Cancel, Context, DeriveOptions, RouteOptions } from '../src/index.ts'
-import type { Home, Life, Terms } from './life.ts'
-import { useArrival, useLife } from './use-life.ts'
+import type { Lives, Life, LifeSettings } from './life.ts'
+import { useRouteRenewal, useLife } from './use-life.ts'
 
 /**
- * A context of the component, how to cancel it, and how to begin another one. `cancel` and `reset` mean the context
- * that the component has when they are called, and keep their identity. Both may be handlers as they are: an event is
- * no cause.
+ * A context of a component, and two functions that keep their identity and act on the context that the component has at
+ * the time of the call. `cancel` ends it. `reset` ends it, if it is live, and replaces it with a new one at the next
+ * commit. Both can be event handlers: `cancel` does not use an event as the cause.
  */
 export type Derived = [ctx: Context, cancel: Cancel, reset: () => void]
 
 /**
- * A context that ends when `cancel` is called, when `parent` ends, when the page is left, or when the component is
- * unmounted or hidden, with `Unmounted` or `Hidden` as its cause. The first effect links it to its parent: until then
- * it has the parent's values, but neither its end nor its deadline.
+ * Returns a context that ends when `cancel` is called, when `parent` ends, when the page is left, or when the component
+ * is unmounted or hidden, with `Unmounted` or `Hidden` as its cause. The first effect links it to its parent. Until
+ * then it has the parent's values, but does not end with the parent and has no deadline.
  *
- * A canceled context stays canceled until `reset`. A `parent` with another lifetime is another context: one that is
- * derived in render, such as `withCancel(ctx)[0]`, is another one at each render, so keep it with `useMemo` or take it
- * from a hook. A parent that differs in values only changes the values.
+ * A canceled context stays canceled until `reset`. A `parent` with another lifetime starts a new context. A parent that
+ * is derived during render, such as `withCancel(ctx)[0]`, changes on every render: keep it with `useMemo`, or take it
+ * from a hook. A parent that differs only in its values does not start a new context: only the values change.
  *
- * @throws TypeError if `parent` is not a context, or `options` not an object
+ * @throws TypeError if `parent` is not a context, or `options` is not an object
  * @see `withCancel`
  */
 export function useCancellable(parent: Context, options: DeriveOptions = {}): Derived {
@@ -36,11 +36,11 @@ export function useCancellable(parent: Context, options: DeriveOptions = {}): De
 }
 
 /**
- * {@link useCancellable} that also ends by itself `ms` milliseconds after the component appeared; null or Infinity
- * means never. Another `ms` counts from the same start, and does not disturb what is running. When a component that was
- * hidden is shown again, the whole time is given again.
+ * Does what {@link useCancellable} does; the context also ends `ms` milliseconds after the component was first shown.
+ * Null or Infinity means never. If `ms` changes, the new time counts from the same start, and running work continues.
+ * When a hidden component is shown again, its new context gets the whole time.
  *
- * @throws TypeError if `parent` is not a context, or `ms` neither a number nor null
+ * @throws TypeError if `parent` is not a context, or `ms` is neither a number nor null
  * @see `withTimeout`
  */
 export function useTimeout(parent: Context, ms: number | null, options: DeriveOptions = {}): Derived {
@@ -50,10 +50,10 @@ export function useTimeout(parent: Context, ms: number | null, options: DeriveOp
 }
 
 /**
- * {@link useCancellable} that also ends by itself at the time `at`: a Date, or milliseconds since the epoch; null means
- * never. Another `at` does not disturb what is running.
+ * Does what {@link useCancellable} does; the context also ends at the time `at`: a Date, or milliseconds since the
+ * epoch. Null or Infinity means never. If `at` changes, running work continues.
  *
- * @throws TypeError if `parent` is not a context, or `at` neither a number, a valid Date nor null
+ * @throws TypeError if `parent` is not a context, or `at` is neither a number, a valid Date nor null
  * @see `withDeadline`
  */
 export function useDeadline(parent: Context, at: number | Date | null, options: DeriveOptions = {}): Derived {
@@ -61,42 +61,44 @@ export function useDeadline(parent: Context, at: number | Date | null, options: 
 }
 
 /**
- * {@link useCancellable} that also ends when the route changes, with `Navigated` as its cause. A component that stays
- * gets a new context for the new route, however the last one ended, and so does one that React still shows while it
- * loads the next page: let the router load that before the route changes. Make the `source` once, outside of the
- * component: another one is another context. Of `ignore` the latest counts, so it may be inline.
+ * Does what {@link useCancellable} does; the context also ends when the route changes, with `Navigated` as its cause. A
+ * component that stays mounted then gets a new context, even if the last one was canceled. So does a component that
+ * React still shows while the next page loads: let the router load that page before it changes the route.
  *
- * @throws TypeError if `parent` is not a context, `source` not a source, or `ignore` not a function
+ * Make the `source` once, outside the component: another source starts a new context. `ignore` may be inline: the
+ * function of the latest render is called.
+ *
+ * @throws TypeError if `parent` is not a context, `source` is not a source, or `ignore` is not a function
  * @see `withRoute`
  */
 export function useRoute(parent: Context, options: RouteOptions = {}): Derived {
   assertRoute(options)
   const { label, source } = options
-  const terms = { kind: 'useRoute', label, times: [], follow: followRoute, route: options }
-  const life = useLife(parent, terms, source)
-  useArrival(life.home)
+  const settings = { kind: 'useRoute', label, times: [], follow: followRoute, route: options }
+  const life = useLife(parent, settings, source)
+  useRouteRenewal(life.lives)
   return useView(life, parent)
 }
 
-function useDerived(kind: string, parent: Context, options: DeriveOptions, times: Terms['times']): Derived {
+function useDerived(kind: string, parent: Context, options: DeriveOptions, times: LifeSettings['times']): Derived {
   assertOptions(options)
   return useView(useLife(parent, { kind, label: options.label, times }), parent)
 }
 
-/** The life's context, with the values of the latest `parent`. */
+/** Returns the context of `life` with the values of the latest `parent`, and the functions of the component. */
 function useView(life: Life, parent: Context): Derived {
-  const { ctx, home } = life
+  const { ctx, lives } = life
   return useMemo(
-    () => [life.parent === parent ? ctx : withValuesOf(ctx, parent), home.cancel, home.reset],
-    [life, ctx, parent, home],
+    () => [life.parent === parent ? ctx : withValuesOf(ctx, parent), lives.cancel, lives.reset],
+    [life, ctx, parent, lives],
   )
 }
 
-/** Ends with the route, of which the latest `ignore` counts. */
-export function followRoute(parent: Context, home: Home): [ctx: Context, cancel: Cancel] {
+/** Derives a context that ends with the route. It calls the `ignore` of the latest render. */
+export function followRoute(parent: Context, lives: Lives): [ctx: Context, cancel: Cancel] {
   return withRoute(parent, {
-    ...home.terms.route,
-    ignore: (to, from) => home.terms.route?.ignore?.(to, from) ?? false,
+    ...lives.settings.route,
+    ignore: (to, from) => lives.settings.route?.ignore?.(to, from) ?? false,
   })
 }
 
@@ -105,10 +107,10 @@ export function assertRoute(route: RouteOptions): void {
   if (route.ignore !== undefined) assertFunction('ignore', route.ignore)
 }
 
-/** The latest time that a Date can say. */
+/** The latest time that a Date can represent. */
 const MAX_DATE = 8.64e15
 
-/** A time as a Date; what is later than any Date is never. */
+/** Returns a time as a Date. Infinity, which means never, stands for a time that is too late for a Date. */
 export function dateOf(parameter: string, at: number | Date): Date | number {
   const ms = isDate(at) ? at.getTime() : at
   assertNumber(parameter, ms, at)

@@ -1,25 +1,25 @@
 /**
- * The debounce: a gate that stays closed until it has been quiet for a while. What it holds back is known to the owner:
- * the gate only says when it opens. Its time runs on the clock of the context that it is closed under.
+ * The debounce: a gate that stays closed until no run was started for a while. The gate only reports when it opens; its
+ * owner holds the runs that wait. Its time is measured by the clock of the context under which it was closed.
  */
 
 import { withTimer } from '../src/bindings.ts'
 import { afterFunc, isCanceled, remaining } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
-/** How long to wait until work starts. */
+/** The long form of the option `debounce`: how long a run waits before its work starts. */
 export interface Debounce {
-  /** Milliseconds without another run until the last one starts. */
+  /** The last run starts after this many milliseconds without another run. */
   readonly ms: number
-  /** Starts the first run at once; those that follow within `ms` wait. */
+  /** True starts the first run at once; runs that follow within `ms` wait. */
   readonly leading?: boolean | undefined
-  /** Milliseconds after which what waits starts, however often it is run meanwhile. */
+  /** The waiting run starts after this many milliseconds at the latest, even if other runs keep coming. */
   readonly maxWait?: number | undefined
 }
 
 export class Gate {
   readonly #onOpen: () => void
-  /** While closed: until when at the latest. It ends with the context that the gate was last closed under. */
+  /** While closed: a context that ends after `maxWait`, or with the context under which the gate was last closed. */
   #limit: [ctx: Context, cancel: Cancel] | undefined
 
   constructor(onOpen: () => void) {
@@ -30,10 +30,10 @@ export class Gate {
     return this.#limit !== undefined
   }
 
-  /** Closes the gate, or keeps it closed. Returns whether what comes now has to wait. */
+  /** Closes the gate, or keeps it closed. Returns whether the run that is started now has to wait. */
   close(base: Context, { ms, leading = false, maxWait = Infinity }: Debounce): boolean {
     const before = this.#limit?.[0]
-    // What waited under a canceled context is canceled, and no longer counts.
+    // Runs that waited under a canceled context were canceled with it, so the next one counts as the first.
     const isFirst = !before || isCanceled(before.err)
     const left = isFirst ? maxWait : remaining(before)
     this.stop()
@@ -45,12 +45,13 @@ export class Gate {
     return !(isFirst && leading)
   }
 
+  /** Opens the gate, which starts the waiting runs. */
   open(): void {
     this.stop()
     this.#onOpen()
   }
 
-  /** Opens it and starts nothing. */
+  /** Opens the gate without starting runs. */
   stop(): void {
     this.#limit?.[1]()
     this.#limit = undefined

@@ -1,11 +1,11 @@
 /**
- * Lives: the contexts of components. Rendering makes only an inert one, which holds nothing and is held by nothing, so
- * a render that is thrown away leaves nothing. `arm` links it: from then on it ends with its parent, with the page,
- * with its route, by its own limit and by `cancel`. React is not needed here.
+ * Lives: the contexts of components. A render only makes an inert life: it retains nothing and nothing retains it, so a
+ * render that React discards leaves nothing behind. `arm` links the life. From then on it ends with its parent, with
+ * the page, with its route, at its own deadline and by `cancel`. This file does not need React.
  *
- * A life never revives. One that ends in passing (its component was hidden, the route changed, the page was left) or is
- * reset gets a successor, `next`, which is made at once and shown later. While a successor waits, the end is not final:
- * whatever shows the end of a context asks {@link whenFinal} first.
+ * A life never restarts. If it is reset, or ends because its component was hidden, the route changed or the page was
+ * left, it gets a successor, `next`, which is made at once and rendered later. While a successor waits, the end is not
+ * final: code that shows the end of a context must ask {@link whenFinal} first.
  */
 
 import { lifetimeOf, rearmFromStart, withLink } from '../src/bindings.ts'
@@ -13,35 +13,35 @@ import { afterFunc, cause, Navigated, PageHidden, withCancel, withPage } from '.
 import type { Cancel, Context, RouteOptions } from '../src/index.ts'
 import { Hidden, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
-import { Resident } from './presence.ts'
+import { Presence } from './presence.ts'
 
-/** Derives a context that ends with something besides `parent`, as the latest terms of `home` say. */
-type Follow = (parent: Context, home: Home) => [ctx: Context, cancel: Cancel]
+/** Derives a context from `parent` that also ends with something else, according to the latest settings of `lives`. */
+type Follow = (parent: Context, lives: Lives) => [ctx: Context, cancel: Cancel]
 
-/** What holds for all lives of a component, as its latest render says. */
-export interface Terms {
-  /** The hook or component, for `toString()` of the context. */
+/** The settings of a component's lives, from its latest render. */
+export interface LifeSettings {
+  /** The name of the hook or component, for `toString()` of the context. */
   readonly kind: string
   readonly label: string | undefined
-  /** When a life ends at the latest: a Date, or milliseconds from when it is armed. */
+  /** The limits of a life, of which the earliest counts: a Date, or milliseconds from when the life is armed. */
   readonly times: readonly (number | Date)[]
-  /** What a life follows besides its parent and the page; holds for the life that it came with. */
+  /** What a life follows besides its parent and the page; read once, when the life is armed. */
   readonly follow?: Follow | undefined
   readonly route?: RouteOptions | undefined
 }
 
-/** What stands behind a lifetime that a hook has made. */
+/** The owner of a lifetime that a hook has made. */
 export interface Owned {
   readonly parent: Context
-  /** What the component keeps while lives come and go; counts what is under way below it. */
-  readonly home: object
-  /** Links the lifetime to what is above it. May be called again. */
+  /** The same object for all lives of a component: runs are counted by it. */
+  readonly lives: object
+  /** Links the lifetime to its parent. Idempotent. */
   arm(): void
-  /** Ends with the wait for a successor; undefined if none will come. */
+  /** Returns a context that ends when the wait for a successor is over; undefined if no successor will come. */
   renewal?(): Context | undefined
 }
 
-/** By their lifetimes: a view that differs in values has the same owner. */
+/** Owners by lifetime: contexts that differ only in values have the same owner. */
 const owners = /* @__PURE__ */ new WeakMap<object, Owned>()
 
 export function own(ctx: Context, owner: Owned): void {
@@ -52,21 +52,21 @@ export function ownerOf(ctx: Context): Owned | undefined {
   return owners.get(lifetimeOf(ctx))
 }
 
-/** Cancels that need no call, since their contexts end with what is above them. */
+/** Cancel functions that are never called, since their contexts end with their parents. */
 const spare = /* @__PURE__ */ new WeakMap<Context, Cancel>()
 
-/** Keeps `cancel` for as long as `ctx`: one that is collected before its context ends looks lost to an inspector. */
+/** Retains `cancel` as long as `ctx`: an inspector warns of a cancel that is collected before its context ends. */
 function keep(ctx: Context, cancel: Cancel): void {
   spare.set(ctx, cancel)
 }
 
-/** Links `ctx` to what is above it if a hook has made it: effects run children first, and work needs its parents. */
+/** Links `ctx` to its parents if a hook has made it: effects of children run first, and work needs its parents. */
 export function arm(ctx: Context): Context {
   ownerOf(ctx)?.arm()
   return ctx
 }
 
-/** Calls `tell` when the end of `ctx` is final: now, unless a successor of `ctx` or of a life above it waits. */
+/** Calls `tell` when the end of `ctx` is final: at once, unless a successor of `ctx` or of a life above it waits. */
 export function whenFinal(ctx: Context, tell: () => void): () => void {
   const wait = renewalOf(ctx)
   if (!wait) {
@@ -81,33 +81,33 @@ export function whenFinal(ctx: Context, tell: () => void): () => void {
 
 function renewalOf(ctx: Context): Context | undefined {
   const owner = ownerOf(ctx)
-  // What a parent ended, the parent has to replace.
+  // A life that ended with its parent is replaced when the parent is.
   return owner && (owner.renewal?.() ?? renewalOf(owner.parent))
 }
 
-/** The context of a component from before it is mounted until it is unmounted, or until a successor takes its place. */
+/** The context of a component, from before the mount until the unmount or until a successor replaces it. */
 export class Life implements Owned {
-  readonly home: Home
+  readonly lives: Lives
   readonly parent: Context
   readonly key: unknown
   readonly ctx: Context
-  /** Ends `ctx`, with whatever cause. */
+  /** Ends `ctx` with any cause. */
   readonly end: Cancel
   next: Life | undefined
-  /** A user has canceled it while it lived: neither time nor being shown again renews it. */
+  /** True if `cancel` ended it: then it is not renewed when the component is shown again. */
   isCanceled = false
   isClosed = false
   readonly #link: (target?: Context) => void
-  /** Ends with the parent, the page and the route, but not with `ctx`; undefined until armed. */
-  #place: Context | undefined
-  /** Ends the part of the place that is its own, and so `ctx`. */
+  /** The context to which `ctx` is linked. It ends with the parent, the page and the route; undefined until armed. */
+  #base: Context | undefined
+  /** Ends the part of the base that belongs to this life, and so ends `ctx`. */
   #release: Cancel
   #times: readonly number[] = []
   #wait: [ctx: Context, cancel: Cancel] | undefined
 
-  constructor(home: Home, parent: Context, key: unknown) {
-    const [ctx, end, link] = withLink(parent, home.terms)
-    this.home = home
+  constructor(lives: Lives, parent: Context, key: unknown) {
+    const [ctx, end, link] = withLink(parent, lives.settings)
+    this.lives = lives
     this.parent = parent
     this.key = key
     this.ctx = ctx
@@ -117,58 +117,58 @@ export class Life implements Owned {
   }
 
   arm(): void {
-    if (this.#place) return
-    const { home, parent } = this
+    if (this.#base) return
+    const { lives, parent } = this
     const above = ownerOf(parent)
-    let place = (this.#place = parent)
+    let base = (this.#base = parent)
     const follow = ([ctx, cancel]: [ctx: Context, cancel: Cancel]) => {
-      if (place === parent) this.#release = cancel
+      if (base === parent) this.#release = cancel
       else keep(ctx, cancel)
-      this.#place = place = ctx
+      this.#base = base = ctx
     }
-    // A life above follows the page already.
+    // A life above already follows the page.
     if (above) above.arm()
-    else follow(withPage(place))
-    const { follow: derive } = home.terms
-    if (derive) follow(derive(place, home))
-    if (place !== parent) afterFunc(place, () => home.displaced(this))
-    this.#link(place)
+    else follow(withPage(base))
+    const { follow: derive } = lives.settings
+    if (derive) follow(derive(base, lives))
+    if (base !== parent) afterFunc(base, () => lives.baseEnded(this))
+    this.#link(base)
     this.move()
   }
 
-  /** Whether it is the life to render with. */
+  /** Whether a render with these can keep this life. */
   serves(lifetime: object, key: unknown): boolean {
     return !this.isClosed && lifetimeOf(this.parent) === lifetime && Object.is(this.key, key)
   }
 
-  /** Takes over the latest times. A deadline that was moved by hand stays until they change. */
+  /** Applies the latest times. A deadline that was moved by `rearm` stays until they change. */
   move(): void {
-    const { times } = this.home.terms
+    const { times } = this.lives.settings
     const latest = times.map(Number)
     if (sameItems(latest, this.#times) || this.ctx.err !== undefined) return
     this.#times = latest
     rearmFromStart(this.ctx, ...times)
   }
 
-  /** Why the place ended, if the page or the route did it: the parent lives. */
-  get displacement(): unknown {
-    return this.#place && this.#place !== this.parent && !this.parent.err ? cause(this.#place) : undefined
+  /** Why the base ended, if the page or the route ended it; undefined if the parent did. */
+  get baseCause(): unknown {
+    return this.#base && this.#base !== this.parent && !this.parent.err ? cause(this.#base) : undefined
   }
 
-  /** The successor; made here if this life has ended in passing. */
+  /** The successor. Made here if a hidden component, a new route or a page that was left has ended this life. */
   successor(): Life | undefined {
-    const { ctx, home, parent } = this
-    if (!this.next && home.life === this && ctx.err !== undefined && !parent.err) {
+    const { ctx, lives, parent } = this
+    if (!this.next && lives.life === this && ctx.err !== undefined && !parent.err) {
       const why = cause(ctx)
-      const isPassing = !this.isCanceled && (why === Hidden || why === PageHidden)
-      if (isPassing || this.displacement === Navigated) this.replace()
+      const isTemporary = !this.isCanceled && (why === Hidden || why === PageHidden)
+      if (isTemporary || this.baseCause === Navigated) this.replace()
     }
     return this.next
   }
 
-  /** Makes its successor. */
+  /** Makes the successor. */
   replace(): void {
-    this.next = this.home.life = new Life(this.home, this.parent, this.key)
+    this.next = this.lives.life = new Life(this.lives, this.parent, this.key)
   }
 
   renewal(): Context | undefined {
@@ -176,7 +176,7 @@ export class Life implements Owned {
     return (this.#wait ??= withCancel(this.parent))[0]
   }
 
-  /** Ends it for good: its successor is shown, or none will be. */
+  /** Ends it permanently: its successor was rendered, or none will be. */
   close(why: Error): void {
     this.isClosed = true
     this.end(why)
@@ -185,37 +185,37 @@ export class Life implements Owned {
   }
 }
 
-/** The lives of one component, one after the other. */
-export class Home extends Resident {
-  terms: Terms
-  /** The newest life; `shown` until that has a successor. */
+/** The successive lives of one component. */
+export class Lives extends Presence {
+  settings: LifeSettings
+  /** The newest life. The same as `shown`, unless a successor waits. */
   life: Life
   /** The life of the latest commit. */
   shown: Life | undefined
-  /** Has React render with another life. */
+  /** Makes React render with another life. */
   #install: (life: Life) => void = ignore
-  /** Has React call `renew` after the router's own update. */
-  #depart: () => void = ignore
-  /** Cancels the newest life; from any render, the component is meant. */
+  /** Makes React call `renew` after the router's own update. */
+  #scheduleRenewal: () => void = ignore
+  /** Cancels the newest life. It belongs to the component, so one from an earlier render does the same. */
   readonly cancel: Cancel
-  /** Ends the life, if it has not ended, and begins another at the next commit. */
+  /** Ends the newest life, if it is live, and starts another at the next commit. */
   readonly reset: () => void
-  /** The life that effects have armed; closed in an effect, outside of React's commit. */
+  /** The life that the last effect armed. A later effect closes it: contexts must not end during React's commit. */
   #attached: Life | undefined
   #wasHidden = false
   #isTabHidden = false
   readonly #renew = (): void => this.renew()
 
-  constructor(terms: Terms, parent: Context, key: unknown) {
+  constructor(settings: LifeSettings, parent: Context, key: unknown) {
     super()
-    this.terms = terms
+    this.settings = settings
     this.life = new Life(this, parent, key)
     const cancel = (cause?: unknown) => {
       const life = this.life.successor() ?? this.life
       if (life.ctx.err === undefined) life.isCanceled = true
       life.end(reasonOf(cause))
     }
-    // Disposes as the cancel of the life does.
+    // Disposing it cancels, like the cancel of a context.
     this.cancel = Object.assign(cancel, disposal(cancel, this.life.end))
     this.reset = () => {
       if (!this.isMounted) return
@@ -226,14 +226,14 @@ export class Home extends Resident {
     }
   }
 
-  /** What a render says, as soon as it is committed. `install` has React render with another life. */
-  commit(life: Life, terms: Terms, install: (life: Life) => void): void {
+  /** Stores the values of a render when it is committed. `install` makes React render with another life. */
+  commit(life: Life, settings: LifeSettings, install: (life: Life) => void): void {
     const before = this.shown
-    this.terms = terms
+    this.settings = settings
     this.#install = install
     if (life === before) return
     this.shown = life
-    // A successor of the life that is shown now may wait already.
+    // A successor of the life that is rendered now may already wait.
     if (this.life !== life.next) this.life = life
     if (before && before !== this.#attached) queueMicrotask(() => before.close(Superseded))
   }
@@ -270,7 +270,7 @@ export class Home extends Resident {
     }
   }
 
-  /** For a life that is hidden, or was never shown, and yet armed by a context below it: no effect is left to close it. */
+  /** Closes a hidden or never shown life that a context below it has armed: no effect of its own will close it. */
   protected override drop(): void {
     if (this.isShown) return
     queueMicrotask(() => {
@@ -278,34 +278,34 @@ export class Home extends Resident {
     })
   }
 
-  /** The tab was hidden or shown, for components that stop meanwhile. */
-  turn(isTabHidden: boolean): void {
+  /** Ends the life when the tab is hidden, and starts another when it is shown; for `<Scope visible>`. */
+  setTabHidden(isTabHidden: boolean): void {
     if (isTabHidden === this.#isTabHidden) return
     this.#isTabHidden = isTabHidden
     if (isTabHidden) this.leave(Hidden)
     else this.show()
   }
 
-  /** What has React call `renew` after the router's own update. */
-  follow(depart: () => void): void {
-    this.#depart = depart
+  /** Sets the function that makes React call `renew` after the router's own update. */
+  onRouteEnd(scheduleRenewal: () => void): void {
+    this.#scheduleRenewal = scheduleRenewal
   }
 
-  /** The page or the route of `life` has ended. */
-  displaced(life: Life): void {
+  /** Runs when the page or the route has ended `life`. */
+  baseEnded(life: Life): void {
     if (life !== this.shown || !this.isShown) return
-    if (!life.isCanceled || life.displacement === Navigated) this.#expect(life)
+    if (!life.isCanceled || life.baseCause === Navigated) this.#prepareSuccessor(life)
   }
 
-  #expect(life: Life): void {
+  #prepareSuccessor(life: Life): void {
     if (!life.successor() && !life.parent.err) life.replace()
     if (!life.next) return
-    // A page that is left must not begin again before it comes back.
-    if (life.displacement === PageHidden) globalThis.addEventListener('pageshow', this.#renew)
-    else this.#depart()
+    // A page that is left must not start work before it is restored.
+    if (life.baseCause === PageHidden) globalThis.addEventListener('pageshow', this.#renew)
+    else this.#scheduleRenewal()
   }
 
-  /** Shows the newest life, if it waits. */
+  /** Makes React render with the newest life if that waits. */
   renew(): void {
     globalThis.removeEventListener?.('pageshow', this.#renew)
     const life = this.life.successor() ?? this.life
@@ -313,7 +313,7 @@ export class Home extends Resident {
   }
 }
 
-/** The property by which `Disposable` works, wherever `like` has it. */
+/** Makes `cancel` disposable under the same symbol as `like`, which may be a polyfill's. */
 function disposal(cancel: () => void, like: Cancel): Disposable {
   const [symbol] = Object.getOwnPropertySymbols(like)
   return { [symbol as typeof Symbol.dispose]: cancel } as Disposable

@@ -1,4 +1,4 @@
-/** The options that tasks and actions share, checked in the render that has them. */
+/** The options that tasks and actions share. Every render checks its options. */
 
 import { assertFunction, assertNumber, assertOptions, invalid, isObject } from '../src/arguments.ts'
 import type { Context } from '../src/index.ts'
@@ -6,23 +6,26 @@ import type { Debounce } from './gate.ts'
 
 /** Options of {@link useTask} and {@link useAction}. */
 export interface WorkOptions {
-  /** What its runs are derived from. */
+  /** The context from which runs are derived. */
   readonly parent?: Context | undefined
-  /** Milliseconds for each run, from the start of its work; null is never. Another one holds for what runs, too. */
+  /**
+   * Milliseconds from the start of the work of a run until the run times out; null or Infinity means never. If it
+   * changes, the new time also applies to runs in flight, counted from their start.
+   */
   readonly timeout?: number | null | undefined
-  /** Milliseconds without another run until the last one starts, not less than 0; or that and how to wait. */
+  /** A run starts after this many milliseconds without another run, not less than 0; or a {@link Debounce}. */
   readonly debounce?: number | Debounce | undefined
-  /** Milliseconds from the start of the work of a run until `slow` is true; left out, it never is. */
+  /** Milliseconds from the start of the work of a run until `slow` is true; never if left out. */
   readonly slowAfter?: number | undefined
-  /** Keeps `data` while newer work is under way. */
+  /** True keeps earlier `data` while a newer run is in flight; false, the default, clears it. */
   readonly keepPrevious?: boolean | undefined
-  /** Shows outcomes in a transition. */
+  /** True renders outcomes in a transition, with React's `startTransition`. The pending state is never delayed. */
   readonly transition?: boolean | undefined
-  /** A name for people. */
+  /** A name for people: in `toString()` of the contexts of runs, and in errors. */
   readonly label?: string | undefined
 }
 
-/** {@link WorkOptions} with nothing left out, and `debounce` in its long form. */
+/** {@link WorkOptions} with all defaults filled in, and `debounce` in its long form, or undefined for none. */
 export interface CheckedOptions {
   readonly timeout: number
   readonly debounce: Debounce | undefined
@@ -32,7 +35,11 @@ export interface CheckedOptions {
   readonly label: string | undefined
 }
 
-/** @throws TypeError if `fn` is not a function, or `options` or one of them is wrong */
+/**
+ * Fills in the defaults of `options`.
+ *
+ * @throws TypeError if `fn` is not a function, `options` is not an object, or an option has a wrong value
+ */
 export function checked(fn: unknown, options: WorkOptions): CheckedOptions {
   assertFunction('fn', fn)
   assertOptions(options)

@@ -1,14 +1,14 @@
 /**
- * How many runs are under way below a context. A run counts for the context that it was started under, and for every
- * scope above it. Scopes count as components: what was started before a scope began another life still counts.
+ * How many runs wait or are in flight below a context. A run counts for the context under which it was started, and for
+ * every scope above. A scope counts as a component: it still counts runs from before its context was replaced.
  */
 
 import { lifetimeOf } from '../src/bindings.ts'
 import type { Context } from '../src/index.ts'
 import { ownerOf } from './life.ts'
 
-/** How many runs are under way below a component or a context. */
-class Tally {
+/** The number of runs that wait or are in flight below one component or context. */
+class Counter {
   count = 0
   readonly listeners: Set<() => void> = new Set()
 
@@ -18,20 +18,20 @@ class Tally {
   }
 }
 
-const tallies = /* @__PURE__ */ new WeakMap<object, Tally>()
+const counters = /* @__PURE__ */ new WeakMap<object, Counter>()
 
-export function tallyOf(ctx: Context): Tally {
-  const key = ownerOf(ctx)?.home ?? lifetimeOf(ctx)
-  let tally = tallies.get(key)
-  if (!tally) tallies.set(key, (tally = new Tally()))
-  return tally
+export function counterOf(ctx: Context): Counter {
+  const key = ownerOf(ctx)?.lives ?? lifetimeOf(ctx)
+  let counter = counters.get(key)
+  if (!counter) counters.set(key, (counter = new Counter()))
+  return counter
 }
 
-/** Counts a run under `ctx`, until the returned function is called. */
-export function countIn(ctx: Context): () => void {
-  const counting: Tally[] = []
-  for (let one: Context | undefined = ctx; one; one = ownerOf(one)?.parent) counting.push(tallyOf(one))
-  const add = (change: number) => counting.forEach((tally) => tally.add(change))
+/** Counts a run under `ctx` until the returned function is called. */
+export function countRun(ctx: Context): () => void {
+  const counting: Counter[] = []
+  for (let one: Context | undefined = ctx; one; one = ownerOf(one)?.parent) counting.push(counterOf(one))
+  const add = (change: number) => counting.forEach((counter) => counter.add(change))
   add(1)
   return () => add(-1)
 }

@@ -1,30 +1,30 @@
 /**
- * Whether a component is mounted and shown. Insertion effects are cleaned up on a real unmount only, and before passive
- * effects. So a passive clean-up without that sign is StrictMode, which comes back in the same turn, or a hidden
- * Activity, which does not. Suspending again cleans up neither.
+ * Tracks whether a component is mounted and shown. React cleans up insertion effects only on a real unmount, and before
+ * passive effects. So if only a passive effect is cleaned up, the cause is StrictMode, which runs the effect again in
+ * the same turn, or a hidden Activity, which does not. A component that suspends again keeps both.
  */
 
 import { useEffect, useInsertionEffect } from 'react'
 import { Hidden, Unmounted } from './causes.ts'
 
-/** What lives in a component and follows whether that is shown. */
-export abstract class Resident {
+/** Follows whether a component is mounted and shown. Subclasses say what happens then. */
+export abstract class Presence {
   isMounted = false
   isShown = false
 
   /** Runs after every commit of the component, before `show`. */
   protected abstract update(): void
 
-  /** The component appeared: it was mounted, or it was hidden and is shown again. */
+  /** Runs when the component was mounted, or is shown again after it was hidden. */
   protected abstract show(): void
 
-  /** The component left: `why` is `Unmounted`, which is final, or `Hidden`. */
+  /** Runs when the component was unmounted or hidden. `why` is `Unmounted`, which is final, or `Hidden`. */
   protected abstract leave(why: Error): void
 
-  /** The component may have left, or StrictMode tests it: nothing ends here. */
+  /** Runs when the component may have been hidden or unmounted. Must not end contexts: it may only be StrictMode. */
   protected pause(): void {}
 
-  /** The component was unmounted. Nothing may end before this turn is over: React allows no updates here. */
+  /** Runs when the component was unmounted. Must not end contexts in this turn: React allows no updates here. */
   protected drop(): void {}
 
   mount(): void {
@@ -56,20 +56,20 @@ export abstract class Resident {
 }
 
 /**
- * Binds `resident` to the component. `commit` takes over what the latest render says: it runs before layout effects and
- * before the effects of children, and must not call foreign code, since React allows no updates there.
+ * Binds `presence` to the component. `commit` stores the values of the latest render. It runs before layout effects and
+ * before the effects of children. It must not call code of the user, since React allows no updates there.
  */
-export function usePresence(resident: Resident, commit: () => void): void {
+export function usePresence(presence: Presence, commit: () => void): void {
   useInsertionEffect(() => {
-    resident.mount()
+    presence.mount()
     commit()
-    return () => resident.unmount()
+    return () => presence.unmount()
   })
 
-  useEffect(() => resident.refresh())
+  useEffect(() => presence.refresh())
 
   useEffect(() => {
-    resident.appear()
-    return () => resident.disappear()
-  }, [resident])
+    presence.appear()
+    return () => presence.disappear()
+  }, [presence])
 }

@@ -1,12 +1,12 @@
 /**
- * Routers as sources of routes for `withRoute`, `useRoute` and `<Scope route>`. A router is known by its shape: nothing
- * is imported from it.
+ * Routers as sources of routes for `withRoute`, `useRoute` and `<Scope route>`. Routers are recognized by their shape:
+ * this file imports nothing from them.
  */
 
 import { invalid } from '../src/arguments.ts'
 import type { RouteSource } from '../src/index.ts'
 
-/** What a router of React Router 6.4 and newer has. */
+/** The part of a router of React Router, 6.4 or newer, that its source uses. */
 export interface ReactRouter {
   readonly state: { readonly location: { readonly pathname: string; readonly search: string } }
   subscribe(listener: () => void): () => void
@@ -16,7 +16,7 @@ interface TanStackLocation {
   readonly href: string
 }
 
-/** What a router of TanStack Router has. */
+/** The part of a router of TanStack Router that its source uses. */
 export interface TanStackRouter {
   readonly state: { readonly location: TanStackLocation; readonly resolvedLocation?: TanStackLocation | undefined }
   subscribe(
@@ -25,7 +25,7 @@ export interface TanStackRouter {
   ): () => void
 }
 
-/** One for each router, so that one that is asked for in render is the same every time. */
+/** One source for each router, so that a call in render returns the same source every time. */
 const sources = /* @__PURE__ */ new WeakMap<object, RouteSource>()
 
 function sourceOf<R extends ReactRouter | TanStackRouter>(router: R, make: (router: R) => RouteSource): RouteSource {
@@ -36,11 +36,11 @@ function sourceOf<R extends ReactRouter | TanStackRouter>(router: R, make: (rout
 }
 
 /**
- * The source of a router made by React Router's `createBrowserRouter`, `createHashRouter` or `createMemoryRouter`.
- * The route changes when the router shows it, after its loaders. One router has one source, however often it is asked
- * for.
+ * Returns the source of a router made by React Router's `createBrowserRouter`, `createHashRouter` or
+ * `createMemoryRouter`. The route changes when the router shows it, after its loaders. The same router always has the
+ * same source, so this may be called during render.
  *
- * @throws TypeError if `router` is no router
+ * @throws TypeError if `router` has no `subscribe` method
  */
 export function reactRouterSource(router: ReactRouter): RouteSource {
   return sourceOf(router, () => ({
@@ -50,16 +50,16 @@ export function reactRouterSource(router: ReactRouter): RouteSource {
 }
 
 /**
- * The source of a router made by TanStack Router's `createRouter`. The route changes when the router shows it,
- * after its loaders. One router has one source, however often it is asked for; it listens for as long as the router
- * lives.
+ * Returns the source of a router made by TanStack Router's `createRouter`. The route changes when the router shows it,
+ * after its loaders. The same router always has the same source, so this may be called during render. The source
+ * listens to the router permanently.
  *
- * @throws TypeError if `router` is no router
+ * @throws TypeError if `router` has no `subscribe` method
  */
 export function tanStackRouterSource(router: TanStackRouter): RouteSource {
   return sourceOf(router, () => {
     const { location, resolvedLocation } = router.state
-    // Of the two, one changes before the loaders run, the other after the page has changed: only the event is right.
+    // `location` changes before the loaders run, `resolvedLocation` after the page has changed. The event is right.
     let shown = resolvedLocation ?? location
     const listeners = new Set<() => void>()
     router.subscribe('onBeforeRouteMount', ({ toLocation }) => {

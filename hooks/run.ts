@@ -1,19 +1,19 @@
 /**
- * One run of a task or an action: work under a context of its own. What ended it is read from that context, never from
- * what the work rejected with. A run that succeeded keeps its context, without its timeout: what the work has handed
- * out, such as a stream, may still be in use. React is not needed here.
+ * One run of a task or an action: it calls the work with a context of its own. Why the run ended is read from that
+ * context, never from the error with which the work rejected. After success, the context stays live, without its
+ * timeout: a result of the work, such as a stream, may still be in use. This file does not need React.
  */
 
 import { completed, rearmFromStart, withTimer } from '../src/bindings.ts'
 import { afterFunc, CanceledError, cause, isCanceled, rearm, until } from '../src/index.ts'
 import type { Context } from '../src/index.ts'
 
-/** What a task or an action shows. */
+/** The fields of the state that tasks and actions share. */
 interface Shape<Status extends string, Data, Error, Cause> {
   readonly status: Status
   /**
-   * What the last run that succeeded has returned, or what the run has yielded so far. Gone when the next run starts,
-   * unless `keepPrevious` is set.
+   * The result of the last run that succeeded, or the latest value that the run has yielded. Undefined again when the
+   * next run starts, unless `keepPrevious` is set.
    */
   readonly data: Data
   /** Why the run failed. A timeout is a failure; a cancel is not. */
@@ -33,7 +33,7 @@ export type Outcome<T> =
   | Shape<'error', T | undefined, unknown, unknown>
   | Shape<'canceled', T | undefined, undefined, unknown>
 
-export const NOTHING: Shape<'idle', undefined, undefined, undefined> = {
+export const IDLE: Shape<'idle', undefined, undefined, undefined> = {
   status: 'idle',
   data: undefined,
   error: undefined,
@@ -42,41 +42,44 @@ export const NOTHING: Shape<'idle', undefined, undefined, undefined> = {
   slow: false,
 }
 
-/** The outcome to show while newer work than that of `data` is under way. */
+/** The outcome to show while a run is in flight and `data` is from an earlier one. */
 export function pending<T>(data: T): Shape<'pending', T, undefined, undefined> {
-  return { ...NOTHING, status: 'pending', data, stale: data !== undefined }
+  return { ...IDLE, status: 'pending', data, stale: data !== undefined }
 }
 
-/** The outcome to show where nothing is under way: what was known before, if anything. */
+/** The outcome to show while nothing is in flight: success with earlier `data`, or idle if that is undefined. */
 export function kept<T>(data: T | undefined, stale: boolean): Outcome<T> {
-  return data === undefined ? NOTHING : { ...NOTHING, status: 'success', data, stale }
+  return data === undefined ? IDLE : { ...IDLE, status: 'success', data, stale }
 }
 
-/** A function that works under a context. Each value that an async generator yields is shown while it goes on. */
+/**
+ * The work of a task or an action. It may be an async generator: each value that it yields becomes `data` while the run
+ * continues.
+ */
 export type TaskWork<T, A extends readonly unknown[]> = (
   ctx: Context,
   ...args: A
 ) => T | PromiseLike<T> | AsyncGenerator<T, unknown, unknown>
 
-/** How a run works. */
+/** The work of a run, and its limits. */
 export interface Work<T, A extends readonly unknown[]> {
   readonly fn: TaskWork<T, A>
-  /** Milliseconds from the start of the work; Infinity is none. */
+  /** Milliseconds from the start of the work until the run times out; Infinity means never. */
   readonly timeout: number
-  /** The same until it is slow. */
+  /** Milliseconds from the start of the work until the run is slow; Infinity means never. */
   readonly slowAfter: number
 }
 
 /** Ends the context of a run. */
 export type End = (cause?: unknown) => void
 
-/** What is told of a run. It may do anything with it, and start others. */
-export interface Host<T, A extends readonly unknown[]> {
+/** Receives the events of a run. It may cancel the run and start others. */
+export interface RunListener<T, A extends readonly unknown[]> {
   /** The run has yielded `data`. */
   yielded(run: Run<T, A>, data: T): void
   /** The run has become slow. */
   slowed(run: Run<T, A>): void
-  /** The run is over. Its `data` is there if it succeeded. */
+  /** The run is over. */
   settled(run: Run<T, A>, outcome: Outcome<T>): void
 }
 
@@ -86,29 +89,29 @@ export class Run<T, A extends readonly unknown[]> {
   readonly ctx: Context
   readonly cancel: End
   readonly promise: Promise<T>
-  /** Undefined while it waits or is pending. */
+  /** Undefined until the run is over. */
   outcome: Outcome<T> | undefined
   isStarted = false
   isSlow = false
-  /** Waits for a debounce, and not for its turn. */
+  /** True while the run waits for a debounce; false while it waits only for its turn. */
   isHeld = false
-  /** Whether the timeout holds: from the start of the work until it has returned. */
+  /** True while the timeout applies: from the start of the work until the work has returned. */
   #isTimed = false
-  readonly #host: Host<T, A>
+  readonly #host: RunListener<T, A>
   readonly #work: Work<T, A>
-  /** Milliseconds, as the latest render says. */
+  /** The timeout in milliseconds from the latest render. */
   #timeout: number
   #resolve!: (result: Promise<T>) => void
-  /** Stops the wait for what comes first: the start, the end, or that it is slow. */
+  /** Stops the wait for the end before the start or, after it, the timer for `slowAfter`. */
   #stop: (() => unknown) | undefined
   #leave: () => void
 
   /**
-   * @param derived the context of the run, which has a deadline of its own, and how to end it
+   * @param derived the context of the run, which has a deadline of its own, and the function that ends it
    * @param leave called when the run is over
    */
   constructor(
-    host: Host<T, A>,
+    host: RunListener<T, A>,
     work: Work<T, A>,
     args: A,
     deps: readonly unknown[] | undefined,
@@ -127,12 +130,12 @@ export class Run<T, A extends readonly unknown[]> {
       this.#resolve = resolve
     })
     this.promise.then(
-      (data) => this.#settle({ ...NOTHING, status: 'success', data }),
+      (data) => this.#settle({ ...IDLE, status: 'success', data }),
       (error: unknown) => this.#settle(this.#failure(error)),
     )
   }
 
-  /** Waits for `start`, or for the end: then the work is not called. */
+  /** Waits for `start`. If the context ends before that, the run fails without calling the work. */
   wait(): void {
     this.#stop = afterFunc(this.ctx, () => this.start())
   }
@@ -144,7 +147,7 @@ export class Run<T, A extends readonly unknown[]> {
     this.#resolve(until(this.ctx, () => this.#perform()))
   }
 
-  /** Takes over another timeout, which counts from the same start. */
+  /** Sets another timeout, which counts from the same start. */
   limit(timeout: number): void {
     if (timeout === this.#timeout) return
     this.#timeout = timeout
@@ -160,7 +163,7 @@ export class Run<T, A extends readonly unknown[]> {
     if (slowAfter < Infinity) this.#watch(slowAfter)
     const result = fn(ctx, ...this.args)
     const data = isGenerator(result) ? await this.#drain(result) : await result
-    // Nothing takes the result away again: neither this timeout nor another one.
+    // A result is final: neither this timeout nor a later one may turn it into a failure.
     this.#isTimed = false
     rearm(ctx, Infinity)
     return data
@@ -177,7 +180,7 @@ export class Run<T, A extends readonly unknown[]> {
     })
   }
 
-  /** Once `ctx` has ended, `next` is no longer called: the generator can only clean up. */
+  /** Reads the values of a generator. Does not call `next` after the end of `ctx`: the generator may only clean up. */
   async #drain(source: AsyncGenerator<T, unknown, unknown>): Promise<T> {
     const { ctx } = this
     const stop = afterFunc(ctx, () => void source.return(undefined).catch(ignore))
@@ -192,10 +195,10 @@ export class Run<T, A extends readonly unknown[]> {
     return last as T
   }
 
-  /** What ended a run is read from its context: engines disagree on what aborted work rejects with. */
+  /** Reads why the run ended from its context: engines reject aborted work with different errors. */
   #failure(error: unknown): Outcome<T> {
     const { err } = this.ctx
-    // Work may also be stopped by the cancel of a context that it has derived.
+    // The work may also reject because a context that it has derived itself was canceled.
     const why = error === err ? cause(this.ctx) : error instanceof CanceledError ? (error.cause ?? error) : undefined
     if (why !== undefined && isCanceled(error)) return { ...pending(undefined), status: 'canceled', cause: why }
     return { ...pending(undefined), status: 'error', error, cause: why }
@@ -206,7 +209,7 @@ export class Run<T, A extends readonly unknown[]> {
     if (outcome.status === 'success') completed(this.ctx)
     this.#stop?.()
     this.#leave()
-    // The run may stay for long, with its component.
+    // The component retains the run: drop what it no longer needs.
     this.#stop = undefined
     this.#leave = this.#resolve = ignore
     this.#host.settled(this, outcome)
@@ -214,7 +217,7 @@ export class Run<T, A extends readonly unknown[]> {
   }
 }
 
-/** A stream can be iterated, too, but is handed out as it is. */
+/** Tests the shape of a generator. A stream can be iterated too, but has no `next`: it is returned as `data`. */
 function isGenerator<T>(value: unknown): value is AsyncGenerator<T, unknown, unknown> {
   const { next, return: close } = Object(value) as Partial<AsyncGenerator>
   return typeof next === 'function' && typeof close === 'function' && Symbol.asyncIterator in Object(value)

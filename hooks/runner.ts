@@ -1,42 +1,45 @@
 /**
- * Runs a task: one run at a time, the newest. A newer one ends it, and what it has handed out, with `Superseded`; in
- * mode `first` a run of the same is joined instead. React is not needed here.
+ * Runs a task: one run at a time. A newer run ends the previous one, and the context of its result, with `Superseded`.
+ * In mode `first`, a call with the same arguments and deps joins the run in flight. This file does not need React.
  *
- * The work and the listeners of its signal may call the runner from within: its own state is complete before it calls
- * either, and what it does after that holds for whatever they have made of it.
+ * The runner is re-entrant: the work and the listeners of its signal may call it. It updates its own state before it
+ * calls either, and reads that state again afterwards.
  */
 
 import { lifetimeOf, withLink } from '../src/bindings.ts'
 import { cause, PageHidden, withTimeout } from '../src/index.ts'
 import type { Context } from '../src/index.ts'
-import { Board } from './board.ts'
+import { Publisher } from './publisher.ts'
 import { reasonOf, Superseded } from './causes.ts'
 import { sameDeps, sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
 import { arm, own, ownerOf, whenFinal } from './life.ts'
-import { countIn } from './pending.ts'
-import { awaitReturn, enter, forgetReturn } from './place.ts'
-import type { Returning } from './place.ts'
-import { ignore, kept, NOTHING, pending, Run } from './run.ts'
-import type { End, Host, Outcome, Work } from './run.ts'
+import { countRun } from './pending.ts'
+import { retainPage, unwatchRestore, watchRestore } from './page.ts'
+import type { Restorable } from './page.ts'
+import { ignore, kept, IDLE, pending, Run } from './run.ts'
+import type { End, RunListener, Outcome, Work } from './run.ts'
 
-/** Where a task is, and what came out. `status` says what the others can be: `data` is there after a success. */
+/** The state of a task. `status` tells the types of the other fields: with `success`, `data` is the result. */
 export type TaskState<T> = Outcome<T> & {
-  /** What the latest run works under; undefined before the first one. */
+  /** The context of the latest run; undefined before the first run. */
   readonly context: Context | undefined
 }
 
-/** What a new run does to the one under way: ends it, or joins it if it is of the same arguments and deps. */
+/**
+ * What a new run does to the run in flight: ends it (`latest`), or joins it if it has the same arguments and deps
+ * (`first`).
+ */
 export type TaskMode = 'latest' | 'first'
 
-/** What a runner is told to run, and how. */
-export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
+/** The settings of a task, from the latest render. */
+export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A> {
   readonly parent: Context
-  /** What it depends on; undefined for what is only told to run. */
+  /** The deps; undefined for a task without deps. */
   readonly deps: readonly unknown[] | undefined
-  /** What is asked; undefined while the task does not run by itself. */
-  readonly question: Question | undefined
+  /** The key of the automatic run; undefined while automatic runs are off. */
+  readonly key: RunKey | undefined
   readonly debounce: Debounce | undefined
   readonly mode: TaskMode
   readonly keepPrevious: boolean
@@ -45,70 +48,72 @@ export interface Job<T, A extends readonly unknown[]> extends Work<T, A> {
 }
 
 /**
- * What a task that runs by itself is asked: another question is another run. Begins with the lifetime that it is asked
- * under and, in development, the edition of the code; the deps follow.
+ * Identifies an automatic run: when the key changes, the task runs again. Contains the lifetime of the parent, in
+ * development an object for the edition of the code, and then the deps.
  */
-export type Question = readonly unknown[]
+export type RunKey = readonly unknown[]
 
-/** A {@link TaskState}, and what it is the answer to: the last question, and the deps of the last run. */
-export type Answer<T, A extends readonly unknown[]> = TaskState<T> & {
+/** A {@link TaskState} with the key of the last automatic run and the deps of the last run. */
+export type TaskSnapshot<T, A extends readonly unknown[]> = TaskState<T> & {
   readonly runner: Runner<T, A>
-  readonly question: Question
+  readonly key: RunKey
   readonly deps: readonly unknown[] | undefined
 }
 
-/** What the component that shows a task gets of its runner. */
-export interface Steering<T, A extends readonly unknown[]> {
+/** The functions of a task or an action. */
+export interface Controls<T, A extends readonly unknown[]> {
   /**
-   * Starts a run. Settles as the run does: rejects with the context's error if it is canceled. A call that is not
-   * awaited needs no `catch`; one that is awaited does, or take `action`.
+   * Starts a run. The promise settles like the run: it rejects with the context's error if the run is canceled. A call
+   * that is not awaited needs no `catch`. In code that awaits, catch the error, or use `action`.
    */
   readonly run: (...args: A) => Promise<T>
   /**
-   * Starts a run, and resolves when it is over, however it went: its outcome is the state. For handlers that await,
-   * `<form action>` and `startTransition`.
+   * Starts a run. The promise resolves when the run is over, whatever its outcome, which is in the state. For handlers
+   * that await, for `<form action>` and for `startTransition`.
    */
   readonly action: (...args: A) => Promise<void>
-  /** Starts now what waits for its debounce. */
+  /** Starts the runs that wait for their debounce at once. */
   readonly flush: () => void
   /**
-   * Cancels what is under way, and what a result has handed out. An event is no cause, so that `onClick={cancel}` does
-   * what it says.
+   * Cancels the runs that wait or are in flight; a task also ends the context of its result. An event is not used as
+   * the cause, so `onClick={cancel}` works.
    */
   readonly cancel: (cause?: unknown) => void
-  /** Cancels what is under way, and forgets what came out. */
+  /** Does what `cancel` does, with `Superseded` as the cause, and makes the state idle. */
   readonly reset: () => void
 }
 
-/** Nothing is asked. */
-const NONE: Question = []
+/** The key while no automatic run counts. */
+const NO_KEY: RunKey = []
 
-/** The context of a run that has not started, for what is derived from it until then. */
+/** The context of a run that has not started. A component may already derive from it. */
 interface Upcoming {
   readonly parent: Context
   readonly ctx: Context
-  /** Links it, and returns how to end the run. */
+  /** Links the context to its parents, and returns the function that ends the run. */
   take(): End
 }
 
-export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>> implements Host<T, A>, Returning {
-  /** What the latest render says. */
-  #job: Job<T, A>
-  readonly steering: Steering<T, A>
-  #question: Question = NONE
+export class Runner<T, A extends readonly unknown[]>
+  extends Publisher<TaskSnapshot<T, A>>
+  implements RunListener<T, A>, Restorable
+{
+  #settings: TaskSettings<T, A>
+  readonly controls: Controls<T, A>
+  #key: RunKey = NO_KEY
   #wasAutomatic = false
-  /** The newest run. What an older one comes to is ignored. */
+  /** The newest run. Outcomes of older runs are ignored. */
   #run: Run<T, A> | undefined
   #upcoming: Upcoming | undefined
-  /** Why the component is gone, or hidden: whatever is run ends with that. */
+  /** `Unmounted` or `Hidden`, which cancels every new run; undefined while the component is shown. */
   #away: Error | undefined
-  /** Undefined until there is a debounce. */
+  /** Made on the first run with a debounce. */
   #gate: Gate | undefined
 
-  constructor(job: Job<T, A>) {
+  constructor(settings: TaskSettings<T, A>) {
     super()
-    this.#job = job
-    this.steering = {
+    this.#settings = settings
+    this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
       flush: () => this.#gate?.open(),
@@ -116,45 +121,45 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
         this.#gate?.stop()
         this.#run?.cancel(reasonOf(cause))
       },
-      reset: () => this.#replace(NOTHING),
+      reset: () => this.#replace(IDLE),
     }
-    this.#emit(NOTHING)
+    this.#emit(IDLE)
   }
 
-  configure(job: Job<T, A>): void {
-    this.#job = job
+  configure(settings: TaskSettings<T, A>): void {
+    this.#settings = settings
   }
 
-  protected override get isGentle(): boolean {
-    return this.#job.transition
+  protected override get usesTransition(): boolean {
+    return this.#settings.transition
   }
 
   protected override update(): void {
-    const { deps, keepPrevious, question, timeout } = this.#job
+    const { deps, keepPrevious, key, timeout } = this.#settings
     const run = this.#run
     if (this.#away) {
       this.#away = undefined
-      this.#question = NONE
+      this.#key = NO_KEY
     }
     run?.limit(timeout)
     const { data } = this.state
-    if (question) {
-      if (!sameItems(this.#question, question)) this.#ask(question)
-    } else if (this.#wasAutomatic) this.#halt()
+    if (key) {
+      if (!sameItems(this.#key, key)) this.#runFor(key)
+    } else if (this.#wasAutomatic) this.#disable()
     else if (run && !run.outcome && !sameDeps(run.deps, deps)) {
       this.#replace(kept(keepPrevious ? data : undefined, true))
     }
-    this.#wasAutomatic = question !== undefined
+    this.#wasAutomatic = key !== undefined
   }
 
   protected override show(): void {
-    // What a scope has made follows the page through that, and begins again with it.
-    if (!ownerOf(this.#job.parent)) awaitReturn(this)
+    // A parent that a hook has made follows the page itself, and is renewed when the page is restored.
+    if (!ownerOf(this.#settings.parent)) watchRestore(this)
     this.tell()
   }
 
   protected override pause(): void {
-    forgetReturn(this)
+    unwatchRestore(this)
   }
 
   protected override leave(why: Error): void {
@@ -163,53 +168,53 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
     this.#run?.cancel(why)
   }
 
-  /** The page came back from where it was kept. */
-  returned(): void {
+  /** The page was restored from the back/forward cache. */
+  restored(): void {
     if (!this.#run || cause(this.#run.ctx) !== PageHidden) return
-    this.#question = NONE
+    this.#key = NO_KEY
     this.update()
   }
 
-  /** Runs for another question: an answer to the one before will not do, so there is nothing to join. */
-  #ask(question: Question): void {
-    this.#question = question
+  /** Starts the automatic run for `key`. It never joins a run, since that has another key. */
+  #runFor(key: RunKey): void {
+    this.#key = key
     this.#launch([] as unknown as A, 'latest')
   }
 
-  /** Nothing is asked: ends what is under way, and shows what was kept of before. */
-  #halt(): void {
+  /** Turns automatic runs off: ends the run in flight, and shows earlier data, if any. */
+  #disable(): void {
     const { data, stale, status } = this.state
-    if (this.#question === NONE || status === 'success') return
-    this.#question = NONE
+    if (this.#key === NO_KEY || status === 'success') return
+    this.#key = NO_KEY
     if (this.#run && !this.#run.outcome) this.#replace(kept(data, stale))
-    // What came to nothing is asked again.
+    // A run that failed or was canceled runs again when automatic runs are turned on.
     else this.#emit(this.state)
   }
 
-  #launch(args: A, mode = this.#job.mode): Run<T, A> {
-    const job = this.#job
+  #launch(args: A, mode = this.#settings.mode): Run<T, A> {
+    const settings = this.#settings
     const first = this.#run
     if (
       mode === 'first' &&
       first &&
       !first.outcome &&
-      sameDeps(first.deps, job.deps) &&
+      sameDeps(first.deps, settings.deps) &&
       sameItems(first.args, args) &&
       first.ctx.err === undefined
     ) {
       return first
     }
     const derived = this.#derive()
-    // To derive ends what is overdue, and so may call out: all else is read afterwards.
+    // Deriving ends contexts whose deadline has passed, which calls listeners, so `#run` is read afterwards.
     const before = this.#run
-    const run = (this.#run = new Run(this, job, args, job.deps, derived, countIn(job.parent)))
-    // What is run by hand for other deps is no answer to what was asked.
-    if (this.#question !== NONE && !sameDeps(this.#question.slice(2), job.deps)) this.#question = NONE
-    this.#emit(pending(job.keepPrevious ? this.state.data : undefined))
+    const run = (this.#run = new Run(this, settings, args, settings.deps, derived, countRun(settings.parent)))
+    // A manual run for other deps does not replace the automatic run, which has to start again.
+    if (this.#key !== NO_KEY && !sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
+    this.#emit(pending(settings.keepPrevious ? this.state.data : undefined))
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)
-    // A listener of the signal may have started other work: then this run was canceled, and is not called.
-    const { debounce, parent } = job
+    // A listener of the signal may have started another run. Then this one was canceled, and does not call the work.
+    const { debounce, parent } = settings
     if (this.#run === run && !this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
     else run.start()
     return run
@@ -220,29 +225,29 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   }
 
   #derive(): readonly [ctx: Context, end: End] {
-    const { label, parent } = this.#job
+    const { label, parent } = this.#settings
     const upcoming = this.#upcoming
     this.#upcoming = undefined
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
-    const [place, leave] = placeOf(parent)
-    const [ctx, cancel] = withTimeout(place, Infinity, { label })
-    return [ctx, leaving(cancel, leave)]
+    const [base, release] = baseOf(parent)
+    const [ctx, cancel] = withTimeout(base, Infinity, { label })
+    return [ctx, releasing(cancel, release)]
   }
 
   /**
-   * The context that a component has of its task: that of the latest run or, if another one will run, of that. It is
-   * the same before the run has started, so that what is derived from it starts once.
+   * Returns the context of the latest run or, if `key` requires a new run, of that one. The context is the same before
+   * and after the start of the run, so that work below it starts only once.
    */
-  contextOf(answer: Answer<T, A>, parent: Context, question: Question | undefined): Context {
-    if (question && !sameItems(this.#question, question)) {
+  contextOf(snapshot: TaskSnapshot<T, A>, parent: Context, key: RunKey | undefined): Context {
+    if (key && !sameItems(this.#key, key)) {
       if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
-        this.#upcoming = foresee(parent, this.#job.label)
+        this.#upcoming = prepare(parent, this.#settings.label)
       }
       return this.#upcoming.ctx
     }
-    const { context } = question ? this.state : answer
-    // What is derived from it belongs to what is above it, too.
-    if (context && !ownerOf(context)) own(context, { parent, home: lifetimeOf(context), arm: ignore })
+    const { context } = key ? this.state : snapshot
+    // Registers the parent: contexts below `context` are armed, counted and renewed through it.
+    if (context && !ownerOf(context)) own(context, { parent, lives: lifetimeOf(context), arm: ignore })
     return context ?? parent
   }
 
@@ -270,49 +275,50 @@ export class Runner<T, A extends readonly unknown[]> extends Board<Answer<T, A>>
   }
 
   #emit({ status, data, error, cause, stale, slow }: Outcome<T>): void {
-    const question = this.#question
+    const key = this.#key
     const { deps } = this.#run ?? this.state ?? {}
     const context = this.#run?.ctx
-    const answer = { status, data, error, cause, stale, slow, runner: this, question, deps, context }
-    this.publish(answer as Answer<T, A>)
+    const snapshot = { status, data, error, cause, stale, slow, runner: this, key, deps, context }
+    this.publish(snapshot as TaskSnapshot<T, A>)
   }
 
-  /** What was canceled with a life that another one follows runs again: to show the cancel would be to flicker. */
-  protected override whenShown(state: Answer<T, A>, tell: () => void): void {
-    if (state.status !== 'canceled' || state.question === NONE) return tell()
-    const { parent } = this.#job
+  /** Does not show the cancel of a run whose life has a successor: it runs again, so the cancel would only flicker. */
+  protected override whenReady(state: TaskSnapshot<T, A>, tell: () => void): void {
+    if (state.status !== 'canceled' || state.key === NO_KEY) return tell()
+    const { parent } = this.#settings
     const isLeft = state.cause === PageHidden && !ownerOf(parent) && parent.err === undefined
     if (!isLeft) whenFinal(parent, tell)
   }
 }
 
-/** Where runs under `parent` are derived: it follows the page, by itself or through the scope that it belongs to. */
-function placeOf(parent: Context): [ctx: Context, leave?: () => void] {
+/** Returns the context to derive runs from: `parent` if it follows the page, or else one below it that does. */
+function baseOf(parent: Context): [ctx: Context, release?: () => void] {
   arm(parent)
-  return ownerOf(parent) ? [parent] : enter(parent)
+  return ownerOf(parent) ? [parent] : retainPage(parent)
 }
 
-/** Ends a run, and leaves its place when it does so first. */
-function leaving(end: End, leave: (() => void) | undefined): End {
-  if (!leave) return end
+/** Extends `end` to call `release` once. */
+function releasing(end: End, release: (() => void) | undefined): End {
+  if (!release) return end
   return (cause) => {
     end(cause)
-    leave?.()
-    leave = undefined
+    release?.()
+    release = undefined
   }
 }
 
-function foresee(parent: Context, label: string | undefined): Upcoming {
+/** Makes the context of a run that will start in the next commit. */
+function prepare(parent: Context, label: string | undefined): Upcoming {
   const [ctx, cancel, link] = withLink(parent, { label })
   let end: End | undefined
   const take = () => {
     if (!end) {
-      const [place, leave] = placeOf(parent)
-      end = leaving(cancel, leave)
-      link(place)
+      const [base, release] = baseOf(parent)
+      end = releasing(cancel, release)
+      link(base)
     }
     return end
   }
-  own(ctx, { parent, home: lifetimeOf(ctx), arm: take })
+  own(ctx, { parent, lives: lifetimeOf(ctx), arm: take })
   return { parent, ctx, take }
 }

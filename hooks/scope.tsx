@@ -1,6 +1,6 @@
 /**
- * A boundary: the reads below it work under its context and end with it. The context is inert until the boundary is
- * mounted, as that of every hook is. Its values end nothing: other values are another view of the same life.
+ * A boundary: reads below it are derived from its context and end with it. The context is inert until the boundary is
+ * mounted, like the context of every hook. Changed values do not end it: they make another view of the same life.
  */
 
 import { createContext, forwardRef, useContext, useEffect, useImperativeHandle, useMemo, useState } from 'react'
@@ -11,25 +11,25 @@ import { background, withValue } from '../src/index.ts'
 import type { Context, Key, RouteOptions } from '../src/index.ts'
 import { sameItems } from './deps.ts'
 import { assertRoute, dateOf, followRoute } from './derive.ts'
-import type { Home } from './life.ts'
-import { useArrival, useLife } from './use-life.ts'
+import type { Lives } from './life.ts'
+import { useRouteRenewal, useLife } from './use-life.ts'
 
-/** What a ref to a {@link Scope} gives. Its functions mean the scope, whichever context it has by then. */
+/** The value of a ref to a {@link Scope}. The functions act on the context that the scope has when they are called. */
 export interface ScopeHandle {
-  /** What everything below works under. */
+  /** The context of the scope, from which reads below are derived. */
   readonly context: Context
-  /** Ends it. It stays ended until `reset`. An event is no cause. */
+  /** Ends the scope, which stays ended until `reset`. An event is not used as the cause. */
   cancel(cause?: unknown): void
   /**
-   * Ends it, if it has not ended, and begins another: tasks below that run by themselves run again. The new context
-   * comes with the next commit; a task that is run by hand before that is canceled.
+   * Ends the context of the scope, if it is live, and starts a new one at the next commit. Automatic tasks below run
+   * again. A manual run before that commit is canceled.
    */
   reset(): void
 }
 
 declare const provided: unique symbol
 
-/** A value for what is below a scope; made by {@link provide}. */
+/** A value for the contexts below a scope; made by {@link provide}. */
 export interface ScopeValue {
   /** The key of the value. */
   readonly key: Key<unknown>
@@ -39,7 +39,7 @@ export interface ScopeValue {
 }
 
 /**
- * A value for `<Scope values>`. Cheap, so it may be made inline.
+ * Makes a value for `<Scope values>`. It may be called inline: equal keys and values change nothing.
  *
  * @see `withValue`
  */
@@ -50,59 +50,64 @@ export function provide<T>(key: Key<T>, value: NoInfer<T>): ScopeValue {
 /** Properties of {@link Scope}. */
 export interface ScopeProps {
   readonly children?: ReactNode
-  /** What it is derived from; the nearest scope above if left out. One of another lifetime begins the scope again. */
+  /** The context from which it is derived; by default the nearest scope. Another lifetime restarts the scope. */
   readonly parent?: Context | undefined
-  /** Milliseconds from when it appears until it ends by itself; null is never. Others count from the same start. */
+  /**
+   * Milliseconds from when the scope is first shown until it ends; null or Infinity means never. If it changes, the new
+   * time counts from the same start.
+   */
   readonly timeout?: number | null | undefined
-  /** When it ends by itself: a Date, or milliseconds since the epoch; null is never. */
+  /** The time at which it ends: a Date, or milliseconds since the epoch; null or Infinity means never. */
   readonly deadline?: number | Date | null | undefined
   /**
-   * Values for everything below, made by `provide`. Other values end nothing: they are seen by `useValue` and later
-   * runs.
+   * Values for the contexts below, made by `provide`. A change does not restart the scope: `useValue` and later runs
+   * get the new values.
    */
   readonly values?: readonly ScopeValue[] | undefined
-  /** A name for people; the first one stays. */
+  /** A name for people, in `toString()` of the context. Later changes have no effect. */
   readonly label?: string | undefined
   /**
-   * Ends it when the route changes, and begins it again, however it had ended. To switch this on or off, or to give
-   * another `source`, begins it again as well; of `ignore` the latest counts.
+   * True or options restart the scope when the route changes, even if it was canceled. The scope also restarts when
+   * this is turned on or off, and for another `source`. The `ignore` of the latest render is called.
    */
   readonly route?: boolean | RouteOptions | undefined
-  /** Ends it with `Hidden` while the tab is hidden, and begins it again when the tab is shown. */
+  /** True ends the scope with `Hidden` when the tab is hidden, and restarts it when the tab is shown. */
   readonly visible?: boolean | undefined
-  /** Others (by `Object.is`) begin the scope again. */
+  /** The scope restarts when an item changes, by `Object.is`. */
   readonly resetKeys?: readonly unknown[] | undefined
 }
 
 const Nearest = /* @__PURE__ */ createContext<Context | undefined>(undefined)
 
 /**
- * The context of the nearest {@link Scope} above, values included; without one, `background()`. Keeps its identity
- * until the scope begins again or its values change.
+ * Returns the context of the nearest {@link Scope} above, with its values, or `background()` if there is none. It keeps
+ * its identity until the scope restarts or its values change.
  */
 export function useScope(): Context {
   return useContext(Nearest) ?? background()
 }
 
 /**
- * The value of `key` in `ctx`, by default in the nearest scope; the key's fallback if it was never set.
+ * Returns the value of `key` in `ctx`, by default in the nearest scope; the key's fallback if there is none.
  *
- * @throws TypeError if `key` is not from `createKey`, or `ctx` not a context
+ * @throws TypeError if `key` is not from `createKey`, or `ctx` is not a context
  * @see `Context.value`
  */
 export function useValue<T>(key: Key<T>, ctx?: Context): T | undefined {
   const scope = useScope()
   const from = ctx ?? scope
-  // Asks nothing but whether it is a context.
+  // Only checks that it is a context.
   lifetimeOf(from)
   return from.value(key)
 }
 
 /**
- * A boundary for reads: ends with what is above it, by its own time, with its route, by `cancel` of its ref, and when
- * it is unmounted or hidden. When it is shown again it begins again, unless it was canceled by hand.
+ * A boundary for reads. Its context ends with its parent, at its timeout or deadline, with its route, by `cancel` of
+ * its ref, when the page is left, and when it is unmounted or hidden. A hidden scope restarts when it is shown again,
+ * unless it was canceled by `cancel`. Actions below get only its values, and continue after its end.
  *
- * @throws TypeError if `parent` is not a context, a time not a number, or a key not from `createKey`
+ * @throws TypeError if `parent` is not a context, `timeout` is not a number, `deadline` is neither a number nor a valid
+ * Date, or a key is not from `createKey`
  */
 export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHandle>> = /* @__PURE__ */ forwardRef<
   ScopeHandle,
@@ -119,7 +124,7 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
   const key = useKept([!route, route?.source, ...resetKeys])
   const times = [timeout, dateOf('deadline', deadline)]
   const life = useLife(parent, { kind: 'Scope', label, times, follow: route && followRoute, route }, key)
-  const { ctx: own, home } = life
+  const { ctx: own, lives } = life
   const pairs = useKept(values.flatMap(({ key, value }) => [key, value]))
   const ctx = useMemo(() => {
     let view = life.parent === parent ? own : withValuesOf(own, parent)
@@ -128,38 +133,39 @@ export const Scope: ForwardRefExoticComponent<ScopeProps & RefAttributes<ScopeHa
     }
     return view
   }, [life, own, pairs, parent])
-  useImperativeHandle(ref, () => ({ context: ctx, cancel: home.cancel, reset: home.reset }), [ctx, home])
+  useImperativeHandle(ref, () => ({ context: ctx, cancel: lives.cancel, reset: lives.reset }), [ctx, lives])
   return (
     <Nearest.Provider value={ctx}>
-      {route && <Arrival home={home} />}
-      {visible && <Visibility home={home} />}
+      {route && <RouteRenewal lives={lives} />}
+      {visible && <Visibility lives={lives} />}
       {children}
     </Nearest.Provider>
   )
 })
 
 /**
- * Components, so that scopes without them do not pay for their hooks. Their effects run before those of the children.
+ * A component, like {@link Visibility}, so that a scope without `route` or `visible` does not pay for their hooks.
+ * Their effects run before those of `children`.
  */
-function Arrival({ home }: { readonly home: Home }): null {
-  useArrival(home)
+function RouteRenewal({ lives }: { readonly lives: Lives }): null {
+  useRouteRenewal(lives)
   return null
 }
 
-function Visibility({ home }: { readonly home: Home }): null {
+function Visibility({ lives }: { readonly lives: Lives }): null {
   useEffect(() => {
-    const turn = () => home.turn(document.hidden)
+    const turn = () => lives.setTabHidden(document.hidden)
     turn()
     document.addEventListener('visibilitychange', turn)
     return () => {
       document.removeEventListener('visibilitychange', turn)
-      home.turn(false)
+      lives.setTabHidden(false)
     }
-  }, [home])
+  }, [lives])
   return null
 }
 
-/** The first of all lists with the same items. */
+/** Returns the same array as long as the items are the same. */
 function useKept(items: readonly unknown[]): readonly unknown[] {
   const [kept, keep] = useState(items)
   if (sameItems(kept, items)) return kept

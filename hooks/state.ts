@@ -1,6 +1,6 @@
 /**
- * What a context says, as React state. Rendering asks only what ends nothing: reading `err` after a deadline ends the
- * context there and then, and tells everybody, which belongs in an effect.
+ * Contexts as React state. A render must not read `err`: after the deadline, reading it ends the context and notifies
+ * all listeners, which belongs in an effect. So a render reads only `deadline` and `remaining`, which end nothing.
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
@@ -9,26 +9,26 @@ import { onMove, withTimer } from '../src/bindings.ts'
 import { afterFunc, cause, remaining, sleep } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { whenFinal } from './life.ts'
-import { tallyOf } from './pending.ts'
+import { counterOf } from './pending.ts'
 import { useScope } from './scope.tsx'
 
 /** What {@link useContextState} returns; the same object until something changes. */
 export interface ContextState {
-  /** Whether it has ended. */
+  /** True if it has ended. */
   readonly done: boolean
   /** Why it ended; undefined while it lives. */
   readonly err: CanceledError | DeadlineExceededError | undefined
-  /** What `cause(ctx)` says. */
+  /** The value of `cause(ctx)`; undefined while it lives. */
   readonly cause: unknown
-  /** When it ends at the latest, in epoch milliseconds; undefined if never. */
+  /** The latest time at which it ends, in epoch milliseconds; undefined if it has no deadline. */
   readonly deadline: number | undefined
 }
 
 const LIVE: ContextState = { done: false, err: undefined, cause: undefined, deadline: undefined }
 
 /**
- * The state of `ctx`; renders again when it ends or its deadline moves. On a server, and while a page is hydrated,
- * every context is live and has no deadline.
+ * Returns the state of `ctx`, and renders the component again when `ctx` ends or its deadline moves. On a server and
+ * during hydration, the state is always that of a live context without a deadline.
  *
  * @throws TypeError if `ctx` is not a context
  */
@@ -38,26 +38,28 @@ export function useContextState(ctx: Context): ContextState {
 
 /** Options of {@link useRemaining}. */
 export interface RemainingOptions {
-  /** Milliseconds between two changes; 1000 if left out. */
+  /** Milliseconds between two updates, by default 1000. */
   readonly interval?: number | undefined
 }
 
 /**
- * The milliseconds that `ctx` still has, for countdowns and progress bars: rounded up to whole intervals, and changed
- * whenever another one is over; 0 once `ctx` has ended. Undefined without a deadline, on a server, and while a page is
- * hydrated.
+ * Returns the milliseconds until the deadline of `ctx`, for countdowns and progress bars. They are rounded up to a
+ * multiple of `interval`, and the component renders again after every interval. 0 after `ctx` has ended; undefined
+ * without a deadline, on a server and during hydration.
  *
- * @throws TypeError if `ctx` is not a context, or `interval` not a positive, finite number
+ * @throws TypeError if `ctx` is not a context, or `interval` is not a positive, finite number
  */
 export function useRemaining(ctx: Context, { interval = 1_000 }: RemainingOptions = {}): number | undefined {
   if (!(Number.isFinite(interval) && interval > 0)) throw invalid('interval', 'a positive, finite number', interval)
   return useMeasured(ctx, interval, measureRemaining, undefined)
 }
 
-/** Says something of `ctx`. Nothing new is `before` itself; where there is none, in render, asking ends nothing. */
+/**
+ * Reads a value of `ctx`. Returns `before` if nothing changed. Without `before`, in a render, it never ends `ctx`.
+ */
 type Measure<T> = (ctx: Context, before: T | undefined, interval: number) => T
 
-/** What `measure` says, while the page is hydrated `atFirst`; see {@link createStore}. */
+/** Returns the latest value of `measure`; on a server and during hydration, `atFirst`. */
 function useMeasured<T>(ctx: Context, interval: number, measure: Measure<T>, atFirst: T): T {
   const store = useMemo(() => createStore(ctx, interval, measure), [ctx, interval, measure])
   return useSyncExternalStore(store.subscribe, store.read, () => atFirst)
@@ -69,8 +71,8 @@ interface Store<T> {
 }
 
 /**
- * Keeps what `measure` says of `ctx`: asks again when `ctx` ends, when a deadline moves, and at every multiple of
- * `interval` that is left.
+ * Makes a store for `useSyncExternalStore` with the value of `measure`. It measures again when `ctx` ends, when a
+ * deadline moves, and whenever the time left is a multiple of `interval`.
  */
 function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): Store<T> {
   let kept = measure(ctx, undefined, interval)
@@ -84,7 +86,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
         kept = measure(ctx, before, interval)
         if (kept !== before) listener()
       }
-      // A successor that waits is shown instead of the end.
+      // While a successor waits, the end of `ctx` is not shown.
       const update = () => {
         stopWaiting?.()
         stopWaiting = whenFinal(ctx, tell)
@@ -102,7 +104,7 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
   }
 }
 
-/** Calls `update` at every multiple of the interval, until `watch` ends. */
+/** Calls `update` whenever the time left is a multiple of `interval`, until `watch` ends. */
 async function tick(watch: Context, interval: number, update: () => void): Promise<void> {
   try {
     for (;;) {
@@ -111,14 +113,14 @@ async function tick(watch: Context, interval: number, update: () => void): Promi
       await sleep(watch, left < Infinity ? left % interval || interval : Infinity)
     }
   } catch {
-    // It has ended.
+    // `watch` has ended.
   }
 }
 
 function measureState(ctx: Context, before: ContextState | undefined): ContextState {
   const left = remaining(ctx)
   const { deadline } = ctx
-  // Nothing left without a deadline means that it has ended; with one it may be due, and then asking would end it.
+  // 0 left and no deadline: it has ended. 0 left and a deadline: the deadline may have passed, so `err` would end it.
   if (!before && (left !== 0 || deadline !== undefined)) return { ...LIVE, deadline }
   const { err } = ctx
   if (before && before.err === err && before.deadline === deadline) return before
@@ -131,21 +133,20 @@ function measureRemaining(ctx: Context, _: unknown, interval: number): number | 
 }
 
 /**
- * How many runs of tasks and actions are under way below `ctx`, by default below the nearest scope: those that wait
- * count, too. For one spinner or one warning for a whole part of the page. On a server, and while a page is hydrated,
- * it is 0.
+ * Returns how many runs of tasks and actions wait or are in flight below `ctx`, by default below the nearest scope. Use
+ * it for one spinner or one warning for a whole part of the page. 0 on a server and during hydration.
  *
  * @throws TypeError if `ctx` is not a context
  */
 export function usePending(ctx?: Context): number {
   const scope = useScope()
-  const tally = tallyOf(ctx ?? scope)
+  const counter = counterOf(ctx ?? scope)
   return useSyncExternalStore(
     (listener) => {
-      tally.listeners.add(listener)
-      return () => void tally.listeners.delete(listener)
+      counter.listeners.add(listener)
+      return () => void counter.listeners.delete(listener)
     },
-    () => tally.count,
+    () => counter.count,
     () => 0,
   )
 }

@@ -1,6 +1,6 @@
 /**
- * A component's reads: work that runs by itself when its dependencies change, or when it is told to, and ends with what
- * shows it. What runs and what is shown is the runner's matter; here it is bound to React.
+ * Reads of a component: work that runs automatically when its dependencies change, or manually, and ends with the
+ * component. The runner decides what runs and what is shown; this file binds it to React.
  */
 
 import { useMemo, useState } from 'react'
@@ -15,56 +15,58 @@ import { usePresence } from './presence.ts'
 import { kept, pending } from './run.ts'
 import type { Outcome, TaskWork } from './run.ts'
 import { Runner } from './runner.ts'
-import type { Answer, Job, Question, Steering, TaskMode, TaskState } from './runner.ts'
+import type { TaskSnapshot, TaskSettings, RunKey, Controls, TaskMode, TaskState } from './runner.ts'
 import { useScope } from './scope.tsx'
-import { useSteady } from './steady.ts'
+import { useStableCheck } from './stable.ts'
 
 /**
- * Options of {@link useTask}. `parent` is the nearest scope if left out; another one starts an automatic task again.
+ * Options of {@link useTask}. `parent` defaults to the nearest scope. An automatic task runs again for another parent.
  */
 export interface TaskOptions extends WorkOptions {
   /**
-   * What a new run does to the one under way: ends it (`latest`), or joins it if it has the same arguments and deps, by
-   * `Object.is`, and ends it otherwise (`first`).
+   * What a new run does to the run in flight:
+   * - `latest`, the default: ends it, with `Superseded`.
+   * - `first`: joins it if it has the same arguments and deps, by `Object.is`; ends it otherwise.
    */
   readonly mode?: TaskMode | undefined
   /**
-   * False stops automatic runs; `run()` still works. A result is shown as long as the deps are those that it was run
-   * for, with `keepPrevious` also after that. True again, the task runs unless it had an answer.
+   * `false` stops automatic runs; `run()` still works. A result is shown until the deps change, and as stale after that
+   * with `keepPrevious`. When `enabled` becomes true again, the task runs unless it has succeeded for the same deps.
    */
   readonly enabled?: boolean | undefined
 }
 
-/** Where a component's work is, and how to steer it. The functions keep their identity. */
+/** The state of a task, and the functions that control it. The functions keep their identity. */
 export type Task<T, A extends readonly unknown[] = []> = TaskState<T> &
-  Steering<T, A> & {
-    /**
-     * The context of the latest run, or of the one that is about to start; before any, what it will be derived from.
-     */
+  Controls<T, A> & {
+    /** The context of the latest run, or of the one that is about to start; before the first run, its parent. */
     readonly context: Context
   }
 
-/** Not an overload: then an error in the options would name the overload, and not the option. */
+/** In place of an overload: for a wrong option, the compiler would report the overload instead of the option. */
 type DepsOf<A extends readonly unknown[]> = [] extends A ? DependencyList : never
 
 const MODES: readonly TaskMode[] = ['latest', 'first']
 
 /**
- * A read: runs `fn` under a context that ends when newer work takes its place, when its time is over, when the scope
- * ends, when the page is left, and when the component is unmounted or hidden. With `deps` it runs by itself, once for
- * each change of them; without, it waits for `run`. A cancel is not an error: nothing is thrown, nothing is printed.
- * After success the context lives on, without its timeout, so that what `fn` has returned can still be read.
+ * A read: runs `fn` with a context that ends when newer work supersedes it, at its timeout, when the scope ends, when
+ * the page is left, and when the component is unmounted or hidden. With `deps` the task is automatic: it runs once for
+ * each change of them. Without `deps` it runs only when `run` is called. A cancel is not an error: it is the status
+ * `canceled`, and nothing is thrown or printed. After success the context stays live, without its timeout, so that the
+ * component can still read from a result such as a stream.
  *
- * If `fn` is an async generator, each value that it yields is `data` while it goes on, and the last one stays when it
- * is stopped or fails. What it returns is ignored.
+ * If `fn` is an async generator, each value that it yields becomes `data` while the run continues. The last value stays
+ * if the run is canceled or fails. The return value of the generator is ignored.
  *
- * A task that runs by itself runs again when a hidden `Activity` is shown, whether it had finished or not, and under
- * another `parent`. Deps that are undefined for a while are as `enabled: false`. What a component runs by hand for its
- * props has them as `deps`, with `enabled: false`: a result for other deps is not shown, and a run for other deps ends.
+ * An automatic task runs again when a hidden `Activity` is shown, even if it had finished, and for another `parent`.
+ * While `deps` are undefined, the task acts as with `enabled: false`.
  *
- * @throws TypeError if `fn` is not a function, `deps` not an array, or `options` or one of them is wrong; in
- * development also if `deps` or `parent` are created during render: they change on every render, so the work would
- * restart forever
+ * A manual run may depend on props: pass them as `deps`, with `enabled: false`. When the deps change, the run in flight
+ * ends, and a result for earlier deps is no longer shown.
+ *
+ * @throws TypeError if `fn` is not a function, `deps` is not an array, `options` is not an object, or an option has a
+ * wrong value; in development also if `deps` or `parent` are created during render: they change on every render, so the
+ * work would restart forever
  * @example
  * function useReport(id: string): string {
  *   const { status, data } = useTask(
@@ -94,15 +96,15 @@ export function useTask<T, A extends readonly unknown[]>(
   let edition: unknown
   if (process.env.NODE_ENV !== 'production') {
     // oxlint-disable react/rules-of-hooks -- the same in every render
-    // Fast Refresh drops memos: the edited code is another question.
+    // Fast Refresh drops memos, so edited code gets another key and runs again.
     edition = useMemo(() => ({}), [])
-    // Of the parents, those that were given: what comes from a scope is the scope's matter.
-    useSteady(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
+    // Only an explicit parent is checked: `Scope` is responsible for the context of a scope.
+    useStableCheck(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
     // oxlint-enable react/rules-of-hooks
   }
-  // Not by spreads, which leave room to grow: React keeps what two renders have made.
-  const question = enabled && deps ? [lifetime, edition].concat(deps) : undefined
-  const job: Job<T, A> = {
+  // `concat` in place of a spread, whose array reserves memory for growth: React retains those of two renders.
+  const runKey = enabled && deps ? [lifetime, edition].concat(deps) : undefined
+  const settings: TaskSettings<T, A> = {
     timeout,
     slowAfter,
     debounce,
@@ -112,32 +114,31 @@ export function useTask<T, A extends readonly unknown[]>(
     parent,
     fn,
     deps,
-    question,
+    key: runKey,
     mode,
   }
-  const [answer, render] = useState(() => new Runner<T, A>(job).state)
-  const { runner } = answer
+  const [snapshot, render] = useState(() => new Runner<T, A>(settings).state)
+  const { runner } = snapshot
   usePresence(runner, () => {
-    runner.configure(job)
-    runner.commit(answer, render)
+    runner.configure(settings)
+    runner.commit(snapshot, render)
   })
 
-  const willRun = question !== undefined && !sameItems(answer.question, question)
-  // What is known of other deps is no answer.
-  const isOther = !sameDeps(answer.deps, deps)
+  const willRun = runKey !== undefined && !sameItems(snapshot.key, runKey)
+  const isForOtherDeps = !sameDeps(snapshot.deps, deps)
   return useMemo(
     () => {
-      const data = keepPrevious ? answer.data : undefined
-      const shown = willRun ? pending(data) : isOther ? kept(data, true) : answer
-      const view = new View<T, A>(shown as Outcome<T>, answer, parent, willRun ? question : undefined)
+      const data = keepPrevious ? snapshot.data : undefined
+      const shown = willRun ? pending(data) : isForOtherDeps ? kept(data, true) : snapshot
+      const view = new View<T, A>(shown as Outcome<T>, snapshot, parent, willRun ? runKey : undefined)
       return view as unknown as Task<T, A>
     },
-    // oxlint-disable-next-line react/exhaustive-deps -- of the question only whether it is asked already counts
-    [answer, parent, willRun, isOther, keepPrevious],
+    // oxlint-disable-next-line react/exhaustive-deps -- of `runKey`, only `willRun` matters
+    [snapshot, parent, willRun, isForOtherDeps, keepPrevious],
   )
 }
 
-/** What a component gets. A class: an object with a getter of its own takes four times the memory. */
+/** The return value of `useTask`. A class: an object literal with a getter takes four times the memory. */
 class View<T, A extends readonly unknown[]> {
   readonly status: string
   readonly data: unknown
@@ -145,18 +146,18 @@ class View<T, A extends readonly unknown[]> {
   readonly cause: unknown
   readonly stale: boolean
   readonly slow: boolean
-  readonly run: Steering<T, A>['run']
-  readonly action: Steering<T, A>['action']
-  readonly flush: Steering<T, A>['flush']
-  readonly cancel: Steering<T, A>['cancel']
-  readonly reset: Steering<T, A>['reset']
-  readonly #answer: Answer<T, A>
+  readonly run: Controls<T, A>['run']
+  readonly action: Controls<T, A>['action']
+  readonly flush: Controls<T, A>['flush']
+  readonly cancel: Controls<T, A>['cancel']
+  readonly reset: Controls<T, A>['reset']
+  readonly #snapshot: TaskSnapshot<T, A>
   readonly #parent: Context
-  readonly #question: Question | undefined
+  readonly #key: RunKey | undefined
   #context: Context | undefined
 
-  constructor(shown: Outcome<T>, answer: Answer<T, A>, parent: Context, question: Question | undefined) {
-    const { action, cancel, flush, reset, run } = answer.runner.steering
+  constructor(shown: Outcome<T>, snapshot: TaskSnapshot<T, A>, parent: Context, runKey: RunKey | undefined) {
+    const { action, cancel, flush, reset, run } = snapshot.runner.controls
     this.status = shown.status
     this.data = shown.data
     this.error = shown.error
@@ -168,20 +169,20 @@ class View<T, A extends readonly unknown[]> {
     this.flush = flush
     this.cancel = cancel
     this.reset = reset
-    this.#answer = answer
+    this.#snapshot = snapshot
     this.#parent = parent
-    this.#question = question
-    // Of the object itself, so that a spread has it, too.
+    this.#key = runKey
+    // On the object, not on the prototype, so that a spread copies it.
     Object.defineProperty(this, 'context', CONTEXT)
   }
 
-  /** Made when it is read: most components never do. */
+  /** Returns the context of `view`. Made on first read, since most components never read it. */
   static contextOf(view: View<unknown, readonly unknown[]>): Context {
-    return (view.#context ??= view.#answer.runner.contextOf(view.#answer, view.#parent, view.#question))
+    return (view.#context ??= view.#snapshot.runner.contextOf(view.#snapshot, view.#parent, view.#key))
   }
 }
 
-/** One for all: with a getter of its own each view would be of another shape. */
+/** Shared by all views: with its own getter, each view would have its own hidden class in the engine. */
 const CONTEXT: PropertyDescriptor = {
   enumerable: true,
   get(this: View<unknown, readonly unknown[]>) {

@@ -1,81 +1,83 @@
 /**
- * Runs an action: its runs are derived from the values of the scope, not from its life, so nothing but `cancel`, their
- * timeout and an explicit parent ends them. They go on, and the next ones begin, after the component is unmounted.
- * React is not needed here.
+ * Runs an action. Its runs have the values of the scope, but not its lifetime: only `cancel`, `reset`, the timeout and
+ * an explicit parent end them. After the component is unmounted, runs continue and queued runs still start. This file
+ * does not need React.
  *
- * As in a runner, the work and the listeners of its signal may call the writer from within.
+ * The writer is re-entrant: the work and the listeners of its signal may call it.
  */
 
 import { withoutCancel, withTimeout } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
-import { Board } from './board.ts'
+import { Publisher } from './publisher.ts'
 import { Busy, reasonOf, Superseded, Unmounted } from './causes.ts'
 import { sameItems } from './deps.ts'
 import { Gate } from './gate.ts'
 import type { Debounce } from './gate.ts'
 import { arm } from './life.ts'
-import { countIn } from './pending.ts'
-import { ignore, NOTHING, pending, Run } from './run.ts'
-import type { Host, Outcome, Work } from './run.ts'
-import type { Steering } from './runner.ts'
+import { countRun } from './pending.ts'
+import { ignore, IDLE, pending, Run } from './run.ts'
+import type { RunListener, Outcome, Work } from './run.ts'
+import type { Controls } from './runner.ts'
 
 /**
- * What a new run does while others are under way: waits for its turn (`queue`), takes the place of the one that waits
- * (`keepLatest`), joins the one of equal arguments or is refused (`drop`), or runs beside them (`all`).
+ * What a new run does while others wait or are in flight: waits for its turn (`queue`), replaces the waiting run
+ * (`keepLatest`), joins the run with the same arguments or is refused (`drop`), or runs concurrently (`all`).
  */
 export type ActionMode = 'queue' | 'keepLatest' | 'drop' | 'all'
 
 /** A run that waits or is pending. */
 export interface ActionRun<A extends readonly unknown[]> {
-  /** The arguments it was run with. */
+  /** The arguments of `run`. */
   readonly args: A
-  /** `waiting` for its debounce or its turn; `pending` from when its work was called. */
+  /** `waiting` for its debounce or its turn; `pending` after its work was called. */
   readonly status: 'waiting' | 'pending'
   /** The context of this run. */
   readonly context: Context
-  /** Cancels this run alone. An event is no cause. */
+  /** Cancels only this run. An event is not used as the cause. */
   readonly cancel: (cause?: unknown) => void
 }
 
-/** What a writer is told to run, and how. */
-export interface Order<T, A extends readonly unknown[]> extends Work<T, A> {
-  /** Has the values that runs get. */
+/** The settings of an action, from the latest render. */
+export interface ActionSettings<T, A extends readonly unknown[]> extends Work<T, A> {
+  /** The context whose values runs get. */
   readonly scope: Context
-  /** What ends them, if it was given. */
+  /** The context that ends runs; undefined for none. */
   readonly parent: Context | undefined
   readonly debounce: Debounce | undefined
   readonly mode: ActionMode
-  /** How many may run at once in mode `all`. */
+  /** The maximum number of concurrent runs in mode `all`. */
   readonly limit: number
-  /** What becomes of those that wait for their debounce when the component is unmounted or hidden, or the page left. */
+  /** What happens to debounced runs when the component is unmounted or hidden, or the page is left. */
   readonly onLeave: 'flush' | 'cancel'
   readonly keepPrevious: boolean
   readonly transition: boolean
   readonly label: string | undefined
 }
 
-/** Where an action is, and what came out. */
+/** The state of an action: that of its latest run, and a list of all that wait or are pending. */
 export type ActionState<T, A extends readonly unknown[]> = Outcome<T> & {
-  /** What the latest run works under; undefined before the first one. */
+  /** The context of the latest run; undefined before the first run. */
   readonly context: Context | undefined
   /** The runs that wait or are pending, oldest first. */
   readonly runs: readonly ActionRun<A>[]
 }
 
-/** An {@link ActionState}, and whose it is. */
-export type Report<T, A extends readonly unknown[]> = ActionState<T, A> & { readonly writer: Writer<T, A> }
+/** An {@link ActionState} with the writer that made it. */
+export type ActionSnapshot<T, A extends readonly unknown[]> = ActionState<T, A> & { readonly writer: Writer<T, A> }
 
-export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>> implements Host<T, A> {
-  /** What the latest render says. */
-  #order: Order<T, A>
-  readonly steering: Steering<T, A>
-  /** Those that wait or are pending, oldest first. Never changed, but replaced. */
+export class Writer<T, A extends readonly unknown[]>
+  extends Publisher<ActionSnapshot<T, A>>
+  implements RunListener<T, A>
+{
+  #settings: ActionSettings<T, A>
+  readonly controls: Controls<T, A>
+  /** The runs that wait or are pending, oldest first. An immutable array. */
   #runs: readonly Run<T, A>[] = []
-  /** The order in which runs were started, for which of two outcomes is the later one. */
+  /** Numbers runs in the order of their calls: the outcome of the later call is shown. */
   readonly #numbers = new WeakMap<Run<T, A>, number>()
   #count = 0
-  /** The outcome of the latest of the runs that are over, and its number. */
-  #outcome: Outcome<T> = NOTHING
+  /** The outcome of the latest run that is over; `#shown` is the number of that run. */
+  #outcome: Outcome<T> = IDLE
   #shown = 0
   #data: T | undefined
   /** The number of the run that `data` is from. */
@@ -91,10 +93,10 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     else if (document.hidden) this.#hidePage()
   }
 
-  constructor(order: Order<T, A>) {
+  constructor(settings: ActionSettings<T, A>) {
     super()
-    this.#order = order
-    this.steering = {
+    this.#settings = settings
+    this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
       flush: () => this.#gate.open(),
@@ -111,16 +113,16 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.#emit()
   }
 
-  configure(order: Order<T, A>): void {
-    this.#order = order
+  configure(settings: ActionSettings<T, A>): void {
+    this.#settings = settings
   }
 
-  protected override get isGentle(): boolean {
-    return this.#order.transition
+  protected override get usesTransition(): boolean {
+    return this.#settings.transition
   }
 
   protected override update(): void {
-    for (const run of this.#runs) run.limit(this.#order.timeout)
+    for (const run of this.#runs) run.limit(this.#settings.timeout)
     this.#pump()
   }
 
@@ -136,44 +138,44 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
 
   #leftPage(): void {
     this.#release(Unmounted)
-    // There is no later, so the last one does not wait for its turn either.
-    if (this.#order.mode === 'keepLatest') this.#pump(Infinity)
+    // No code runs after this event, so the last run does not wait for its turn either.
+    if (this.#settings.mode === 'keepLatest') this.#pump(Infinity)
   }
 
-  /** A hidden page may be frozen or discarded without another event. It may be shown again, so nothing is dropped. */
+  /** A hidden page may be frozen or discarded without another event. Cancels nothing, since it may be shown again. */
   #hidePage(): void {
-    if (this.#gate.isClosed && this.#order.onLeave === 'flush') this.#gate.open()
+    if (this.#gate.isClosed && this.#settings.onLeave === 'flush') this.#gate.open()
   }
 
-  /** Starts what waits for the debounce, or drops it. */
+  /** Ends the debounce: starts the runs that wait for it, or cancels them with `why`. */
   #release(why: Error): void {
     if (!this.#gate.isClosed) return
-    if (this.#order.onLeave === 'flush') return this.#gate.open()
+    if (this.#settings.onLeave === 'flush') return this.#gate.open()
     this.#gate.stop()
     for (const run of this.#runs) if (run.isHeld) run.cancel(why)
   }
 
   #launch(args: A): Run<T, A> {
-    const order = this.#order
-    const { debounce, label, mode, parent, scope } = order
+    const settings = this.#settings
+    const { debounce, label, mode, parent, scope } = settings
     const base = parent ? arm(parent) : withoutCancel(scope)
     const derived: readonly [Context, Cancel] = withTimeout(base, Infinity, { label })
     const live = mode === 'drop' ? this.#runs.filter(({ ctx }) => ctx.err === undefined) : []
     const same = live.find((run) => sameItems(run.args, args))
     if (same) return same
-    const run = new Run(this, order, args, undefined, derived, countIn(parent ?? scope))
+    const run = new Run(this, settings, args, undefined, derived, countRun(parent ?? scope))
     if (live.length > 0) {
       run.cancel(Busy)
       run.start()
       return run
     }
     const dropped = mode === 'keepLatest' ? this.#runs.filter(({ isStarted }) => !isStarted) : []
-    if (this.#runs.length === 0 && !order.keepPrevious) this.#forget()
+    if (this.#runs.length === 0 && !settings.keepPrevious) this.#forget()
     this.#numbers.set(run, ++this.#count)
     this.#context = run.ctx
     this.#runs = [...this.#runs.filter((one) => !dropped.includes(one)), run]
     run.wait()
-    // A component that is not shown gets no more input to wait for.
+    // A hidden or unmounted component gets no further input, so a debounce would only delay the run.
     run.isHeld = debounce !== undefined && !this.#isAway && this.#gate.close(base, debounce)
     this.#emit()
     for (const one of dropped) one.cancel(Superseded)
@@ -181,8 +183,8 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     return run
   }
 
-  /** Starts those whose turn has come. */
-  #pump(slots = this.#order.mode === 'all' ? this.#order.limit : 1): void {
+  /** Starts the waiting runs for which there is a free slot. */
+  #pump(slots = this.#settings.mode === 'all' ? this.#settings.limit : 1): void {
     for (;;) {
       const next = this.#runs.find(({ isHeld, isStarted }) => !isStarted && !isHeld)
       if (!next || this.#runs.filter(({ isStarted }) => isStarted).length >= slots) return
@@ -197,7 +199,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
   }
 
   #forget(): void {
-    this.#outcome = NOTHING
+    this.#outcome = IDLE
     this.#data = undefined
   }
 
@@ -215,7 +217,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.#runs = this.#runs.filter((one) => one !== run)
     const number = this.#numberOf(run)
     if (outcome.status === 'success') this.#take(run, outcome.data)
-    // A run that was started later counts, though it may have settled earlier.
+    // Of two runs, the outcome of the later call is shown, even if it settled first.
     if (number > this.#shown) {
       this.#shown = number
       this.#outcome = outcome
@@ -231,7 +233,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     this.#data = data
   }
 
-  /** Zero for one that was forgotten. */
+  /** Returns 0 for a run from before a reset. */
   #numberOf(run: Run<T, A>): number {
     return this.#numbers.get(run) ?? 0
   }
@@ -241,7 +243,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
     const isBusy = runs.length > 0
     const outcome = isBusy ? pending(undefined) : this.#outcome
     const waiting = runs.filter(({ isStarted }) => !isStarted)
-    // A page that is left must not take the last edit with it.
+    // Listens to the page while runs wait, so that the last edit is saved when the page is left.
     const change = waiting.length > 0 ? 'addEventListener' : 'removeEventListener'
     for (const type of ['pagehide', 'visibilitychange']) globalThis[change]?.(type, this.#leavePage)
     this.publish({
@@ -252,7 +254,7 @@ export class Writer<T, A extends readonly unknown[]> extends Board<Report<T, A>>
       context: this.#context,
       writer: this,
       runs: runs.map(viewOf),
-    } as Report<T, A>)
+    } as ActionSnapshot<T, A>)
   }
 }
 

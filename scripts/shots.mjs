@@ -106,7 +106,7 @@ async function over(tab) {
   await tab.waitForFunction(
     () =>
       [...document.querySelectorAll('.summary')].every(({ dataset, textContent }) => {
-        return dataset.outcome !== 'running' && !textContent.includes('still at work')
+        return dataset.outcome !== 'running' && !textContent.includes('still working')
       }),
     undefined,
     { timeout: 60_000 },

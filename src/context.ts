@@ -189,7 +189,7 @@ export interface Child extends Listener {
   previous: Child | undefined
   /** The next younger sibling. */
   next: Child | undefined
-  /** Registered elsewhere, such as a timer; released when the child ends. */
+  /** What the child has registered elsewhere, such as a timer. It is released when the child ends. */
   readonly own: Resource | undefined
   /** Truthy if `tell` has something to do. */
   readonly controller: unknown
@@ -197,12 +197,12 @@ export interface Child extends Listener {
 
 export interface Resource {
   release(): void
-  /** Shown beside its node in paths. */
+  /** Text for the path, after the name of the node. */
   details?(): readonly string[]
 }
 
 interface Value {
-  /** Undefined if `held` is a foreign context, which has all its values itself. */
+  /** Undefined if `held` is a foreign context, which looks up its own values. */
   readonly key: Key<unknown> | undefined
   readonly held: unknown
   readonly outer: Value | undefined
@@ -256,7 +256,7 @@ export class ContextNode implements Context, Child, Ending {
   /** Hubs only: the foreign signal that ends it. Has our listener while the hub has children or a controller. */
   declare source?: AbortSignal
   declare listener?: () => void
-  /** The name of the function that made it. */
+  /** The name of the function that made the node. */
   readonly kind: string
   readonly label: string | undefined
   /** Undefined for the platform's clock, which is bundled only with code that has deadlines. */
@@ -267,7 +267,7 @@ export class ContextNode implements Context, Child, Ending {
   deadlines: Limit | undefined
   /** The innermost foreign signal, of this node or of an ancestor. */
   sources: Source | undefined
-  /** After a cancel without a cause: the node itself, until the error is read. */
+  /** Undefined while the node lives. After a cancel without a cause: the node itself, until the error is read. */
   ended: Ending | undefined
   /** Made when the signal is first read. */
   controller: AbortController | undefined
@@ -373,8 +373,8 @@ export function createRoot(kind: string): ContextNode {
 }
 
 /**
- * Makes every node there is, not yet linked. An observer is told by the callers, where a life begins: of a view never, of
- * a link when it is linked, of a root when something is derived from it.
+ * Makes a node that is not linked yet; all nodes are made here. It does not notify the observer: callers do, when a new
+ * lifetime begins. Views have none of their own, `withLink` has one after `link`, and a root is noted with its child.
  */
 export function createNode(parent: ContextNode | undefined, kind: string, label?: string): ContextNode {
   return new ContextNode(parent, kind, label)
@@ -643,7 +643,7 @@ function pathOf(context: ContextNode, ending?: Ending): string {
     const details = label ? [shown(label)] : []
     if (own?.details) details.push(...own.details())
     if (isBeginning) details.push(describe(ending))
-    // A link without details is of no interest.
+    // A link without details would tell the reader nothing.
     if (kind === LINK && details.length === 0) continue
     const segment = kind + (details.length > 0 ? `(${details.join(', ')})` : '')
     if (count++ < MAX_PATH || isBeginning || !parent) path = segment + (path && `.${path}`)

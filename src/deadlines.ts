@@ -1,6 +1,6 @@
 /**
- * Deadlines: contexts that end by themselves, by the clock of their root. The core reaches deadlines only through the
- * `Limit` interface, so this file and the clock are bundled only with code that uses deadlines.
+ * Deadlines: contexts that end at a time, measured by the clock of their root. The core reaches deadlines only through
+ * the `Limit` interface, so this file and the clock are bundled only with code that uses deadlines.
  */
 
 import { assertNumber, isDate } from './arguments.ts'
@@ -18,10 +18,10 @@ export interface DeadlineOptions extends DeriveOptions {
 }
 
 /**
- * Derives a context that also ends by itself after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero or
- * less ends it at once. Infinity, or any time after the parent's deadline, has no effect. There is no upper limit.
+ * Derives a context that also ends after `ms` milliseconds, with a {@link DeadlineExceededError}. Zero or less ends it
+ * at once. Infinity, or any time after the parent's deadline, has no effect. There is no upper limit.
  *
- * @throws TypeError if `parent` is not a context, or `ms` not a number
+ * @throws TypeError if `parent` is not a context, or `ms` is not a number
  * @example
  * const [ctx, cancel] = withTimeout(background(), 5_000)
  * ctx.err // => undefined
@@ -40,8 +40,8 @@ export function withTimeout(
 }
 
 /**
- * Derives a context that also ends by itself at the time `at`: a Date, or milliseconds since the epoch. A time in the
- * past ends it at once; Infinity means never. The wall clock is read only once, now: setting it later does not move the
+ * Derives a context that also ends at the time `at`: a Date, or milliseconds since the epoch. A time in the past ends
+ * it at once; Infinity means never. The wall clock is read only once, by this call: setting it later does not move the
  * deadline.
  *
  * @throws TypeError if `parent` is not a context, or if `at` is neither a number nor a valid Date
@@ -63,8 +63,8 @@ export function withDeadline(
 export const TIMER = 'timer'
 
 /**
- * A timer of a binding's own, as a context: as {@link withTimeout}, and an inspector does not show it, since the user has
- * not made it. Infinity is never.
+ * Derives a timer for the internal use of a binding, as a context that ends after `ms` milliseconds; Infinity means
+ * never. It works like {@link withTimeout}, but inspectors do not show it, since the user has not made it.
  */
 export function withTimer(parent: ContextLike, ms: number): [ctx: Context, cancel: Cancel] {
   return limited(derive(parent, TIMER), ms)
@@ -94,7 +94,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
   readonly outer: Limit | undefined
   /** The start of the duration, in monotonic milliseconds. */
   born: number
-  /** The same in epoch milliseconds, computed on first read: reading a clock costs as much as deriving. */
+  /** `born` in epoch milliseconds, computed on first read: reading a clock costs as much as deriving. */
   began: number | undefined
   /** The duration; Infinity once disarmed. */
   ms: number
@@ -114,7 +114,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
     this.cause = cause
   }
 
-  /** Read only after it has expired. */
+  /** The error of the contexts that this deadline ended; read only after it has expired. */
   get error(): DeadlineExceededError {
     return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
   }
@@ -128,6 +128,7 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
     return this.due - clockOf(this.node).now()
   }
 
+  /** The start of the duration, in epoch milliseconds. */
   since(): number {
     const clock = clockOf(this.node)
     return (this.began ??= clock.wall() - Math.round(clock.now() - this.born))

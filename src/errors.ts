@@ -1,8 +1,8 @@
 /**
  * The two errors with which a context ends, and how to tell them apart. They are recognized by `name`, like the
  * platform's aborts: `instanceof DOMException` fails across realms and engines. In a chain of causes, the first error
- * of rescind outweighs the platform's errors around it, so no error is both. Semantics: Go's `context.Canceled`,
- * `DeadlineExceeded`, `errors.Is` and `errors.As`.
+ * of rescind takes precedence over errors of the platform, so no error counts as both. Semantics: Go's
+ * `context.Canceled`, `DeadlineExceeded`, `errors.Is` and `errors.As`.
  */
 
 import { isObject } from './arguments.ts'
@@ -25,7 +25,7 @@ class ContextError extends Error {
 
   constructor(message: string, label: string | undefined, cause: unknown) {
     super(message + (cause === undefined ? '' : reason(cause)), cause === undefined ? undefined : { cause })
-    // Only if there is one: loggers show properties that are undefined, too.
+    // Set only if there is a label: loggers also show undefined properties.
     if (label !== undefined) this.label = label
     // On the prototype: loggers would show an own property.
     const prototype: Branded = ContextError.prototype as object
@@ -172,7 +172,7 @@ export function findCause(error: unknown, test: (link: unknown) => boolean): unk
   return undefined
 }
 
-/** The name that decides how the work ended: of an error of rescind in the chain, or else of a platform's error. */
+/** The name of the error that decides how the work ended: an error of rescind in the chain, or else of the platform. */
 function decisiveName(error: unknown): unknown {
   return property(contextError(error) ?? findCause(error, isPlatformError), 'name')
 }

@@ -81,11 +81,11 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   const tasks = new Map<object, Promise<void>>()
   const failures: unknown[] = []
   let isReported = false
-  /** The end of the `await using` block was reached: aborts from now on are not failures. */
+  /** True after the end of the `await using` block was reached: later aborts are not failures. */
   let isClosing = false
-  /** A cancel of the group cut a function short, or kept one from starting. */
+  /** True if a cancel of the group interrupted a function, or prevented its start. */
   let isCut = false
-  /** The same, before the end of the block was reached. */
+  /** True if that happened before the end of the block was reached. */
   let isCutEarly = false
 
   function start(fn: Work<unknown>, tell?: (started: boolean) => void, slot?: Promise<boolean>): void {
@@ -123,7 +123,7 @@ export function group(parent: ContextLike, options: GroupOptions = {}): Group {
   function fail(error: unknown): void {
     const { err } = ctx
     const isCanceled = (link: unknown) => isAbort(link, err)
-    // At the end of the block, only the abort itself counts as one: an error that wraps it would get lost there.
+    // At the end of the block, an error that wraps an abort is a failure: `await using` has to throw it.
     if (err && (isClosing ? isCanceled(error) : findCause(error, isCanceled))) cut()
     else failures.push(error)
     if (!supervise) cancel(error)
@@ -224,4 +224,5 @@ interface QueuedFunction {
   /** A linked list: removing the first element of an array takes time proportional to its length. */
   next: QueuedFunction | undefined
 }
+
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')

@@ -122,7 +122,7 @@ function ownDeadline(ctx: Context): Deadline | undefined {
  * Disables the deadline, the signals and the `cancel` of `ctx`: from now on it ends only with its parent. For work that
  * has succeeded while its result, such as a streaming body, is still being read. Does nothing once `ctx` has ended.
  *
- * @throws TypeError if `ctx` is not a context of this copy of the package: others cannot be disarmed
+ * @throws TypeError if `ctx` is not a context of this copy of the package: contexts of other copies cannot be disarmed
  */
 export function disarm(ctx: Context): void {
   const node = resolve(ctx)
@@ -136,8 +136,8 @@ export function disarm(ctx: Context): void {
 }
 
 /**
- * Tells an inspector that the work of `ctx` has succeeded. `ctx` itself lives on; the inspector will not show its later
- * end as a cancel of the work. Has no other effect.
+ * Tells an inspector that the work of `ctx` has succeeded. `ctx` stays live; the inspector does not show its later end
+ * as a cancel of the work. There is no other effect.
  *
  * @throws TypeError if `ctx` is not a context
  */

@@ -4,7 +4,7 @@
  * called while contexts are being marked, so it must not throw, and must not call user code.
  */
 
-/** How a context ended, where its ending does not tell. */
+/** How a context ended, for endings that look the same in the tree. */
 export type Hint = 'canceled' | 'completed' | 'disposed'
 
 export interface Observer {
@@ -16,7 +16,7 @@ export interface Observer {
   ended(node: object, head: object, ending: object, hint: Hint | undefined, failure: unknown): void
   /** The deadline of `node` has moved, or `node` was linked. */
   changed(node: object): void
-  /** The work of `node` has succeeded; `node` itself lives on. */
+  /** The work of `node` has succeeded; `node` stays live. */
   completed(node: object): void
   /** `waiter` waits for the end of `node`, in a function called `name`. */
   waits(node: object, waiter: object, name: string): void

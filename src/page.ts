@@ -22,8 +22,8 @@ let visit: Visit | undefined
 
 /**
  * Derives a context that also ends when the user leaves the page: navigates away or closes it, also if the browser
- * keeps it in the back/forward cache. The cause is {@link PageHidden}. A page that comes back does not revive the
- * context; derive a new one on `pageshow`. Without a page, as on a server, it works like `withCancel`.
+ * keeps it in the back/forward cache. The cause is {@link PageHidden}. The context stays ended when the page is
+ * restored; derive a new one on `pageshow`. Without a page, as on a server, it works like `withCancel`.
  *
  * @throws TypeError if `parent` is not a context
  * @see https://developer.mozilla.org/docs/Web/API/Window/pagehide_event

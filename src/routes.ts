@@ -70,7 +70,8 @@ interface Watch {
 }
 
 function createWatch(source: RouteSource): Watch {
-  const choosy = new Map<AbortController, Ignore>()
+  /** The followers with `ignore`. */
+  const selective = new Map<AbortController, Ignore>()
   let users = 0
   let at: URL
   let unsubscribe: (() => void) | undefined
@@ -84,9 +85,9 @@ function createWatch(source: RouteSource): Watch {
         watches.set(source, watch)
       }
       users++
-      if (ignore) choosy.set(controller, ignore)
+      if (ignore) selective.set(controller, ignore)
       return () => {
-        choosy.delete(controller)
+        selective.delete(controller)
         if (--users) return
         watches.delete(source)
         unsubscribe?.()
@@ -101,7 +102,7 @@ function createWatch(source: RouteSource): Watch {
       const leaving = [watch.controller]
       watch.controller = new AbortController()
       // A copy: followers added by a call of `ignore` belong to the new route.
-      for (const [controller, ignore] of new Map(choosy)) {
+      for (const [controller, ignore] of new Map(selective)) {
         if (!attempt(() => ignore(to, from))) leaving.push(controller)
       }
       for (const controller of leaving) controller.abort(Navigated)
@@ -114,13 +115,13 @@ function addressOf(source: RouteSource): URL {
   const { origin = 'null' } = globalThis.location ?? {}
   const base = origin === 'null' ? 'http://localhost' : origin
   const href = source.href()
-  // Routers take two leading slashes as part of the path; `new URL` would take them as the start of a host.
+  // Routers read two leading slashes as part of the path. `new URL` would read them as the start of a host.
   const url = href.startsWith('/') ? new URL(base + href) : new URL(href, base)
   url.hash = ''
   return url
 }
 
-/** The part of the Navigation API that is used here. */
+/** The globals that report changes of the address bar; `navigation` exists only with the Navigation API. */
 interface NavigationGlobals {
   readonly navigation?: EventTarget
   readonly history?: History

@@ -94,12 +94,13 @@ export function semaphore(limit: number): Semaphore {
     function release(): void {
       if (!isHeld) throw new TypeError('rescind: the slot was released before')
       isHeld = false
-      handOn()
+      passOn()
     }
     return { release, [DISPOSE]: () => void (isHeld && release()) }
   }
 
-  function handOn(): void {
+  /** Gives a released slot to the next waiting caller, or makes it free. */
+  function passOn(): void {
     while (first) {
       const { admit, stop } = first
       remove(first)

@@ -105,7 +105,7 @@ export function share<A extends readonly unknown[], T>(
   async function call(ctx: ContextLike, ...args: A): Promise<T> {
     const context = contextOf(ctx)
     context.throwIfDone()
-    const branch = place(args)
+    const branch = branchOf(args)
     const run = joinable(branch, context) ?? start(branch, args)
     run.callers++
     try {
@@ -116,7 +116,7 @@ export function share<A extends readonly unknown[], T>(
   }
 
   /** Returns the branch for `args`, adding it to the tree if needed. */
-  function place(args: A): Branch<T> {
+  function branchOf(args: A): Branch<T> {
     const made = key ? key(...args) : args
     let branch = root
     for (const element of Array.isArray(made) ? (made as unknown[]) : [made]) {
@@ -153,7 +153,7 @@ export function share<A extends readonly unknown[], T>(
     }
   }
 
-  return Object.assign(call, { forget: (...args: A) => forget(place(args)) })
+  return Object.assign(call, { forget: (...args: A) => forget(branchOf(args)) })
 }
 
 /** The run at `branch`, unless its context has ended: it stays in the tree until it has settled. */
@@ -174,12 +174,12 @@ function ancestor(context: Context, node: ContextNode): ContextNode | undefined 
 /** Removes the run of `branch`, and then all branches that are empty. */
 function forget<T>(branch: Branch<T>): void {
   branch.run = undefined
-  for (let { parent, element } = branch; parent && isBare(branch); { parent, element } = branch) {
+  for (let { parent, element } = branch; parent && isEmpty(branch); { parent, element } = branch) {
     parent.branches.delete(element)
     branch = parent
   }
 }
 
-function isBare<T>({ run, branches }: Branch<T>): boolean {
+function isEmpty<T>({ run, branches }: Branch<T>): boolean {
   return !run && branches.size === 0
 }

@@ -6,7 +6,7 @@
 /** Control characters, line separators, lone surrogates, and controls of bidirectional text. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu
 
-/** The same without surrogates, and without the three direction marks, which Arabic and Hebrew names contain. */
+/** `UNSAFE` without surrogates, and without the three direction marks, which Arabic and Hebrew names contain. */
 const NOT_OF_ONE_LINE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 
 /**

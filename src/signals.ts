@@ -109,7 +109,8 @@ class Link implements Child {
   }
 
   /**
-   * Adds the target to the chain that is ending, as if it were a child. It is there already if its parent has ended.
+   * Adds the target to the chain that is ending, as if it were a child. If the parent of the target has ended, the
+   * target is already in the chain.
    */
   release(): void {
     const { target } = this

@@ -94,14 +94,14 @@ const DONE = { done: true, value: undefined } as const
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 class Reading<T> implements Stream<T> {
-  /** Closes the source when it ends. */
+  /** The context of the source. Its end closes the source. */
   readonly #node: ContextNode
   readonly #cancel: Cancel
   readonly #silence: Silence
   readonly #counts: ((chunk: T) => boolean) | undefined
   /** A function until the first read, if one was given. */
   #source: Reader<T> | Make<T>
-  /** If true, `next` resolves as done. */
+  /** True if every later `next` resolves as done. */
   #isOver = false
   #isReading = false
   /** Resumes calls of `next` that wait for an earlier call. */
@@ -156,7 +156,7 @@ class Reading<T> implements Stream<T> {
     try {
       const { done, value } = await wait(this.#node, 'stream', () => this.#ask())
       if (done) return this.#end('completed')
-      if (!this.#counts || this.#counts(value)) this.#silence.broken()
+      if (!this.#counts || this.#counts(value)) this.#silence.restart()
       return { done: false, value }
     } catch (error) {
       if (this.#isOver) return DONE
@@ -304,8 +304,8 @@ class Silence extends Timer implements Ending, Listener {
     this.#left = this.due - clock.now()
   }
 
-  /** Call it when a chunk that counts has arrived. */
-  broken(): void {
+  /** Starts a new silence. Call it when a chunk that counts has arrived. */
+  restart(): void {
     this.pause()
     this.label = 'idle'
     this.ms = this.#left = this.#idle

@@ -19,7 +19,7 @@ export interface FakeClock {
   readonly at: number
   /**
    * Advances time by `ms` milliseconds. Timers expire in order, each at its own time, and code that waits for them runs
-   * before time advances further. A call during another one starts when that one has finished.
+   * before time advances further. Concurrent calls run one after the other.
    *
    * @returns resolves when time has advanced; rejects with a TypeError if `ms` is not a finite number of at least 0,
    * and with an Error if time cannot advance, because a loop such as one of `sleep(ctx, 0)` always has a timer due now
@@ -27,7 +27,7 @@ export interface FakeClock {
   advance(ms: number): Promise<void>
 }
 
-/** The limit of turns of the event loop in which the clock does not advance. They take less time than a test has. */
+/** The limit of consecutive turns in which the clock does not advance. They take less time than a test may last. */
 const MAX_TURNS = 1_000
 
 class ManualClock extends Clock {

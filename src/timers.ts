@@ -63,11 +63,11 @@ export class Clock {
   #armedBy: typeof setTimeout | undefined
   #clear: (() => void) | undefined
   #handle: unknown
-  /** A microtask that sets or clears the platform timer is queued. */
+  /** True while a microtask is queued that sets or clears the platform timer. */
   #isPlanned = false
   /** Listeners of expired timers, not yet notified. */
   readonly #audience: Listener[] = []
-  /** The same, for listeners that must be notified in a turn of the event loop. */
+  /** Listeners of expired timers that must be notified in a turn of the event loop. */
   readonly #sleepers: Listener[] = []
   /** How many operations wait under a deadline of this clock. */
   #holds = 0
@@ -231,7 +231,7 @@ export class Clock {
     this.#fill(index, timer)
   }
 
-  /** Moves `timer` to the hole at `index` and returns its old place. A method, since a closure would be garbage. */
+  /** Moves `timer` to the hole at `index` and returns its old index. A method, since a closure would be garbage. */
   #fill(index: number, timer: Timer): number {
     const hole = timer.index
     this.#heap[index] = timer

@@ -1,4 +1,4 @@
-/** The key of the `traceparent` of a context, shared by the code that sends it and the code that only shows it. */
+/** The key for the `traceparent` value of a context. Code that sends it and code that only shows it share this file. */
 
 import { createKey } from './context.ts'
 import type { Key } from './context.ts'

@@ -1,4 +1,4 @@
-/** A page that is closed while the server works for it: an inner frame, with a request of its own. */
+/** A page that is closed while the server works for it: an inner frame that sends a request. */
 
 import { useEffect } from 'react'
 import { sleep } from 'rescind'
@@ -9,7 +9,7 @@ import { track } from '../ui/trace.ts'
 
 type Frame = 'none' | `open ${string}` | 'closed'
 
-/** What the frame says of its request. */
+/** A message of the frame about its request. */
 interface Word {
   readonly url: string
   readonly kind: 'sent' | 'row' | 'end'
@@ -33,8 +33,8 @@ export const scenario: SceneScenario<Frame> = {
   order: 15,
   about: (
     <>
-      The frame below is a page of its own that reads a report. Close it, as one closes a tab: there is no code of its
-      own that could cancel anything. <code>withRequest</code> ends the handler’s context all the same.
+      The frame below is a page of its own that reads a report. Close it as you would close a tab: the page has no code
+      that cancels the request. <code>withRequest</code> still ends the context of the handler on the server.
     </>
   ),
   go: GO,

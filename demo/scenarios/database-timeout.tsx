@@ -1,4 +1,4 @@
-/** A database query that must not take longer than its timeout, in three engines, the tab's own among them. */
+/** A database query with a timeout, in three engines. One of them runs in the tab. */
 
 import { isCanceled, isDeadlineExceeded, until, withTimeout, withValue, withoutCancel } from 'rescind'
 import type { Context } from 'rescind'
@@ -37,8 +37,8 @@ export const scenario: SceneScenario = {
   order: 5,
   about: (
     <>
-      <code>SELECT * FROM album</code>, or a scan that takes a minute. When the timeout is over, the engine itself stops
-      in the middle of its statement. Without, the page only looks away, and the scan goes on.
+      Runs <code>SELECT * FROM album</code>, or a scan that takes a minute. At the timeout, the engine itself stops in
+      the middle of the statement. Without rescind, the page only stops waiting, and the scan continues.
     </>
   ),
   source: '../server/scan.ts',
@@ -58,7 +58,7 @@ export const scenario: SceneScenario = {
   ],
   sliders: [{ name: 'timeout', label: 'Timeout', min: 50, max: 5000, step: 50, initial: 1500 }],
   rows: 1,
-  // The tab's database may have to be opened first.
+  // The timeout begins with the query: the tab may have to open its database first.
   marks: (ms, start) => [{ at: start + ms('timeout'), label: 'deadline' }],
   span: (ms) => (ms('query') === 0 ? Math.min(ms('timeout') * 2, PATIENCE_MS) : 400),
   worker: (ms) => (ms('engine') === TAB ? 'Worker' : undefined),
@@ -114,7 +114,7 @@ async function inTab(parent: Context, { go, ms, rescind, url }: Play, timeout: n
   } catch (error) {
     const why = reasonOf(error)
     const isStopped = isDeadlineExceeded(error) || isCanceled(error)
-    // That the demo lost its patience is not what the page has asked for.
+    // The demo's own limit ended the scan, not the page.
     if (isStopped && rescind === 'off') tabLog.end(id, 'finished', `given up by the demo: ${progress()}`)
     else tabLog.end(id, isStopped ? 'stopped' : 'failed', `${isStopped ? 'stopped' : 'failed'}: ${why}`, why)
     end(isStopped ? 'canceled' : 'failed', { why })

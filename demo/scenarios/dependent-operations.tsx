@@ -1,4 +1,4 @@
-/** Two operations that are worth nothing without each other: when the first fails, the second is halted. */
+/** Two operations that need each other: when the first one fails, the second one is stopped. */
 
 import { group, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -46,7 +46,7 @@ export const scenario: Scenario = {
   about: (
     <>
       Two requests, and both must succeed. When operation 1 fails, operation 2 is useless: the <code>group</code>{' '}
-      cancels it, and its handler on the server is halted.
+      cancels it, and its handler on the server stops.
     </>
   ),
   go: GO,

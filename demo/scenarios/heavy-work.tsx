@@ -57,9 +57,9 @@ export const scenario: SceneScenario<Phase> = {
   order: 119,
   about: (
     <>
-      A worker counts primes. <code>job</code> takes the context to it, so Stop and the deadline end the computation
-      itself: its loop awaits <code>pause(ctx)</code> between two pieces. By hand the page looks away, and the worker
-      computes on.
+      A worker counts primes. <code>job</code> passes the context to the worker, so Stop and the deadline end the
+      computation itself: its loop awaits <code>pause(ctx)</code> between two pieces. Without rescind, the page only
+      ignores the result, and the worker computes until the end.
     </>
   ),
   go: GO,
@@ -86,7 +86,7 @@ export const scenario: SceneScenario<Phase> = {
     await when(ctx, () => found() !== undefined && calls.get().every(({ ended }) => ended !== undefined))
     const { kind, label } = found() ?? { kind: 'right', label: '' }
     const isUnwanted = calls.get().some(({ unwanted }) => unwanted !== undefined)
-    if (isUnwanted) return { kind: 'failed', text: `${label}, and the worker computed on` }
+    if (isUnwanted) return { kind: 'failed', text: `${label}, and the worker kept computing` }
     return { kind: kind === 'wrong' ? 'deadline' : 'success', text: label }
   },
 }
@@ -138,13 +138,13 @@ function ByHand({ play, onAct }: SceneProps<Phase>) {
 
 interface Working {
   readonly worker: () => Worker
-  /** Begins a request, and gives its order. */
+  /** Begins a request, and returns its order. */
   readonly begin: () => Order
-  /** Ends a request. By hand that is when the worker is through. */
+  /** Ends a request. By hand, a request ends when the worker has finished. */
   readonly end: (id: string, outcome: CallOutcome, why?: string) => void
 }
 
-/** The worker of one play, and what the lanes show of its work: they hear of it from the worker itself. */
+/** The worker of one play. Its messages also tell the lanes about its work. */
 function useWorker({ ms, rescind, url }: Play<Phase>): Working {
   const current = useRef<Worker>(undefined)
   const requests = useRef(new Map<string, ReturnType<typeof track>>())

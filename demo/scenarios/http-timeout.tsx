@@ -1,4 +1,4 @@
-/** An HTTP call with a deadline: move the deadline across the latency and see which of the two wins, on both ends. */
+/** An HTTP call with a deadline. The sliders decide which comes first, the answer or the deadline. */
 
 import { until, withTimeout } from 'rescind'
 import type { Context } from 'rescind'

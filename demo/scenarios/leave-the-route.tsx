@@ -52,9 +52,9 @@ export const scenario: SceneScenario<Page> = {
   order: 110,
   about: (
     <>
-      A report streams in, row by row, into a layout that stays. Another page is another route: with{' '}
-      <code>useRoute</code> the report of the page that was left ends as <em>navigated</em>, and the server stops making
-      rows. Follow the links, or go back.
+      A report streams in, row by row, into a layout that stays mounted. With <code>useRoute</code>, a navigation ends
+      the report of the page before it with the cause <em>navigated</em>, and the server stops making rows. Follow the
+      links, or go back.
     </>
   ),
   go: GO,
@@ -90,7 +90,7 @@ export const scenario: SceneScenario<Page> = {
     })
     const late = calls.get().filter(({ unwanted }) => unwanted !== undefined)
     const stopped = calls.get().filter(({ outcome }) => outcome === 'canceled')
-    if (late.length > 0) return { kind: 'failed', text: `${counted(late.length)} came in for a page that was left` }
+    if (late.length > 0) return { kind: 'failed', text: `${counted(late.length)} arrived for a page that was left` }
     if (stopped.length > 0) return { kind: 'success', text: `${counted(stopped.length)} stopped with the route` }
     return { kind: 'success', text: 'reports received' }
   },
@@ -109,7 +109,7 @@ function Scene({ play, onAct }: SceneProps<Page>) {
     return () => window.removeEventListener('popstate', listener)
   }, [onAct])
 
-  // To leave the scenario is to leave its pages, too.
+  // Leaving the scenario also leaves its pages.
   useEffect(() => () => visit('home', 'replace'), [])
 
   return (
@@ -140,7 +140,7 @@ function Scene({ play, onAct }: SceneProps<Page>) {
 interface LayoutProps {
   readonly page: Page
   readonly url: Url
-  /** Which page is open at any time. */
+  /** The page that is open. */
   readonly current: Store<Page>
 }
 
@@ -159,7 +159,7 @@ function ByHand({ page, url, current }: LayoutProps) {
 interface Progress {
   readonly rows: number
   readonly of: number
-  /** How many came in when its page was not open. */
+  /** The rows that arrived while the page was not open. */
   readonly late: number
 }
 
@@ -210,7 +210,7 @@ function visited(): Page {
   return REPORTS.find((known) => known === report) ?? 'home'
 }
 
-/** The hash is the demo's own affair. */
+/** The address of a page. The hash stays: it belongs to the demo's router. */
 function addressOf(page: Page): string {
   return `${location.pathname}${page === 'home' ? '' : `?report=${page}`}${location.hash}`
 }

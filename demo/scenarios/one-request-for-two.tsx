@@ -1,4 +1,4 @@
-/** Several components that show the same report: one of them goes, then all of them. */
+/** Several components that show the same report. First one of them unmounts, then all of them. */
 
 import { useEffect, useEffectEvent, useMemo, useState } from 'react'
 import { share, sleep } from 'rescind'
@@ -40,8 +40,8 @@ const PARTS = ['hover', 'header', 'card'] as const
 const BY_MAP = 1
 
 /**
- * Each state names the parts that are there, with the number of the report that they show. `hover` is the link's
- * prefetch, which lasts as long as the pointer is over the link.
+ * Each state names the parts that are mounted, with the number of the report that they show. `hover` is the prefetch of
+ * the link, which lasts as long as the pointer is over the link.
  */
 const STEPS: readonly (readonly [state: string, label?: string])[] = [
   ['hover:1'],
@@ -67,9 +67,9 @@ export const scenario: SceneScenario = {
   order: 116,
   about: (
     <>
-      A link prefetches a report; a header and a card show it. With <code>share</code> that is one request. A caller
-      that leaves does not disturb the others, and when the last one has left, the server stops. By hand each sends its
-      own request, or the first one’s abort takes the report from the others.
+      A link prefetches a report, and a header and a card show it. With <code>share</code>, all three use one request. A
+      caller that leaves does not disturb the others, and when the last one has left, the server stops. By hand, each
+      sends a request of its own, or the caller that began the shared request aborts it for all.
     </>
   ),
   go: GO,
@@ -204,7 +204,7 @@ function FromMap(props: PartProps) {
   return <Shown {...props} asked={useReportByHand(loadFromMap, props)} />
 }
 
-/** As one would write it: the component that goes aborts what it has asked for. */
+/** The usual way: a component that unmounts aborts its request. */
 function useReportByHand(load: typeof loadAlone, { report, url }: PartProps): Asked {
   const [asked, setAsked] = useState<Asked>({ status: 'pending', error: undefined })
   useEffect(() => {
@@ -226,7 +226,7 @@ function abortable() {
 function Shown({ play, name, report, asked: { status, error } }: PartProps & { readonly asked: Asked }) {
   const noteEnd = useEffectEvent(() => {
     if (status === 'success') play.note('right', `the ${wordOf(name)} has its report`)
-    if (status === 'error') play.note('wrong', `the ${wordOf(name)} lost its report to the abort of another`)
+    if (status === 'error') play.note('wrong', `the ${wordOf(name)} lost its report: another part aborted it`)
   })
   useEffect(() => {
     if (status !== 'pending') noteEnd()

@@ -1,4 +1,4 @@
-/** Values that belong to a request, all the way into the lines of the server's log. */
+/** A value that belongs to a request, and is passed on into every line of the server's log. */
 
 import { useCallback } from 'react'
 import { withValue } from 'rescind'
@@ -49,8 +49,8 @@ export const scenario: SceneScenario = {
   order: 40,
   about: (
     <>
-      Type a request id. It is put into a context, crosses the wire in a header, and is in the handler’s context: the
-      log finds it there, in every line, though no function on the way has a parameter for it.
+      Type a request id. The page puts it into a context, a header carries it to the server, and the context of the
+      handler has it again. Every line of the log shows it, though no function on the way has a parameter for it.
     </>
   ),
   go: GO,
@@ -60,7 +60,7 @@ export const scenario: SceneScenario = {
   span: (ms) => ms('latency') + REST_MS,
   initial: 'order-17',
   Scene,
-  // The request begins with the scene.
+  // The scene sends the request.
   script: async () => {},
   async verdict(ctx, { calls, notes, rescind, state, when }) {
     const id = state.get().trim()
@@ -99,7 +99,11 @@ function Order({ id, play: { giveUp, ms, note, rescind, url } }: { id: string; p
   const { status } = useTask(get, [get], { parent: scope, debounce: REST_MS })
   return (
     <p className="found">
-      {status === 'success' ? 'Answered: see the server’s log below.' : status === 'error' ? 'Failed.' : 'Asking.'}
+      {status === 'success'
+        ? 'Answered: see the server’s log below.'
+        : status === 'error'
+          ? 'Failed.'
+          : 'Waiting for the answer.'}
     </p>
   )
 }

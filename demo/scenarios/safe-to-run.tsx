@@ -48,7 +48,7 @@ export const scenario: Scenario = {
     </>
   ),
   go: GO,
-  compares: ['ctx handed on', 'withoutCancel'],
+  compares: ['ctx passed on', 'withoutCancel'],
   sliders: [
     { name: 'latency', label: 'The order takes', min: 50, max: 2000, step: 50, initial: 400 },
     { name: 'background', label: 'The receipt takes', min: 50, max: 3000, step: 50, initial: 1200 },
@@ -67,14 +67,14 @@ export const scenario: Scenario = {
   withoutRescind: (lab, ctx) => inShop(lab, (shop) => placeOrderUnsafely(ctx, shop)),
 }
 
-/** Waits for the receipt, too, to tell how it came out. */
+/** Also waits for the receipt, whose result is part of the outcome. */
 async function inShop({ ms, url }: Lab, place: (shop: Shop) => Promise<void>): Promise<void> {
   let receipt: Promise<unknown> = Promise.resolve()
   await place({
     save: ({ signal }) => call(url('order', { latency: ms('latency') }), { signal }),
     sendReceipt({ signal }) {
       receipt = call(url('receipt', { latency: ms('background') }), { signal })
-      // Looked at below, but later.
+      // A failure is handled below. Until then it must not count as unhandled.
       receipt.catch(() => {})
     },
   })

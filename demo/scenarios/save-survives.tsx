@@ -1,4 +1,4 @@
-/** A note that is closed while it is being saved: an autosave that waits for the next key, and a write of its menu. */
+/** A note that is closed while it is being saved, by a debounced autosave and by a button that pins it. */
 
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { sleep } from 'rescind'
@@ -46,13 +46,13 @@ function useNoteByHand({ save, pin }: Server, debounce: number): Writes {
 }
 // #endregion
 
-/** What happens to the note: it is edited, pinned by the click that closes it, and closed. The text follows. */
+/** What happens to the note: it is edited, pinned by the click that closes it, or closed. Its text follows. */
 type State = `${'open' | 'pin' | 'closed'} ${string}`
 
-/** Typed with a rest after each but the last. */
+/** Typed with a pause between them. */
 const BURSTS = ['Kind', ' of', ' Blue']
 
-/** More than the debounce, so that a save begins. */
+/** The pause is longer than the debounce by this, so that a save begins. */
 const REST_MS = 100
 
 const PIN = 'pin'
@@ -74,10 +74,10 @@ export const scenario: SceneScenario<State> = {
   order: 112,
   about: (
     <>
-      A note saves itself while you type, and <em>Pin and close</em> pins it with the click that removes it from the
-      page. A read ends with what shows it; a write of <code>useAction</code> ends when it is done. The first save takes
-      longest: by hand it comes last, on top of a newer text. Type something and switch to another tab: a hidden tab may
-      be frozen or discarded, so the save must not wait for its timer.
+      A note saves itself while you type. <em>Pin and close</em> pins it with the click that removes it from the page. A
+      read ends with its component, but a write of <code>useAction</code> runs until it is done. The first save takes
+      longest: by hand it arrives last, and replaces a newer text. Type something and switch to another tab: the browser
+      may freeze or discard a hidden tab, so the save must not wait for its timer.
     </>
   ),
   go: GO,
@@ -219,7 +219,7 @@ function serverOf(play: Play<State>): Server {
   }
 }
 
-/** What the server calls the note of a run. */
+/** The server's id for the note of a run. */
 function idOf({ started }: Play<State>): string {
   return `${pageId}note${Math.round(started)}`
 }
@@ -233,7 +233,7 @@ function savesOf(calls: readonly Call[]): readonly Call[] {
   return calls.filter(({ name }) => name !== PIN)
 }
 
-/** How many saves came to their end after one that was sent later. */
+/** How many saves ended after a save that was sent later. */
 function overtakenOf(calls: readonly Call[]): number {
   const saves = savesOf(calls)
   const isOvertaken = ({ ended = Infinity }: Call, index: number) => {

@@ -1,4 +1,4 @@
-/** One deadline for everything a part of the page asks for, and one cancel. */
+/** One deadline and one cancel for all requests of a part of the page. */
 
 import { useEffect, useMemo, useState } from 'react'
 import { sleep, withCancel } from 'rescind'
@@ -74,8 +74,8 @@ export const scenario: SceneScenario = {
   order: 120,
   about: (
     <>
-      Four requests, one <code>Scope</code> around them: what has not arrived when its time is over is stopped, all of
-      it at once, and so are its handlers. Cancel does the same sooner.
+      Four requests in one <code>Scope</code>. When its time is over, all requests that have no answer yet are stopped
+      at once, and so are their handlers on the server. Cancel does the same sooner.
     </>
   ),
   go: GO,
@@ -88,7 +88,7 @@ export const scenario: SceneScenario = {
   span: (ms) => Math.max(ms('latency'), ms('timeout')),
   initial: '',
   Scene,
-  // The requests begin with the scene.
+  // The scene sends the requests.
   script: async () => {},
   async verdict(ctx, { calls, ms, rescind, when }) {
     const [waiting, cancel] = withCancel(ctx)
@@ -96,7 +96,7 @@ export const scenario: SceneScenario = {
     const isOver = () => calls.get().length >= SIZE && calls.get().every(({ ended }) => ended !== undefined)
     const answers = when(waiting, isOver)
     await (rescind === 'on' ? answers : Promise.race([answers, sleep(waiting, ms('timeout'))]))
-    // By hand StrictMode asks for each part twice.
+    // By hand, StrictMode sends each request twice.
     const arrived = new Set(calls.get().flatMap(({ name, outcome }) => (outcome === 'answered' ? [name] : [])))
     const missing = SIZE - arrived.size
     if (missing === 0) return { kind: 'success', text: 'everything arrived within the budget' }
@@ -112,7 +112,7 @@ function Scene({ play }: SceneProps) {
   if (rescind === 'on') return <Dashboard key={take} parent={ctx} budget={budget} parts={parts} />
   return (
     <>
-      <p className="countdown">No countdown: the budget is {SIZE} timers that know nothing of each other.</p>
+      <p className="countdown">No countdown: the budget is {SIZE} independent timers.</p>
       <ul key={take} className="parts">
         {parts.map((part) => (
           <PartByHand key={part.name} {...part} budget={budget} />
@@ -142,7 +142,7 @@ function Countdown({ of }: { of: number }) {
 }
 
 const WORDS: Readonly<Record<Status, string>> = {
-  idle: 'not asked for',
+  idle: 'not requested',
   pending: 'loading',
   success: 'arrived',
   error: 'out of time',

@@ -43,13 +43,13 @@ const CALLS = 20
 /** When the trouble begins, in milliseconds. */
 const HEALTHY_MS = 400
 
-/** So many requests for each call are a storm. */
+/** With more requests for each call than this, the retries are a storm. */
 const STORM = 2
 
 /** How many requests a second the server can take. */
 const CAPACITY = 16
 
-/** Rates are counted in windows of so many milliseconds, and drawn in steps. */
+/** Rates are counted in windows of this length and drawn in steps, both in milliseconds. */
 const WINDOW_MS = 500
 const STEP_MS = 250
 
@@ -71,9 +71,9 @@ export const scenario: SceneScenario = {
   order: 118,
   about: (
     <>
-      Twenty calls, one after the other, to a server that answers 503 for a while, and then for as long as it gets more
-      than {CAPACITY} requests a second. <code>retry</code> waits longer each time, and a <code>retryBudget</code>{' '}
-      bounds the retries of all calls together, so the server recovers. By hand the retries keep it down.
+      Twenty calls, one after the other, to a server that answers 503 for a while, and then as long as it gets more than{' '}
+      {CAPACITY} requests a second. <code>retry</code> waits longer after each attempt, and a <code>retryBudget</code>{' '}
+      limits the retries of all calls together, so the server recovers. By hand, the retries keep it overloaded.
     </>
   ),
   go: GO,
@@ -161,7 +161,7 @@ function Rates({ calls, started, span }: { calls: readonly Call[]; started: numb
   const most = Math.max(4 * CAPACITY, ...rates)
   return (
     <figure style={{ '--most': most, '--capacity': CAPACITY } as CSSProperties}>
-      <figcaption>Requests a second. The dashed line is what the server can take: {CAPACITY}.</figcaption>
+      <figcaption>Requests a second. The dashed line is the limit of the server, {CAPACITY}.</figcaption>
       <div aria-hidden="true">
         {rates.map((rate, step) => (
           <i
@@ -176,7 +176,7 @@ function Rates({ calls, started, span }: { calls: readonly Call[]; started: numb
   )
 }
 
-/** How many calls there are, whatever their attempts. */
+/** The number of calls, without further attempts. */
 function begunOf(calls: readonly Call[]): number {
   return new Set(calls.map(({ name }) => name)).size
 }

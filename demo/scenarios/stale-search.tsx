@@ -41,7 +41,7 @@ function useSearchByHand(query: string, url: Url, debounce: number) {
 
 const WORD = 'mexico'
 
-/** For what has come to be shown. */
+/** Time to render the last answer. */
 const REST_MS = 100
 
 const GO = `func search(parent context.Context, queries <-chan string, show func(context.Context, string)) {
@@ -60,8 +60,9 @@ export const scenario: SceneScenario = {
   order: 100,
   about: (
     <>
-      All countries in 147 languages, searched at every keystroke. A short query finds more and takes longer, so its
-      answer comes last, on top of the right one. With <code>useTask</code> a keystroke stops the search before it.
+      Searches all countries in 147 languages at every keystroke. A short query finds more and takes longer, so its
+      answer arrives last and replaces the right one. With <code>useTask</code>, each keystroke stops the search before
+      it.
     </>
   ),
   go: GO,
@@ -91,7 +92,7 @@ export const scenario: SceneScenario = {
       const isAnswered = query() === '' || answer?.ended !== undefined
       return isAnswered && calls.get().every(({ ended }) => ended !== undefined)
     })
-    // By hand there is no telling whether the screen will change once more.
+    // By hand, nothing says whether the screen will change again.
     if (rescind === 'off') await sleep(ctx, REST_MS)
     else await when(ctx, () => calls.get().at(-1)?.outcome !== 'answered' || shown()?.label === query())
     const { kind, label } = shown() ?? { kind: 'right', label: '' }
@@ -135,7 +136,7 @@ function Scene({ play, onAct }: SceneProps) {
         />
       </label>
       {query === '' ? (
-        <p className="found">Type, or let Run type.</p>
+        <p className="found">Type something, or press Run.</p>
       ) : (
         <Results key={take} query={query} url={searchUrl} play={play} />
       )}
@@ -154,7 +155,7 @@ function Found({ query, url, play }: ResultsProps) {
   return <Hits query={query} answer={data} play={play} state={stale || status === 'pending' ? 'pending' : status} />
 }
 
-/** Knows no state but what has come: that is the trouble. */
+/** Knows the last answer that arrived, and not the query that it is for. That is the bug. */
 function FoundByHand({ query, url, play }: ResultsProps) {
   return <Hits query={query} answer={useSearchByHand(query, url, play.ms('debounce'))} play={play} state="unknown" />
 }
@@ -168,7 +169,7 @@ interface HitsProps {
 
 function Hits({ query, answer, play, state }: HitsProps) {
   const isRight = answer?.query === query
-  // An answer counts when it comes onto the screen, not when the user types on.
+  // An answer counts when it appears on the screen, not when the query changes.
   const noteShown = useEffectEvent((shown: Answer) => play.note(isRight ? 'right' : 'wrong', shown.query))
   useEffect(() => {
     if (answer !== undefined) noteShown(answer)

@@ -64,9 +64,9 @@ export const scenario: SceneScenario<Phase> = {
   order: 105,
   about: (
     <>
-      A server writes an answer word by word. Stop keeps what is there, and with <code>stream</code> the server stops
-      writing, too. A silent server is given up: <code>first</code> is the longest wait for the first word,{' '}
-      <code>idle</code> the longest pause between two, and the error says which of them it was.
+      A server writes an answer word by word. Stop keeps the words that have arrived, and with <code>stream</code> the
+      server stops writing, too. A server that falls silent is given up: <code>first</code> limits the wait for the
+      first word, <code>idle</code> the pause between two words, and the error says which limit was exceeded.
     </>
   ),
   go: GO,
@@ -95,7 +95,7 @@ export const scenario: SceneScenario<Phase> = {
     const { kind, label } = found() ?? { kind: 'right', label: '' }
     const isUnwanted = calls.get().some(({ unwanted }) => unwanted !== undefined)
     if (kind === 'wrong') return { kind: 'deadline', text: label }
-    if (isUnwanted) return { kind: 'failed', text: `${label}, and the server wrote on` }
+    if (isUnwanted) return { kind: 'failed', text: `${label}, and the server kept writing` }
     return { kind: 'success', text: label }
   },
 }

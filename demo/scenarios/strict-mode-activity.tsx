@@ -1,4 +1,4 @@
-/** What React does to a component, and what that does to the work it has under way. */
+/** What React does to a component, and what that does to its work in flight. */
 
 import { Activity, StrictMode, useCallback, useEffect, useState } from 'react'
 import { sleep } from 'rescind'
@@ -54,8 +54,9 @@ export const scenario: SceneScenario<Presence> = {
   order: 130,
   about: (
     <>
-      A component with a request, in <code>StrictMode</code> and an <code>Activity</code>. <code>useTask</code> sends
-      one request when it is mounted, never two, and stops it on both ends when it is hidden or removed.
+      A component that sends a request, in <code>StrictMode</code> and an <code>Activity</code>. <code>useTask</code>{' '}
+      sends one request when the component is mounted, never two. It stops the request in the browser and on the server
+      when the component is hidden or unmounted.
     </>
   ),
   go: GO,

@@ -1,4 +1,4 @@
-/** Twenty files, three at a time, and one of them canceled on its way. */
+/** Twenty files, three at a time. One of them is canceled during its upload. */
 
 import { useCallback, useRef, useState } from 'react'
 import { sleep } from 'rescind'
@@ -45,7 +45,7 @@ function useUploadsByHand(upload: Upload): Uploads {
 
 const byUser = new Error('canceled alone')
 
-/** What has been told to the page: to begin, and then which files to cancel. */
+/** What the page was told: to begin, and then which files to cancel. */
 type State = 'idle' | 'all' | `all ${string}`
 
 const FILES: readonly number[] = Array.from({ length: 20 }, (_, index) => index + 1)
@@ -73,9 +73,10 @@ export const scenario: SceneScenario<State> = {
   order: 114,
   about: (
     <>
-      Twenty files are sent, and the fifth is canceled on its way. <code>useAction</code> with <code>mode: 'all'</code>{' '}
-      and <code>limit: 3</code> sends three at a time, and every run has its own <code>cancel</code>. By hand there is
-      one controller for all of them, and they take all of the browser’s connections.
+      Twenty files are uploaded, and the fifth is canceled meanwhile. <code>useAction</code> with{' '}
+      <code>mode: 'all'</code> and <code>limit: 3</code> sends three at a time, and every run has its own{' '}
+      <code>cancel</code>. By hand, one controller aborts all of them, and the uploads take all connections of the
+      browser.
     </>
   ),
   go: GO,
@@ -219,7 +220,7 @@ function isStored({ outcome }: Call): boolean {
   return outcome === 'answered'
 }
 
-/** How many were under way at the same time. */
+/** The most uploads under way at the same time. */
 function mostOf(calls: readonly Call[]): number {
   const isOpen = (at: number) => calls.filter(({ sent, ended = Infinity }) => sent <= at && at < ended).length
   return Math.max(0, ...calls.map(({ sent }) => isOpen(sent)))

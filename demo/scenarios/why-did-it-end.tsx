@@ -1,4 +1,4 @@
-/** Why did it end? `err` says which of the two ways, `cause` says the reason. */
+/** Why did it end? `err` says in which of two ways, and `cause` says why. */
 
 import { afterFunc, cause, sleep, withCancel, withSignal, withTimeout } from 'rescind'
 import type { Cancel, Context } from 'rescind'
@@ -28,7 +28,9 @@ const GO = `func watch(ctx context.Context, tell func(err, cause error)) (stop f
     })
 }`
 
-/** Each way ends by itself after `ms`. No more of them: a browser has six connections, and one is for the log. */
+/**
+ * Each way ends by itself after `ms`. Five at most: a browser has six connections to a server, and the log uses one.
+ */
 const WAYS: Readonly<Record<string, Way>> = {
   'cancel()': (parent, ms) => later(withCancel(parent), ms, (cancel) => cancel()),
   'cancel(why)': (parent, ms) => later(withCancel(parent), ms, (cancel) => cancel(new Error('user clicked'))),
@@ -54,7 +56,7 @@ export const scenario: SceneScenario = {
   about: (
     <>
       Five requests, five ways to end. <code>err</code> is one of two, as in Go: canceled, or deadline exceeded.{' '}
-      <code>cause</code> is the reason that its caller gave. An AbortController without a reason knows neither.
+      <code>cause</code> is the reason that the code gave. With an AbortController without a reason, you get neither.
     </>
   ),
   go: GO,
@@ -78,7 +80,7 @@ export const scenario: SceneScenario = {
     const rows = JSON.parse(state.get()) as Row[]
     const errs = new Set(rows.map(([, err]) => err)).size
     const causes = new Set(rows.map(([, , why]) => why)).size
-    const kinds = errs > 1 ? `${errs} kinds of err, ${causes} causes` : 'and no telling them apart'
+    const kinds = errs > 1 ? `${errs} kinds of err, ${causes} causes` : 'and all look alike'
     return { kind: 'success', text: `${rows.length} ends, ${kinds}` }
   },
 }
@@ -89,7 +91,7 @@ async function run(parent: Context, play: Play, name: string, index: number, url
   const [ctx, cancel] = way(parent, play.ms('step') * (index + 1))
   using _ = cancel
   watch(ctx, (err, why) => tell(play, [name, describeErr(err), why === err ? 'as err' : reasonOf(why)]))
-  // What it says is told above.
+  // `watch` reports the error.
   await call(url, { signal: ctx.signal }).catch(() => {})
 }
 

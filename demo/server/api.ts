@@ -64,7 +64,7 @@ const endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', endpoint:
   ['/api/clock', ['GET', (_, { res }) => sendJson(res, performance.now())]],
 ])
 
-/** All its work ends with `parent`. */
+/** Starts the endpoints. All their work ends with `parent`. */
 export function startApi(databases: Databases, parent: Context = background()): Api {
   const [root, stop] = withCancel(parent, { label: 'api' })
   const log = new Log()
@@ -73,7 +73,7 @@ export function startApi(databases: Databases, parent: Context = background()): 
     inspector.detach()
     void databases.close()
   })
-  // Or the first search would have to wait for it; one that fails is tried again.
+  // Opened early, so that the first search need not wait. After a failure the next use tries again.
   if (databases.engines().includes('sqlite')) databases.open('sqlite').catch(() => {})
   const handle = (url: URL, req: Request, res: DemoResponse) => {
     const [method, endpoint] = endpoints.get(url.pathname) ?? []

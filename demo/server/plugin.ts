@@ -50,8 +50,8 @@ export function demoServer(): Plugin {
 }
 
 /**
- * Vite reads the target of a request before any middleware does: one that it cannot read would end the process. It
- * leaves other upgrades than its own open.
+ * Vite reads the target of a request before any middleware does, and an unreadable one would end the process. It also
+ * leaves foreign upgrade requests open. Both are refused here.
  */
 function guard(server: HttpServer): void {
   const listeners = server.listeners('request') as ((req: IncomingMessage, res: ServerResponse) => void)[]

@@ -1,17 +1,19 @@
-/** The pages as documents: what is to be read is there before a script runs, and without one. */
+/** The pages of the manual as HTML documents. Their text can be read before a script runs, and without scripts. */
 
 import type { ReactElement } from 'react'
 import { renderToStaticMarkup } from 'react-dom/server'
 import { Hero } from '../ui/hero.tsx'
 import { Masthead } from '../ui/masthead.tsx'
 import type { MastheadProps } from '../ui/masthead.tsx'
+import { THEME_SCRIPT } from '../ui/theme.ts'
+import { Waiting } from '../ui/waiting.tsx'
 import type { Heading } from './markdown.ts'
 
-/** A page of the manual, as the table in the README has it. */
+/** A page of the manual, from the table in the README. */
 export interface Listed {
   /** The file in the repository, `docs/streams.md`. */
   readonly source: string
-  /** Where it is in the site. */
+  /** The address in the site, `docs/streams.html`. */
   readonly address: string
   readonly name: string
   readonly about: string
@@ -30,17 +32,21 @@ export interface PageProps {
   readonly reference: MastheadProps['reference']
 }
 
-/** What the front page shows until its script has come. */
+/** What the front page shows until its script has loaded. */
 export function frontOf(reference: MastheadProps['reference']): string {
   return renderToStaticMarkup(
     <div className="shell">
       <Masthead root="" part="front" reference={reference} />
       <main className="front">
         <Hero />
+        <Waiting label="Loading" />
       </main>
     </div>,
   )
 }
+
+/** Goes into the head of the front page; the pages of the manual have it already. */
+export const themeElement: string = renderToStaticMarkup(<ThemeScript />)
 
 const STYLES = ['base', 'site', 'code', 'manual', 'search']
 
@@ -58,6 +64,7 @@ function Document({ source, title, html, headings, live, root, manual, reference
         <meta charSet="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
+        <ThemeScript />
         {about !== undefined && <meta name="description" content={`${title}: ${about}.`} />}
         <title>{`${title} · rescind`}</title>
         {[...STYLES, ...(live.length > 0 ? ['stage'] : [])].map((name) => (
@@ -121,6 +128,10 @@ function Document({ source, title, html, headings, live, root, manual, reference
       </body>
     </html>
   )
+}
+
+function ThemeScript() {
+  return <script dangerouslySetInnerHTML={{ __html: THEME_SCRIPT }} />
 }
 
 interface NeighboursProps {

@@ -1,7 +1,7 @@
 /**
- * Markdown to HTML, as the pages of the site need it: headings with the anchors that a code host gives them, code in
- * colours, diagrams drawn, and links that lead to where the site has the file. Comments say what the tests of the
- * examples need, and are left out; `<!-- live: name -->` marks the place of a scenario.
+ * Renders the Markdown of the manual. Headings get the anchors that code hosts give them, code is highlighted, diagrams
+ * are drawn, and links lead to pages of the site. Comments are left out, since they are for the tests of the examples.
+ * `<!-- live: name -->` marks the place of a scenario.
  */
 
 import { posix } from 'node:path'
@@ -18,7 +18,7 @@ export interface Heading {
   readonly text: string
 }
 
-/** What is below one heading, to be searched. */
+/** The text below one heading, for the search. */
 interface Section extends Heading {
   readonly content: string
 }
@@ -26,14 +26,14 @@ interface Section extends Heading {
 export interface Rendered {
   readonly html: string
   readonly sections: readonly Section[]
-  /** The files of the repository that it links to, and those that it shows. */
+  /** The files of the repository that the text links to, and the images that it shows. */
   readonly links: ReadonlySet<string>
   readonly images: ReadonlySet<string>
-  /** The names of the scenarios that are live in it. */
+  /** The names of its live scenarios. */
   readonly live: readonly string[]
 }
 
-/** What a rendering collects on its way. */
+/** What one rendering collects. */
 type Env = {
   /** The file in the repository, `docs/streams.md`. */
   readonly source: string
@@ -41,6 +41,7 @@ type Env = {
   readonly links: Set<string>
   readonly images: Set<string>
   readonly live: string[]
+  isTable: boolean
 }
 
 const markdown = new MarkdownIt({ html: true })
@@ -62,11 +63,24 @@ rules.fence = (tokens, index) => {
   return `<div class="code">${copy}<pre tabindex="0"><code>${highlight(code, info)}</code></pre></div>\n`
 }
 
-// A wide table scrolls by itself, by the keyboard too.
-rules.table_open = () => '<div class="scroller" tabindex="0"><table>\n'
-rules.table_close = () => '</table></div>\n'
+// A wide table scrolls inside a box of its own, which takes the focus for the keyboard.
+rules.table_open = (_, __, ___, env) => {
+  ;(env as Env).isTable = true
+  return '<div class="scroller" tabindex="0"><table>\n'
+}
+rules.table_close = (_, __, ___, env) => {
+  ;(env as Env).isTable = false
+  return '</table></div>\n'
+}
 
-// An empty header is read out as a header without a name: it is an ordinary cell.
+// In a narrow column, code breaks after punctuation and not within a name.
+rules.code_inline = (tokens, index, _, env) => {
+  const code = tokens[index]?.content ?? ''
+  const pieces = (env as Env).isTable ? code.split(/(?<=[.,(/:|=-])(?=\w)/) : [code]
+  return `<code>${pieces.map(markdown.utils.escapeHtml).join('<wbr>')}</code>`
+}
+
+// Screen readers announce an empty header as a header without a name, so it becomes an ordinary cell.
 rules.th_open = (tokens, index, options, _, renderer) => {
   const isEmpty = tokens[index + 1]?.content === ''
   for (const token of isEmpty ? tokens.slice(index, index + 3) : []) if (token.tag === 'th') token.tag = 'td'
@@ -91,14 +105,14 @@ rules.image = (tokens, index, options, env, renderer) => {
   token.attrSet('src', relative(addressOf(source), image))
   token.attrSet('alt', renderer.renderInlineAsText(token.children ?? [], options, env))
   token.attrSet('loading', 'lazy')
-  // Not for Vite: the file lies beside the page, under its own name.
+  // Vite must not rename the file: it is beside the page, under its own name.
   token.attrSet('vite-ignore', '')
   return renderer.renderToken(tokens, index, options)
 }
 
-/** @param addressOf where the site has a file of the repository, from its root */
+/** @param addressOf returns the address of a file of the repository, from the root of the site */
 export function render(source: string, text: string, addressOf: (source: string) => string): Rendered {
-  const env: Env = { source, addressOf, links: new Set(), images: new Set(), live: [] }
+  const env: Env = { source, addressOf, links: new Set(), images: new Set(), live: [], isTable: false }
   const tokens = markdown.parse(text, env)
   const { links, images, live } = env
   return {
@@ -110,7 +124,7 @@ export function render(source: string, text: string, addressOf: (source: string)
   }
 }
 
-/** Links between pages are relative, and lead on a code host to the same place as here. */
+/** Turns a link to a file of the repository into a relative link to its page in the site. */
 function resolve(href: string, env: Env): string {
   if (/^[a-z]+:/.test(href)) return href
   const [path = '', fragment] = href.split('#', 2)
@@ -133,15 +147,15 @@ function comment(html: string, env: Env): string {
     return `<section class="live" data-live="${name}" aria-label="Live example: ${name.replaceAll('-', ' ')}"><p><a href="${href}">The example</a></p></section>\n`
   }
   if (/^<!--[^]*-->\s*$/.test(html)) return ''
-  throw new Error(`${env.source} has HTML, which its readers elsewhere may not see: ${html}`)
+  throw new Error(`${env.source} contains HTML, which other Markdown renderers may not show: ${html}`)
 }
 
-/** Drawn in the colours of the page. What it shows is for the eye; the text beside it says the same. */
+/** Draws a diagram in the colours of the page. The text beside it says the same. */
 function diagram(code: string): string {
   const svg = renderMermaidSVG(code, { bg: 'var(--card)', fg: 'var(--ink)', transparent: true, font: 'system-ui' })
   const labels = [...code.matchAll(/\["?([^"\]]+)"?\]/g)].map(([, label = '']) => label)
   return `<figure class="diagram">${svg
-    // It would load a font from elsewhere.
+    // The import would load a font from another host.
     .replace(/@import url\([^)]*\);/, '')
     .replace('<svg ', `<svg role="img" aria-label="Diagram: ${markdown.utils.escapeHtml(labels.join(', '))}" `)
     .replaceAll(/\n\s*/g, ' ')}</figure>\n`

@@ -1,6 +1,6 @@
 /**
  * The manual as a site: the README, the pages of `docs`, and every file of the repository that they link to. The table
- * in the README has the order. Each file keeps its path; a page in HTML and its Markdown lie side by side.
+ * in the README sets their order. Each file keeps its path, and the HTML of a page is beside its Markdown.
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
@@ -8,26 +8,26 @@ import { join } from 'node:path'
 import MiniSearch from 'minisearch'
 import { searchOptions } from '../ui/search-index.ts'
 import type { Passage } from '../ui/search-index.ts'
-import { documentOf, frontOf } from './document.tsx'
+import { documentOf, frontOf, themeElement } from './document.tsx'
 import type { Listed, PageProps } from './document.tsx'
 import { highlight } from './highlight.ts'
 import { render } from './markdown.ts'
 import type { Rendered } from './markdown.ts'
 
-export { frontOf, highlight }
+export { frontOf, highlight, themeElement }
 
 export interface Site {
-  /** Documents by their paths, `docs/streams.html`: what they load is for Vite to resolve. */
+  /** HTML documents by path, `docs/streams.html`. Vite resolves the scripts and styles that they load. */
   readonly documents: ReadonlyMap<string, string>
-  /** Everything else, by its path: Markdown, pictures, the index of the search. */
+  /** All other files by path: Markdown, pictures, the index of the search. */
   readonly files: ReadonlyMap<string, string | Uint8Array>
 }
 
 const README = 'README.md'
-/** In characters, of what a result of the search shows. */
+/** The length of the excerpt in a search result, in characters. */
 const EXCERPT = 140
 
-/** @param repository the folder that has the README */
+/** @param repository the folder that contains the README */
 export function makeSite(repository: string, reference: PageProps['reference']): Site {
   const read = (source: string) => readFileSync(join(repository, source), 'utf8')
   const isFile = (source: string) => existsSync(join(repository, source)) && statSync(join(repository, source)).isFile()
@@ -63,8 +63,8 @@ function addressOf(source: string): string {
 }
 
 /**
- * A source that a page links to becomes a page, too: a host of files would offer it as a download. It has no colours:
- * there is more of it than of all pages together.
+ * A source file that a page links to becomes a page too, because a static host would offer the file as a download. It
+ * is not highlighted: the sources are longer than all pages together.
  */
 function renderFile(source: string, text: string): Rendered {
   if (source.endsWith('.md')) return render(source, text, addressOf)

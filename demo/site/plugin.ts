@@ -1,6 +1,6 @@
 /**
- * Gives Vite the pages of the manual. What makes them is loaded only here: the configuration is read by every run of the
- * tests, and a highlighter takes longer than most of those.
+ * Gives Vite the pages of the manual. It loads the renderer only when it is called: every test run reads the
+ * configuration, and the highlighter takes longer to load than most test runs.
  */
 
 import { join, relative } from 'node:path'
@@ -12,7 +12,7 @@ import type * as Pages from './pages.ts'
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const demo = join(repository, 'demo')
 
-/** What may be of the manual. It is made when the first of it is asked for, and takes a second or two. */
+/** Paths that may belong to the manual. The first request for one renders all pages, in a second or two. */
 const OURS = /^(docs|test)\/|^[A-Z]+(\.html|\.md)?$|^(llms\.txt|search\.json)$/
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 interface Manual {
   readonly plugin: Plugin
-  /** The documents there are, as Rolldown wants them. */
+  /** The documents, as entries for Rolldown. */
   readonly input: Record<string, string>
   readonly highlight: typeof Pages.highlight
 }
@@ -40,7 +40,8 @@ export async function manual(command: 'build' | 'serve', mode: string): Promise<
     load: (id) => (command === 'build' ? (site().documents.get(pathOf(id)) ?? null) : null),
     transformIndexHtml: {
       order: 'pre',
-      handler: (html) => html.replace('<!-- front -->', module.frontOf(reference)),
+      handler: (html) =>
+        html.replace('<!-- theme -->', module.themeElement).replace('<!-- front -->', module.frontOf(reference)),
     },
     generateBundle() {
       for (const [fileName, source] of site().files) this.emitFile({ type: 'asset', fileName, source })

@@ -1,7 +1,7 @@
 /**
- * The address says everything: `#/http-timeout?latency=800&timeout=300&rescind=off`. The router has it after the hash,
- * so that every host of files serves it. What changes on the page is true at once and written to the address when it
- * has come to rest, because browsers ration writes to their history.
+ * The address contains the whole setup of a scenario: `#/http-timeout?latency=800&timeout=300&rescind=off`. It is after
+ * the hash, so that any static host can serve it. A change on the page takes effect at once. It is written to the
+ * address after a pause, because browsers limit how often a page may write to its history.
  */
 
 import { useCallback, useEffect, useMemo, useState } from 'react'
@@ -10,7 +10,7 @@ import type { Scenario, Slider } from './scenario.ts'
 
 /** How a scenario is played. */
 export interface Setup {
-  /** In milliseconds, by the name of the slider; what is chosen, by its index. */
+  /** By name: the value of each slider in milliseconds, and the index of each chosen option. */
   readonly settings: Readonly<Record<string, number>>
   readonly rescind: 'on' | 'off'
 }
@@ -19,14 +19,19 @@ export type ChangeSetup = (patch: Partial<Setup>) => void
 
 interface Draft {
   readonly setup: Setup
-  /** What the address said when it was made, and what it will say. Anything else is another address. */
+  /**
+   * The address when the draft was made, and the address that it becomes. At any other address the draft is dropped.
+   */
   readonly from: string
   readonly to: string
 }
 
 const REST_MS = 250
 
-/** How the address wants `scenario` to be played. The object is the same until something changes. */
+/**
+ * The setup of `scenario` from the address, and a function that changes it. The object stays the same until a value
+ * changes.
+ */
 export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup] {
   const { pathname, search } = useLocation()
   const navigate = useNavigate()
@@ -35,7 +40,7 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
   const isCurrent = draft !== undefined && [draft.from, draft.to].includes(search)
   const setup = isCurrent ? draft.setup : said
   if (draft !== undefined && !isCurrent) setDraft(undefined)
-  // Now that it is written, what the address said before is another address.
+  // The draft is written: going back to the address before it must drop it.
   if (draft !== undefined && search === draft.to && draft.from !== draft.to) setDraft({ ...draft, from: draft.to })
 
   const change = useCallback(
@@ -49,7 +54,7 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
   useEffect(() => {
     if (draft === undefined || search === draft.to) return
     const timer = setTimeout(() => {
-      // A link may have been followed whose page is still being loaded: it must not be left again.
+      // The user may have followed a link to a page that is still loading: do not navigate away from it.
       if (location.hash.split('?', 1)[0] === `#${pathname}`) void navigate({ search: draft.to }, { replace: true })
     }, REST_MS)
     return () => clearTimeout(timer)
@@ -58,7 +63,7 @@ export function useSetup(scenario: Scenario): [setup: Setup, change: ChangeSetup
   return [setup, change]
 }
 
-/** @param search the query of the address; without one, the scenario's own settings */
+/** @param search the query of the address; a setting that it lacks has its initial value */
 export function setupOf({ sliders, choices = [] }: Scenario, search = ''): Setup {
   const query = new URLSearchParams(search)
   const settings = [

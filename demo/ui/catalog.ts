@@ -1,28 +1,28 @@
 /**
- * All scenarios there are, found by their files. A scenario is loaded when it is first played, and the code that it
- * shows when that is first shown.
+ * All scenarios, found by their files. A scenario is loaded when it is first played, and its code when it is first
+ * shown.
  */
 
 import type { Scenario } from './scenario.ts'
 
 export interface Listed {
-  /** The name of its file, and of its address. */
+  /** The name of its file, which is also its address. */
   readonly id: string
   readonly title: string
-  /** Where it stands among the others. */
+  /** The position in the list, lowest first. */
   readonly order: number
 }
 
 export interface Piece {
   readonly text: string
-  /** The same in colours. */
+  /** The same as highlighted HTML. */
   readonly html: string
 }
 
 export interface Code {
   readonly with: Piece
   readonly without: Piece
-  /** As `gofmt` has it. */
+  /** As `gofmt` formats it. */
   readonly go: Piece
 }
 
@@ -42,10 +42,10 @@ export const catalog: readonly Listed[] = Object.entries(listed)
   .map(([path, { title, order }]) => ({ id: path.slice(FOLDER.length, -'.tsx'.length), title, order }))
   .toSorted((left, right) => left.order - right.order)
 
-/** The scenario called `id`, which is one of the catalog. */
+/** Loads the scenario with this id, which must be in the catalog. */
 export const scenarioOf: (id: string) => Promise<Scenario> = once((id) => asked(scenarios, `${FOLDER}${id}.tsx`))
 
-/** The code that it shows. */
+/** Loads the code that the scenario with this id shows. */
 export const codeOf: (id: string) => Promise<Code> = once(async (id) => {
   const path = `${FOLDER}${id}.tsx`
   const own = await asked(sources, path)
@@ -63,7 +63,7 @@ async function asked<Value>(modules: Record<string, () => Promise<Value>>, path:
   return load()
 }
 
-/** The same promise for the same id. What could not be loaded is tried again the next time. */
+/** Caches the promise for each id. After a failure the next call loads again. */
 function once<Value>(load: (id: string) => Promise<Value>): (id: string) => Promise<Value> {
   const promises = new Map<string, Promise<Value>>()
   return (id) => {

@@ -1,13 +1,16 @@
-/** The time, for what moves on the page. It stands still where nothing is under way or motion is not wanted. */
+/**
+ * The time for everything that moves on the page. It stops while nothing runs, and ticks once a second if the user
+ * prefers reduced motion.
+ */
 
 import { useEffect, useState } from 'react'
 
-/** The page's monotonic clock, once a frame while `state` is `running`. */
+/** The page's monotonic clock in milliseconds, updated every frame while `state` is `running`. */
 export function useClock(state: 'running' | 'still'): number {
   const [now, setNow] = useState(() => performance.now())
   useEffect(() => {
     if (state === 'still') return
-    // Still told how far things are, but not as motion.
+    // With reduced motion, the progress is updated once a second.
     if (isCalm()) {
       const timer = setInterval(() => setNow(performance.now()), 1000)
       return () => clearInterval(timer)
@@ -21,7 +24,7 @@ export function useClock(state: 'running' | 'still'): number {
   return now
 }
 
-/** Whether motion is not wanted. */
+/** Whether the user prefers reduced motion. */
 export function isCalm(): boolean {
   return matchMedia('(prefers-reduced-motion: reduce)').matches
 }

@@ -1,4 +1,4 @@
-/** Both runs in figures, for the page and as a table in Markdown. */
+/** The figures of both runs, on the page and as a table in Markdown. */
 
 import { useRef } from 'react'
 import type { ReactElement } from 'react'

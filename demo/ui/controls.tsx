@@ -53,7 +53,7 @@ export function Controls(props: ControlsProps): ReactElement {
         <button type="button" disabled={!isRunning} onClick={() => onCancel(new Error('Cancel button'))}>
           Cancel <kbd>Esc</kbd>
         </button>
-        <button type="button" title="Runs it without, and then with" onClick={onBoth}>
+        <button type="button" title="Runs both sides, one after the other" onClick={onBoth}>
           Compare
         </button>
         <button type="submit" className="primary" onClick={onStart}>

@@ -1,14 +1,14 @@
-/** A button that copies, and says that it has. */
+/** A button that copies text, and then says so. */
 
 import { useState } from 'react'
 import type { ReactElement } from 'react'
 
 export interface CopyProps {
-  /** What it says before. */
+  /** The text of the button before it has copied. */
   readonly label: string
   readonly text: string
   readonly disabled?: boolean
-  /** Called where there is no leave to write to the clipboard, or no clipboard, as on plain http. */
+  /** Called if writing to the clipboard is not permitted, or if there is no clipboard, as on plain http. */
   readonly onRefused: () => void
 }
 

@@ -1,4 +1,4 @@
-/** What the page says when its server is gone. */
+/** The alert of a page whose server does not answer. */
 
 import type { ReactElement } from 'react'
 

@@ -1,4 +1,4 @@
-/** The page of an example: the list of all, and the one that is played. */
+/** The page of an example: the list of all examples, and the one that runs. */
 
 import { Suspense, use, useEffect, useRef } from 'react'
 import type { ReactElement } from 'react'
@@ -10,7 +10,7 @@ import { Stage } from './stage.tsx'
 import { Waiting } from './waiting.tsx'
 
 export interface ExampleProps {
-  /** As the address has it. */
+  /** The id in the address. */
   readonly id: string
   readonly link: Link
 }
@@ -46,8 +46,8 @@ export function Example({ id, link }: ExampleProps): ReactElement {
       </nav>
       {listed === undefined ? (
         <main>
-          <h1>No such scenario</h1>
-          <p className="about">This address names a scenario that does not exist. Choose one from the list.</p>
+          <h1>No such example</h1>
+          <p className="about">There is no example at this address. Choose one from the list.</p>
         </main>
       ) : (
         <main>

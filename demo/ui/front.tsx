@@ -1,7 +1,7 @@
 /**
- * The front page: what this is, and one type-ahead, twice at the same time, on one time axis, beside the code that makes
- * the difference. Everything is measured there and then. A browser has six connections for a server, and no request may
- * wait for one here: four keys without rescind, one search with it, and the line to the log.
+ * The front page: what rescind is, and one search field that runs twice at the same time on one time axis, beside the
+ * code of both sides. The page measures everything it shows. A browser opens six connections to a server, and no
+ * request may wait for one here: there are four searches without rescind, one with it, and the connection to the log.
  */
 
 import { Suspense, use } from 'react'
@@ -42,7 +42,7 @@ export function Front({ link }: { link: Link }): ReactElement {
   const isRunning = pair !== undefined && !isOver && linkState.status !== 'down'
   const clock = useClock(isRunning ? 'running' : 'still')
   const now = pair === undefined ? 0 : Math.max(clock - pair.off.started, 0)
-  // Where motion is not wanted, the page shows how it came out, and until then that it is being measured.
+  // With reduced motion, the page shows only the result, and a progress bar until then.
   const isCurtained = isCalm() && !isOver
   const span = Math.max(SPAN, ...[off, on].map(([timeline]) => lengthOf(timeline, now)))
   return (
@@ -51,9 +51,10 @@ export function Front({ link }: { link: Link }): ReactElement {
       <section className="twice" aria-labelledby="twice">
         <header>
           <div>
-            <h2 id="twice">The same keys, twice</h2>
+            <h2 id="twice">The same keystrokes, twice</h2>
             <p className="about">
-              Without, every search runs to its end. With, a keystroke stops the one before it, on the server too.
+              Without rescind, every search runs to its end. With rescind, each keystroke stops the search before it, on
+              the server too.
             </p>
           </div>
           <button type="button" className="primary" disabled={isRunning} onClick={start}>
@@ -104,15 +105,18 @@ function Search() {
 }
 
 const REASONS = [
-  ['One step', 'When cancel() returns, everything below has ended: a chain of a million, a hundred thousand children.'],
+  ['One step', 'When cancel() returns, everything below the context has ended, even a chain of a million contexts.'],
   [
     'Deadlines hold',
     'A deadline that has passed counts, even if a busy page or a frozen tab kept the timer from firing.',
   ],
   ['Nothing stays behind', 'A million short-lived children of one long-lived parent leave the heap as it was.'],
-  ['Errors explain themselves', 'Canceled or out of time, with your cause, and the same in every engine.'],
-  ['Reads and writes in React', 'A read ends with what shows it. A write ends when it is done.'],
-  ['No adapter, no dependency', 'fetch(url, { signal: ctx.signal }) is all that it takes to stop a request.'],
+  [
+    'Errors explain themselves',
+    'An error says whether work was canceled or timed out, and why. It is the same in every engine.',
+  ],
+  ['Reads and writes in React', 'A read ends with the component that shows it. A write runs until it is done.'],
+  ['No adapter, no dependency', 'fetch(url, { signal: ctx.signal }) is all you need to stop a request.'],
 ] as const
 
 function Reasons() {
@@ -148,30 +152,28 @@ function Side({ title, run, progress, now, span, isCurtained, linkState, act }: 
       <Result title={title} run={run} link={linkState} tallies={scenario.tallies} />
       <div className="card">
         <div className="scene">
-          {run && <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />}
+          {run ? (
+            <scenario.Scene play={run.play} onAct={(state, label) => act({ state, label })} />
+          ) : (
+            <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
+          )}
         </div>
         {timeline === undefined || isCurtained ? (
-          <div className="curtain">
-            {timeline === undefined ? (
-              <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
-            ) : (
-              <Waiting label="Measuring" value={Math.min(now / SPAN, 1)} />
-            )}
-          </div>
+          <div className="curtain">{timeline && <Waiting label="Measuring" value={Math.min(now / SPAN, 1)} />}</div>
         ) : (
           <Lanes {...{ timeline, now, span }} marks={steps} rows={WORD.length} label={title.toLowerCase()} />
         )}
         <Summary
           outcome={outcome}
           progress={milliseconds(now)}
-          waste={timeline?.isOver ? wasteOf(timeline) : 'The server is still at work.'}
+          waste={timeline?.isOver ? wasteOf(timeline) : 'The server is still working.'}
         />
       </div>
     </section>
   )
 }
 
-/** How much of the axis is in use. */
+/** The length of the axis that is in use, in milliseconds. */
 function lengthOf(timeline: Progress[0], now: number): number {
   const bars = [...(timeline?.browser ?? []), ...(timeline?.server ?? [])]
   return Math.max(0, ...bars.map(({ end }) => end ?? now)) * 1.04

@@ -1,4 +1,7 @@
-/** What this is, in one sentence, and where to go from here. Needs no browser: the build writes it into the page. */
+/**
+ * The top of the front page: what rescind is, and where to go next. It needs no browser: the build renders it into the
+ * page.
+ */
 
 import { useRef } from 'react'
 import type { ReactElement } from 'react'
@@ -12,8 +15,9 @@ export function Hero(): ReactElement {
     <section className="hero">
       <h1>Stop the work that is no longer needed</h1>
       <p>
-        rescind is a TypeScript library in which one value says how long work may take; when it ends, every request,
-        query and timer that was started with it stops: in the browser, on the server and in the database.
+        rescind is a TypeScript library with one value, the context, that says how long work may take. When it ends,
+        every request, query and timer that was started with it stops: in the browser, on the server and in the
+        database.
       </p>
       <div className="start">
         <div className="install">

@@ -1,6 +1,6 @@
 /**
- * The inspector of the page: it looks on from the start. Its panel is loaded when it is first opened. *Server* shows what
- * the inspector of the server has seen of the same requests.
+ * The inspector of the page, which records from the start. Its panel is loaded when it is first opened. *Server* in the
+ * panel shows what the inspector of the server recorded about the same requests.
  */
 
 import { lazy, Suspense, useState } from 'react'
@@ -12,7 +12,7 @@ export interface InspectorProps {
   readonly onOpenChange: (open: boolean) => void
 }
 
-// What is lost here on purpose, without rescind, needs no warnings.
+// The sides without rescind make these mistakes on purpose, so they need no warnings.
 const inspector = inspect({ name: 'page', silence: 'all', stacks: true })
 
 const Devtools = lazy(async () => {

@@ -1,4 +1,4 @@
-/** A scenario in a page of the manual. What it takes is loaded when the reader comes near. */
+/** A live scenario in a page of the manual. Its code is loaded when the reader scrolls near it. */
 
 import { StrictMode, Suspense, use, useState } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -12,7 +12,7 @@ import { Waiting } from './waiting.tsx'
 
 let link: Link | undefined
 
-/** Plays the scenario called `id` in `place`. All of a page share one line to the server's log. */
+/** Plays the scenario called `id` in `place`. All scenarios of a page share one connection to the server's log. */
 export function playIn(place: Element, id: string): void {
   if (link === undefined) {
     link = new Link()
@@ -34,7 +34,7 @@ function Island({ id, link }: { id: string; link: Link }) {
     <>
       <header>
         <h2>{scenario.title}, live</h2>
-        <a href={fromRoot(`#/${id}`)}>With its code and its log</a>
+        <a href={fromRoot(`#/${id}`)}>Open it with its code and log</a>
       </header>
       <p className="about">{scenario.about}</p>
       <Stage

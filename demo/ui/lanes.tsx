@@ -1,4 +1,7 @@
-/** The browser's lane above the server's, on one time axis. What ended early is cut and hatched, and says why. */
+/**
+ * The browser's lane above the server's, on one time axis. The bar of a request that was stopped is cut, hatched up to
+ * its planned end, and says why.
+ */
 
 import type { CSSProperties, ReactElement } from 'react'
 import type { Mark, Scenario } from './scenario.ts'
@@ -12,19 +15,19 @@ export interface LanesProps {
   /** The length of the axis in milliseconds. */
   readonly span: number
   readonly marks: readonly Mark[]
-  /** How many requests there will be at most. */
+  /** The most requests that there will be. */
   readonly rows: number
   readonly lines?: Scenario['lines']
   /** Tells these lanes from others on the page. */
   readonly label?: string
-  /** What the lower lane is called, if not the server. */
+  /** The name of the lower lane; `Server` by default. */
   readonly worker?: string | undefined
 }
 
-/** More rows than this get a line each. */
+/** With more rows than this, each row is one line. */
 const ROOMY = 3
 
-/** More than this get a line that is as low as it may be. */
+/** With more rows than this, the lines are as low as possible. */
 const DENSE = 12
 
 export function Lanes(props: LanesProps): ReactElement {
@@ -96,7 +99,7 @@ function linesOf(bars: readonly Bar[], lines: LaneProps['lines']): readonly Line
 
 interface RowProps {
   readonly bars: readonly Bar[]
-  /** The newest of them, which the row tells of. */
+  /** The newest of them, whose state the row describes. */
   readonly last: Bar
   readonly now: number
   readonly scale: Scale
@@ -141,7 +144,7 @@ function Piece({ bar, now, scale }: { bar: Bar; now: number; scale: Scale }) {
   )
 }
 
-/** Four to eight round numbers from 0 to where there is still room for the last. */
+/** Four to eight round numbers, from 0 to the last one whose label fits. */
 function ticksOf(span: number): number[] {
   const step = [50, 100, 200, 250, 500, 1000, 2000].find((step) => span / step <= 7) ?? 5000
   return Array.from({ length: Math.ceil((span * 0.97) / step) }, (_, index) => index * step)

@@ -1,7 +1,7 @@
 /**
- * The page's line to the server's log. Entries come over a socket of their own as they are written. Clocks differ, so
- * on every connection the page asks for the server's, and from then on knows where a server's time lies on its own
- * axis, to within half a round trip.
+ * The page's connection to the server's log. Entries arrive over a connection of their own as they are written. Clocks
+ * differ, so the page reads the server's clock whenever it connects. From then on it converts the server's times to its
+ * own axis, exact to half a round trip.
  */
 
 import { afterFunc, background, until, withCancel } from 'rescind'
@@ -17,30 +17,30 @@ export interface LinkState {
   readonly status: 'connecting' | 'up' | 'down'
   /** How many of the steps to `up` are done, out of `CONNECTED`. */
   readonly step: number
-  /** Undefined until it has answered. */
+  /** Undefined until the server has answered. */
   readonly server: Server | undefined
   /** The server's clock minus the page's, in milliseconds. */
   readonly offset: number
-  /** What the server's log says of this page's requests. */
+  /** The entries of the server's log about this page's requests. */
   readonly entries: ReadonlyMap<string, Entry>
 }
 
 const PINGS = 5
 
-/** The server is found, its log is open, and each ping has come back. */
+/** The steps of connecting: the server is found, its log is open, and each ping is answered. */
 export const CONNECTED: number = 2 + PINGS
 
-/** What the page says meanwhile. */
+/** The text while the page connects. */
 export const CONNECTING = 'Connecting to the server'
 
 let latestOffset = 0
 
-/** The server's time for one of this page's. */
+/** Converts a time of the page's clock to the server's clock. */
 export function serverTime(time: number): number {
   return time + latestOffset
 }
 
-/** Begins the ids of all requests of this page. */
+/** The start of the ids of all requests of this page. */
 export const pageId: string = `p${Math.random().toString(36).slice(2, 10)}.`
 
 export class Link extends Store<LinkState> {
@@ -51,9 +51,9 @@ export class Link extends Store<LinkState> {
     tabLog.follow(background(), '', (entry) => this.#receive({ ...entry, arrived: serverTime(entry.arrived) }))
   }
 
-  /** Connects, afresh if it was connected before. A line that breaks is tried again by the browser. */
+  /** Connects or reconnects. The browser itself retries a connection that breaks. */
   connect(): void {
-    this.#disconnect?.(new Error('connecting afresh'))
+    this.#disconnect?.(new Error('reconnecting'))
     const [ctx, disconnect] = withCancel(background(), { label: 'server log' })
     this.#disconnect = disconnect
     this.#patch({ status: 'connecting', step: 0 })
@@ -100,7 +100,7 @@ export class Link extends Store<LinkState> {
   }
 }
 
-/** The fastest round trip is the one that says most. */
+/** The offset by the fastest round trip, which is the most exact. */
 async function clockOffset({ signal }: Context, onPing: (pings: number) => void): Promise<number> {
   let best = Infinity
   let offset = 0

@@ -1,9 +1,12 @@
-/** The top of every page: of the manual, where it is made at build, and of the examples, where React renders it. */
+/** The top of every page. The build renders it for the manual, and React for the front page and the examples. */
 
 import type { ReactElement, ReactNode } from 'react'
+import { THEMES } from './theme.ts'
 
 export interface MastheadProps {
-  /** The way to the root of the site, `../`; empty in the page that plays the examples, which has the root. */
+  /**
+   * The relative path to the root of the site, `../`; empty for the front page and the examples, which are at the root.
+   */
   readonly root: string
   /** Which part of the site this is. */
   readonly part: 'front' | 'manual' | 'examples' | 'elsewhere'
@@ -12,8 +15,11 @@ export interface MastheadProps {
   readonly children?: ReactNode
 }
 
-/** Where the examples begin. */
+/** The example that the link leads to. */
 const FIRST_EXAMPLE = 'http-timeout'
+
+/** The style sheet shows the name of the current theme only. */
+const NAMES: Readonly<Record<(typeof THEMES)[number], string>> = { os: 'System', light: 'Light', dark: 'Dark' }
 
 export function Masthead({ root, part, reference, children }: MastheadProps): ReactElement {
   return (
@@ -32,6 +38,14 @@ export function Masthead({ root, part, reference, children }: MastheadProps): Re
       </nav>
       <div className="tools">
         {children}
+        <button type="button" className="theme" data-switch-theme title="Switch the theme">
+          <span className="unseen">Theme: </span>
+          {THEMES.map((theme) => (
+            <span key={theme} data-of={theme}>
+              {NAMES[theme]}
+            </span>
+          ))}
+        </button>
         <button type="button" className="seek" data-search aria-keyshortcuts="/ Control+K">
           Search <kbd>/</kbd>
         </button>

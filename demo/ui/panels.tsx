@@ -1,4 +1,4 @@
-/** What a run leaves behind: the two runs to compare, and the server's log. */
+/** The panels below the lanes: the results of both runs, and the server's log. */
 
 import type { ReactElement } from 'react'
 import type { LinkState } from './link.ts'
@@ -16,14 +16,14 @@ const noOutcome = new Store<Outcome | undefined>(undefined)
 
 export type Progress = [timeline: Timeline | undefined, outcome: Outcome | undefined]
 
-/** What `run` has come to by now. */
+/** The timeline and the outcome of `run` so far. */
 export function useTimeline(run: Run | undefined, link: LinkState): Progress {
   const calls = useStore(run?.trace ?? noCalls)
   const outcome = useStore(run?.outcome ?? noOutcome)
   return [run && timelineOf(run, calls, outcome, link), outcome]
 }
 
-/** Beside so many tallies there is no room for the bytes. */
+/** With this many tallies there is no room for the bytes. */
 const ROOM = 2
 
 const NONE: readonly Tally[] = []
@@ -63,7 +63,7 @@ interface Figure {
   readonly value: string | number
 }
 
-/** What a run has come to, in numbers. */
+/** The figures of a run. */
 export function figuresOf(
   timeline: Timeline | undefined,
   tallies: readonly Tally[],
@@ -79,7 +79,7 @@ export function figuresOf(
   ]
 }
 
-/** The newest lines that the log shows. */
+/** The most lines that the log shows; older ones are only counted. */
 const SHOWN = 80
 
 export function ServerLog({ title, lines }: { title: string; lines: Timeline['log'] }): ReactElement {
@@ -90,7 +90,7 @@ export function ServerLog({ title, lines }: { title: string; lines: Timeline['lo
         <h2>{title}</h2>
       </header>
       {lines.length === 0 && <p>No request yet.</p>}
-      {before > 0 && <p>{before} lines before these</p>}
+      {before > 0 && <p>{before} earlier lines</p>}
       <ol>
         {lines.slice(before).map(({ key, at, name, text }) => (
           <li key={key}>

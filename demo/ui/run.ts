@@ -1,6 +1,6 @@
 /**
- * One run of a scenario: what it asked of the server, and how it came out on this side. A scenario that has a scene is
- * played by its script, or by the user.
+ * One run of a scenario: the requests that it sent, and its outcome in the page. A scenario with a scene is played by
+ * its script or by the user.
  */
 
 import { isCanceled, isDeadlineExceeded, sleep, until, withCancel } from 'rescind'
@@ -29,22 +29,22 @@ export interface Run {
   readonly rescind: Setup['rescind']
   readonly trace: Trace
   readonly play: Play
-  /** Undefined while it is under way. */
+  /** Undefined while the run is under way. */
   readonly outcome: Store<Outcome | undefined>
   /** Resolves when it has an outcome. */
   readonly settled: Promise<void>
-  /** Its scene is on the page: the script may begin. */
+  /** Reports that the scene is on the page: the script may begin. */
   readonly open: () => void
-  /** The user takes over from the script. */
+  /** Does what the user did, and stops the script. */
   readonly act: (act: Act) => void
 }
 
-/** After what a user does by hand, time to do more. */
+/** How long a run waits for the next action of the user before it ends, in milliseconds. */
 const PATIENCE_MS = 1000
 
 let takes = 0
 
-/** @param first what the user has begun it with; without, the script plays */
+/** @param first the user's action that began the run; without it, the script plays */
 export function perform(ctx: Context, scenario: Scenario, { settings, rescind }: Setup, first?: Act): Run {
   const started = performance.now()
   const trace = new Trace({ told: rescind === 'on' || scenario.compares !== undefined })
@@ -63,7 +63,7 @@ export function perform(ctx: Context, scenario: Scenario, { settings, rescind }:
   if (first) act(first)
   const isOpen = new Store(false)
   const result = 'Scene' in scenario ? enact(ctx, scenario, play, { scriptCtx, isOpen }) : execute(ctx, scenario, play)
-  // Without rescind, `until` is no more than the page that looks away: nothing it waits for hears of it.
+  // Without rescind, `until` only stops waiting: the work that it waits for is not told.
   const settled = until(ctx, result).then(
     ({ kind, text }) => settle(kind, text),
     (error: unknown) => {
@@ -132,7 +132,7 @@ function preparePlay(ctx: Context, scenario: Scenario, { ms, rescind, started, t
   }
 }
 
-/** Resolves when `isOver` holds, which depends on `stores` alone. */
+/** Resolves when `isOver` returns true. It may depend on `stores` only. */
 async function whenever(ctx: Context, stores: readonly Watched[], isOver: () => boolean): Promise<void> {
   let stops: (() => void)[] = []
   try {

@@ -1,6 +1,6 @@
 /**
- * The search over all pages: a field, and below it the places that were found. It follows the combobox pattern of ARIA:
- * the focus stays in the field, and the arrows move through the list.
+ * The search over all pages: a field, and the results below it. It follows the combobox pattern of ARIA: the focus
+ * stays in the field, and the arrow keys move through the list.
  */
 
 import MiniSearch from 'minisearch'
@@ -10,12 +10,12 @@ import type { Passage } from './search-index.ts'
 
 type Found = Pick<Passage, 'page' | 'heading' | 'excerpt'> & { readonly id: string }
 
-/** So many are shown. */
+/** The most results that are shown. */
 const MOST = 12
 
 let dialog: Dialog | undefined
 
-/** Shows the search, and loads the index if it is the first time. */
+/** Opens the search. The first search loads the index. */
 export function openSearch(): void {
   dialog ??= new Dialog()
   dialog.open()
@@ -27,7 +27,7 @@ class Dialog {
   readonly #list = element('ul', { id: 'found' })
   readonly #status = element('p', { className: 'status' })
   #index: Promise<MiniSearch<Passage>> | undefined
-  /** Counts the questions: an answer to an older one is dropped. */
+  /** Counts the searches: the result of an older one is dropped. */
   #asked = 0
   #chosen = -1
 
@@ -46,7 +46,7 @@ class Dialog {
     this.#element.setAttribute('aria-label', 'Search')
     this.#field.addEventListener('input', () => void this.#search())
     this.#element.addEventListener('keydown', (event) => this.#onKey(event))
-    // The dialog has no padding: a click on itself is a click beside its content.
+    // The dialog has no padding, so a click on the dialog itself is outside of its content.
     this.#element.addEventListener('click', ({ target }) => {
       if (target === this.#element || (target instanceof Element && target.closest('a'))) this.#element.close()
     })
@@ -63,17 +63,17 @@ class Dialog {
   async #search(): Promise<void> {
     const asked = ++this.#asked
     const text = this.#field.value.trim()
-    if (text === '') return this.#show([], 'Functions, errors, engines: every page of the docs is searched.')
+    if (text === '') return this.#show([], 'Searches every page of the docs.')
     this.#index ??= load()
     if (this.#list.childElementCount === 0) this.#status.textContent = 'Loading the index …'
     try {
       const found = (await this.#index).search(text) as unknown as Found[]
       if (asked !== this.#asked) return
       const places = found.length === 1 ? '1 place' : `${found.length} places`
-      this.#show(found.slice(0, MOST), found.length === 0 ? `Nothing is called “${text}”.` : places)
+      this.#show(found.slice(0, MOST), found.length === 0 ? `Nothing found for “${text}”.` : places)
     } catch {
       this.#index = undefined
-      if (asked === this.#asked) this.#show([], 'The index cannot be loaded. Type on to try again.')
+      if (asked === this.#asked) this.#show([], 'The index cannot be loaded. Keep typing to try again.')
     }
   }
 
@@ -105,7 +105,7 @@ class Dialog {
   }
 
   #onKey(event: KeyboardEvent): void {
-    // Escape closes the search, and cancels nothing on the page below.
+    // Escape closes the search only: it must not also cancel a run on the page.
     event.stopPropagation()
     const count = this.#list.childElementCount
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
@@ -114,7 +114,7 @@ class Dialog {
       this.#choose((this.#chosen + step + count) % count)
     }
     if (event.key === 'Escape' && !event.isComposing) {
-      // By itself, the first Escape only empties a search field.
+      // By default, the first Escape only empties a search field.
       event.preventDefault()
       this.#element.close()
     }

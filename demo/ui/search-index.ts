@@ -1,15 +1,18 @@
-/** What is searched, and how: the same where the index is made, at build, and where it is asked. */
+/**
+ * The fields and the options of the search index. The build makes the index with them, and the page searches it with
+ * them.
+ */
 
 import type { Options } from 'minisearch'
 
-/** A heading of a page, and what is below it. */
+/** A heading of a page, and the text below it. */
 export interface Passage {
-  /** Where it is, from the root of the site. */
+  /** The address from the root of the site. */
   readonly id: string
   readonly page: string
   readonly heading: string
   readonly content: string
-  /** The beginning of the content, to be shown. */
+  /** The beginning of the content, which the results show. */
   readonly excerpt: string
 }
 

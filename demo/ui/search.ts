@@ -1,6 +1,6 @@
-/** Opens the search: by its button, by `/`, and by Ctrl+K. The dialog and the index are loaded by the first time. */
+/** Opens the search by its button, by `/`, or by Ctrl+K. The dialog and the index are loaded on first use. */
 
-/** Listens for all three, from now on. */
+/** Listens for all three from now on. */
 export function awaitSearch(): void {
   document.addEventListener('click', ({ target }) => {
     if (target instanceof Element && target.closest('[data-search]')) void open()

@@ -1,26 +1,26 @@
 /**
- * What answers the page: the demo's server says that there is one; where only files are served, a file says that there
- * is none, and a service worker takes its place.
+ * Finds out what answers the requests of the page, from `server.json`. The demo's server generates that file. A static
+ * host has it as a plain file, and a service worker answers instead of a server.
  */
 
 import { fromRoot } from './root.ts'
 
 type ServerKind = 'node' | 'service worker'
 
-/** What `server.json` says. */
+/** The content of `server.json`. */
 export interface Server {
   readonly kind: ServerKind
-  /** The databases it has. */
+  /** The databases that the server has. */
   readonly engines: readonly string[]
 }
 
-/** How the page names it. */
+/** The text about the server in the masthead. */
 export const SERVER_NAMES: Readonly<Record<ServerKind, string>> = {
   node: 'Server: Node, on real sockets',
   'service worker': 'No server here: a service worker streams in its place',
 }
 
-/** Resolves when it can be asked; rejects if nothing answers. */
+/** Resolves when the server can answer requests; rejects if there is no answer. */
 export async function findServer(): Promise<Server> {
   const response = await fetch(fromRoot('server.json'), { cache: 'no-store' })
   const server = (await response.json()) as Server
@@ -29,9 +29,11 @@ export async function findServer(): Promise<Server> {
   return server
 }
 
-/** One that is left from when there were only files here would answer in the server's place. */
+/**
+ * Removes a service worker that an earlier static build left at this address: it would answer instead of the server.
+ */
 async function stopWorker(): Promise<void> {
-  // Not there on plain http, but for localhost.
+  // Undefined on plain http, except on localhost.
   const { serviceWorker } = navigator as { readonly serviceWorker?: ServiceWorkerContainer }
   if (!serviceWorker?.controller?.scriptURL.endsWith('/sw.js')) return
   const registration = await serviceWorker.getRegistration()

@@ -1,4 +1,4 @@
-/** The pages that run: the front page and the examples, with what all of them share. */
+/** The front page and the examples, with the masthead and the inspector that they share. */
 
 import { lazy, Suspense, useState } from 'react'
 import type { ReactElement } from 'react'
@@ -9,6 +9,7 @@ import type { Link } from './link.ts'
 import { Masthead } from './masthead.tsx'
 import { SERVER_NAMES } from './server.ts'
 import { useStore } from './store.ts'
+import { Waiting } from './waiting.tsx'
 
 const Example = lazy(async () => {
   const { Example } = await import('./example.tsx')
@@ -31,7 +32,7 @@ export function Shell({ link }: { link: Link }): ReactElement {
           {pathname === '/' ? 'Open the inspector' : 'Inspector'}
         </button>
       </Masthead>
-      <Suspense>
+      <Suspense fallback={<Waiting label="Loading the example" />}>
         <Routes>
           <Route index element={<Front link={link} />} />
           <Route path="*" element={<Addressed link={link} />} />

@@ -1,4 +1,4 @@
-/** Code, to be copied. */
+/** Highlighted code with a copy button. */
 
 import { useRef } from 'react'
 import type { ReactElement } from 'react'
@@ -6,7 +6,7 @@ import type { Piece } from './catalog.ts'
 import { Copy } from './copy.tsx'
 
 export interface SnippetProps {
-  /** Of the region. */
+  /** The accessible name of the region. */
   readonly label: string
   readonly title: string
   readonly code: Piece

@@ -1,4 +1,6 @@
-/** One scenario that is played: its controls, its lanes and the comparison; on a page of its own with code and log. */
+/**
+ * One scenario with its controls, its lanes and the comparison. On a page of its own it also has its code and the log.
+ */
 
 import { Suspense, use, useCallback, useEffect } from 'react'
 import type { ReactElement } from 'react'
@@ -31,9 +33,9 @@ const NOTHING: Timeline = {
   isOver: true,
 }
 
-/** What is known of a server whose log has not come to its end. */
+/** What the page can say before the log of the server is complete. */
 const OPEN: Record<LinkState['status'], string> = {
-  up: 'The server is still at work.',
+  up: 'The server is still working.',
   connecting: 'Connecting to the server’s log.',
   down: 'The server does not answer.',
 }
@@ -44,7 +46,7 @@ export interface StageProps {
   readonly setup: Setup
   readonly onChange: ChangeSetup
   readonly link: Link
-  /** A page of its own has room for the code and the log. */
+  /** `page` also shows the code and the log. */
   readonly extent: 'page' | 'part'
 }
 
@@ -65,6 +67,8 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
   const marks = [...scenario.marks(ms, timeline.browser[0]?.start ?? 0), ...steps]
 
   useEffect(() => current?.open(), [current])
+
+  const connecting = <Waiting label={CONNECTING} value={linkState.step / CONNECTED} />
 
   const isStill = current !== undefined && !isPending && isKnown
   const [startBoth, dropBoth] = useBoth(setup, onChange, current, isStill ? 'still' : 'running', start)
@@ -98,7 +102,11 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
         />
         {'Scene' in scenario && (
           <div className="scene">
-            {current && <scenario.Scene play={current.play} onAct={(state, label) => act({ state, label })} />}
+            {current ? (
+              <scenario.Scene play={current.play} onAct={(state, label) => act({ state, label })} />
+            ) : (
+              connecting
+            )}
           </div>
         )}
         <Lanes
@@ -113,9 +121,7 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
         <Summary
           outcome={outcome}
           progress={progressOf(now, planned, settings.timeout)}
-          waiting={
-            current === undefined ? <Waiting label={CONNECTING} value={linkState.step / CONNECTED} /> : undefined
-          }
+          waiting={current !== undefined ? undefined : 'Scene' in scenario ? <p>Not started</p> : connecting}
           waste={isKnown ? wasteOf(timeline, worker?.toLowerCase()) : OPEN[linkState.status]}
         />
       </div>
@@ -134,7 +140,7 @@ export function Stage({ id, scenario, setup, onChange, link, extent }: StageProp
 
 interface SourcesProps extends Pick<Setup, 'rescind'> {
   readonly id: string
-  /** What the side without is called. */
+  /** The name of the side without rescind. */
   readonly without: string | undefined
 }
 
@@ -157,7 +163,7 @@ function progressOf(now: number, planned: number, timeout: number | undefined): 
   return `${milliseconds(now)}, ${timeout === undefined ? `about ${left} left` : `deadline in ${left}`}`
 }
 
-/** The axis has room for what is planned and for what took longer. */
+/** The length of the axis: the planned time, or what took longer. */
 function spanOf(planned: number, { browser, server }: Timeline, now: number): number {
   const ends = [...browser, ...server].map(({ end }) => end ?? now)
   return Math.max(planned, 200, ...ends) * 1.06

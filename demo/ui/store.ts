@@ -1,4 +1,4 @@
-/** State outside of React: one immutable value that is replaced as a whole, and those who want to know. */
+/** State outside of React: one immutable value that is replaced as a whole, and its listeners. */
 
 import { useSyncExternalStore } from 'react'
 
@@ -23,7 +23,7 @@ export class Store<State> {
   }
 }
 
-/** The state of `store`; renders again when it changes. */
+/** The state of `store`. The component renders again when it changes. */
 export function useStore<State>(store: Store<State>): State {
   return useSyncExternalStore(store.subscribe, store.get)
 }

@@ -1,4 +1,6 @@
-/** How a run came out, in one sentence: for the eye at once, for screen readers at most once a second. */
+/**
+ * The outcome of a run in one sentence. It is visible at once, and announced to screen readers at most once a second.
+ */
 
 import { useEffect, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
@@ -6,20 +8,20 @@ import type { Outcome } from './run.ts'
 import type { Timeline } from './timeline.ts'
 import { bytes, milliseconds } from './units.ts'
 
-/** @param who did the work */
-export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, who = 'server'): string {
+/** @param worker what did the work */
+export function wasteOf({ totals: { requests, stopped, ms, bytes: size } }: Timeline, worker = 'server'): string {
   const work = milliseconds(ms)
   if (requests > 0) {
     const what = requests === 1 ? '1 request' : `${requests} requests`
-    return `The ${who} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent for nothing.`
+    return `The ${worker} finished ${what} for nothing: ${work} of work, ${bytes(size)} sent for nothing.`
   }
-  if (stopped > 0) return `The ${who} stopped too, after ${work} of unwanted work.`
-  return ms > 0 ? `The ${who} worked for nothing, ${work}.` : 'Nothing went to waste.'
+  if (stopped > 0) return `The ${worker} stopped too, after ${work} of unwanted work.`
+  return ms > 0 ? `The ${worker} worked for nothing, ${work}.` : 'Nothing went to waste.'
 }
 
 export interface SummaryProps {
   readonly outcome: Outcome | undefined
-  /** How far a run is that has no outcome yet. */
+  /** The progress of a run that has no outcome yet. */
   readonly progress: string
   /** What is shown before there is a run. */
   readonly waiting?: ReactElement | undefined
@@ -45,7 +47,7 @@ export function Summary({ outcome, progress, waiting, waste }: SummaryProps): Re
 
 const CALM_MS = 1000
 
-/** `text`, but no oftener than once a second; in between the newest waits. */
+/** `text`, updated at most once a second. Until then only the newest text waits. */
 function useCalm(text: string): string {
   const [said, setSaid] = useState('')
   const last = useRef(-Infinity)

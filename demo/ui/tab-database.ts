@@ -5,7 +5,7 @@ import type { Database } from 'rescind/sql'
 import { createAlbums } from '../server/albums.ts'
 import { Store } from './store.ts'
 
-/** What the tab is waiting for before it can be asked; undefined while nothing is, or when it is open. */
+/** The step that is under way while the database is being opened; undefined at all other times. */
 export const opening: Store<string | undefined> = new Store<string | undefined>(undefined)
 
 let database: Promise<Database> | undefined
@@ -17,7 +17,7 @@ export function openTabDatabase(): Promise<Database> {
 }
 
 async function open(): Promise<Database> {
-  opening.set('Loading SQLite into a worker of this tab, once')
+  opening.set('Loading SQLite into a worker of this tab (only once)')
   const { openSqlite } = await import('rescind/sql/sqlite')
   const db = await openSqlite(background())
   opening.set('Filling the table')

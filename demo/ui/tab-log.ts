@@ -1,4 +1,4 @@
-/** What is done in the tab itself, in a worker, and is drawn like the server's work: the same log, kept here. */
+/** The log of the work in the tab's own workers, drawn like the server's log. */
 
 import { Log } from '../server/log.ts'
 

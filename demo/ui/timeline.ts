@@ -1,6 +1,6 @@
 /**
- * A run as the lanes show it: every request once on the browser's side and once on the server's, on one axis that
- * begins with the run, and what all of it added up to.
+ * A run as the lanes show it: every request once for the browser and once for the server, on one axis that begins with
+ * the run, and the totals.
  */
 
 import type { Entry } from '../server/log.ts'
@@ -13,15 +13,15 @@ export interface Bar {
   readonly id: string
   readonly name: string
   readonly kind: 'waiting' | 'running' | 'done' | 'failed' | 'canceled'
-  /** In milliseconds since the run began, as all that follows. */
+  /** In milliseconds since the run began, like the fields below. */
   readonly start: number
   /** Undefined while it is under way. */
   readonly end: number | undefined
-  /** When a request that was cut would have ended at the earliest. */
+  /** The earliest time at which a request would have ended that was stopped. */
   readonly planned: number | undefined
-  /** From when on it was for nothing. */
+  /** When its answer became unwanted. */
   readonly unwanted: number | undefined
-  /** What was done for nothing until it ended. */
+  /** The work and the bytes after that. */
   readonly wasted: Entry['wasted']
   /** How it ended, in words. */
   readonly note: string
@@ -30,11 +30,11 @@ export interface Bar {
 interface Totals {
   /** Requests that the server finished although the answer was unwanted. */
   readonly requests: number
-  /** Those that it stopped in time. */
+  /** Requests that the server stopped. */
   readonly stopped: number
   /** Unwanted work of the server, in milliseconds. */
   readonly ms: number
-  /** Sent in unwanted answers. */
+  /** Bytes sent in unwanted answers. */
   readonly bytes: number
 }
 
@@ -43,7 +43,7 @@ export interface Timeline {
   readonly server: readonly Bar[]
   readonly log: readonly { readonly key: string; readonly at: number; readonly name: string; readonly text: string }[]
   readonly totals: Totals
-  /** Whether both sides are through. */
+  /** Whether the browser and the server have finished. */
   readonly isOver: boolean
 }
 
@@ -107,16 +107,16 @@ function noteOf({ outcome, bytes: size = 0, unwanted }: Call): string {
 }
 
 /**
- * When the page lost interest, on its own clock. It knows so before the log has heard of it, and knows of handlers
- * that were through before they could be stopped.
+ * When the page no longer wanted the answer, on its own clock. It knows that before the log does, and also for handlers
+ * that finished before they could be stopped.
  */
 function givenUpAt({ ended = Infinity, outcome, unwanted }: Call, entry: Entry): number {
-  // What is being stopped is not drawn as going on: the log's next word is on its way.
+  // A handler that is being stopped is not drawn as unwanted work: the entry about its end is on its way.
   const canceled = outcome === 'canceled' && entry.outcome !== undefined ? ended : Infinity
   return unwanted ?? canceled
 }
 
-/** @param givenUp counts until the log says since when its answer was unwanted */
+/** @param givenUp when the page no longer wanted the answer; used until the log has a time of its own */
 function serverBar(entry: Entry, start: number, givenUp: number): Bar {
   const { id, name, latency, outcome, cause } = entry
   const end = entry.ended === undefined ? undefined : start + entry.ended
@@ -149,7 +149,7 @@ const NOTHING: Entry['wasted'] = { ms: 0, bytes: 0 }
 
 const KINDS = { finished: 'done', failed: 'failed', stopped: 'canceled' } as const
 
-/** A request that the server has not seen, or not yet. */
+/** A request that has not arrived at the server. */
 function absent({ id, name }: Call): Bar {
   return {
     id,

@@ -1,6 +1,7 @@
 /**
- * The browser's side of the lanes. A trace gives out the addresses of a run's requests; `fetch` is the platform's, and
- * notes when a request of a trace was sent and how it ended. The code that is shown runs with it, unaware.
+ * The browser's side of the lanes. A trace makes the addresses of a run's requests. The `fetch` of this file calls that
+ * of the platform, and records when a request of a trace was sent and how it ended, so the code that is shown needs no
+ * changes for it.
  */
 
 import { reasonOf } from '../words.ts'
@@ -9,7 +10,7 @@ import { fromRoot } from './root.ts'
 import { Store } from './store.ts'
 import { tabLog } from './tab-log.ts'
 
-/** The server takes no more with one word. */
+/** The server accepts no more ids in one report. */
 const MAX_WORDS = 100
 
 export type CallOutcome = 'answered' | 'failed' | 'canceled'
@@ -19,7 +20,7 @@ export interface Call {
   readonly name: string
   /** On the page's monotonic clock, in milliseconds. */
   readonly sent: number
-  /** Since when the answer is unwanted, without rescind; and whether the server's log has been told. */
+  /** Without rescind: when the answer became unwanted, and whether the server's log knows. */
   readonly unwanted?: number
   readonly isReported?: boolean
   readonly ended?: number
@@ -29,13 +30,13 @@ export interface Call {
   readonly bytes?: number
 }
 
-/** What the server is asked to do: work for `latency` milliseconds, and then answer or fail. */
+/** What a request asks the server for: work for `latency` milliseconds, and then an answer or a failure. */
 export interface Work {
   readonly latency: number
   readonly fails?: boolean
   /** Sends its rows one by one, as they are made. */
   readonly streams?: boolean
-  /** The endpoint, `work` if left out, and what else it is told. */
+  /** The endpoint, `work` by default, and its other parameters. */
   readonly at?: string
   readonly params?: Readonly<Record<string, string>>
 }
@@ -72,8 +73,8 @@ export class Trace extends Store<readonly Call[]> {
   }
 
   /**
-   * Notes that the answers to these are unwanted. Without rescind they go on: the server cannot know; its log has to,
-   * to count what is done for nothing.
+   * Marks the answers to these requests as unwanted. With rescind this does nothing: the requests are canceled. Without
+   * rescind they continue and the handlers are not told. Only the server's log is, so that it can count the waste.
    */
   giveUp(isUnwanted: (call: Call) => boolean): void {
     if (this.#isTold) return
@@ -88,7 +89,7 @@ export class Trace extends Store<readonly Call[]> {
     if (calls.length > 0) void this.#report()
   }
 
-  /** One report at a time: browsers have few connections to a server, and those belong to what is measured. */
+  /** Sends one report at a time: a browser has few connections to a server, and the measured requests need them. */
   async #report(): Promise<void> {
     if (this.#isReporting) return
     this.#isReporting = true
@@ -117,7 +118,7 @@ export class Trace extends Store<readonly Call[]> {
 
 let requests = 0
 
-/** The addresses given out and not fetched yet, by the id of the request. */
+/** The addresses that were made and are not fetched yet, by the id of the request. */
 const announced = new Map<string, { readonly trace: Trace; readonly name: string }>()
 
 interface Tracked {
@@ -126,7 +127,7 @@ interface Tracked {
   end(outcome: CallOutcome, details: Pick<Call, 'why' | 'bytes'>): void
 }
 
-/** Draws a request that others send. */
+/** Records a request that other code sends. */
 export function track(url: string): Tracked {
   const id = new URL(url).searchParams.get('id') ?? ''
   const request = announced.get(id)
@@ -138,7 +139,7 @@ export function track(url: string): Tracked {
   }
 }
 
-/** The platform's fetch, drawn into the lanes. What is relative is from the root of the site. */
+/** The platform's `fetch`, recorded for the lanes. A relative address is from the root of the site. */
 export async function fetch(address: string, init: RequestInit = {}): Promise<Response> {
   const url = fromRoot(address)
   const id = new URL(url).searchParams.get('id') ?? ''
@@ -167,8 +168,8 @@ export async function fetch(address: string, init: RequestInit = {}): Promise<Re
 }
 
 /**
- * `body`, as it comes, for a reader that reads it to its end or cancels. The server reports a failure of the work at
- * its head: browsers log every status from 400 on as an error.
+ * Passes `body` on as it arrives, and reports how it ended. The server reports a failed piece of work at the start of
+ * the body: browsers log every status from 400 on as an error.
  */
 function watched(
   body: ReadableStream<Uint8Array>,
@@ -198,7 +199,7 @@ function watched(
   })
 }
 
-/** As `fetch`, for an answer in JSON: resolves to its content, rejects when it says that the work failed. */
+/** Fetches JSON. Resolves to the content; rejects if it says that the work failed. */
 export async function call(url: string, init?: RequestInit): Promise<unknown> {
   const response = await fetch(url, init)
   const answer = (await response.json()) as { readonly error?: string }
@@ -206,7 +207,7 @@ export async function call(url: string, init?: RequestInit): Promise<unknown> {
   return answer
 }
 
-/** The text of an answer, chunk by chunk, as it comes. */
+/** The text of an answer, chunk by chunk, as it arrives. */
 export async function* textOf({ body }: Response): AsyncGenerator<string, void> {
   const reader = body?.getReader()
   const decoder = new TextDecoder()
@@ -217,7 +218,7 @@ export async function* textOf({ body }: Response): AsyncGenerator<string, void> 
   }
 }
 
-/** Calls `read` with each line of an answer, as it comes. */
+/** Calls `read` with each line of an answer, as it arrives. */
 export async function eachLine(response: Response, read: (line: string) => void): Promise<void> {
   let rest = ''
   for await (const text of textOf(response)) {

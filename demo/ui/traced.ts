@@ -1,13 +1,13 @@
 /**
- * A request in a span of its own. The inspectors of the page and of the server know it by its `traceparent`, so what
- * both have seen can be shown as one line.
+ * Sends a request in a span of its own. The inspectors of the page and of the server know it by its `traceparent`, so
+ * they can show it as one line.
  */
 
 import { within, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { headers, traceparent } from 'rescind/wire'
 
-/** Sends a request with the headers it is given, under a context that ends with its answer. */
+/** Sends a request with the given headers, under a context that ends with its answer. */
 type Send<T> = (ctx: Context, headers: Record<string, string>) => Promise<T>
 
 export function traced<T>(ctx: Context, send: Send<T>): Promise<T> {

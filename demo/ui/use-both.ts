@@ -1,6 +1,6 @@
 /**
- * One button for both runs: without rescind first, and with it as soon as the server is through. It moves the switch,
- * as one would by hand; what the user does meanwhile ends the plan.
+ * Runs both sides by one button: first without rescind, and with it as soon as the server has finished. It moves the
+ * switch, as a user would. Any action of the user meanwhile ends the plan.
  */
 
 import { useCallback, useEffect, useRef } from 'react'
@@ -9,7 +9,7 @@ import type { Run } from './run.ts'
 
 /**
  * @param run the newest run
- * @param state whether anything of it is still under way, on either side
+ * @param state `running` while the page or the server still works on it
  */
 export function useBoth(
   { rescind, settings }: Setup,

@@ -1,6 +1,6 @@
 /**
- * Plays one scenario twice at the same time, without rescind and with it: the same settings, the same keys, the same
- * server. What the user does on either side happens on both.
+ * Plays one scenario twice at the same time, without rescind and with it: the same settings, the same keystrokes, the
+ * same server. An action of the user on one side happens on both.
  */
 
 import { useCallback, useEffect, useState } from 'react'

@@ -1,7 +1,7 @@
 /**
- * Runs a scenario for a component: by itself when the settings have come to rest, and on demand. There is one run at a
- * time: a new one supersedes the last, and what is under way when the component goes is canceled. What the user does in
- * a scene belongs to the run that is under way, or begins the next one.
+ * Runs a scenario for a component: automatically after the settings have stopped changing, and on demand. There is one
+ * run at a time. A new run supersedes the last one, and unmounting the component cancels the run. An action of the user
+ * in a scene belongs to the run under way, or begins the next one.
  */
 
 import { useCallback, useEffect, useRef, useState } from 'react'
@@ -57,7 +57,7 @@ export function useRun(
 
   const cancel = useCallback(
     (cause: Error) => {
-      // The scene of a run that is over stays alive.
+      // The context of a finished run stays alive, because its scene still uses it.
       if (latest.current?.outcome.get() === undefined) end(cause)
     },
     [end],

@@ -1,12 +1,9 @@
-/**
- * The handlers of a scene that starts work by hand: what the script does reaches them as what the user does, in the
- * turn in which it is done.
- */
+/** Calls the handlers of a scene for what the script does, just as for what the user does, and synchronously. */
 
 import { useEffect, useEffectEvent } from 'react'
 import type { Play } from './scenario.ts'
 
-/** Calls `step` with every state that `play` is put into, and with that which a new play begins with. */
+/** Calls `step` with the first state of each play, and with every later one. */
 export function useSteps<State extends string>({ state }: Play<State>, step: (state: State) => void): void {
   const latest = useEffectEvent(step)
   useEffect(() => {

@@ -1,10 +1,10 @@
-/** Something that takes a while before anything else can be shown: what it is, and how far. */
+/** A progress bar with a label, for something that must load before anything else can be shown. */
 
 import type { ReactElement } from 'react'
 
 export interface WaitingProps {
   readonly label: string
-  /** From 0 to 1; left out where it cannot be known. */
+  /** From 0 to 1; left out if it is not known. */
   readonly value?: number | undefined
 }
 

@@ -1,7 +1,6 @@
 /**
- * Heavy work in a worker: counts primes for the given time. It does so as a job, which checks its context between two
- * pieces, or without rescind in one loop that reads no message until its end. Both report when they begin and end, for
- * the lanes.
+ * Heavy work in a worker: counts primes for the given time. As a job, it checks its context between two pieces. Without
+ * rescind, it is one loop that reads no message until its end. Both report when they begin and end, for the lanes.
  */
 
 import { pause } from 'rescind'

@@ -93,6 +93,13 @@ describe.concurrent('the front page', () => {
   it('shows the progress while it connects to the server', async ({ expect }) => {
     await using demo = await visitInNewTab('#/nowhere')
     const { page } = demo
+    const releaseScripts = await hold(page, /\.js$/)
+    await page.reload({ waitUntil: 'commit' })
+    await page.getByRole('progressbar', { name: 'Loading' }).waitFor()
+    // The front page is at the same address, but does not flash before an example.
+    expect(await page.getByRole('heading', { level: 1 }).count()).toBe(0)
+    await releaseScripts()
+    await page.getByRole('heading', { name: 'No such example' }).waitFor()
     const release = await hold(page, '**/api/clock')
     await page.reload()
     await page.goto(`${demoUrl}#/`)

@@ -26,7 +26,7 @@ describe.concurrent('Heavy work in a worker', () => {
   it('continues the computation after Stop without rescind', async ({ expect }) => {
     await using demo = await visit('#/heavy-work?latency=1200&stop=300&timeout=8000&rescind=off')
     const { page } = demo
-    await outcome(page, 'stopped, and the worker computed on')
+    await outcome(page, 'stopped, and the worker kept computing')
     await page
       .getByRole('region', { name: 'Worker', exact: true })
       .getByText(/finished for nothing: \d+ ms/)

@@ -23,7 +23,7 @@ describe.concurrent('Leave the route', () => {
 
   it('lets both reports finish for nothing without rescind', async ({ expect }) => {
     await using demo = await visit('#/leave-the-route?latency=1500&leave=100&rescind=off')
-    await outcome(demo.page, '2 reports came in for a page that was left')
+    await outcome(demo.page, '2 reports arrived for a page that was left')
     await total(demo.page, 'Without rescind', 'requests', 2)
     for (const name of REPORTS) {
       const entry = await demo.entry(name)

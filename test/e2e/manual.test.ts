@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { THEME_SCRIPT } from '../../demo/ui/theme.ts'
 import { demoUrl, outcome, patiently, visit, visitInNewTab } from './demo.ts'
 
 const CLIENT = 'dist-demo/client'
@@ -27,6 +28,14 @@ describe('the built manual', () => {
   it('has no broken link within the site', () => {
     expect([...bodies].flatMap(([name, html]) => brokenLinks(name, html).map((link) => `${name}: ${link}`))).toEqual([])
     expect(brokenLinks('docs/start.html', '<a href="streams.html#none"> <a href="none.html">')).toHaveLength(2)
+  })
+
+  it('applies the stored theme in its head, before anything is painted', () => {
+    const late = [...bodies].filter(([, html]) => {
+      const script = html.indexOf(`<script>${THEME_SCRIPT}</script>`)
+      return script < 0 || script > html.indexOf('<link rel="stylesheet"')
+    })
+    expect(late.map(([name]) => name)).toEqual([])
   })
 
   it('loads nothing from other hosts', () => {
@@ -64,6 +73,31 @@ describe.concurrent('a page of the manual', () => {
     expect(demo.complaints).toEqual([])
   })
 
+  it('shows the theme chosen on the front page, and the front page the theme chosen on it', async ({ expect }) => {
+    await using demo = await visit('docs/start.html')
+    const { page } = demo
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const theme = (name: string) => page.getByRole('button', { name: `Theme: ${name}`, exact: true })
+    const dark = await paper()
+    await theme('System').press('Enter')
+    await theme('Light').waitFor()
+    const light = await paper()
+    expect(light).not.toBe(dark)
+    await page.goto(`${demoUrl}#/nowhere`)
+    await page.getByRole('heading', { name: 'No such example' }).waitFor()
+    expect(await paper()).toBe(light)
+    await theme('Light').click()
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.goto(`${demoUrl}docs/start.html`)
+    await theme('Dark').waitFor()
+    expect(await paper()).toBe(dark)
+    await theme('Dark').click()
+    await theme('System').waitFor()
+    expect(await paper()).toBe(light)
+    expect(demo.complaints).toEqual([])
+  })
+
   it('finds text on other pages, with the keyboard alone', async ({ expect }) => {
     await using demo = await visitInNewTab('docs/start.html')
     const { page } = demo
@@ -79,7 +113,7 @@ describe.concurrent('a page of the manual', () => {
     await field.press('ArrowUp')
     expect(await field.getAttribute('aria-activedescendant')).toBe('found-0')
     await field.fill('no such thing at all')
-    await page.getByText('Nothing is called').waitFor()
+    await page.getByText('Nothing found for').waitFor()
     await field.fill('keep-alive silence')
     await found.first().waitFor()
     await field.press('Enter')

@@ -32,7 +32,7 @@ describe.concurrent('One request for two', () => {
     await outcome(page, '5 requests, the card has its report')
     expect(demo.requests).toHaveLength(5)
     await page.goto(`${demoUrl}#/one-request-for-two?latency=1000&pause=50&hand=1&rescind=off`)
-    await outcome(page, '2 requests, the card lost its report to the abort of another')
+    await outcome(page, '2 requests, the card lost its report: another part aborted it')
     const result = page.getByRole('region', { name: 'By hand', exact: true })
     await result.locator('[data-total=lost]', { hasText: /^2$/ }).waitFor()
     expect(demo.complaints).toEqual([])

@@ -20,7 +20,7 @@ describe.concurrent('Is this code safe to run?', () => {
     expect(await demo.entry('order')).toMatchObject({ outcome: 'finished' })
     // A request that is canceled in transit does not arrive.
     await expect.poll(async () => (await demo.entry('receipt'))?.outcome ?? 'stopped', patiently).toBe('stopped')
-    const result = demo.page.getByRole('region', { name: 'ctx handed on' })
+    const result = demo.page.getByRole('region', { name: 'ctx passed on' })
     await result.locator('[data-total=lost]', { hasText: /^1$/ }).waitFor()
     expect(demo.complaints).toEqual([])
   })

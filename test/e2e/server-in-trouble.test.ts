@@ -31,7 +31,7 @@ describe.concurrent('A server in trouble', () => {
     await outcome(page, /^\d+ of 20 answered, \d+ requests, a storm/)
     const refused = async () => (await demo.entries()).filter(({ outcome }) => outcome === 'failed').length
     await expect.poll(refused, patiently).toBeGreaterThan(32)
-    await page.getByText(/^\d+ lines before these$/).waitFor()
+    await page.getByText(/^\d+ earlier lines$/).waitFor()
     expect(await page.getByRole('region', { name: 'Server log' }).getByRole('listitem').count()).toBe(80)
     expect(demo.complaints).toEqual([])
   })

@@ -192,7 +192,7 @@ describe.concurrent('the address', () => {
 
   it('shows a message for an unknown scenario', async ({ expect }) => {
     await using demo = await visit('#/nowhere')
-    await demo.page.getByRole('heading', { name: 'No such scenario' }).waitFor()
+    await demo.page.getByRole('heading', { name: 'No such example' }).waitFor()
     expect(demo.complaints).toEqual([])
   })
 })

@@ -22,7 +22,7 @@ describe.concurrent('Stop the answer', () => {
   it('lets the server finish writing without rescind', async ({ expect }) => {
     await using demo = await visit('#/stop-the-answer?latency=1500&stop=300&rescind=off')
     const { page } = demo
-    await outcome(page, /^stopped, \d+ words kept, and the server wrote on/)
+    await outcome(page, /^stopped, \d+ words kept, and the server kept writing/)
     await expect.poll(() => demo.entry('answer'), patiently).toMatchObject({ outcome: 'finished' })
     await total(page, 'Without rescind', 'requests', 1)
     const { lines = [], wasted } = (await demo.entry('answer')) ?? {}

@@ -27,7 +27,7 @@ describe.concurrent('Why did it end?', () => {
 
   it('shows no cause without rescind', async ({ expect }) => {
     await using demo = await visit('#/why-did-it-end?step=100&rescind=off')
-    await outcome(demo.page, '5 ends, and no telling them apart')
+    await outcome(demo.page, '5 ends, and all look alike')
     expect(demo.complaints).toEqual([])
   })
 })

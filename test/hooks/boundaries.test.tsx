@@ -54,7 +54,7 @@ function mount(timeout?: number) {
 const key = createKey<string>('key')
 
 describe('an error boundary', () => {
-  it('never receives a cancel, by hand, by newer work or by the unmount', async () => {
+  it('never receives a cancel: neither a manual one, nor one by newer work or the unmount', async () => {
     const { container, rerender, task, unmount, work } = mount()
     await settle(() => task.last.cancel('by hand'))
     expect(container.textContent).toBe('canceled')

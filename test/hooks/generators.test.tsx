@@ -1,4 +1,4 @@
-/** Tasks and actions whose work yields: streamed answers, and polls. */
+/** Tasks and actions whose work is an async generator: streamed answers, and polls. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'

@@ -3,19 +3,22 @@
 import { act, render } from '@testing-library/react'
 import { StrictMode, Suspense, startTransition, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { background, cause, withCancel, withTimeout } from 'rescind'
+import { background, cause, createKey, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import {
   Scope,
   Unmounted,
+  useAction,
   useCancellable,
   useContextState,
   useDeadline,
+  usePending,
   useRemaining,
   useRoute,
   useScope,
   useTask,
   useTimeout,
+  useValue,
 } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
 import { isCollected, task } from '../support.ts'
@@ -111,6 +114,8 @@ describe('tasks without a scope', () => {
   })
 })
 
+const locale = createKey<string>('locale')
+
 /** Uses all hooks. */
 function Everything({ work }: { readonly work: (ctx: Context) => void }) {
   const scope = useScope()
@@ -120,6 +125,9 @@ function Everything({ work }: { readonly work: (ctx: Context) => void }) {
   useRoute(ctx)
   useContextState(ctx)
   useRemaining(ctx)
+  useValue(locale)
+  usePending()
+  useAction(work)
   useTask(
     (ctx) => {
       work(ctx)

@@ -6,8 +6,8 @@ import { inspect } from 'rescind/inspect'
 import { Hidden, Superseded, Unmounted } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Home, whenFinal } from '../../hooks/life.ts'
-import type { Life, Terms } from '../../hooks/life.ts'
+import { Lives, whenFinal } from '../../hooks/life.ts'
+import type { Life, LifeSettings } from '../../hooks/life.ts'
 import { microtask } from '../support.ts'
 
 const components: { unmount(): void }[] = []
@@ -23,32 +23,32 @@ async function rest(): Promise<void> {
 }
 
 /** A component that the test renders. */
-function componentOf(parent: Context, more: Partial<Terms> = {}) {
-  const terms: Terms = { kind: 'useCancellable', label: undefined, times: [], ...more }
-  const home = new Home(terms, parent, undefined)
+function componentOf(parent: Context, more: Partial<LifeSettings> = {}) {
+  const settings: LifeSettings = { kind: 'useCancellable', label: undefined, times: [], ...more }
+  const lives = new Lives(settings, parent, undefined)
   const installed: Life[] = []
   const component = {
-    home,
+    lives,
     installed,
-    commit(life = home.life) {
-      home.unmount()
-      home.mount()
-      home.commit(life, terms, (next) => void installed.push(next))
+    commit(life = lives.life) {
+      lives.unmount()
+      lives.mount()
+      lives.commit(life, settings, (next) => void installed.push(next))
     },
     /** Commits, and runs the effects. */
-    show(life = home.life) {
+    show(life = lives.life) {
       component.commit(life)
-      home.refresh()
-      home.appear()
+      lives.refresh()
+      lives.appear()
     },
     async hide() {
-      home.disappear()
+      lives.disappear()
       await rest()
     },
     /** Like React: insertion effects are cleaned up before passive ones. */
     unmount() {
-      home.unmount()
-      if (home.isShown) home.disappear()
+      lives.unmount()
+      if (lives.isShown) lives.disappear()
     },
   }
   components.push(component)
@@ -76,7 +76,7 @@ describe('a life', () => {
     const component = componentOf(background())
     component.show()
     await component.hide()
-    expect(cause(component.home.life.ctx)).toBe(Hidden)
+    expect(cause(component.lives.life.ctx)).toBe(Hidden)
     component.unmount()
     await rest()
     expect(inspector.rows.filter(({ how, kind }) => how === undefined && kind !== 'background')).toEqual([])
@@ -85,7 +85,7 @@ describe('a life', () => {
   it('names the component in its end, not the page that it follows', () => {
     const component = componentOf(background())
     component.show()
-    const { ctx } = component.home.life
+    const { ctx } = component.lives.life
     component.unmount()
     expect(String(ctx)).toMatch(/useCancellable\(canceled: .*unmounted/)
   })
@@ -93,7 +93,7 @@ describe('a life', () => {
   it('ends if it has no time left, and its first effect does not restart it', () => {
     const component = componentOf(fakeClock(0).root, { times: [0] })
     component.show()
-    expect(component.home.life.ctx.err?.name).toBe('TimeoutError')
+    expect(component.lives.life.ctx.err?.name).toBe('TimeoutError')
     expect(component.installed).toEqual([])
   })
 
@@ -102,7 +102,7 @@ describe('a life', () => {
     component.commit()
     component.commit()
     await rest()
-    expect(component.home.life.ctx.err).toBeUndefined()
+    expect(component.lives.life.ctx.err).toBeUndefined()
   })
 
   it('has ended by its deadline, not by a cancel, if `cancel` is called afterwards', async () => {
@@ -110,7 +110,7 @@ describe('a life', () => {
     const component = componentOf(clock.root, { times: [100] })
     component.show()
     await clock.advance(100)
-    component.home.cancel('too late')
+    component.lives.cancel('too late')
     await component.hide()
     component.show()
     expect(component.installed).toHaveLength(1)
@@ -119,9 +119,9 @@ describe('a life', () => {
   it('ends together with its successor on unmount', () => {
     const component = componentOf(background())
     component.show()
-    const first = component.home.life
-    component.home.reset()
-    const second = component.home.life
+    const first = component.lives.life
+    component.lives.reset()
+    const second = component.lives.life
     expect(second).not.toBe(first)
     component.unmount()
     expect([first.isClosed, second.isClosed]).toEqual([true, true])
@@ -133,20 +133,20 @@ describe('reset', () => {
   it('restarts nothing after the unmount', () => {
     const component = componentOf(background())
     component.show()
-    const { life } = component.home
+    const { life } = component.lives
     component.unmount()
-    component.home.reset()
-    expect(component.home.life).toBe(life)
+    component.lives.reset()
+    expect(component.lives.life).toBe(life)
   })
 
   it('shows nothing in a hidden tab until the tab is shown', () => {
     const component = componentOf(background())
     component.show()
-    component.home.turn(true)
-    component.home.reset()
+    component.lives.setTabHidden(true)
+    component.lives.reset()
     expect(component.installed).toEqual([])
-    component.home.turn(false)
-    expect(component.installed).toEqual([component.home.life])
+    component.lives.setTabHidden(false)
+    expect(component.installed).toEqual([component.lives.life])
   })
 })
 
@@ -154,9 +154,9 @@ describe('a tab that is shown', () => {
   it('shows nothing of a component that is itself hidden', async () => {
     const component = componentOf(background())
     component.show()
-    component.home.turn(true)
+    component.lives.setTabHidden(true)
     await component.hide()
-    component.home.turn(false)
+    component.lives.setTabHidden(false)
     expect(component.installed).toEqual([])
   })
 })
@@ -206,8 +206,8 @@ describe('the wait for a successor', () => {
   it('ends for all waiters when the successor is shown', async () => {
     const component = componentOf(background())
     component.show()
-    const { ctx } = component.home.life
-    component.home.reset()
+    const { ctx } = component.lives.life
+    component.lives.reset()
     const told: string[] = []
     whenFinal(ctx, () => told.push('one'))
     whenFinal(ctx, () => told.push('other'))
@@ -222,8 +222,8 @@ describe('the wait for a successor', () => {
     const [parent, cancel] = withCancel(background())
     const component = componentOf(parent)
     component.show()
-    const { ctx } = component.home.life
-    component.home.reset()
+    const { ctx } = component.lives.life
+    component.lives.reset()
     const told: string[] = []
     whenFinal(ctx, () => told.push('one'))
     cancel()

@@ -310,7 +310,7 @@ describe.each<[name: string, useHook: (parent: Context) => Derived]>([
 
 describe('useRoute', () => {
   it.each<[how: string, end: (cancel: Cancel) => void, why: unknown]>([
-    ['was canceled by hand', (cancel) => cancel('by hand'), 'by hand'],
+    ['was canceled manually', (cancel) => cancel('by hand'), 'by hand'],
   ])('returns a new context on the next route for one that %s', async (_, end, why) => {
     const derived = watch<Derived>()
     function Component() {
@@ -328,7 +328,7 @@ describe('useRoute', () => {
 })
 
 describe.skipIf(!Activity)('a hidden scope', () => {
-  it('restarts after a cancel by hand when it is shown on another route, and not on the same one', async () => {
+  it('restarts after a manual cancel when it is shown on another route, and not on the same one', async () => {
     const { app, scope, work } = hideable({ route: true })
     const view = render(app('visible'), { wrapper: StrictMode })
     await settle(() => scope.current?.cancel('by hand'))

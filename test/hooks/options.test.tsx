@@ -167,7 +167,7 @@ describe('debounce', () => {
     expect(work.calls).toEqual([])
   })
 
-  it("is not part of the work's time", async () => {
+  it('does not count as time of the work', async () => {
     const clock = fakeClock(0)
     const work = fakeWork()
     mount({ fn: work.fn, deps: [], options: { debounce: 200, timeout: 100, parent: clock.root } })
@@ -194,7 +194,7 @@ describe('debounce', () => {
       await settle(() => clock.advance(20))
       render({ deps: [key] })
     }
-    // At 120 ms the deps of 100 ms run; at 170 ms those of 120 ms.
+    // The run at 120 ms has the deps of the render at 100 ms; the run at 170 ms those of 120 ms.
     expect(work.calls).toHaveLength(1)
     await settle(() => clock.advance(50))
     expect(work.causes).toEqual([Superseded, undefined])

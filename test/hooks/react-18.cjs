@@ -1,4 +1,4 @@
-/** Loaded before the tests with React 18: what CommonJS packages require as `react` and `react-dom` is version 18, too. */
+/** Loaded before the tests with React 18: CommonJS packages, too, get version 18 as `react` and `react-dom`. */
 
 const Module = require('node:module')
 

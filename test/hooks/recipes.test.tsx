@@ -1,4 +1,4 @@
-/** The recipes of `docs/react.md` as they stand there, and what each of them promises. */
+/** The recipes of `docs/react.md`, unchanged, and tests of what each of them promises. */
 
 import { fireEvent, render } from '@testing-library/react'
 import { Component, createRef, StrictMode, Suspense, useState } from 'react'
@@ -56,7 +56,7 @@ function NewAlbum({ open }: { readonly open: (id: string) => void }) {
     try {
       open(await creation.run('Blue Train'))
     } catch {
-      // The state shows it.
+      // The state shows the error.
     }
   }
   return <button onClick={() => void onClick()}>{creation.status === 'error' ? 'Not created.' : 'Create'}</button>
@@ -74,7 +74,7 @@ function Dialog({ onClose }: { readonly onClose: () => void }) {
 describe('a handler that awaits', () => {
   const app = <NewAlbum open={(id) => navigated.push(id)} />
 
-  it('goes on with the result of `run`', async () => {
+  it('continues with the result of `run`', async () => {
     const page = show(app)
     await page.click()
     expect(navigated).toEqual([])
@@ -82,7 +82,7 @@ describe('a handler that awaits', () => {
     expect(navigated).toEqual(['7'])
   })
 
-  it('does not go on when `run` fails, and the state shows why', async () => {
+  it('does not continue when `run` fails, and the state shows the error', async () => {
     const page = show(app)
     await page.click()
     await settle(() => signUp.last.reject(new Error('full')))
@@ -93,7 +93,7 @@ describe('a handler that awaits', () => {
   it.each([
     ['succeeded', () => signUp.last.resolve('7')],
     ['failed', () => signUp.last.reject(new Error('full'))],
-  ])('goes on after `action` once that has %s', async (_, end) => {
+  ])('continues after `action` when the run has %s', async (_, end) => {
     const page = show(<Dialog onClose={() => navigated.push('closed')} />)
     await page.click()
     expect(navigated).toEqual([])
@@ -134,7 +134,7 @@ function Albums({ query }: { readonly query: string }) {
 }
 
 describe('infinite scroll under `resetKeys`', () => {
-  it('appends one page at a time, however often it is asked for', async () => {
+  it('appends one page at a time, even if the button is clicked more often', async () => {
     const page = show(<Feed query="blue" />)
     await page.click()
     await page.click()
@@ -150,7 +150,7 @@ describe('infinite scroll under `resetKeys`', () => {
     expect(page.text).toBe('Blue TrainKind of BlueMore')
   })
 
-  it('ends the page that is loading when the query changes, and begins the list again', async () => {
+  it('aborts the page that is loading when the query changes, and starts with an empty list', async () => {
     const page = show(<Feed query="blue" />)
     await page.click()
     await settle(() => load.last.resolve(['Blue Train']))
@@ -187,7 +187,7 @@ function Search() {
 }
 
 describe('a search with an input method', () => {
-  it('asks for whole words only, and keeps the last results meanwhile', async () => {
+  it('searches only for whole words, and shows the last results during input', async () => {
     const page = show(<Search />)
     await settle(() => find.last.resolve(['Blue Train']))
     await page.compose('Start')
@@ -273,7 +273,7 @@ function Title({ title }: { readonly title: Promise<string> }) {
   return <h1>{use?.(title)}</h1>
 }
 
-/** Says whether what it has caught is a cancel. */
+/** Shows whether the error that it has caught is a cancel. */
 class Boundary extends Component<{ readonly children: ReactNode }> {
   override state: { readonly error?: unknown } = {}
   static getDerivedStateFromError(error: unknown) {
@@ -305,7 +305,7 @@ describe.runIf(use)('Suspense with `use`', () => {
     expect(fetchReport.calls).toHaveLength(1)
   })
 
-  it('has a cancel at the error boundary', async () => {
+  it('passes a cancel to the error boundary', async () => {
     noise.allow(/Stop/)
     const page = show(app(true))
     await page.click()

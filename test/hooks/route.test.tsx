@@ -1,4 +1,4 @@
-/** Routes: work that belongs to one ends when another is shown, with the real React Router and the bare history. */
+/** Routes: the work of a route ends when another route is shown, with the real React Router and with only `history`. */
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useLayoutEffect } from 'react'

@@ -62,7 +62,7 @@ describe('the timeout of a run', () => {
     expect(run.ctx.deadline).toBe(200)
   })
 
-  it('prevents the call of the work if it is over before the start', async () => {
+  it('ends the run without calling the work if it is 0', async () => {
     let calls = 0
     const { run, told } = runOf(fakeClock(0).root, { fn: () => `call ${calls++}`, timeout: 0 })
     run.start()

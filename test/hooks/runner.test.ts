@@ -7,7 +7,7 @@ import { Superseded } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Runner } from '../../hooks/runner.ts'
-import type { Job, TaskMode, TaskState } from '../../hooks/runner.ts'
+import type { TaskSettings, TaskMode, TaskState } from '../../hooks/runner.ts'
 import { microtask } from '../support.ts'
 
 afterEach(() => void vi.useRealTimers())
@@ -93,11 +93,13 @@ interface Called {
   readonly fail: (error: unknown) => void
 }
 
-function jobOf<A extends readonly unknown[]>(options: Partial<Job<string, A>> & Pick<Job<string, A>, 'fn'>) {
-  const job: Job<string, A> = {
+function settingsOf<A extends readonly unknown[]>(
+  options: Partial<TaskSettings<string, A>> & Pick<TaskSettings<string, A>, 'fn'>,
+) {
+  const settings: TaskSettings<string, A> = {
     parent: background(),
     deps: undefined,
-    question: undefined,
+    key: undefined,
     mode: 'latest',
     keepPrevious: false,
     transition: false,
@@ -107,7 +109,7 @@ function jobOf<A extends readonly unknown[]>(options: Partial<Job<string, A>> & 
     label: undefined,
     ...options,
   }
-  return job
+  return settings
 }
 
 async function rest(): Promise<void> {
@@ -119,21 +121,21 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
   const model = new Model(mode, keepPrevious)
   const called: Called[] = []
   const fn = (ctx: Context, _: string) => new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
-  const job = jobOf<[name: string]>({ fn, parent, mode, keepPrevious })
-  const runner = new Runner(job)
+  const settings = settingsOf<[name: string]>({ fn, parent, mode, keepPrevious })
+  const runner = new Runner(settings)
   const causes: unknown[] = []
   for (const step of steps) {
     const before = called.at(-1)?.ctx
     if (step.type === 'mode') {
       model.mode = step.mode
-      runner.configure({ ...job, mode: step.mode })
+      runner.configure({ ...settings, mode: step.mode })
     } else if (step.type === 'run') {
       model.run(step.name)
-      void runner.steering.run(step.name)
+      void runner.controls.run(step.name)
       if (before && called.at(-1)?.ctx !== before) causes.push(cause(before))
     } else if (step.type === 'cancel' || step.type === 'reset') {
       model[step.type]()
-      runner.steering[step.type]('why')
+      runner.controls[step.type]('why')
     } else {
       if (model.status !== 'pending') continue
       if (step.type === 'answer') model.answer()
@@ -146,7 +148,7 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
     const live = called.filter(({ ctx }) => ctx.err === undefined)
     expect(live).toEqual(model.isLive ? [called.at(-1)] : [])
   }
-  // The first reason ended each: newer work, a cancel, a reset or its own error.
+  // Every context has ended, with a cause: newer work, a cancel, a reset or its own error.
   expect(causes).not.toContain(undefined)
   cancelParent()
 }
@@ -175,7 +177,7 @@ function watched(mode: TaskMode, within?: (name: string, it: Watched) => void): 
       calls.push({ name, ctx, answer, fail })
       within?.(name, watch)
     })
-  const runner = new Runner(jobOf<[name: string]>({ fn, mode }))
+  const runner = new Runner(settingsOf<[name: string]>({ fn, mode }))
   const watch = { runner, calls, shown }
   runner.commit(runner.state, (state) => void shown.push(state))
   runner.isShown = true
@@ -184,22 +186,22 @@ function watched(mode: TaskMode, within?: (name: string, it: Watched) => void): 
 
 /** Runs another one as soon as the work `one` is aborted. */
 function again(name: string, { runner, calls }: Watched): void {
-  const listener = () => void runner.steering.run(`after ${name}`)
+  const listener = () => void runner.controls.run(`after ${name}`)
   if (name === 'one') calls.at(-1)?.ctx.signal.addEventListener('abort', listener)
 }
 
 /** Calls reset as soon as the work `one` is aborted. */
 function forget(name: string, { runner, calls }: Watched): void {
-  if (name === 'one') calls.at(-1)?.ctx.signal.addEventListener('abort', () => runner.steering.reset())
+  if (name === 'one') calls.at(-1)?.ctx.signal.addEventListener('abort', () => runner.controls.reset())
 }
 
 describe('work that calls `run` itself', () => {
   it.each(modes)('gets a promise in mode %s, and the state is that of the last run', async (mode) => {
     const inner: Promise<string>[] = []
     const { runner, calls, shown } = watched(mode, (name, { runner }) => {
-      if (name === 'one') inner.push(runner.steering.run('two'))
+      if (name === 'one') inner.push(runner.controls.run('two'))
     })
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     expect(inner[0]).toBeInstanceOf(Promise)
     expect(calls.map(({ name }) => name)).toEqual(['one', 'two'])
     expect(cause(calls[0]?.ctx ?? background())).toBe(Superseded)
@@ -215,8 +217,8 @@ describe('work that calls `run` itself', () => {
 
   it('joins itself in mode first if its arguments are the same', async () => {
     const inner: Promise<string>[] = []
-    const { runner, calls } = watched('first', (name, { runner }) => void inner.push(runner.steering.run(name)))
-    const outer = runner.steering.run('one')
+    const { runner, calls } = watched('first', (name, { runner }) => void inner.push(runner.controls.run(name)))
+    const outer = runner.controls.run('one')
     expect(inner[0]).toBe(outer)
     calls[0]?.answer('answer')
     expect(await outer).toBe('answer')
@@ -226,12 +228,12 @@ describe('work that calls `run` itself', () => {
 
 describe('work that calls `cancel` itself', () => {
   it.each(modes)('is canceled in mode %s, and the next run is not', async (mode) => {
-    const { runner, calls } = watched(mode, (name, { runner }) => name === 'one' && runner.steering.cancel('why'))
-    const one = runner.steering.action('one')
+    const { runner, calls } = watched(mode, (name, { runner }) => name === 'one' && runner.controls.cancel('why'))
+    const one = runner.controls.action('one')
     await rest()
     expect(await one).toBeUndefined()
     expect(runner.state).toMatchObject({ status: 'canceled', cause: 'why', data: undefined })
-    void runner.steering.run('two')
+    void runner.controls.run('two')
     calls.at(-1)?.answer('two')
     await rest()
     expect(runner.state).toMatchObject({ status: 'success', data: 'two' })
@@ -240,8 +242,8 @@ describe('work that calls `cancel` itself', () => {
 
 describe('work that calls `reset` itself', () => {
   it.each(modes)('is forgotten in mode %s, whatever it returns', async (mode) => {
-    const { runner, calls } = watched(mode, (_, { runner }) => runner.steering.reset())
-    const one = runner.steering.action('one')
+    const { runner, calls } = watched(mode, (_, { runner }) => runner.controls.reset())
+    const one = runner.controls.action('one')
     expect(runner.state).toMatchObject({ status: 'idle', context: undefined })
     calls[0]?.answer('one')
     await rest()
@@ -254,8 +256,8 @@ describe('work that calls `reset` itself', () => {
 describe('a listener of the signal that calls `run`', () => {
   it('starts a run that is newer than the one that superseded the work', async () => {
     const { runner, calls } = watched('latest', again)
-    void runner.steering.run('one')
-    const two = runner.steering.action('two')
+    void runner.controls.run('one')
+    const two = runner.controls.action('two')
     expect(calls.map(({ name }) => name)).toEqual(['one', 'after one'])
     expect(runner.state).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
     expect(await two).toBeUndefined()
@@ -267,8 +269,8 @@ describe('a listener of the signal that calls `run`', () => {
 
   it.each(modes)('starts a run after a cancel in mode %s, and its state is shown', async (mode) => {
     const { runner, calls } = watched(mode, again)
-    void runner.steering.run('one')
-    runner.steering.cancel('why')
+    void runner.controls.run('one')
+    runner.controls.cancel('why')
     await rest()
     expect(runner.state.status).toBe('pending')
     expect(calls.map(({ name }) => name)).toEqual(['one', 'after one'])
@@ -279,8 +281,8 @@ describe('a listener of the signal that calls `run`', () => {
 
   it.each(modes)('starts a run after a reset in mode %s, and idle is not shown', async (mode) => {
     const { runner, calls } = watched(mode, again)
-    void runner.steering.run('one')
-    runner.steering.reset()
+    void runner.controls.run('one')
+    runner.controls.reset()
     expect(runner.state).toMatchObject({ status: 'pending', context: calls[1]?.ctx })
     calls[1]?.answer('answer')
     await rest()
@@ -289,11 +291,11 @@ describe('a listener of the signal that calls `run`', () => {
 
   it.each(modes)('starts the newest run in mode %s when newer work supersedes a success', async (mode) => {
     const { runner, calls } = watched(mode, again)
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     calls[0]?.answer('one')
     await rest()
     expect(runner.state.data).toBe('one')
-    void runner.steering.run('two')
+    void runner.controls.run('two')
     expect(runner.state.status).toBe('pending')
     calls.find(({ name }) => name === 'after one')?.answer('after')
     await rest()
@@ -303,7 +305,7 @@ describe('a listener of the signal that calls `run`', () => {
 
   it.each(modes)('starts the newest run in mode %s when the work has failed', async (mode) => {
     const { runner, calls } = watched(mode, again)
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     calls[0]?.fail('failed')
     await rest()
     expect(runner.state).toMatchObject({ status: 'pending', error: undefined, context: calls[1]?.ctx })
@@ -316,7 +318,7 @@ describe('a listener of the signal that calls `run`', () => {
 describe('a listener of the signal that calls `reset`', () => {
   it.each(modes)('resets the state when the work has failed, in mode %s', async (mode) => {
     const { runner, calls } = watched(mode, forget)
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     calls[0]?.fail('failed')
     await rest()
     expect(runner.state).toMatchObject({ status: 'idle', error: undefined })
@@ -324,10 +326,10 @@ describe('a listener of the signal that calls `reset`', () => {
 
   it.each(modes)('resets the state when newer work supersedes it, in mode %s', async (mode) => {
     const { runner, calls } = watched(mode, forget)
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     calls[0]?.answer('one')
     await rest()
-    void runner.steering.run('two')
+    void runner.controls.run('two')
     expect(runner.state).toMatchObject({ status: 'idle', data: undefined })
     expect(calls.filter(({ ctx }) => ctx.err === undefined)).toEqual([])
   })
@@ -339,7 +341,7 @@ describe('the debounce of a task', () => {
   function debounced(root: Context) {
     const names: string[] = []
     const runner = new Runner(
-      jobOf<[name: string]>({
+      settingsOf<[name: string]>({
         fn: (_, name) => {
           names.push(name)
           return new Promise<string>(() => {})
@@ -353,10 +355,10 @@ describe('the debounce of a task', () => {
 
   it.each(['cancel', 'reset'] as const)('is over after a %s: the next run counts as the first', (end) => {
     const { names, runner } = debounced(fakeClock(0).root)
-    runner.steering.run('one').catch(() => {})
-    runner.steering.run('two').catch(() => {})
-    runner.steering[end]()
-    void runner.steering.run('three')
+    runner.controls.run('one').catch(() => {})
+    runner.controls.run('two').catch(() => {})
+    runner.controls[end]()
+    void runner.controls.run('three')
     expect(names).toEqual(['one', 'three'])
   })
 
@@ -366,7 +368,7 @@ describe('the debounce of a task', () => {
     runner.mount()
     runner.refresh()
     runner.appear()
-    void runner.steering.run('one')
+    void runner.controls.run('one')
     expect(vi.getTimerCount()).toBe(1)
     runner.unmount()
     runner.disappear()

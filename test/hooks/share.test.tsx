@@ -126,7 +126,7 @@ describe('a batch of ids', () => {
     let ids = new Set<number>()
     const batch = share(background(), async (ctx) => {
       await sleep(ctx, 0)
-      // Callers from now on are in the next batch.
+      // Later callers are in the next batch.
       batch.forget()
       const asked = [...ids]
       ids = new Set()

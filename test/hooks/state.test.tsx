@@ -141,7 +141,7 @@ describe('useContextState', () => {
       return null
     }
     const { signal } = ctx
-    // Later than the deadline, and no timer has fired.
+    // The deadline has passed, but no timer has fired.
     const later = performance.now() + 60_000
     vi.spyOn(performance, 'now').mockReturnValue(later)
     render(<Component />)
@@ -298,7 +298,7 @@ describe('useRemaining', () => {
     const before = looks()
     rearm(ctx, 70_000)
     expect(looks()).toBe(before)
-    // The timer of the last tick may still fire once; the next one is the deadline's.
+    // The timer of the last tick may still fire once; the next timer is that of the deadline.
     const { setTimeout } = globalThis
     const later = () => new Promise((resolve) => void setTimeout(resolve, 20))
     await later()
@@ -361,7 +361,7 @@ describe('a countdown and a Cancel button', () => {
 })
 
 describe('the state of a context in a component', () => {
-  it.skipIf(!Activity)('never shows the end by a hidden Activity when that is shown again', async () => {
+  it.skipIf(!Activity)('never shows the end of a context in a hidden Activity when that is shown again', async () => {
     const seen: (readonly [done: boolean, left: number | undefined])[] = []
     const app = (mode: 'visible' | 'hidden') =>
       Activity && (
@@ -396,7 +396,7 @@ describe('the state of a context in a component', () => {
     }
     render(<Counter />)
     await settle()
-    // As in a page, where act does not collect renders.
+    // Without `act`, which would collect renders: a page does not.
     vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', false)
     document.body.click()
     await task()

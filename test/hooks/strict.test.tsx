@@ -308,7 +308,7 @@ describe.skipIf(!Activity).each([
     expect(statuses.last).toBe('canceled')
   })
 
-  it('shows a cancel by hand that came while it was hidden, with that cause', async () => {
+  it('shows a manual cancel from the time in which it was hidden, with its cause', async () => {
     const work = fakeWork()
     const scope = createRef<ScopeHandle>()
     const tasks = watch<Task<string>>()
@@ -496,7 +496,7 @@ describe('another parent', () => {
     expect(work.causes).toEqual([Superseded, 'other'])
   })
 
-  it('is not assumed when a render has the same properties', async () => {
+  it('is not set by a render with equal properties, so the work continues', async () => {
     const work = fakeWork()
     const app = () => (
       <Scope timeout={60_000} values={[]} resetKeys={[1]} route={false}>

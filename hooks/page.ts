@@ -1,0 +1,59 @@
+/**
+ * The page, for runs outside of scopes: their contexts end when the page is left. All runs with the same parent share
+ * one context that follows the page. All tasks share one listener for a page that is restored from the back/forward
+ * cache. Both exist only while they are in use. One of each per component would cost two contexts and two listeners,
+ * and a browser searches its list of listeners at each unmount.
+ */
+
+import { withPage } from '../src/index.ts'
+import type { Cancel, Context } from '../src/index.ts'
+
+/** A context that ends with the page, shared by all runs with the same parent. */
+interface PageContext {
+  readonly ctx: Context
+  readonly cancel: Cancel
+  users: number
+}
+
+const pageContexts = /* @__PURE__ */ new WeakMap<Context, PageContext>()
+
+/** Returns a context below `parent` that ends with the page, and the function that releases it, to be called once. */
+export function retainPage(parent: Context): [ctx: Context, release: () => void] {
+  const known = pageContexts.get(parent)
+  const page = known && known.ctx.err === undefined ? known : open(parent)
+  page.users++
+  const release = () => {
+    if (--page.users > 0) return
+    if (pageContexts.get(parent) === page) pageContexts.delete(parent)
+    page.cancel()
+  }
+  return [page.ctx, release]
+}
+
+function open(parent: Context): PageContext {
+  const [ctx, cancel] = withPage(parent)
+  const page = { ctx, cancel, users: 0 }
+  pageContexts.set(parent, page)
+  return page
+}
+
+/** An object that is notified when the page is restored from the back/forward cache. */
+export interface Restorable {
+  restored(): void
+}
+
+const watchers = /* @__PURE__ */ new Set<Restorable>()
+
+export function watchRestore(one: Restorable): void {
+  if (watchers.size === 0) globalThis.addEventListener?.('pageshow', notifyRestored)
+  watchers.add(one)
+}
+
+/** Does nothing for one that is not watched. */
+export function unwatchRestore(one: Restorable): void {
+  if (watchers.delete(one) && watchers.size === 0) globalThis.removeEventListener?.('pageshow', notifyRestored)
+}
+
+function notifyRestored(): void {
+  for (const one of Array.from(watchers)) one.restored()
+}

@@ -1,0 +1,49 @@
+/**
+ * State that changes outside of React. While its component is shown, the component renders each new state. This does
+ * not use `useSyncExternalStore`, which renders synchronously: outcomes could not be rendered in a transition, a reset
+ * right after a cancel would still render the cancel, and React would take deps that change in two hundred consecutive
+ * commits for an endless loop.
+ */
+
+import { startTransition } from 'react'
+import { Presence } from './presence.ts'
+
+export abstract class Publisher<S extends { readonly status: string }> extends Presence {
+  /** A new object after every change. */
+  state!: S
+  /** The state in the latest commit. */
+  #rendered: S | undefined
+  #render: ((state: S) => void) | undefined
+  /** Whether outcomes are rendered in a transition. */
+  protected abstract readonly usesTransition: boolean
+
+  /** Notes that `state` was committed. `render` makes React render another state. */
+  commit(state: S, render: (state: S) => void): void {
+    this.#rendered = state
+    this.#render = render
+  }
+
+  protected publish(state: S): void {
+    this.state = state
+    if (this.isShown) this.tell()
+  }
+
+  /** Renders the state as soon as `whenReady` allows it, unless there is a newer one by then. */
+  protected tell(): void {
+    const { state } = this
+    const show = () => {
+      if (this.isShown && this.state === state) this.#render?.(state)
+    }
+    this.whenReady(state, () => {
+      if (state.status !== 'pending') return this.usesTransition ? startTransition(show) : show()
+      show()
+      // Twice, since this may run inside a React action: React renders state that is set there only after the action.
+      queueMicrotask(() => this.#rendered === state || show())
+    })
+  }
+
+  /** Calls `tell` when `state` may be rendered. */
+  protected whenReady(_: S, tell: () => void): void {
+    tell()
+  }
+}

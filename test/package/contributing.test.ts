@@ -1,0 +1,146 @@
+/** The claims of CONTRIBUTING.md: commands and files that it names exist, and the sources follow its checklists. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, posix } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const text = readFileSync('CONTRIBUTING.md', 'utf8')
+const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, inner = '']) => inner)
+const { exports, scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly scripts: Readonly<Record<string, string>>
+}
+
+const FOLDERS = ['src', 'hooks', 'devtools', 'demo', 'docs', 'test', 'scripts']
+const names = new Set(
+  ['.', ...FOLDERS].flatMap((folder) =>
+    readdirSync(folder, { recursive: folder !== '.', encoding: 'utf8' }).map(nameOf),
+  ),
+)
+
+/** What runs before another command, without being called. */
+const IMPLIED = /^pre/
+
+describe('CONTRIBUTING.md', () => {
+  it('names only commands that exist, and all of them', () => {
+    const named = code.flatMap((inner) => /^npm (?:run )?([\w:]+)/.exec(inner)?.slice(1) ?? [])
+    expect([...new Set(named)].toSorted()).toEqual(
+      Object.keys(scripts)
+        .filter((name) => !IMPLIED.test(name))
+        .toSorted(),
+    )
+  })
+
+  it('names only files and folders that exist', () => {
+    expect(code.filter((inner) => isPath(inner) && !existsSync(inner))).toEqual([])
+    expect(code.filter((inner) => /^\.?\w[\w.-]*\.(ts|tsx|json|md)$/.test(inner) && !names.has(inner))).toEqual([])
+  })
+
+  it('has a checklist for an operation, a hook, an engine, a page, a scenario and a rule', () => {
+    const checklists = text.slice(text.indexOf('## Checklists'), text.indexOf('## A pull request'))
+    const titles = [...checklists.matchAll(/^### (.+)\n[^#]*?^1\. /gm)].map(([, title]) => title)
+    expect(titles).toEqual([
+      'A new operation',
+      'A hook',
+      'An engine of `rescind/sql`',
+      'A page of the manual',
+      'A scenario of the demo',
+      'A rule',
+    ])
+  })
+})
+
+describe('the checklist of an operation', () => {
+  const exported = readFileSync('src/index.ts', 'utf8').match(/(?<=^export \{ )\w+/gm) ?? []
+  const operations = exported.filter((name) => existsSync(`src/${name}.ts`))
+  const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
+
+  it.each([
+    ['test/node/exit.program.ts', ['test/node/exit.program.ts']],
+    ['test/types/core.ts', ['test/types/core.ts']],
+    ['the manual', pages.map((name) => `docs/${name}`)],
+  ])('is followed by every operation in %s', (_, paths) => {
+    const content = paths.map((path) => readFileSync(path, 'utf8')).join('\n')
+    expect(operations).toContain('retry')
+    expect(operations.filter((name) => !new RegExp(`\\b${name}\\(`).test(content))).toEqual([])
+  })
+})
+
+describe('the checklist of a hook', () => {
+  const hooks = [...new Set(readFileSync('hooks/index.ts', 'utf8').match(/\buse[A-Z]\w+/g))]
+
+  it.each([
+    'docs/react.md',
+    'test/hooks/leaks.test.tsx',
+    'test/node/lint.test.ts',
+    'test/node/server.test.ts',
+    'test/types/react.ts',
+  ])('is followed by every hook in %s', (path) => {
+    const content = readFileSync(path, 'utf8')
+    expect(hooks.filter((hook) => !new RegExp(`\\b${hook}\\b`).test(content))).toEqual([])
+  })
+})
+
+describe('the checklist of an engine', () => {
+  const engines = readdirSync('src/sql', { withFileTypes: true }).flatMap((file) =>
+    file.isDirectory() ? file.name : [],
+  )
+
+  it('is followed by every engine', () => {
+    const resolution = readFileSync('vite.config.ts', 'utf8')
+    const paths = readFileSync('tsconfig.json', 'utf8')
+    const entries = readFileSync('knip.json', 'utf8')
+    const databases = readFileSync('docs/databases.md', 'utf8')
+    expect(engines).toContain('postgres')
+    for (const engine of engines) {
+      expect(Object.keys(exports)).toContain(`./sql/${engine}`)
+      expect(resolution).toMatch(new RegExp(`sql\\\\/\\([\\w|]*\\b${engine}\\b`))
+      expect(paths).toContain(`"rescind/sql/${engine}"`)
+      expect(entries).toContain(`sql/${engine}`)
+      expect(databases).toContain(`| \`rescind/sql/${engine}\``)
+      expect(existsSync(`test/sql/${engine}.ts`)).toBe(true)
+      expect(existsSync(`test/sql/${engine}/${engine}.test.ts`)).toBe(true)
+    }
+  })
+})
+
+describe('the checklist of a page', () => {
+  it.each(readdirSync('docs').filter((name) => name.endsWith('.md')))('is followed by %s', (name) => {
+    const page = readFileSync(`docs/${name}`, 'utf8')
+    const live = [...page.matchAll(/^<!-- live: (.+) -->$/gm)].map(([, scenario]) => scenario)
+    expect(live.filter((scenario) => !existsSync(`demo/scenarios/${scenario}.tsx`))).toEqual([])
+    expect(htmlIn(page)).toEqual([])
+  })
+})
+
+describe('a tag of HTML', () => {
+  it('is found in a page, but not in a comment or in code', () => {
+    expect(htmlIn('<!-- given: <T> -->\n\n`<b>`\n\n```tsx\n<Scope />\n```\n\nA <br> B')).toEqual(['<br'])
+  })
+})
+
+describe('the checklist of a scenario', () => {
+  it.each(readdirSync('demo/scenarios').map((file) => posix.parse(file).name))('is followed by %s', (name) => {
+    const source = readFileSync(`demo/scenarios/${name}.tsx`, 'utf8')
+    expect(source).toMatch(/^export const scenario\b.* = \{\n  title: .*\n  order: \d+,$/m)
+    expect(existsSync(`test/e2e/${name}.test.ts`)).toBe(true)
+  })
+})
+
+/** Whether `inner` is a path in one of the folders, and not a pattern. */
+function isPath(inner: string): boolean {
+  return FOLDERS.includes(inner.split('/')[0] ?? '') && /^[\w./-]+$/.test(inner)
+}
+
+/** The tags of HTML in a page, but not comments, which also hold the code around an example. */
+function htmlIn(page: string): readonly string[] {
+  const prose = page
+    .replaceAll(/<!--[^]*?-->/g, '')
+    .replaceAll(/^ *```[^]*?^ *```$/gm, '')
+    .replaceAll(/`[^`]*`/g, '')
+  return prose.match(/<\/?[a-z][^>\n]*/gi) ?? []
+}
+
+function nameOf(path: string): string {
+  return basename(path)
+}
