@@ -302,13 +302,17 @@ describe('row.how', () => {
   it('is `canceled` for failed work, with its error as the cause', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await share(root, () => Promise.reject(new Error('broken')), named('share'))(root).catch(() => {})
+    await stream(root, () => Promise.reject(new Error('broken')), named('stream'))
+      .next()
+      .catch(() => {})
     const g = group(root, named('group'))
     g.go(() => Promise.reject(new Error('broken')))
     await g.wait().catch(() => {})
     const supervised = group(root, { label: 'supervised', supervise: true })
     supervised.go(() => Promise.reject(new Error('broken')))
     await supervised.wait().catch(() => {})
-    for (const name of ['within', 'shield', 'group', 'supervised']) {
+    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'supervised']) {
       expect(row(name)).toMatchObject({ how: 'canceled', cause: 'broken' })
     }
   })
