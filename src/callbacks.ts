@@ -151,6 +151,6 @@ let called: Callback[] | undefined
 function callBack(): void {
   const callbacks = called as Callback[]
   called = undefined
-  // A callback that was stopped is not called.
+  // None has been stopped: `stop` has no effect after the end.
   for (const { fn } of callbacks) attempt(fn as () => void)
 }
