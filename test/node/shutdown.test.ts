@@ -26,6 +26,9 @@ import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 const SIGNAL = 'SIGUSR2'
 const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
+/** Other code's replacement of a method. */
+const patched = () => {}
+
 /** A server on a fake clock that passes its responses to the test. */
 async function start(options: Partial<ShutdownOptions> = {}, handle: RequestListener = () => {}) {
   const clock = fakeClock(0)
@@ -494,7 +497,6 @@ describe('withShutdown', () => {
 
   it('keeps a closeIdleConnections that other code has put on the server', async () => {
     const { cancel, closed, server } = await start()
-    const patched = () => {}
     server.closeIdleConnections = patched
     cancel()
     await closed
