@@ -88,7 +88,7 @@ async function bench(): Promise<void> {
   const poolDb = postgres(pool)
   const sent = headers(ctx, { to: 'https://bench.test', allow: ['https://bench.test'] })
   const shared = share(background(), (_, id: number) => work(id))
-  const queryInSqlite = () => queryContext(ctx, sqlite, 'SELECT 1 AS one')
+  const queryInSqlite = () => queryContext(live, sqlite, 'SELECT 1 AS one')
   const pairs: readonly (readonly [workload: string, bare: Once, ours: Once, pace?: Pace])[] = [
     [PG_CLIENT, () => client.query('SELECT 1 AS one'), () => queryContext(live, clientDb, 'SELECT 1 AS one'), REMOTE],
     [PG_POOL, () => pool.query('SELECT 1 AS one'), () => queryContext(live, poolDb, 'SELECT 1 AS one'), REMOTE],
