@@ -42,7 +42,7 @@ export function whenDone(ctx: ContextLike, fn: () => void): () => boolean {
 export function waitFor(ctx: ContextLike, name: string, fn: () => void): () => boolean {
   const callback = new Callback(resolve(ctx), fn)
   const { node } = callback.parent
-  if (node.deadlines && !callback.ended) callback.held = clockOf(node).hold()
+  if (node.deadlines) callback.held = clockOf(node).hold()
   if (watch.observer && !callback.ended) watch.observer.waits(node, callback, name)
   return wait(callback)
 }
@@ -151,5 +151,6 @@ let called: Callback[] | undefined
 function callBack(): void {
   const callbacks = called as Callback[]
   called = undefined
-  for (const { fn } of callbacks) if (fn) attempt(fn)
+  // None has been stopped: `stop` has no effect after the end.
+  for (const { fn } of callbacks) attempt(fn as () => void)
 }

@@ -114,7 +114,7 @@ class Link implements Child {
    */
   release(): void {
     const { target } = this
-    if (target.ended || target.parent?.node.ended) return
+    if (target.parent?.node.ended) return
     detach(target)
     this.first = target.previous = target
   }

@@ -42,10 +42,10 @@ export function joined(recordings: readonly Recording[]): Recording {
   const calls = callsBetween(recordings)
   const offsets = offsetsOf(recordings.length, calls)
   const ids = idsOf(recordings, calls)
+  const received = new Map(calls.map((call) => [call.received, call]))
   const all = [...ids].map(([index, idOf]) => {
     const { at, rows, warnings } = recordings[index] as Recording
     const offset = offsets[index] ?? 0
-    const received = new Map(calls.flatMap((call) => (call.to === index ? [[call.received, call]] : [])))
     return {
       at: at - offset,
       rows: rows.map((row) => below(received.get(row), movedRow(row, offset, idOf), ids)),
@@ -126,6 +126,7 @@ function wasCut({ received, sent }: Call): boolean {
   return sent.how !== undefined && received.how === 'canceled' && CLIENT_GONE.test(received.cause ?? '')
 }
 
+/** Returns 0, which no row has, for an id outside of the recording: it must not refer to a row of another one. */
 type IdOf = (id: number) => number
 
 /**
@@ -144,8 +145,12 @@ function idsOf(recordings: readonly Recording[], calls: readonly Call[]): Readon
     const isSound = rows.every(({ id }) => Number.isInteger(id) && id > 0 && id < MAX_ID)
     const places = new Map(rows.map(({ id }, place) => [id, place + 1]))
     const base = last
-    ids.set(index, (id) => base + (isSound ? id : (places.get(id) ?? 0)))
-    last += isSound ? rows.reduce((most, { id }) => Math.max(most, id), 0) : rows.length
+    const count = isSound ? rows.reduce((most, { id }) => Math.max(most, id), 0) : rows.length
+    ids.set(index, (id) => {
+      const own = isSound ? id : (places.get(id) ?? 0)
+      return own > 0 && own <= count ? base + own : 0
+    })
+    last += count
   }
   for (const index of recordings.keys()) enter(index)
   return ids

@@ -39,7 +39,7 @@ export function rowOf(entry: Entry, node: ContextNode | undefined, { idOf, place
     values: node ? namesOf(node, shows) : [],
     ...traceOf(node),
   }
-  const time = node && !row?.how ? timeOf(node, idOf) : row
+  const time = node ? timeOf(node, idOf) : row
   return {
     ...known,
     ended,

@@ -34,11 +34,10 @@ export function outcomeOf(node: ContextNode, head: ContextNode, ending: Ending, 
 
 /** The context where `ending` began. */
 function originOf(ending: Ending, head: ContextNode): ContextNode {
-  const node: unknown = ending instanceof ContextNode ? ending : (ending as { node?: unknown }).node
+  const { node } = ending as { node?: unknown }
   return node instanceof ContextNode ? node : head
 }
 
 function isTimeout(ending: Ending): boolean {
-  if (ending instanceof ContextNode) return false
   return ending instanceof Deadline || (!('node' in ending) && property(ending.error, 'name') === 'TimeoutError')
 }

@@ -7,7 +7,7 @@
  * Contexts that differ only in values share one row.
  */
 
-import { ContextNode, DISARMED } from '../context.ts'
+import { ContextNode } from '../context.ts'
 import type { Ending } from '../context.ts'
 import { clockOf, Deadline, TIMER } from '../deadlines.ts'
 import type { Hint, Observer } from '../observer.ts'
@@ -136,7 +136,7 @@ export class Recorder implements Observer {
     if (!(child instanceof ContextNode) || isHidden(child)) return
     const known = this.#entries.get(child)
     if (known?.how || (!known && isUnlinked(child))) return
-    this.#noteEnd(known ?? this.#see(child, true), child, head, ending, child === head ? hint : undefined, failure)
+    this.#noteEnd(known ?? this.#see(child, true), child, head, ending, hint, failure)
   }
 
   /** Notes a moved deadline, which may also apply to all descendants. */
@@ -202,6 +202,8 @@ export class Recorder implements Observer {
     for (const entry of entries) {
       const { node = entry.ref?.deref(), row } = entry
       entry.isChanged = false
+      // It was collected before it had a row.
+      if (!node && !row) continue
       entry.row = rowOf(entry, node, this.#source)
       this.#news.push({ entry, node: row ? undefined : node, isOver: row?.how !== undefined })
       this.#letGo(entry)
@@ -250,6 +252,11 @@ export class Recorder implements Observer {
   #show(node: ContextNode): void {
     const entry = this.#entries.get(node)
     if (!entry || entry.isKept) return
+    // An entry without a row has dropped its context and the cause.
+    if (!entry.row && !entry.isChanged) {
+      entry.node = node
+      entry.cause = node.ended?.cause
+    }
     this.#store.add(entry)
     this.#change(entry)
   }
@@ -344,9 +351,7 @@ export class Recorder implements Observer {
   #lost(entry: Entry): void {
     entry.cancels--
     if (entry.how || entry.cancels > 0) return
-    const node = entry.ref?.deref()
-    if (!node || node.own === DISARMED) return
-    this.#audience.lost(entry)
+    if (entry.ref?.deref()) this.#audience.lost(entry)
   }
 
   #collected(entry: Entry): void {

@@ -64,7 +64,7 @@ export function withRequest(
   assertOptions(options)
   const arrival = arrived(parent, req, options)
   const [ctx, cancel] = arrival
-  if (!ctx.err) whenDone(ctx, onClose(req, res, cancel))
+  whenDone(ctx, onClose(req, res, cancel))
   return arrival
 }
 

@@ -62,7 +62,7 @@ export function statementsOf(text: string, dialect: Dialect): Words[] {
       const isQuoted = !/^[a-z_\x80-\uffff]/i.test(token)
       if (isQuoted) tokens.lastIndex = endOfQuoted(text, tokens.lastIndex, token, dialect)
       const word = isQuoted ? text.slice(start, tokens.lastIndex) : token.toUpperCase()
-      if (words[0] === 'CREATE' && !isQuoted && parentheses === 0) blocks += blockStep(word, words, blocks)
+      if (words[0] === 'CREATE' && parentheses === 0) blocks += blockStep(word, words, blocks)
       const isWanted = words.length < FIRST_WORDS || TOLD_LATE.has(words[0] as string)
       if (isWanted && parentheses === 0) words.push(word)
       else if (isSingle && !isWanted) break
@@ -139,10 +139,10 @@ function named(words: Words): string {
 
 /**
  * The change of the depth by `word`: 1, 0 or -1. Blocks are PostgreSQL's `BEGIN ATOMIC … END` and the body of SQLite's
- * triggers; `CASE` counts as well, since it has an `END`.
+ * triggers, which do not nest; `CASE` counts as well, since it has an `END`.
  */
 function blockStep(word: string, words: Words, blocks: number): number {
-  if (blocks > 0) return word === 'CASE' || word === 'BEGIN' ? 1 : word === 'END' ? -1 : 0
+  if (blocks > 0) return word === 'CASE' ? 1 : word === 'END' ? -1 : 0
   return word === 'BEGIN' && words.some((word) => ROUTINE.has(word)) ? 1 : 0
 }
 

@@ -11,7 +11,7 @@ import type { Cancel, Context, ContextLike, DeriveOptions } from '../context.ts'
 import { limited } from '../deadlines.ts'
 import { remaining } from '../lifetime.ts'
 import { shown } from '../shown.ts'
-import { byteLength } from './size.ts'
+import { assertMaxSize, byteLength } from './size.ts'
 import { timeoutHeader } from './timeouts.ts'
 import type { TimeoutHeader } from './timeouts.ts'
 
@@ -84,7 +84,7 @@ const MAX_SHOWN = 40
  * cause a preflight request. Note that redirects keep the headers of a request.
  *
  * @throws `ctx.err` if `ctx` has ended; TypeError if `ctx` is not a context, if `to` or `allow` is invalid or missing,
- * or if a value cannot be encoded; RangeError if the headers are larger than `maxSize`
+ * if `maxSize` is not a number, or if a value cannot be encoded; RangeError if the headers are larger than `maxSize`
  * @example
  * const requestId = carry(createKey<string>('requestId'), 'x-request-id')
  * const [ctx, cancel] = withTimeout(withValue(background(), requestId.key, 'r-17'), 5_000)
@@ -97,6 +97,7 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
   const context = resolve(ctx)
   assertOptions(options)
   const { to, allow, timeout = timeoutHeader, values = [], maxSize = DEFAULT_MAX_SIZE } = options
+  assertMaxSize(maxSize)
   const isAllowed = mayHave(to, allow)
   context.throwIfDone()
   const sent = new Map<string, string>()
@@ -109,7 +110,7 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
     sent.set(header, text)
   }
   if (!isAllowed) return {}
-  const ms = timeout ? remaining(context) : undefined
+  const ms = remaining(context)
   if (timeout && ms !== undefined) send(timeout.header, timeout, ms)
   for (const carried of values) {
     const { header, key, needs } = carried
@@ -129,7 +130,7 @@ export function headers(ctx: ContextLike, options: HeadersOptions): Record<strin
  * effect.
  *
  * @throws HeaderError if the timeout header is invalid or occurs more than once, or if the codec of a value refuses
- * it; TypeError if `parent` is not a context or `limit` is not a number
+ * it; TypeError if `parent` is not a context, or `limit` or `maxSize` is not a number
  * @example
  * const [ctx, cancel] = fromHeaders(background(), new Headers({ 'rescind-timeout-ms': '5000' }), { limit: 2_000 })
  * Math.ceil((remaining(ctx) ?? 0) / 1_000) // => 2
@@ -156,12 +157,10 @@ export function receive(
   assertOptions(options)
   const { timeout = timeoutHeader, values = [], limit = Infinity, maxSize = DEFAULT_MAX_SIZE } = options
   assertNumber('limit', limit)
+  assertMaxSize(maxSize)
   const received = read(headers, timeout ? [timeout, ...values] : values)
   assertSize(received, maxSize)
-  const ms = timeout ? decode(timeout, received) : undefined
-  if (timeout && ms !== undefined && !(ms >= 0 && ms < Infinity)) {
-    throw new HeaderError(timeout.header, 'must be a number of milliseconds, at least 0')
-  }
+  const ms = timeout ? decodeTime(timeout, received) : undefined
   const decoded = values.map((carried) => decode(carried, received))
   for (const [index, { key, needs }] of values.entries()) {
     const value = decoded[index]
@@ -244,6 +243,12 @@ function assertSize(received: readonly Received[], maxSize: number): void {
   if (!largest || size <= maxSize) return
   const problem = `is too long: the headers have ${size} bytes, at most ${maxSize} are allowed`
   throw new HeaderError(largest.header, problem, { status: 431 })
+}
+
+function decodeTime(timeout: TimeoutHeader, received: readonly Received[]): number | undefined {
+  const ms = decode(timeout, received)
+  if (ms === undefined || (ms >= 0 && ms < Infinity)) return ms
+  throw new HeaderError(timeout.header, 'must be a number of milliseconds, at least 0')
 }
 
 function decode<T>(codec: Codec<T> & { readonly header: string }, received: readonly Received[]): T | undefined {

@@ -194,7 +194,6 @@ function define(error: Error, name: string, value: string): void {
 
 /** Also tests the tag: `instanceof` fails across realms, and in some engines for a DOMException. */
 function isError(value: unknown): value is Error {
-  if (!isObject(value)) return false
   const tag = tagOf(value)
   return value instanceof Error || tag === '[object Error]' || tag === '[object DOMException]'
 }

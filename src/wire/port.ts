@@ -5,7 +5,7 @@
  * else: when either side ends, the other ends, too, and the port is closed.
  */
 
-import { assertNumber, assertOptions, invalid } from '../arguments.ts'
+import { assertOptions, invalid } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
 import {
   assertKey,
@@ -29,7 +29,7 @@ import { MAX_VALUES, readMessage, written } from './message.ts'
 import type { Message, Time } from './message.ts'
 import { cutLabel, PortError, serializeError } from './parcel.ts'
 import type { SerializedError } from './parcel.ts'
-import { sizeOf } from './size.ts'
+import { assertMaxSize, sizeOf } from './size.ts'
 import { systemClock } from '../timers.ts'
 
 /**
@@ -111,7 +111,7 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
   const listen = ({ type, data }: MessageEvent<unknown>) => {
     try {
       if (type === 'messageerror') throw new PortError('an answer cannot be deserialized')
-      const answer = type === 'message' ? readMessage(data, maxSize) : undefined
+      const answer = readMessage(data, maxSize)
       if (type === 'message' && !answer) return
       if (answer && answer.rescind !== 'over') throw new PortError('an answer is out of order')
       unlisten()
@@ -170,6 +170,7 @@ export function fromPort(
       refuse(new CanceledError(cause))
     }
     const arrive = (begin: Begin, memory?: SharedArrayBuffer) => {
+      // It has arrived with its memory, or the parent has ended.
       if (!stop()) return
       node = admitted(above, begin, keys, options, memory)
       afterFunc(node, close)
@@ -183,9 +184,8 @@ export function fromPort(
         begun = message
         if (!begun.isShared) arrive(begun)
       } else if (rescind === 'memory' && begun && awaitsMemory) arrive(begun, message.memory)
-      else if (rescind === 'ready' && begun?.isShared) {
-        if (!node) arrive(begun)
-      } else if ((rescind === 'move' || rescind === 'end') && node) obey(node, message)
+      else if (rescind === 'ready' && begun?.isShared) arrive(begun)
+      else if ((rescind === 'move' || rescind === 'end') && node) obey(node, message)
       else throw new PortError(`a message is out of order: ${rescind}`)
     }
     const listen = ({ type, data }: MessageEvent<unknown>) => {
@@ -318,7 +318,7 @@ interface CheckedOptions {
 function checked(options: PortOptions): CheckedOptions {
   assertOptions(options)
   const { keys = [], maxSize = DEFAULT_MAX_SIZE } = options
-  assertNumber('maxSize', maxSize)
+  assertMaxSize(maxSize)
   keys.forEach(assertKey)
   const named = new Map(keys.map((key) => [key.name, key]))
   if (named.size < keys.length) throw invalid('keys', 'a list of keys with different names', keys)

@@ -1,6 +1,11 @@
 /** Sizes, in bytes, of data sent in headers or through ports. Correct for any characters and any nesting. */
 
-import { isObject, tagOf } from '../arguments.ts'
+import { invalid, isObject, tagOf } from '../arguments.ts'
+
+/** Refuses NaN above all: every size would pass a comparison with it, or none. */
+export function assertMaxSize(maxSize: unknown): asserts maxSize is number {
+  if (typeof maxSize !== 'number' || Number.isNaN(maxSize)) throw invalid('maxSize', 'a number of bytes', maxSize)
+}
 
 /**
  * The length of `text` in UTF-8. In Node and the Fetch API a character of a header is one byte; other servers decode

@@ -582,6 +582,14 @@ describe('scopes across trees', () => {
   })
 })
 
+it('useValue refuses what is not a context, by name', () => {
+  const user = createKey<string>('user')
+  function Name() {
+    return useValue(user, { value: () => 'ann' } as never)
+  }
+  expect(() => renderToString(<Name />)).toThrow(new TypeError('rescind: ctx must be a context, got [object Object]'))
+})
+
 describe('invalid properties', () => {
   it.each<[message: string, props: object]>([
     ['rescind: parent must be a context, got [object Object]', { parent: {} }],

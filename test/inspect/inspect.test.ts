@@ -2,6 +2,7 @@
 
 import {
   afterFunc,
+  background,
   createKey,
   disarm,
   group,
@@ -80,6 +81,8 @@ describe('inspector.rows', () => {
     expect(row('search')).toMatchObject({ deadline: 3_000, deadlineOf: row('search').id })
     expect(row('rows')).toMatchObject({ deadline: 6_000, deadlineOf: row('page').id, ms: 9_000 })
     expect(row('free').deadline).toBeUndefined()
+    withTimeout(root, Infinity, named('endless'))
+    expect(row('endless')).toMatchObject({ deadline: undefined, deadlineOf: undefined, ms: undefined })
   })
 
   it('updates a moved deadline in all descendants', async () => {
@@ -97,6 +100,15 @@ describe('inspector.rows', () => {
     withCancel(withValue(ctx, user, 'bob'), named('search'))
     expect(inspector.rows).toHaveLength(2)
     expect(row('search').values).toEqual([{ name: 'user' }, { name: 'request' }])
+  })
+
+  it('has the names of the innermost 50 values at most', () => {
+    let ctx = root
+    for (let count = 0; count < 60; count++) ctx = withValue(ctx, createKey<number>(`key ${count}`), count)
+    withCancel(ctx, named('search'))
+    expect(row('search').values.map(({ name }) => name)).toEqual(
+      Array.from({ length: 50 }, (_, index) => `key ${59 - index}`),
+    )
   })
 
   it('shows the values of the chosen keys only', () => {
@@ -133,6 +145,11 @@ describe('inspector.rows', () => {
     cancel()
     expect(inspector.rows).not.toBe(before)
     expect(inspector.rows.map((one, index) => one === before[index])).toEqual([true, true, false])
+    const g = group(ctx)
+    const during = inspector.rows
+    expect(during[1]).toBe(before[1])
+    g.go(() => new Promise(() => {}))
+    expect(inspector.rows).toBe(during)
   })
 
   it('drops the contexts that ended first, and no live ones, when it is full', () => {
@@ -157,6 +174,59 @@ describe('inspector.rows', () => {
     withCancel(page, named('rows'))
     expect(row('page').id).toBe(id)
     expect(row('rows').parent).toBe(id)
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    void until(page, new Promise(() => {})).catch(() => {})
+    expect(row('page')).toMatchObject({ id, waits: ['until'] })
+  })
+
+  it('shows a dropped context again as it was when it ended', async () => {
+    start({ size: 3, stacks: true })
+    const [page, cancel] = withTimeout(root, 5_000, named('page'))
+    page.signal.addEventListener('abort', () => {})
+    const work = until(page, new Promise(() => {})).catch(() => {})
+    cancel('closed')
+    await work
+    const before = row('page')
+    expect(before).toMatchObject({ how: 'canceled', cause: 'closed', waits: ['until', 'signal'], deadline: 6_000 })
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    expect(inspector.rows.some(({ label }) => label === 'page')).toBe(false)
+    withCancel(page, named('rows'))
+    expect(row('page')).toEqual(before)
+  })
+
+  it('shows a context that was dropped in the turn in which it was derived, if a child is derived later', async () => {
+    start({ size: 3 })
+    const [page, cancel] = withTimeout(root, 5_000, named('page'))
+    const [other] = withCancel(root, named('other'))
+    cancel('closed')
+    for (let count = 0; count < 10_100; count++) withCancel(root)
+    await microtasks()
+    withCancel(page)
+    expect(row('page')).toMatchObject({ kind: 'withTimeout', how: 'canceled', cause: 'closed', ms: 5_000 })
+    withCancel(other)
+    expect(row('other')).toMatchObject({ kind: 'withCancel', how: undefined, born: 1_000 })
+  })
+
+  it('drops ended contexts first, also after live ones were dropped or all rows were cleared', () => {
+    start({ size: 3 })
+    for (let count = 0; count < 2; count++) {
+      for (let index = 0; index < 5; index++) withCancel(root)[1]()
+      const cancels = Array.from({ length: 5 }, (_, index) => withCancel(root, named(`search ${index}`))[1])
+      cancels[4]?.()
+      withCancel(root, named('last'))
+      expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 3', 'last'])
+      inspector.clear()
+      root = clock.root
+    }
+  })
+
+  it('does not show a dropped context again when it ends', () => {
+    start({ size: 3 })
+    const [, cancel] = withCancel(root, named('page'))
+    for (let count = 0; count < 10; count++) withCancel(root, named(`search ${count}`))
+    expect(inspector.rows).toHaveLength(3)
+    cancel()
+    expect(inspector.rows.map(({ kind, label }) => label ?? kind)).toEqual(['background', 'search 8', 'search 9'])
   })
 })
 
@@ -193,11 +263,33 @@ describe('a context that was alive before the inspector was attached', () => {
 
   it('appears with a hundred ancestors at most, even in a deeper chain', () => {
     inspector.detach()
-    let ctx = root
+    let [ctx] = withTimeout(root, 5_000)
     for (let depth = 0; depth < 100_000; depth++) ctx = withCancel(ctx)[0]
     start({})
     withCancel(ctx)
     expect(inspector.rows).toHaveLength(101)
+    // The context that has set the deadline has no row.
+    expect(inspector.rows.at(-1)).toMatchObject({ deadline: 6_000, deadlineOf: undefined })
+  })
+
+  it('ends a context derived from it, even if the context where the end began has no row', () => {
+    inspector.detach()
+    const [page, cancel] = withCancel(root)
+    let ctx = page
+    for (let depth = 0; depth < 200; depth++) ctx = withCancel(ctx)[0]
+    cancel('closed')
+    start({})
+    withCancel(ctx, named('late'))
+    expect(row('late')).toMatchObject({ how: 'parent', cause: 'closed', by: row('late').parent })
+  })
+
+  it('has no row after its work was reported as completed', () => {
+    inspector.detach()
+    const [page] = withTimeout(root, 5_000)
+    start({})
+    completed(page)
+    disarm(page)
+    expect(inspector.rows).toEqual([])
   })
 })
 
@@ -221,6 +313,19 @@ describe('row.how', () => {
     expect(row('search')).toMatchObject({ how: 'parent', cause: 'closed', by: id, born: 1_000, ended: 1_000 })
   })
 
+  it('is `parent` for a context derived late, by the context where the end began', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    const [form] = withCancel(page, named('form'))
+    const [report] = withTimeout(root, 5_000, named('report'))
+    const [chart] = withCancel(report, named('chart'))
+    cancel()
+    await clock.advance(5_000)
+    withCancel(form, named('field'))
+    withCancel(chart, named('axis'))
+    expect(row('field')).toMatchObject({ how: 'parent', by: row('page').id, parent: row('form').id })
+    expect(row('axis')).toMatchObject({ how: 'parent', by: row('report').id, parent: row('chart').id })
+  })
+
   it('is `deadline` when the deadline of the context has passed', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page', cause: 'too slow' })
     withCancel(page, named('search'))
@@ -236,10 +341,12 @@ describe('row.how', () => {
 
   it('is `disposed` at the end of a block with `using`', () => {
     {
-      const [, cancel] = withCancel(root, named('page'))
+      const [page, cancel] = withCancel(root, named('page'))
       using _ = cancel
+      withCancel(page, named('search'))
     }
     expect(row('page')).toMatchObject({ how: 'disposed', cause: undefined })
+    expect(row('search')).toMatchObject({ how: 'parent', by: row('page').id })
   })
 
   it('is `canceled` if the context was canceled before the end of the block', () => {
@@ -285,6 +392,8 @@ describe('row.how', () => {
 
   it('is `completed` for successful work of within, shield, group, sleep, share and stream', async () => {
     await within(root, named('within'), () => 'done')
+    await share(root, () => 'done', named('share'))(root)
+    for await (const _ of stream(root, ['done'], named('stream')));
     const shielded = shield(root, 1_000, () => 'done')
     const g = group(root, named('group'))
     g.go(() => 'done')
@@ -292,9 +401,7 @@ describe('row.how', () => {
     const slept = sleep(root, 100)
     await clock.advance(100)
     await slept
-    await share(root, () => 'done', named('share'))(root)
-    for await (const chunk of stream(root, ['done'], named('stream'))) expect(chunk).toBe('done')
-    for (const name of ['within', 'shield', 'group', 'sleep', 'share', 'stream']) {
+    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'sleep']) {
       expect(row(name)).toMatchObject({ how: 'completed', cause: undefined, waits: [] })
     }
   })
@@ -302,13 +409,17 @@ describe('row.how', () => {
   it('is `canceled` for failed work, with its error as the cause', async () => {
     await within(root, named('within'), () => Promise.reject(new Error('broken'))).catch(() => {})
     await shield(root, 1_000, () => Promise.reject(new Error('broken'))).catch(() => {})
+    await share(root, () => Promise.reject(new Error('broken')), named('share'))(root).catch(() => {})
+    await stream(root, () => Promise.reject(new Error('broken')), named('stream'))
+      .next()
+      .catch(() => {})
     const g = group(root, named('group'))
     g.go(() => Promise.reject(new Error('broken')))
     await g.wait().catch(() => {})
     const supervised = group(root, { label: 'supervised', supervise: true })
     supervised.go(() => Promise.reject(new Error('broken')))
     await supervised.wait().catch(() => {})
-    for (const name of ['within', 'shield', 'group', 'supervised']) {
+    for (const name of ['within', 'shield', 'share', 'stream', 'group', 'supervised']) {
       expect(row(name)).toMatchObject({ how: 'canceled', cause: 'broken' })
     }
   })
@@ -342,6 +453,14 @@ describe('row.how', () => {
     expect(row('one')).toMatchObject({ how: 'completed', ended: 1_010, cause: undefined })
     expect(row('other')).toMatchObject({ how: 'completed', ended: 1_010, cause: undefined })
     expect(other.err).toBeDefined()
+  })
+
+  it('does not change if the work of a canceled context is reported as completed', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel('closed')
+    await clock.advance(10)
+    completed(page)
+    expect(row('page')).toMatchObject({ how: 'canceled', cause: 'closed', ended: 1_000 })
   })
 })
 
@@ -408,6 +527,28 @@ describe('row.waits', () => {
     expect(row('page').waits).toEqual([])
   })
 
+  it('does not include a wait that began after the end of the context', async () => {
+    const [page, cancel] = withCancel(root, named('page'))
+    cancel()
+    await until(page, Promise.resolve()).catch(() => {})
+    expect(row('page').waits).toEqual([])
+  })
+
+  it('follows the waits of a context that has a row already', async () => {
+    const [page] = withCancel(root, named('page'))
+    expect(row('page').waits).toEqual([])
+    let settle!: (value: string) => void
+    void until(page, new Promise(() => {})).catch(() => {})
+    expect(row('page').waits).toEqual(['until'])
+    const work = until(page, new Promise<string>((resolve) => (settle = resolve)))
+    const other = inspect({ silence: 'all' })
+    settle('done')
+    await work
+    expect(row('page').waits).toEqual(['until'])
+    expect(other.rows).toEqual([])
+    other.detach()
+  })
+
   it('includes `signal` once the signal of the context was read', () => {
     const [page, cancel] = withCancel(root, named('page'))
     page.signal.addEventListener('abort', () => {})
@@ -446,6 +587,19 @@ describe('inspector.subscribe', () => {
     expect(told).not.toHaveBeenCalled()
   })
 
+  it('calls a subscriber after the deadline of a context has moved, but not if it is the same as before', async () => {
+    const [page] = withTimeout(root, 5_000, named('page'))
+    await microtasks()
+    const told = vi.fn<() => void>()
+    inspector.subscribe(told)
+    rearm(page, 100)
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+    rearm(page, 100)
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
+  })
+
   it('calls all subscribers, even if one throws', async () => {
     const reported = vi.fn<(error: unknown) => void>()
     vi.stubGlobal('reportError', reported)
@@ -471,6 +625,13 @@ describe('an inspector', () => {
     expect(inspector.cancel(row('page').id)).toBe(false)
     expect(inspector.cancel(row('background').id)).toBe(false)
     expect(inspector.cancel(4_711)).toBe(false)
+  })
+
+  it('cancels a context in the turn in which it was derived, and not after its end in the same turn', () => {
+    const [page] = withCancel(root, named('page'))
+    expect(inspector.cancel(2)).toBe(true)
+    expect(page.err).toBeDefined()
+    expect(inspector.cancel(2)).toBe(false)
   })
 
   it('keeps its rows when it is detached, and does not update them', () => {
@@ -505,6 +666,7 @@ describe('an inspector', () => {
 
   it('clears its rows on demand, and shows a live context again when a child is derived from it', () => {
     const [page] = withCancel(root, named('page'))
+    expect(inspector.rows).toHaveLength(2)
     inspector.clear()
     expect(inspector.rows).toEqual([])
     withCancel(page, named('search'))
@@ -516,9 +678,65 @@ describe('an inspector', () => {
     ['a size of 0', { size: 0 }],
     ['a size that is not a number', { size: '10' }],
     ['values that are not a list', { values: createKey('request') }],
+    ['values that are text', { values: 'request' }],
     ['a grace that is not a number', { grace: 'long' }],
   ])('refuses %s', (_, options) => {
     expect(() => inspect(options as InspectOptions)).toThrow(TypeError)
+  })
+})
+
+describe('the option `track`', () => {
+  const original: unknown = Reflect.get(console, 'timeStamp')
+
+  afterEach(() => void Reflect.set(console, 'timeStamp', original))
+
+  it('shows each ended context of the system clock in a track of the Performance panel', async () => {
+    const stamped = vi.fn<(...args: unknown[]) => void>()
+    Reflect.set(console, 'timeStamp', stamped)
+    const make = () => {
+      const [, cancel] = withCancel(background(), named('search'))
+      cancel('the reader pressed Stop')
+      withCancel(background())[1]()
+      withCancel(root)[1]()
+    }
+    make()
+    await microtasks()
+    expect(stamped).not.toHaveBeenCalled()
+    start({ track: true })
+    const before = performance.now()
+    make()
+    withCancel(background(), named('alive'))
+    await microtasks()
+    const time = expect.any(Number) as number
+    expect(stamped.mock.calls).toEqual([
+      ['withCancel(search) canceled: the reader pressed Stop', time, time, 'search', 'rescind', 'secondary'],
+      ['withCancel canceled', time, time, 'withCancel', 'rescind', 'secondary'],
+    ])
+    for (const [, began] of stamped.mock.calls) expect(began).toBeGreaterThan(before - 10_000)
+  })
+
+  it('shows a context once, also if it is dropped and has a row again', async () => {
+    const stamped = vi.fn<(...args: unknown[]) => void>()
+    Reflect.set(console, 'timeStamp', stamped)
+    start({ track: true, size: 2 })
+    const [page, cancel] = withCancel(background(), named('page'))
+    cancel()
+    await microtasks()
+    for (let count = 0; count < 3; count++) withCancel(background())
+    expect(inspector.rows.some(({ label }) => label === 'page')).toBe(false)
+    withCancel(page, named('late'))
+    await microtasks()
+    expect(stamped.mock.calls.map(([text]) => text)).toEqual(['withCancel(page) canceled', 'withCancel(late) parent'])
+  })
+
+  it('does nothing without `console.timeStamp`', async () => {
+    Reflect.set(console, 'timeStamp', undefined)
+    start({ track: true })
+    const told = vi.fn<() => void>()
+    inspector.subscribe(told)
+    withCancel(background())[1]()
+    await microtasks()
+    expect(told).toHaveBeenCalledTimes(1)
   })
 })
 
@@ -545,6 +763,23 @@ describe('the text of an inspector', () => {
     )
   })
 
+  it('shows what waits, names without values, and the trace where it begins', () => {
+    const header = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const ctx = withValue(withValue(root, createKey<string>('user'), 'ann'), traceparent.key, header)
+    const [page] = withTimeout(ctx, 5_000, named('page'))
+    const [inner] = withCancel(page, named('inner'))
+    void until(inner, new Promise(() => {})).catch(() => {})
+    const text = inspector.text().replaceAll(/ alive \S+/g, '')
+    expect(text.replaceAll(/ \w+ left/g, ' some left').split('\n')).toEqual([
+      '#1 background before +0ms',
+      '  #2 withTimeout(page, 5s) +0ms some left values: traceparent, user trace 0af7651916cd43dd8448eb211c80319c',
+      '    #3 withCancel(inner) +0ms some left waits: until',
+    ])
+    const [first] = inspector.rows
+    const rows = [{ ...first, trace: '0af7651916cd43dd8448eb211c80319c' }]
+    expect(open({ ...inspector.record(), rows } as never).text()).toMatch(/ trace 0af7651916cd43dd8448eb211c80319c$/)
+  })
+
   it('shows a chain of 10,000 contexts without deep recursion', () => {
     start({ size: 20_000 })
     let ctx = root
@@ -555,6 +790,7 @@ describe('the text of an inspector', () => {
 
 describe('a recording', () => {
   it('shows the same rows after JSON', async () => {
+    start({ stacks: true })
     const [page, cancel] = withTimeout(root, 5_000, named('page'))
     const work = until(page, new Promise(() => {})).catch(() => {})
     cancel(new RangeError('too far'))
@@ -577,20 +813,37 @@ describe('a recording', () => {
     ['null', null],
   ])('is refused if it is %s', (_, recording) => {
     expect(() => open(recording as never)).toThrow(TypeError)
+    expect(() => open(recording as never)).toThrow('a recording of this version')
   })
 
   it('shows hostile content as harmless text', () => {
     const rows = [
       null,
       7,
-      { id: '1', kind: { toString: 'x' }, label: 'a\nb', values: [1, { name: {} }], waits: [{}], how: 'x', stacks: {} },
-      { id: 2, parent: 2, kind: 'loop' },
+      {
+        id: '1',
+        kind: { toString: 'x' },
+        label: 'a\nb',
+        values: [1, { name: {} }, {}],
+        waits: [{}],
+        how: 'x',
+        stacks: { made: 1, waits: ['at load', 7] },
+      },
+      { id: 2, parent: 2, kind: 'loop', label: null, cause: null, stacks: 'at load' },
       ...Array.from({ length: 100 }, (_, index) => ({ id: 10 + (index >> 1), parent: 9 + (index >> 1), kind: 'twin' })),
       { id: 3, parent: 4, kind: '<img src=x onerror=alert(1)>' },
       { id: 4, parent: 3, kind: 'x'.repeat(10_000_000) },
     ]
-    const view = open({ format: 'rescind.recording', version: 1, rows, warnings: [{ code: '__proto__' }] } as never)
-    expect(view.rows[0]).toMatchObject({ id: 0, kind: '[object Object]', label: 'a\\u000ab', how: undefined })
+    const warnings = [{ code: '__proto__' }, { code: ['RESCIND_LOST_CANCEL'] }]
+    const view = open({ format: 'rescind.recording', version: 1, at: '1', rows, warnings } as never)
+    expect(view.at).toBe(0)
+    expect(view.rows[0]).toMatchObject({ id: 0, kind: '[object Object]', label: 'a\\u000ab', born: 0, how: undefined })
+    expect(view.rows[0]).toMatchObject({ waits: ['[object Object]'], stacks: { made: undefined, waits: ['at load'] } })
+    expect(view.rows[0]?.values).toEqual([
+      { name: '[object Object]', value: undefined },
+      { name: '', value: undefined },
+    ])
+    expect(view.rows[1]).toMatchObject({ label: undefined, cause: undefined, stacks: undefined })
     expect(view.warnings).toEqual([])
     expect(view.text().split('\n')).toHaveLength(54)
     expect(view.text()).toContain('loop')
@@ -623,6 +876,9 @@ describe('hostile labels and causes', () => {
     ['a symbol', Symbol('why'), 'Symbol(why)'],
     ['null', null, 'null'],
     ['an object without a prototype', Object.create(null), '[object Object]'],
+    ['an error without a message', new TypeError(), 'TypeError'],
+    ['an error with an empty name', Object.assign(new Error('broken'), { name: '' }), 'broken'],
+    ['an error without a name and a message', Object.assign(new Error(), { name: '' }), '[object Error]'],
   ])('shows a label and a cause in one short line: %s', async (_, value, shown) => {
     const [, cancel] = withCancel(root, { label: value as string })
     cancel(value)
@@ -668,6 +924,17 @@ function search(ctx: Context) {
   return withTimeout(ctx, 5_000, named('search'))
 }
 
+function searchFromRoot() {
+  search(root)
+}
+
+/** The stack of the error of a canceled context. */
+function stackOf(): string | undefined {
+  const [ctx, cancel] = withCancel(root, named('page'))
+  cancel()
+  return ctx.err?.stack
+}
+
 describe('stacks', () => {
   it('shows where a context was made and canceled, and where work waited, in its row and its error', async () => {
     start({ stacks: true })
@@ -702,6 +969,36 @@ describe('stacks', () => {
     expect(((await error) as Error).stack).toContain('load')
   })
 
+  it('adds at most five stacks of waits to an error, and none of other contexts', async () => {
+    start({ stacks: true })
+    const [other, cancelOther] = withCancel(root, named('other'))
+    async function unrelated() {
+      await sleep(other, 1_000)
+    }
+    const [ctx, cancel] = withCancel(root, named('page'))
+    const two = () => [sleep(ctx, 1_000), sleep(ctx, 1_000)]
+    // Equal stacks are shown once.
+    const works = [unrelated(), ...two(), ...two(), ...two()]
+    cancelOther()
+    cancel()
+    await Promise.allSettled(works)
+    const { stack = '' } = ctx.err as Error
+    expect(stack.match(/\n {2}waiting\n/g) ?? []).toHaveLength(5)
+    expect(stack).not.toContain('unrelated')
+    expect(inspector.rows.filter(({ kind }) => kind === 'sleep').map(({ stacks }) => stacks?.ended)).toEqual(
+      Array.from({ length: 7 }, () => undefined),
+    )
+  })
+
+  it('is in an error if one of two inspectors records it', () => {
+    const other = inspect({ silence: 'all' })
+    expect(stackOf()).toMatch(/withCancel\(page\)$/)
+    other.detach()
+    const recording = inspect({ silence: 'all', stacks: true })
+    expect(stackOf()).toMatch(/ made\n/)
+    recording.detach()
+  })
+
   it("keeps a user's function with the same name as one of rescind in a stack", () => {
     start({ stacks: true })
     const [, stop] = withCancel(root, named('page'))
@@ -710,6 +1007,64 @@ describe('stacks', () => {
     }
     cancel()
     expect(row('page').stacks?.ended?.split('\n')[1]).toContain('cancel')
+  })
+
+  it('keeps the stacks of a context in its row when the context changes', async () => {
+    start({ stacks: true })
+    async function load() {
+      await until(page, new Promise(() => {}))
+    }
+    const [page, cancel] = search(root)
+    expect(row('search').stacks).toMatchObject({ made: expect.stringContaining('search') as string, waits: [] })
+    const work = load().catch(() => {})
+    expect(row('search').stacks?.waits[0]).toContain('load')
+    rearm(page, 100)
+    const { made, waits } = row('search').stacks ?? {}
+    expect(made).toContain('search')
+    expect(waits?.[0]).toContain('load')
+    cancel()
+    await work
+    expect(row('search').stacks).toMatchObject({ made, waits, ended: expect.any(String) as string })
+  })
+
+  it('has what is known of a context that was derived before the inspector was attached', async () => {
+    const [waiting] = withCancel(root, named('waiting'))
+    const [ended, cancel] = withCancel(root, named('ended'))
+    const [unknown, cancelUnknown] = withCancel(root, named('unknown'))
+    inspector.detach()
+    cancelUnknown()
+    start({ stacks: true })
+    void until(waiting, new Promise(() => {})).catch(() => {})
+    cancel()
+    expect(row('waiting').stacks).toEqual({ made: undefined, ended: undefined, waits: [expect.any(String)] })
+    expect(row('ended').stacks).toEqual({ made: undefined, ended: expect.any(String) as string, waits: [] })
+    expect(ended.err?.stack).toMatch(/withCancel\(ended\)\n {2}ended\n/)
+    expect(unknown.err?.stack).toMatch(/withCancel\(unknown\)$/)
+  })
+
+  it('has no stacks of waits for completed work', async () => {
+    start({ stacks: true })
+    await within(root, named('within'), () => 'done')
+    expect(row('within').stacks).toMatchObject({ made: expect.any(String) as string, waits: [] })
+  })
+
+  it('has enough frames where Error.stackTraceLimit is small', () => {
+    const { stackTraceLimit } = Error
+    Reflect.set(Error, 'stackTraceLimit', 2)
+    start({ stacks: true })
+    searchFromRoot()
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    expect(row('search').stacks?.made).toContain('searchFromRoot')
+  })
+
+  it.each([2, undefined])('does not change Error.stackTraceLimit if that is %s', (limit) => {
+    const { stackTraceLimit } = Error
+    Reflect.set(Error, 'stackTraceLimit', limit)
+    start({ stacks: true })
+    searchFromRoot()
+    const after: unknown = Error.stackTraceLimit
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    expect(after).toBe(limit)
   })
 
   it('records no stacks by default', () => {

@@ -110,7 +110,7 @@ describe('open() of several recordings', () => {
     const client = recordingOf(1_500, [rowOf({ id: 1, span: '1', born: 1_000, ended: 1_200, how: 'canceled' })])
     const cut = { how: 'canceled', cause: GONE, born: 6_100, ended: 6_202 } as const
     const { rows } = open([client, recordingOf(6_500, [rowOf({ id: 1, kind: 'withRequest', span: '1', ...cut })])])
-    expect(rows.at(-1)).toMatchObject({ parent: 1, born: 1_098, ended: 1_200 })
+    expect(rows.at(-1)).toMatchObject({ parent: 1, by: 1, born: 1_098, ended: 1_200 })
   })
 
   it('moves deadlines and warnings onto the time axis too', () => {
@@ -151,6 +151,94 @@ describe('open() of several recordings', () => {
     expect(new Set(view.rows.map(({ id }) => id)).size).toBe(page.rows.length + 2 * rows.length)
     expect(view.text().split('\n')).toHaveLength(page.rows.length + 2 * rows.length)
     expect(() => open([])).toThrow(TypeError)
+    expect(() => open([])).toThrow('at least one recording')
     expect(() => open([page, '{}'])).toThrow(TypeError)
+  })
+
+  it.each([2 ** 40, 1.5, 0, -1])('replaces the ids of a recording with the id %d', (id) => {
+    const rows = [rowOf({ id: 2 }), rowOf({ id, parent: 2, by: 3 })]
+    const joined = open([page, recordingOf(0, rows), recordingOf(0, [rowOf({ id: 1 })])]).rows
+    expect(joined.slice(page.rows.length).map((row) => row.id)).toEqual([6, 7, 8])
+    expect(joined[6]).toMatchObject({ parent: 6, by: 0 })
+  })
+
+  it('keeps the gaps between the ids of dropped contexts', () => {
+    const warning = { code: 'RESCIND_LOST_CANCEL', message: 'lost', row: 2, at: 0, stack: undefined } as const
+    const other = recordingOf(0, [rowOf({ id: 3, parent: 1 }), rowOf({ id: 7, parent: 3 })], [warning])
+    const { rows, warnings } = open([page, other, recordingOf(0, [rowOf({ id: 1 })])])
+    expect(rows.slice(page.rows.length).map(({ id, parent }) => [id, parent])).toEqual([
+      [8, 6],
+      [12, 8],
+      [13, undefined],
+    ])
+    expect(warnings[0]?.row).toBe(7)
+  })
+
+  it.each([0, -3, 7, 1e9])('shows no row below one of another recording if its parent is %d', (parent) => {
+    const { rows } = open([page, recordingOf(0, [rowOf({ id: 6, parent })]), page])
+    expect(rows[page.rows.length]).toMatchObject({ id: 11, parent: 0 })
+  })
+
+  it('does not match contexts without a span', () => {
+    const unnamed = [
+      rowOf({ id: 1, span: '1' }),
+      rowOf({ id: 2, parent: 1 }),
+      rowOf({ id: 3, parent: 1, trace: TRACE, label: 'trace only' }),
+    ]
+    const handlers = [
+      rowOf({ id: 1, span: '8' }),
+      rowOf({ id: 2, parent: 1, kind: 'withRequest' }),
+      rowOf({ id: 3, parent: 1, kind: 'withRequest', trace: TRACE }),
+    ]
+    const { rows } = open([recordingOf(0, unnamed), recordingOf(0, handlers)])
+    expect(rows.slice(3).map(({ parent }) => parent)).toEqual([undefined, 4, 4])
+  })
+
+  it('does not move a handler below a request of the same recording', () => {
+    const own = recordingOf(0, [rowOf({ id: 1, span: '9' }), rowOf({ id: 2, kind: 'withRequest', span: '9' })])
+    expect(open([page, own]).rows.at(-1)).toMatchObject({ id: 7, parent: undefined })
+  })
+
+  it('estimates the offset of a server from the recordings whose offsets are known', () => {
+    const client = recordingOf(0, [rowOf({ id: 1, span: '1', born: 1_000, ended: 1_100, how: 'completed' })])
+    const store = recordingOf(0, [
+      rowOf({ id: 1, kind: 'withRequest', span: '1', born: 6_003, ended: 6_097, how: 'completed' }),
+      rowOf({ id: 2, kind: 'withRequest', span: '2', born: 6_203, ended: 6_297, how: 'completed' }),
+    ])
+    const gateway = recordingOf(0, [rowOf({ id: 1, span: '2', born: 200, ended: 300, how: 'completed' })])
+    const { rows } = open([client, store, gateway])
+    expect(rows.map(({ born }) => born).toSorted((a, b) => a - b)).toEqual([1_000, 1_003, 1_200, 1_203])
+  })
+
+  it.each<[what: string, sent: Partial<Row>, received: Partial<Row>, offset: number]>([
+    ['a sender that was noticed late', { late: true, born: 1_150, ended: 1_200, how: 'completed' }, {}, 4_990],
+    ['a handler that was noticed late', { ended: 1_200, how: 'completed' }, { late: true, born: 6_150 }, 4_990],
+    ['a handler that is alive', { ended: 1_200, how: 'completed' }, { ended: undefined, how: undefined }, 5_010],
+    ['a sender that is alive', {}, {}, 5_010],
+    ['a canceled sender, whose handler went on', { ended: 1_050, how: 'canceled' }, {}, 5_010],
+    ['a disposed sender', { ended: 1_200, how: 'disposed' }, {}, 5_000],
+  ])('estimates the offset from %s', (_, sent, received, offset) => {
+    const client = recordingOf(0, [rowOf({ id: 1, span: '1', born: 1_000, ...sent })])
+    const times = { born: 6_010, ended: 6_190, how: 'completed' } as const
+    const server = recordingOf(10_000, [rowOf({ id: 1, kind: 'withRequest', span: '1', ...times, ...received })])
+    expect(open([client, server]).at).toBe(10_000 - offset)
+  })
+
+  it.each<[what: string, sent: Partial<Row>, received: Partial<Row>]>([
+    ['is canceled for another reason', { ended: 1_100, how: 'canceled' }, { how: 'canceled', cause: 'Superseded' }],
+    ['ends with its parent', { ended: 1_100, how: 'canceled' }, { how: 'parent', cause: GONE }],
+    ['loses its client while the request is alive', {}, { how: 'canceled', cause: GONE }],
+  ])('does not attribute the end of a handler to the request if the handler %s', (_, sent, received) => {
+    const client = recordingOf(0, [rowOf({ id: 1, span: '1', born: 1_000, ...sent })])
+    const times = { born: 6_010, ended: 6_190 }
+    const server = recordingOf(0, [rowOf({ id: 1, kind: 'withRequest', span: '1', ...times, ...received })])
+    expect(open([client, server]).rows.at(-1)).toMatchObject({ parent: 1, by: undefined })
+  })
+
+  it('shows no place for a handler without a name, below a request with one', () => {
+    const client = recordingOf(0, [rowOf({ id: 1, place: 'page', span: '1' })])
+    const server = recordingOf(0, [rowOf({ id: 1, kind: 'withRequest', span: '1' })])
+    const tree = open([client, server]).text()
+    expect(tree.match(/ in \w+/g)).toEqual([' in page'])
   })
 })

@@ -93,6 +93,57 @@ describe('RESCIND_DEAF_WORK', () => {
     expect(inspector.warnings).toEqual([])
   })
 
+  it('warns of each function of a group', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const g = group(page)
+    g.go(work)
+    g.go(work)
+    cancel()
+    await clock.advance(1_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK', 'RESCIND_DEAF_WORK'])
+    finish()
+  })
+
+  it('does not warn of work under a context that lives', async () => {
+    const [work, finish] = deaf()
+    const g = group(root)
+    g.go(work)
+    await clock.advance(5_000)
+    expect(inspector.warnings).toEqual([])
+    finish()
+    await g.wait()
+  })
+
+  it('warns of work under a context that was dropped in the turn in which it ended', async () => {
+    start({ size: 3 })
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    group(page, { label: 'upload' }).go(work)
+    cancel()
+    for (let count = 0; count < 10_100; count++) withCancel(root)
+    await clock.advance(1_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK'])
+    expect(inspector.warnings[0]?.message).toContain('group(upload)')
+    finish()
+  })
+
+  it('warns once of each work, also of work that starts after the end', async () => {
+    const [work, finish] = deaf()
+    const [page, cancel] = withCancel(root)
+    const first = until(page, work).catch(() => {})
+    cancel()
+    await clock.advance(500)
+    const [ctx, end] = withCancel(root)
+    void until(ctx, work).catch(() => {})
+    end()
+    await clock.advance(5_000)
+    expect(codes()).toEqual(['RESCIND_DEAF_WORK', 'RESCIND_DEAF_WORK'])
+    expect(inspector.warnings.map(({ at }) => at)).toEqual([2_000, 2_500])
+    finish()
+    await first
+  })
+
   it('warns after the given grace time', async () => {
     start({ grace: 50 })
     const [work, finish] = deaf()
@@ -139,11 +190,22 @@ describe('RESCIND_VAIN_TIMEOUT', () => {
   it('warns of a timeout that is longer than the timeout of an ancestor', async () => {
     const [page] = withTimeout(root, 5_000, { label: 'page' })
     const [inner] = withCancel(page)
-    withTimeout(inner, 10_000, { label: 'search' })
+    const [search] = withTimeout(inner, 10_000, { label: 'search' })
+    await microtasks()
+    void until(search, new Promise(() => {})).catch(() => {})
     await microtasks()
     expect(inspector.warnings).toMatchObject([{ code: 'RESCIND_VAIN_TIMEOUT' }])
     expect(inspector.warnings[0]?.message).toBe(
       'withTimeout(search) is under withTimeout(page), whose timeout is only 5s: its own timeout has no effect',
+    )
+  })
+
+  it('warns of a timeout that is equal to that of an ancestor without a label', async () => {
+    const [page] = withTimeout(root, 5_000)
+    withTimeout(page, 5_000, { label: 'search' })
+    await microtasks()
+    expect(inspector.warnings[0]?.message).toBe(
+      'withTimeout(search) is under withTimeout, whose timeout is only 5s: its own timeout has no effect',
     )
   })
 
@@ -199,6 +261,10 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     void ask(new AbortController().signal)
     void fetch(url, { keepalive: true })
     void fetch(url)
+    const [ended, cancel] = withCancel(root)
+    const { signal } = ended
+    cancel()
+    void ask(signal)
     await microtasks()
     start({ fetch: true, silence: ['RESCIND_KEEPALIVE_FETCH'] })
     withCancel(page)
@@ -239,6 +305,13 @@ describe('RESCIND_KEEPALIVE_FETCH', () => {
     expect(original.mock.calls[0]?.[0]).toBe(url)
     expect(original.mock.calls[0]?.[1]).toBe(options)
     expect(original.mock.contexts).toEqual([undefined])
+  })
+
+  it('does nothing where there is no fetch', () => {
+    vi.stubGlobal('fetch', undefined)
+    start({ fetch: true })
+    expect(globalThis.fetch).toBeUndefined()
+    vi.unstubAllGlobals()
   })
 
   it('restores the original fetch on detach, unless other code has replaced it meanwhile', () => {

@@ -77,6 +77,34 @@ describe.each([false, true])('an inspector, with stacks: %s', (stacks) => {
     expect(inspector.rows.at(-1)).toMatchObject({ label: 'dropped', how: 'collected' })
     expect(inspector.warnings).toEqual([])
   })
+
+  it('does not mark a context that was collected after it was detached', async () => {
+    const { root } = fakeClock()
+    const derived = () => {
+      const [ctx] = withCancel(root, { label: 'dropped' })
+      expect(inspector.rows.at(-1)?.how).toBeUndefined()
+      inspector.detach()
+      return ctx
+    }
+    expect(await isCollected(derived)).toBe(true)
+    await collect()
+    expect(inspector.rows.at(-1)).toMatchObject({ label: 'dropped', how: undefined })
+  })
+})
+
+function deriveMany(): void {
+  for (let count = 0; count < 10_100; count++) withCancel(background())
+}
+
+it('shows nothing of contexts that were dropped and collected before they had a row', async () => {
+  const original: unknown = Reflect.get(console, 'timeStamp')
+  const stamped = vi.fn<(text: string) => void>()
+  Reflect.set(console, 'timeStamp', stamped)
+  inspector = inspect({ size: 3, track: true })
+  deriveMany()
+  await collect()
+  Reflect.set(console, 'timeStamp', original)
+  expect(new Set(stamped.mock.calls.map(([text]) => text))).toEqual(new Set(['withCancel collected']))
 })
 
 it('would show contexts that are kept alive', async () => {

@@ -26,6 +26,9 @@ import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 const SIGNAL = 'SIGUSR2'
 const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
+/** Other code's replacement of a method. */
+const patched = () => {}
+
 /** A server on a fake clock that passes its responses to the test. */
 async function start(options: Partial<ShutdownOptions> = {}, handle: RequestListener = () => {}) {
   const clock = fakeClock(0)
@@ -490,6 +493,14 @@ describe('withShutdown', () => {
     await closed
     expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
     expect(typeof server.closeIdleConnections).toBe('function')
+  })
+
+  it('keeps a closeIdleConnections that other code has put on the server', async () => {
+    const { cancel, closed, server } = await start()
+    server.closeIdleConnections = patched
+    cancel()
+    await closed
+    expect(server.closeIdleConnections).toBe(patched)
   })
 
   it('shows its label', () => {

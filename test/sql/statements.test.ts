@@ -33,6 +33,16 @@ describe('the statements of a text', () => {
       ['CREATE', 'COMMIT'],
     ],
     ['a name that is a word', 'CREATE TABLE begin (i int); COMMIT', ['CREATE', 'COMMIT']],
+    [
+      'a parameter that is a word',
+      "CREATE FUNCTION f(begin int) RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMIT",
+      ['CREATE', 'COMMIT'],
+    ],
+    [
+      'a column that is a word, in a body',
+      'CREATE PROCEDURE p() BEGIN ATOMIC DELETE FROM a WHERE begin > 1; END; COMMIT',
+      ['CREATE', 'COMMIT'],
+    ],
   ])('are split as in PostgreSQL: %s', (_, text, expected) => {
     expect(firsts(text)).toEqual(expected)
   })
@@ -87,6 +97,8 @@ describe('a statement of PostgreSQL', () => {
     ['ABORT', 'ABORT', 'withTransaction'],
     ['COMMIT AND CHAIN', 'COMMIT', 'withTransaction'],
     ['BEGIN ISOLATION LEVEL SERIALIZABLE', 'BEGIN', 'withTransaction'],
+    ['END', 'END', 'withTransaction'],
+    ['ROLLBACK', 'ROLLBACK', 'withTransaction'],
   ])('is refused everywhere: %s', (text, name, instead) => {
     for (const [place, source] of everywhere) {
       expect(refusalOf(text, place, source)).toContain(`rescind: ${name} is refused: `)
@@ -106,6 +118,7 @@ describe('a statement of PostgreSQL', () => {
     ['PREPARE one AS SELECT 1', 'PREPARE', 'pin a connection'],
     ['DEALLOCATE one', 'DEALLOCATE', 'pin a connection'],
     ['CREATE TEMP TABLE one (i int)', 'CREATE TEMPORARY', 'ON COMMIT DROP'],
+    ['CREATE LOCAL TEMP TABLE one (i int)', 'CREATE TEMPORARY', 'ON COMMIT DROP'],
     ['CREATE OR REPLACE LOCAL TEMPORARY VIEW one AS SELECT 1', 'CREATE TEMPORARY', 'pin a connection'],
     ['DECLARE one CURSOR WITH HOLD FOR SELECT 1', 'DECLARE WITH HOLD', 'queryStream'],
     ["INSERT INTO album VALUES (1); SET search_path = 'other'", 'SET', /SET LOCAL|pin a connection/],
@@ -121,6 +134,7 @@ describe('a statement of PostgreSQL', () => {
     'SET LOCAL work_mem = 1; SELECT 1',
     "COPY album TO '/tmp/album'",
     "COPY stdin FROM PROGRAM 'cat'",
+    'DELETE FROM stdin',
     "COPY (SELECT stdout FROM album) TO PROGRAM 'cat'",
     'CREATE TEMP TABLE one ON COMMIT DROP AS SELECT 1',
     'CREATE TABLE temp (i int)',
@@ -140,10 +154,35 @@ describe('a statement of PostgreSQL', () => {
   it.each(['SET LOCAL work_mem = 1', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET CONSTRAINTS ALL DEFERRED'])(
     'is refused outside a transaction if it only affects one: %s',
     (text) => {
+      const name = text.split(' ', 2).join(' ')
+      expect(refusalOf(text, 'database', 'client')).toContain(`rescind: ${name} is refused: `)
       expect(refusalOf(text, 'database', 'client')).toContain('use it in withTransaction')
       expect(refusalOf(text, 'transaction', 'pool')).toBeUndefined()
     },
   )
+
+  it.each([
+    ['SAVEPOINT one', 'SAVEPOINT'],
+    ['SAVEPOINT prepared', 'SAVEPOINT'],
+    ['RELEASE one', 'RELEASE'],
+    ['ROLLBACK TO one', 'ROLLBACK TO'],
+    ['ROLLBACK WORK TO SAVEPOINT one', 'ROLLBACK TO'],
+  ])('is refused outside a transaction if it is of a savepoint: %s', (text, name) => {
+    expect(refusalOf(text, 'database', 'client')).toContain(`rescind: ${name} is refused: call withTransaction`)
+    expect(refusalOf(text, 'transaction', 'pool')).toBeUndefined()
+  })
+
+  it.each(['SAVEPOINT rescind_1', 'RELEASE SAVEPOINT "rescind_1"', 'ROLLBACK TO Rescind_2'])(
+    'is refused in a transaction if it has the name of a nested one: %s',
+    (text) => {
+      expect(refusalOf(text, 'transaction', 'client')).toContain('names that begin with rescind_ are reserved')
+    },
+  )
+
+  it('that sets a value for the session is refused with the alternative in its place', () => {
+    expect(refusalOf("SET role = 'a'", 'database', 'pool')).toContain('pin a connection')
+    expect(refusalOf("SET role = 'a'", 'transaction', 'pool')).toContain('use SET LOCAL')
+  })
 
   it('has no SELECT before it that would take a snapshot too early, or prevent it from committing', () => {
     for (const text of ['LOCK album', '-- a\nset transaction read only', 'SAVEPOINT one', 'SHOW all']) {

@@ -16,7 +16,7 @@ import {
 } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { fromPort, PortError, serializeError, toPort } from 'rescind/wire'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { channel, closePorts, ended, pass } from '../channels.ts'
 import { failOnUnhandled, microtask, task } from '../support.ts'
 
@@ -26,6 +26,10 @@ closePorts()
 /** The first message of a context whose memory may follow. */
 const begin = { rescind: 'begin', version: 1, values: [], isShared: true }
 const sharesMemory = typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated !== false
+
+/** An object that contains itself. */
+const round: { self?: object; readonly list: number[] } = { list: [1] }
+round.self = round
 
 /** A context canceled with `why`, and its receiver, which has read no message about that. */
 async function polled(why: unknown) {
@@ -44,6 +48,39 @@ async function memory(): Promise<{ buffer: SharedArrayBuffer; received: ReturnTy
   const message = post.mock.calls.map(([data]) => data as { memory?: SharedArrayBuffer }).find((data) => data.memory)
   return { buffer: message?.memory as SharedArrayBuffer, received: fromPort(background(), port2) }
 }
+
+describe('a platform whose threads share no memory', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  it.each([
+    ['SharedArrayBuffer', undefined],
+    ['crossOriginIsolated', false],
+  ])('gets every end by message if %s is %s', async (name, value) => {
+    vi.stubGlobal(name, value)
+    const [port1, port2] = channel()
+    const post = vi.spyOn(port1, 'postMessage')
+    const [ctx, cancel] = withCancel(background())
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    cancel('why')
+    await ended(received)
+    expect(cause(received)).toBe('why')
+    expect(post.mock.calls.map(([data]) => (data as { rescind: string }).rescind)).toEqual(['begin', 'end'])
+  })
+})
+
+describe.runIf(sharesMemory)('a context that has ended', () => {
+  it('is sent without memory', () => {
+    const [port1] = channel()
+    const post = vi.spyOn(port1, 'postMessage')
+    const [ctx, cancel] = withCancel(background())
+    cancel()
+    toPort(ctx, port1)
+    expect(post.mock.calls).toMatchObject([[{ rescind: 'begin', isShared: false }]])
+  })
+})
 
 describe.runIf(sharesMemory)('an end in shared memory', () => {
   it('is visible to a read of err, with its cause, before any message is read', async () => {
@@ -96,6 +133,8 @@ describe.runIf(sharesMemory)('an end in shared memory', () => {
     ['NaN', NaN, 'NaN'],
     ['a Date', new Date(NaN), 'Invalid Date'],
     ['undefined in a list', [undefined, 1], ',1'],
+    ['an object that contains itself', round, '[object Object]'],
+    ['one list in two places', [[1], [1]].fill(round.list), '1,1'],
   ])('has a cause as text if JSON cannot represent it: %s', async (_, why, text) => {
     expect(cause((await polled(why)).received)).toBe(text)
   })

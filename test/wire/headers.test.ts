@@ -236,6 +236,12 @@ describe('headers', () => {
     expect(() => headers(undefined as never, toApi)).toThrow('ctx must be a context, got undefined')
     expect(() => headers(background(), undefined as never)).toThrow('options must be an object, got undefined')
   })
+
+  it.each([NaN, '99', null])('throws for the limit %j instead of sending headers of any size', (maxSize) => {
+    const refused = `maxSize must be a number of bytes, got ${typeof maxSize === 'string' ? '"99"' : maxSize}`
+    expect(() => headers(background(), { ...toApi, maxSize: maxSize as number })).toThrow(refused)
+    expect(() => fromHeaders(background(), {}, { maxSize: maxSize as number })).toThrow(refused)
+  })
 })
 
 describe('fromHeaders', () => {
@@ -420,6 +426,14 @@ describe('fromHeaders', () => {
       expect(read).toThrow(`is too long: the headers have ${bytes} bytes, at most 5 are allowed`)
     },
   )
+
+  it('reads a header once for two values that share it', () => {
+    const twin = carry(createKey<string>('twin'), requestId.header)
+    for (const received of [new Headers({ [requestId.header]: 'r-17' }), { [requestId.header]: 'r-17' }]) {
+      const [ctx] = fromHeaders(background(), received, { values: [requestId, twin] })
+      expect([ctx.value(requestId.key), ctx.value(twin.key)]).toEqual(['r-17', 'r-17'])
+    }
+  })
 
   it('reads no time if `timeout` is null', () => {
     expect(fromHeaders(background(), { [HEADER]: 'abc' }, { timeout: null })[0].deadline).toBeUndefined()

@@ -10,6 +10,17 @@ import { failOnUnhandled, outcome, task } from '../support.ts'
 failOnUnhandled()
 closePorts()
 
+const sharesMemory = typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated !== false
+
+/** Lets `port` report a message that cannot be deserialized, such as memory of another agent cluster. */
+function garble(port: MessagePort): () => void {
+  const listening = vi.spyOn(port, 'addEventListener')
+  return () => {
+    const listener = listening.mock.calls.find(([type]) => type === 'messageerror')?.[1] as (event: object) => void
+    listener({ type: 'messageerror' })
+  }
+}
+
 const canceled = serializeError(new CanceledError('why'))
 const time = { left: 5_000, at: undefined, label: 'search', ms: 5_000, cause: { kind: 'value', value: undefined } }
 const begin = { rescind: 'begin', version: 1, values: [], time: undefined, err: undefined, isShared: false }
@@ -148,6 +159,26 @@ describe('fromPort', () => {
     })
   })
 
+  it('rejects with a PortError if the first message cannot be deserialized', async () => {
+    const [, port2] = channel()
+    const fire = garble(port2)
+    const waiting = outcome(fromPort(background(), port2))
+    fire()
+    await task()
+    expect(waiting.error).toMatchObject({ cause: { message: 'a message cannot be deserialized' } })
+  })
+
+  it.each([
+    { rescind: 'move', time },
+    { rescind: 'end', err: canceled },
+    { ...begin, isShared: true },
+  ])('rejects with a PortError if it waits for memory, and another message comes: %o', async (message) => {
+    const [port1, port2] = channel()
+    port1.postMessage({ ...begin, isShared: true })
+    port1.postMessage(message)
+    await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
+  })
+
   it('settles although the parent ends right after an invalid message', async () => {
     const [parent, cancel] = withCancel(background())
     const [port1, port2] = channel()
@@ -169,6 +200,20 @@ describe('a received context', () => {
     expect(cause(received)).toBeInstanceOf(PortError)
     expect(() => received.throwIfDone()).toThrow(CanceledError)
   })
+
+  it.runIf(sharesMemory).each([{ isShared: false }, { isShared: true }])(
+    'ends with a PortError after memory that was not announced, or that came before: %o',
+    async ({ isShared }) => {
+      const [port1, port2] = channel()
+      port1.postMessage({ ...begin, isShared })
+      const memory = { rescind: 'memory', memory: new SharedArrayBuffer(16_384) }
+      if (isShared) port1.postMessage(memory)
+      const [received] = await fromPort(background(), port2)
+      port1.postMessage(memory)
+      await ended(received)
+      expect(cause(received)).toMatchObject({ message: 'a message is out of order: memory' })
+    },
+  )
 
   it('keeps its limit after a time that cannot be read', async () => {
     const clock = fakeClock(0)
@@ -197,6 +242,19 @@ describe('a received context', () => {
 })
 
 describe('a sender', () => {
+  it('ends its side with a PortError if an answer cannot be deserialized', async () => {
+    const [port1, port2] = channel()
+    const fire = garble(port1)
+    const [ctx, cancel] = withCancel(background())
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    fire()
+    await ended(received)
+    expect(cause(received)).toMatchObject({ name: 'PortError', message: 'an answer cannot be deserialized' })
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
+
   it.each<unknown>([{ rescind: 'begin' }, { rescind: 'end', err: canceled }, { rescind: 'pause' }, { rescind: {} }])(
     'closes the port after the invalid answer %o, and ends no context of its own',
     async (answer) => {

@@ -128,10 +128,46 @@ describe('serializeError and deserializeError', () => {
     },
   )
 
-  it('say what cannot be read', () => {
-    const received = deserializeError({ kind: 'error' })
-    expect(received).toMatchObject({ name: 'PortError', message: 'name is not a string' })
+  const error = { kind: 'error', name: 'Error', message: 'why', cause: { kind: 'value', value: undefined } }
+
+  it.each<[message: string, data: unknown]>([
+    ['an error is not an object', null],
+    ['an error is not an object', 'why'],
+    ['an error is of unknown kind', { ...error, kind: 'paused' }],
+    ['name is not a string', { ...error, name: 7 }],
+    ['name is longer than 200 characters', { ...error, name: 'x'.repeat(201) }],
+    ['message is longer than 8192 characters', { ...error, message: 'x'.repeat(8_193) }],
+    ['stack is longer than 16384 characters', { ...error, stack: 'x'.repeat(16_385) }],
+    ['label is longer than 200 characters', { ...error, kind: 'canceled', label: 'x'.repeat(201) }],
+    ['ms is not a finite number', { ...error, kind: 'exceeded', ms: NaN }],
+    ['errors is not a list', { ...error, errors: {} }],
+    ['errors has more than 100 members', { ...error, errors: Array.from({ length: 101 }, () => error.cause) }],
+    ['an error is not an object', { ...error, errors: ['why'] }],
+  ])('say that %s', (message, data) => {
+    const received = deserializeError(data)
+    expect(received).toMatchObject({ name: 'PortError', message })
     expect(received).not.toHaveProperty('cause')
+  })
+
+  it('accept texts and lists that are as long as they may be', () => {
+    const texts = { name: 'x'.repeat(200), message: 'x'.repeat(8_192), stack: 'x'.repeat(16_384) }
+    expect(deserializeError({ ...error, ...texts })).toMatchObject(texts)
+    expect(posted(new AggregateError(Array(100).fill('why')))).toMatchObject({ errors: Array(100).fill('why') })
+    let deepest: object = error
+    for (let depth = 1; depth < 20; depth++) deepest = { ...error, cause: deepest }
+    expect(deserializeError(deepest)).toMatchObject({ name: 'Error' })
+    const tooDeep = { ...error, cause: deepest }
+    expect(deserializeError(tooDeep)).toMatchObject({ message: 'an error has too many causes or members' })
+  })
+
+  it('recognize an error of another realm, and one with a tag of its own', () => {
+    const prototype = Object.create(null, { name: { value: 'QueryError' } }) as object
+    const foreign: unknown = Object.setPrototypeOf(new Error('no such table'), prototype)
+    expect(foreign).not.toBeInstanceOf(Error)
+    expect(posted(foreign)).toMatchObject({ name: 'QueryError', message: 'no such table' })
+    const tagged = Object.assign(new Error('no such table'), { [Symbol.toStringTag]: 'Query' })
+    expect(posted(tagged)).toBeInstanceOf(Error)
+    expect(posted(tagged)).toMatchObject({ message: 'no such table' })
   })
 
   it('yield a PortError for data with traps', () => {

@@ -21,7 +21,7 @@ import { fakeClock } from 'rescind/testing'
 import { fromPort, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { channel, closePorts, ended, holes, pass, sent } from '../channels.ts'
-import { block, failOnUnhandled, outcome, task } from '../support.ts'
+import { block, countListeners, failOnUnhandled, outcome, task } from '../support.ts'
 
 const requestId = createKey<string>('requestId')
 const user = createKey<{ readonly name: string }>('user', { name: 'nobody' })
@@ -105,6 +105,14 @@ describe('toPort and fromPort', () => {
     expect(String(received)).toBe('background.withValue(user).withValue(requestId).fromPort(job)')
   })
 
+  it('drop a value whose key the receiver does not list', async () => {
+    const [port1, port2] = channel()
+    toPort(withValue(background(), requestId, 'r-17'), port1, { keys: [requestId] })
+    const [received] = await fromPort(background(), port2, { keys: [user] })
+    expect(received.err).toBeUndefined()
+    expect(received.value(requestId)).toBeUndefined()
+  })
+
   it('let the deadline pass on the other side without a message, with its label', async () => {
     const here = fakeClock(0)
     const there = fakeClock(0)
@@ -177,6 +185,28 @@ describe('toPort and fromPort', () => {
     await vi.waitFor(() => expect(remaining(received)).toBeUndefined())
     await there.advance(60_000)
     expect(received.err).toBeUndefined()
+  })
+
+  it('end the context at a moved deadline, with its new duration', async () => {
+    const here = fakeClock(0)
+    const there = fakeClock(0)
+    const [ctx] = withTimeout(here.root, 1_000, { label: 'search' })
+    const { received } = await pass(ctx, {}, there.root)
+    rearm(ctx, 3_000)
+    await vi.waitFor(() => expect(remaining(received)).toBe(3_000))
+    await there.advance(3_000)
+    expect(received.err).toMatchObject({ name: 'TimeoutError', label: 'search', ms: 3_000 })
+  })
+
+  it('send nothing about a deadline that moves after the end', async () => {
+    const [ctx] = withTimeout(background(), 60_000)
+    const { port1, received, release } = await pass(ctx)
+    release()
+    await ended(received)
+    const post = vi.spyOn(port1, 'postMessage')
+    rearm(ctx, 30_000)
+    expect(post).not.toHaveBeenCalled()
+    disarm(ctx)
   })
 
   it('send a context that has ended already, which arrives ended', async () => {
@@ -361,6 +391,29 @@ describe('toPort and fromPort', () => {
       expect(there.closed).toHaveBeenCalledTimes(1)
     })
 
+    it('is closed on the side of the sender by the answer alone, where a port reports no close', async () => {
+      const [port1, port2] = channel()
+      const here = watch(port1)
+      toPort(withCancel(background())[0], port1)
+      const [, cancel] = await fromPort(background(), port2)
+      const close = vi.spyOn(port2, 'close').mockReturnValue()
+      cancel()
+      await vi.waitFor(() => expect(here.listeners()).toBe(0))
+      expect(here.closed).toHaveBeenCalledTimes(1)
+      close.mockRestore()
+    })
+
+    it.runIf(tellsOfClose)('leaves nothing on the side of the sender when the other side closes it', async () => {
+      const { signal } = new AbortController()
+      const followers = countListeners(signal)
+      const [port1, port2] = channel()
+      const here = watch(port1)
+      toPort({ signal }, port1)
+      expect(followers()).toBe(1)
+      port2.close()
+      await vi.waitFor(() => expect([followers(), here.listeners()]).toEqual([0, 0]))
+    })
+
     it.runIf(tellsOfClose)('ends the received context with PortClosed when the other side closes it', async () => {
       const { port1, received } = await pass(withCancel(background())[0])
       port1.close()
@@ -391,6 +444,19 @@ describe('toPort and fromPort', () => {
       toPort(background(), port1)
       await expect(fromPort(parent, port2)).rejects.toBe(parent.err)
     })
+
+    it.each([['a context'], ['an invalid message']])(
+      'rejects with the error of a parent whose deadline has passed, though %s has arrived',
+      async (what) => {
+        const [port1, port2] = channel()
+        if (what === 'a context') toPort(background(), port1)
+        else port1.postMessage({ rescind: 'begin' })
+        const [parent] = withTimeout(background(), 5)
+        const waiting = fromPort(parent, port2)
+        block(6)
+        await expect(waiting).rejects.toBe(parent.err)
+      },
+    )
 
     it.runIf(tellsOfClose)('rejects when the other side closes its port', async () => {
       const [port1, port2] = channel()
@@ -473,6 +539,19 @@ describe('toPort and fromPort', () => {
     toPort(ctx, port1, { keys: [data], maxSize: total })()
   })
 
+  it('accept values of exactly the limit, on both sides', async () => {
+    const options = { keys: [createKey<number>('k')], maxSize: 8 + 10 + 8 + 10 + 10 + 10 + 8 }
+    const [key] = options.keys as [(typeof options.keys)[0]]
+    const { received } = await pass(withValue(background(), key, 5), options)
+    expect(received.value(key)).toBe(5)
+  })
+
+  it('accept 1,000 keys', async () => {
+    const keys = Array.from({ length: 1_000 }, (_, index) => createKey<number>(`key${index}`, index))
+    const { received } = await pass(background(), { keys })
+    expect(keys.map((key) => received.value(key))).toEqual([...keys.keys()])
+  })
+
   it('take no object with a method called value for a context', () => {
     const data = createKey<unknown>('k')
     const [port1] = channel()
@@ -516,15 +595,16 @@ describe('toPort and fromPort', () => {
     const [port1] = channel()
     const { listeners } = watch(port1)
     const key = createKey<() => void>('fn')
-    const [ctx] = withCancel(background())
+    const { signal } = new AbortController()
+    const followers = countListeners(signal)
     expect(() =>
       toPort(
-        withValue(ctx, key, () => {}),
+        withValue({ signal }, key, () => {}),
         port1,
         { keys: [key] },
       ),
     ).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
-    expect(listeners()).toBe(0)
+    expect([followers(), listeners()]).toEqual([0, 0])
   })
 
   it.each<[what: string, port: unknown]>([
@@ -542,7 +622,7 @@ describe('toPort and fromPort', () => {
     expect(() => toPort(background(), port, { keys })).toThrow('keys must be at most 1000, got 1001')
     await expect(fromPort(background(), port, { keys })).rejects.toThrow('keys must be at most 1000')
     expect(() => toPort(background(), port, null as never)).toThrow('options must be an object, got null')
-    expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number')
+    expect(() => toPort(background(), port, { maxSize: NaN })).toThrow('maxSize must be a number of bytes, got NaN')
   })
 
   it('throw for an invalid context, an invalid key, and two keys with one name', async () => {

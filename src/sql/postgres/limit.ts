@@ -39,11 +39,6 @@ export class Limit {
   /** The timeout that we set last, in milliseconds; NaN if another one may be in effect. */
   #ms = Infinity
 
-  /** Whether a timeout of ours may be in effect. */
-  get isSet(): boolean {
-    return this.#last !== undefined
-  }
-
   /** Whether the timeout in effect is right for a statement with `ms` milliseconds. */
   isInPlace(ms: number): boolean {
     return ms === this.#ms || (ms < this.#ms && ms > this.#ms - BEHIND)

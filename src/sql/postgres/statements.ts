@@ -78,7 +78,7 @@ function insteadOfCopy(words: Words): string | undefined {
 
 /** The alternative to a statement that would change a connection of the pool permanently; undefined if it does not. */
 function insteadOnPool(words: Words, place: Place): string | undefined {
-  const [first, second] = words
+  const [first] = words
   switch (first) {
     case 'LISTEN':
     case 'UNLISTEN':
@@ -94,10 +94,9 @@ function insteadOnPool(words: Words, place: Place): string | undefined {
       return hasPair(words, 'WITH', 'HOLD') ? outlives('use queryStream') : undefined
     case 'DISCARD':
     case 'LOAD':
+    case 'PREPARE':
     case 'DEALLOCATE':
       return outlives(PIN)
-    case 'PREPARE':
-      return second === 'TRANSACTION' ? undefined : outlives(PIN)
     default:
       return undefined
   }
@@ -128,5 +127,5 @@ function nameOf(words: Words): string {
   if (first === 'COPY') return words.includes('STDIN') ? 'COPY FROM STDIN' : 'COPY TO STDOUT'
   if (first === 'CREATE') return 'CREATE TEMPORARY'
   if (first === 'DECLARE') return 'DECLARE WITH HOLD'
-  return first === 'SET' && isOfTransaction(words) ? `SET ${second as string}` : first
+  return isOfTransaction(words) ? `SET ${second as string}` : first
 }

@@ -116,4 +116,16 @@ describe('a text of statements', () => {
     expect(held).toBe(0)
     expect(await session.next(cursor)).toMatchObject({ rows: [{ 1: 1 }] })
   })
+
+  it.each(['\u000b', '\u0001', '\u000e', 'x-', '-x', 'x*', '/x', '\ufefe', '\u1eff'])(
+    'does not end before characters that SQLite refuses: %j',
+    (rest) => {
+      const script = new Script(sqlite3, db, `SELECT 1;${rest}`)
+      const first = script.next()
+      first?.statement.finalize()
+      expect(first?.isLast).toBe(false)
+      expect(() => script.next()).toThrow('SQLITE_ERROR')
+      script.free()
+    },
+  )
 })

@@ -32,7 +32,7 @@ const program = (code: string) => new Worker(code, { eval: true })
 /** A program whose messages are not ours, though some look like it. */
 const ANNOYING = `
   const { parentPort } = require('node:worker_threads')
-  for (const message of [null, 0, 'alive', {}, [1], { id: 1 }, { id: '1', isOpen: true }, { rescind: 'begin' }]) {
+  for (const message of [null, undefined, 0, 'alive', {}, [1], { id: 1 }, { id: '1', isOpen: true }, { rescind: 'begin' }]) {
     setInterval(() => parentPort.postMessage(message), 1)
   }
 `
@@ -106,7 +106,8 @@ describe('openSqlite', () => {
 
   it('ignores messages to the worker that are not from rescind', async () => {
     const thread = startWorker() as NodeWorker
-    for (const message of [null, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }]) thread.postMessage(message, [])
+    for (const message of [null, undefined, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }])
+      thread.postMessage(message, [])
     const db = await openSqlite(bg, { worker: () => thread })
     expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await db.close()
