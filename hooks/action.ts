@@ -34,8 +34,10 @@ export interface ActionOptions extends WorkOptions {
   readonly limit?: number | undefined
   /**
    * What happens to a run that waits for its debounce when the component is unmounted or hidden, or the page is left:
-   * - `flush`, the default: starts at once. It also starts when the tab is hidden, since a browser may discard a hidden
-   *   tab without notice. Pass `keepalive: true` to a `fetch` that must survive the page.
+   * - `flush`, the default: starts at once, or after the run in flight, if it has to wait for its turn. The same
+   *   happens when the tab is hidden, since a browser may discard a hidden tab without notice. When the page is left,
+   *   the waiting run of `keepLatest` starts beside the run in flight. Pass `keepalive: true` to a `fetch` that must
+   *   survive the page.
    * - `cancel`: is canceled without calling `fn`.
    */
   readonly onLeave?: 'flush' | 'cancel' | undefined
