@@ -49,7 +49,7 @@ describe('what is quoted of RESULTS.md', () => {
     expect(sectionOf(command)).toContain(table.trim())
   })
 
-  it.each(['bench', 'bench:react', 'bench:servers'])(
+  it.each(['bench', 'bench:react', 'bench:servers', 'bench:browser', 'bench:growth'])(
     'has a section of npm run %s, with the date and the machine',
     (script) => {
       const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
