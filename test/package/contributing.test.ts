@@ -51,18 +51,50 @@ describe('CONTRIBUTING.md', () => {
 })
 
 describe('the checklist of an operation', () => {
-  const exported = readFileSync('src/index.ts', 'utf8').match(/(?<=^export \{ )\w+/gm) ?? []
-  const operations = exported.filter((name) => existsSync(`src/${name}.ts`))
+  /** Files of the core whose functions are not operations. Any other file that the index exports counts as one. */
+  const others = ['callbacks', 'context', 'deadlines', 'errors', 'lifetime', 'page', 'routes', 'signals']
+  /** Makes an option of an operation. */
+  const options = ['retryBudget']
+  const groups = exportsOf(readFileSync('src/index.ts', 'utf8')).filter(({ file }) => !others.includes(file))
+  const operations = groups.flatMap(({ functions }) => functions).filter((name) => !options.includes(name))
   const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
 
+  it('is for all operations that a file exports', () => {
+    expect(operations).toEqual(expect.arrayContaining(['retry', 'until', 'within']))
+    const lines = "export { cause, Gone } from './one.ts'\nexport {\n  two,\n  three,\n} from './two.ts'\n"
+    expect(exportsOf(lines)).toEqual([
+      { file: 'one', functions: ['cause'] },
+      { file: 'two', functions: ['two', 'three'] },
+    ])
+  })
+
+  // A pause lasts a turn, and calls no work.
   it.each([
-    ['test/node/exit.program.ts', ['test/node/exit.program.ts']],
-    ['test/types/core.ts', ['test/types/core.ts']],
-    ['the manual', pages.map((name) => `docs/${name}`)],
-  ])('is followed by every operation in %s', (_, paths) => {
+    ['test/node/exit.program.ts', ['test/node/exit.program.ts'], ['pause']],
+    ['test/node/stacks.test.ts', ['test/node/stacks.test.ts'], ['pause']],
+    ['test/types/core.ts', ['test/types/core.ts'], []],
+    ['the manual', pages.map((name) => `docs/${name}`), []],
+  ])('is followed by every operation in %s', (_, paths, exempt) => {
     const content = paths.map((path) => readFileSync(path, 'utf8')).join('\n')
-    expect(operations).toContain('retry')
-    expect(operations.filter((name) => !new RegExp(`\\b${name}\\(`).test(content))).toEqual([])
+    expect(operations.filter((name) => !exempt.includes(name) && !calls(content, name))).toEqual([])
+  })
+
+  it('is followed by every program of exit.program.ts in exit.test.ts', () => {
+    const programs = /const programs\b.*\{\n([^]*?)^\}/m.exec(readFileSync('test/node/exit.program.ts', 'utf8'))?.[1]
+    const named = [...(programs ?? '').matchAll(/^ {2}(?:'([^']+)'|(\w+)):/gm)].map(([, text, word]) => text ?? word)
+    const test = readFileSync('test/node/exit.test.ts', 'utf8')
+    expect(named).toContain('within')
+    expect(named.filter((name) => !test.includes(`'${name}',`))).toEqual([])
+  })
+
+  it('is followed by every file with operations in size.test.ts: it has a row, and is left out if unused', () => {
+    const test = readFileSync('test/package/size.test.ts', 'utf8')
+    const rows = [...test.matchAll(/code: "export \{([^}]*)\} from 'rescind'"/g)].flatMap(([, list]) => namesIn(list))
+    expect(groups.filter(({ functions }) => !functions.some((name) => rows.includes(name)))).toEqual([])
+    const words = /const words = \{([^}]*)\}/.exec(test)?.[1] ?? ''
+    // The others use `tasks`.
+    const separate = groups.map(({ file }) => file).filter((file) => file !== 'tasks')
+    expect(separate.filter((file) => !new RegExp(`\\b${file}: '`).test(words))).toEqual([])
   })
 })
 
@@ -130,6 +162,21 @@ describe('the checklist of a scenario', () => {
 /** Whether `inner` is a path in one of the folders, and not a pattern. */
 function isPath(inner: string): boolean {
   return FOLDERS.includes(inner.split('/')[0] ?? '') && /^[\w./-]+$/.test(inner)
+}
+
+/** The files of an index, each with the functions it exports; causes and errors begin with a capital letter. */
+function exportsOf(index: string): readonly { readonly file: string; readonly functions: readonly string[] }[] {
+  return [...index.matchAll(/^export \{([^}]*)\} from '\.\/([\w-]+)\.ts'$/gm)].map(([, list, file = '']) => {
+    return { file, functions: namesIn(list).filter((name) => /^[a-z]/.test(name)) }
+  })
+}
+
+function namesIn(list = ''): readonly string[] {
+  return list.match(/\w+/g) ?? []
+}
+
+function calls(code: string, name: string): boolean {
+  return new RegExp(`\\b${name}\\(`).test(code)
 }
 
 /** The tags of HTML in a page, but not comments, which also hold the code around an example. */
