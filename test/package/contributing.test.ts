@@ -51,12 +51,12 @@ describe('CONTRIBUTING.md', () => {
 })
 
 describe('the checklist of an operation', () => {
-  /** Files of the core whose functions are not operations. Any other file that the index exports counts as one. */
-  const others = ['callbacks', 'context', 'deadlines', 'errors', 'lifetime', 'page', 'routes', 'signals']
+  /** Files of the core whose functions are not operations. Those of any other file in the index are. */
+  const others = new Set(['callbacks', 'context', 'deadlines', 'errors', 'lifetime', 'page', 'routes', 'signals'])
   /** Makes an option of an operation. */
-  const options = ['retryBudget']
-  const groups = exportsOf(readFileSync('src/index.ts', 'utf8')).filter(({ file }) => !others.includes(file))
-  const operations = groups.flatMap(({ functions }) => functions).filter((name) => !options.includes(name))
+  const options = new Set(['retryBudget'])
+  const groups = exportsOf(readFileSync('src/index.ts', 'utf8')).filter(({ file }) => !others.has(file))
+  const operations = groups.flatMap(({ functions }) => functions).filter((name) => !options.has(name))
   const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
 
   it('is for all operations that a file exports', () => {
@@ -89,10 +89,11 @@ describe('the checklist of an operation', () => {
 
   it('is followed by every file with operations in size.test.ts: it has a row, and is left out if unused', () => {
     const test = readFileSync('test/package/size.test.ts', 'utf8')
-    const rows = [...test.matchAll(/code: "export \{([^}]*)\} from 'rescind'"/g)].flatMap(([, list]) => namesIn(list))
-    expect(groups.filter(({ functions }) => !functions.some((name) => rows.includes(name)))).toEqual([])
+    const lists = test.matchAll(/code: "export \{([^}]*)\} from 'rescind'"/g)
+    const rows = new Set([...lists].flatMap(([, list]) => namesIn(list)))
+    expect(groups.filter(({ functions }) => !functions.some((name) => rows.has(name)))).toEqual([])
     const words = /const words = \{([^}]*)\}/.exec(test)?.[1] ?? ''
-    // The others use `tasks`.
+    // Every operation contains a part of `tasks`.
     const separate = groups.map(({ file }) => file).filter((file) => file !== 'tasks')
     expect(separate.filter((file) => !new RegExp(`\\b${file}: '`).test(words))).toEqual([])
   })
@@ -122,16 +123,19 @@ describe('the checklist of an engine', () => {
     const resolution = readFileSync('vite.config.ts', 'utf8')
     const paths = readFileSync('tsconfig.json', 'utf8')
     const entries = readFileSync('knip.json', 'utf8')
+    const pages = readFileSync('typedoc.json', 'utf8')
     const databases = readFileSync('docs/databases.md', 'utf8')
     expect(engines).toContain('postgres')
     for (const engine of engines) {
       expect(Object.keys(exports)).toContain(`./sql/${engine}`)
       expect(resolution).toMatch(new RegExp(`sql\\\\/\\([\\w|]*\\b${engine}\\b`))
+      expect(resolution).toMatch(new RegExp(`test/sql/\\{,[^}]*\\b${engine}/`))
       expect(paths).toContain(`"rescind/sql/${engine}"`)
       expect(entries).toContain(`sql/${engine}`)
+      expect(pages).toContain(`"src/sql/${engine}/index.ts"`)
       expect(databases).toContain(`| \`rescind/sql/${engine}\``)
       expect(existsSync(`test/sql/${engine}.ts`)).toBe(true)
-      expect(existsSync(`test/sql/${engine}/${engine}.test.ts`)).toBe(true)
+      expect(readFileSync(`test/sql/${engine}/${engine}.test.ts`, 'utf8')).toContain('conforms(')
     }
   })
 })
