@@ -97,6 +97,25 @@ describe('the checklist of an operation', () => {
     const separate = groups.map(({ file }) => file).filter((file) => file !== 'tasks')
     expect(separate.filter((file) => !new RegExp(`\\b${file}: '`).test(words))).toEqual([])
   })
+
+  it('is followed by every cause of the core in hooks/index.ts and in the opening of causes.ts', () => {
+    const sources = readdirSync('src').filter((file) => file.endsWith('.ts'))
+    const core = sources.map((file) => readFileSync(`src/${file}`, 'utf8')).join('\n')
+    const causes = [...core.matchAll(/^export const (\w+): Error = .*\bsentinel\(/gm)].map(([, name = '']) => name)
+    const index = readFileSync('hooks/index.ts', 'utf8')
+    const exported = namesIn(/^export \{([^}]*)\} from '\.\.\/src\/index\.ts'$/m.exec(index)?.[1])
+    const opening = namesIn(/^[^]*?\*\//.exec(readFileSync('hooks/causes.ts', 'utf8'))?.[0])
+    expect(causes).toContain('Unused')
+    expect(causes.filter((name) => !exported.includes(name) || !opening.includes(name))).toEqual([])
+  })
+
+  it('is followed by every section of docs/operations.md in its title and in the README', () => {
+    const page = readFileSync('docs/operations.md', 'utf8')
+    const sections = [...page.matchAll(/^## `(\w+)`/gm)].map(([, name = '']) => name)
+    expect(page).toContain(`# ${sections.join(', ')}\n`)
+    const row = sections.map((name) => `\`${name}\``).join(', ')
+    expect(readFileSync('README.md', 'utf8')).toContain(`| [Operations](docs/operations.md) | ${row} |`)
+  })
 })
 
 describe('the checklist of a hook', () => {
