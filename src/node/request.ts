@@ -14,8 +14,8 @@ import { onClose } from './leaving.ts'
 import type { ServerRequest, ServerResponse } from './leaving.ts'
 import { shown } from '../shown.ts'
 
-const SCHEME = /^[a-z][a-z\d+.-]*:\/\/[^/]*/i
-const CREDENTIALS = /(^|\/\/)[^/]*@/g
+/** A method, and a path without a query and without credentials: safe to show as it is. */
+const PLAIN = /^[A-Z]{1,10} \/[\w\-.~%/]{0,180}$/
 
 /**
  * Options of {@link withRequest}. The default `label` is the method and the path of the request: escaped, cut after 200
@@ -93,10 +93,10 @@ function lineOf(header: string | readonly string[] | undefined): string | null {
 
 /** Omits query and credentials, which do not belong in logs, for every form of `url` (RFC 9112, 3.2). */
 function labelOf(method: string, url: string): string {
-  const end = url.search(/[?#]/)
-  const target = end < 0 ? url : url.slice(0, end)
-  // Most requests name only a path; the patterns cost more than deriving the context.
-  const isPath = target.startsWith('/') && !target.includes('@')
-  const path = isPath ? target : target.replace(SCHEME, '').replaceAll(CREDENTIALS, '$1')
+  // The usual case, which the patterns below would make slower than all the rest.
+  const label = `${method} ${url}`
+  if (PLAIN.test(label)) return label
+  const [target = ''] = url.split(/[?#]/, 1)
+  const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '').replaceAll(/(^|\/\/)[^/]*@/g, '$1')
   return shown(`${method} ${path}`)
 }

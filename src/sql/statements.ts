@@ -29,8 +29,22 @@ const TOKENS: Record<Dialect, RegExp> = {
 /** Matches the text before the opening quote of a string with backslash escapes. */
 const ESCAPES = /(?:^|[^\w$\x80-\uffff])e$/i
 
-/** Returns the words of each statement in `text`, in linear time. */
-export function statementsOf(text: string, dialect: Dialect): Words[] {
+/** A longer text is not kept in memory. */
+const MAX_KEPT = 10_000
+
+/** The latest text with its statements: a query reads them several times, and often the next one has the same text. */
+let latest: { readonly text: string; readonly dialect: Dialect; readonly statements: readonly Words[] } | undefined
+
+/** Returns the words of each statement in `text`. */
+export function statementsOf(text: string, dialect: Dialect): readonly Words[] {
+  if (latest?.text === text && latest.dialect === dialect) return latest.statements
+  const statements = split(text, dialect)
+  if (text.length <= MAX_KEPT) latest = { text, dialect, statements }
+  return statements
+}
+
+/** In linear time. */
+function split(text: string, dialect: Dialect): Words[] {
   const tokens = TOKENS[dialect]
   const isSingle = !text.includes(';')
   const statements: Words[] = []

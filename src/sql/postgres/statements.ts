@@ -71,8 +71,9 @@ export function takesLimit(text: string, place: Place): boolean {
 
 /** The alternative to a COPY whose data is sent over the connection, where node-postgres drops it. */
 function insteadOfCopy(words: Words): string | undefined {
+  if (words[0] !== 'COPY') return undefined
   const isOverLine = ['STDIN', 'STDOUT'].some((end) => hasPair(words, 'FROM', end) || hasPair(words, 'TO', end))
-  if (words[0] !== 'COPY' || !isOverLine) return undefined
+  if (!isOverLine) return undefined
   return 'its data would be lost; use pg-copy-streams on a separate Client, or SELECT and INSERT'
 }
 
