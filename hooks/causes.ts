@@ -1,6 +1,6 @@
 /**
  * The causes with which hooks cancel the work of a component. Each is one shared object: compare it by identity or by
- * `name`. The core defines two more, `PageHidden` and `Navigated`.
+ * `name`. The core defines others, which `hooks/index.ts` exports too: `Navigated`, `PageHidden` and `Unused`.
  */
 
 import { sentinel } from '../src/bindings.ts'

@@ -1,6 +1,7 @@
 /**
  * How many runs wait or are in flight below a context. A run counts for the context under which it was started, and for
- * every scope above. A scope counts as a component: it still counts runs from before its context was replaced.
+ * every scope above. A scope is identified by its component, not by its context: runs from before its context was
+ * replaced still count.
  */
 
 import { lifetimeOf } from '../src/bindings.ts'

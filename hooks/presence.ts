@@ -1,7 +1,7 @@
 /**
  * Tracks whether a component is mounted and shown. React cleans up insertion effects only on a real unmount, and before
  * passive effects. So if only a passive effect is cleaned up, the cause is StrictMode, which runs the effect again in
- * the same turn, or a hidden Activity, which does not. A component that suspends again keeps both.
+ * the same turn, or a hidden Activity, which does not. A component that suspends again keeps both effects.
  */
 
 import { useEffect, useInsertionEffect } from 'react'

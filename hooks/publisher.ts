@@ -1,8 +1,8 @@
 /**
  * State that changes outside of React. While its component is shown, the component renders each new state. This does
- * not use `useSyncExternalStore`, which renders synchronously: outcomes could not be rendered in a transition, a reset
- * right after a cancel would still render the cancel, and React would take deps that change in two hundred consecutive
- * commits for an endless loop.
+ * not use `useSyncExternalStore`, because that renders synchronously. With it, outcomes could not be rendered in a
+ * transition. A reset right after a cancel would still render the cancel. React would take deps that change in two
+ * hundred consecutive commits for an endless loop.
  */
 
 import { startTransition } from 'react'

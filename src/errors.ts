@@ -1,8 +1,9 @@
 /**
- * The two errors with which a context ends, and how to tell them apart. They are recognized by `name`, like the
- * platform's aborts: `instanceof DOMException` fails across realms and engines. In a chain of causes, the first error
- * of rescind takes precedence over errors of the platform, so no error counts as both. Semantics: Go's
- * `context.Canceled`, `DeadlineExceeded`, `errors.Is` and `errors.As`.
+ * The two errors with which a context ends, and how to tell them apart. The errors of every copy of the package have
+ * the same symbol. Their `name` says which of the two it is, as with the platform's aborts: `instanceof DOMException`
+ * fails across realms and engines. In a chain of causes, the first error of rescind takes precedence over errors of the
+ * platform, so no error counts as both. Semantics: Go's `context.Canceled`, `DeadlineExceeded`, `errors.Is` and
+ * `errors.As`.
  */
 
 import { isObject } from './arguments.ts'

@@ -1,7 +1,7 @@
 /**
- * The observer: the single hook of an inspector in the core. In production there is none, at the cost of one check.
- * Contexts are passed as plain objects, since this file is below `context.ts`. An observer only takes notes: it is
- * called while contexts are being marked, so it must not throw, and must not call user code.
+ * The observer: the single hook of an inspector in the core. Without an inspector there is no observer, and an event
+ * costs one check. Contexts have the type `object` here, since this file is below `context.ts`. An observer only takes
+ * notes: it is called while contexts are being marked, so it must not throw, and must not call user code.
  */
 
 /** How a context ended, for endings that look the same in the tree. */

@@ -1,7 +1,7 @@
 /**
- * Retries of work that failed. The invariant: no delay starts that would last beyond the deadline, and the promise
- * rejects with the last error of the work itself, without a wrapper. Delays: exponential with full jitter, as in AWS's
- * Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
+ * Retries of work that failed. The invariant: no delay starts that would last beyond the deadline. The promise rejects
+ * with the last error of the work itself, without a wrapper, or with `ctx.err` if the context ends first. Delays:
+ * exponential with full jitter, as in AWS's Architecture Blog. Budget: the token bucket of gRPC's retry throttling.
  */
 
 import { assertFunction, assertOptions, invalid } from './arguments.ts'

@@ -1,7 +1,7 @@
 /**
  * Routes: contexts that end when the address has changed. A navigation that is blocked ends nothing, and neither does a
- * change of only the hash or the state. There is one watch for each source of routes; it has listeners on the page only
- * while there are contexts that follow it.
+ * change of only the hash or the state. There is one watch for each source of routes. It listens to the source only
+ * while a context follows it.
  */
 
 import { assertFunction, assertOptions, invalid } from './arguments.ts'

@@ -1,8 +1,8 @@
 /**
- * One run for all concurrent calls with the same arguments. The invariant: a run stays in the tree of runs until it has
- * settled or was forgotten; its context ends when it has settled, when the last caller has left, or when the parent
- * ends; and no caller joins a run whose context has ended. Only runs in flight are shared: neither results nor errors
- * are cached. Semantics: golang.org/x/sync/singleflight, with contexts.
+ * One run for all concurrent calls with the same arguments. Runs are found by their arguments, in a tree. The
+ * invariant: a run stays in the tree until it has settled or was forgotten. Its context ends when it has settled, when
+ * the last caller has left, or when the parent ends. No caller joins a run whose context has ended. Only runs in flight
+ * are shared: neither results nor errors are cached. Semantics: golang.org/x/sync/singleflight, with contexts.
  */
 
 import { assertFunction, assertOptions } from './arguments.ts'

@@ -1,7 +1,7 @@
 /**
  * Foreign signals: contexts that end with their parent or with any of several signals. All contexts that follow a
- * signal are linked to one hub, and a link adds its context to the chain that `mark` walks: so an abort of a signal,
- * too, ends everything in one step.
+ * signal are linked to one hub. When the signal aborts, `mark` ends the hub and, through its links, all these contexts
+ * in the same step.
  */
 
 import { invalid } from './arguments.ts'

@@ -1,7 +1,7 @@
 /**
  * Work under a context. Every operation takes the context first. When the context ends, the operation rejects with
- * exactly `ctx.err`, whatever the work rejected with: that differs between engines. It leaves no timer, no listener and
- * no unhandled rejection, and errors of the work keep the stack frames of its callers.
+ * exactly `ctx.err`, whatever the error of the work is: that error differs between engines. The operation leaves no
+ * timer, no listener and no unhandled rejection, and errors of the work keep the stack frames of its callers.
  */
 
 import { assertFunction, assertNumber, assertOptions, invalid, isDate, isObject } from './arguments.ts'

@@ -1,4 +1,7 @@
-/** The key for the `traceparent` value of a context. Code that sends it and code that only shows it share this file. */
+/**
+ * The key for the `traceparent` value of a context. It has its own file, so that the inspector can show the value
+ * without the code in `wire` that sends it.
+ */
 
 import { createKey } from './context.ts'
 import type { Key } from './context.ts'

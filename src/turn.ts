@@ -1,4 +1,7 @@
-/** A turn of the event loop, by a task without the minimum delay of timers, which fake timers do not replace. */
+/**
+ * A turn of the event loop, by a message. Unlike a timer, a message has no minimum delay, and fake timers do not
+ * replace it. Without `MessageChannel`, a timer has to do.
+ */
 
 /** Resolves in a later turn, after all queued microtasks. Its order among other tasks depends on the engine. */
 export function turn(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Views: contexts that share a lifetime and differ only in values. A binding to a framework uses them to find out
- * whether a new context has another lifetime, or only other values.
+ * Views: contexts that share a lifetime and differ only in values. A binding to a framework compares `lifetimeOf` of
+ * two contexts, to find out whether a new context has another lifetime, or only other values.
  */
 
 import { createNode, resolve } from './context.ts'

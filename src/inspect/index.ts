@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * `rescind/inspect`: shows which contexts exist, and how, by which context and why each ended. It is for development:
- * code attaches it explicitly, and detaching it removes all of it.
+ * `rescind/inspect`: shows which contexts exist, how and why each ended, and where the end began. It is for
+ * development: code attaches it explicitly, and detaching it removes all of it.
  *
  * @module rescind/inspect
  */

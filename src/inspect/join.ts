@@ -1,7 +1,7 @@
 /**
- * Recordings joined into one: that of a page, and those of its servers. A request is in two of them: as the outermost
- * context that has its span, and as the context that the server made for it. In the joined recording, the second is a
- * child of the first.
+ * Recordings joined into one: that of a page, and those of its servers. A request is in two of them: in that of its
+ * sender, as the outermost context with its span; in that of its server, as the context that the server made for it. In
+ * the joined recording, the second is a child of the first.
  *
  * Clocks differ, so the offset between two recordings is estimated from the requests between them. A request arrives
  * after it was sent, an answer arrives after it was sent, and a server notices that a client left after the client has

@@ -1,6 +1,7 @@
 /**
  * How an end came about: the way in which a context ended, and the context where the end began. The core stores neither
- * of them, so they are derived from the ending that a context shares with all contexts of the same end.
+ * of them. Both follow from the `Ending` object, which all contexts of the same end share, and from the hint of
+ * `finish`.
  */
 
 import { ContextNode } from '../context.ts'

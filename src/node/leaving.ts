@@ -1,7 +1,8 @@
 /**
- * Which side of a request ended first: the client or the server. Whether the server has ended its side is not enough: a
- * WebSocket library, a pipe or a handler's clean-up may do that in reaction to a client that has left. So the order of
- * the two ends decides. Requests, responses and sockets have structural types; nothing is imported from Node.
+ * Which side of a request ended first: the client or the server. It is not enough to know that the server has ended its
+ * side: a WebSocket library, a pipe or a handler's clean-up may do that in reaction to a client that has left. So what
+ * counts is which of the two ends came first. Requests, responses and sockets have structural types; nothing is
+ * imported from Node.
  */
 
 import { sentinel } from '../errors.ts'

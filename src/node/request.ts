@@ -1,6 +1,7 @@
 /**
- * A context for a request on a server of Node. It ends when the response closes: a `close` event of the request means
- * only that its body was read. Requests and responses have structural types; nothing is imported from Node.
+ * A context for a request on a server of Node. It ends when the response closes. The request has a `close` event, too,
+ * but that means only that its body was read. Requests and responses have structural types; nothing is imported from
+ * Node.
  */
 
 import { assertOptions, invalid, isObject } from '../arguments.ts'

@@ -1,7 +1,7 @@
 /**
  * The shutdown of a server: it refuses new connections, cancels its work, waits for a grace period, and then cuts the
- * remaining connections. Before that, a connection is closed only when nothing is in progress on it. Afterwards, no
- * listener is left on the process or on the server.
+ * remaining connections. Until the cut, a connection is closed only when nothing is in progress on it. When the
+ * shutdown is over, no listener is left on the process or on the server.
  */
 
 import { assertNumber, assertOptions, invalid } from '../arguments.ts'

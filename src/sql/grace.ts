@@ -1,6 +1,6 @@
 /**
- * The time that an engine has to answer. It is real time even if the context has a fake clock, which the engine does
- * not know. Infinity means no limit.
+ * The time that an engine has to confirm that it has stopped a statement or ended a transaction. It is real time even
+ * if the context has a fake clock, which the engine does not know. Infinity means no limit.
  */
 
 import { invalid } from '../arguments.ts'

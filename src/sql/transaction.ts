@@ -1,7 +1,8 @@
 /**
  * A transaction on one connection of any engine. The invariant: it is over exactly once, by commit or by rollback, and
- * nothing runs in it afterwards. It is rolled back when its context ends, when the end of a statement's context stops
- * that statement, and when the engine itself has ended it, since the next statement would run outside of it.
+ * nothing runs in it afterwards. It is rolled back when its context ends, and when the end of a statement's context
+ * stops that statement. It also counts as rolled back when the engine itself has ended it: a further statement would
+ * run outside of it.
  *
  * A transaction inside another one is a savepoint. It has exclusive use of the connection until it is over; then the
  * outer one continues, unless the engine could not roll back to the savepoint.

@@ -1,7 +1,7 @@
 /**
- * The messages of a port. The sender's first message is the context, its last one is the error; the receiver answers
- * that its context has ended. Every field of a received message is checked here before it is used. A message without
- * the tag `rescind` is ignored; an invalid one with the tag is a PortError.
+ * The messages of a port. The sender's first message is the context, its last one is the error with which that ended.
+ * The receiver reports that its own context has ended. Every field of a received message is checked here before it is
+ * used. A message without the tag `rescind` is ignored; an invalid one with the tag is a PortError.
  */
 
 import { isObject } from '../arguments.ts'

@@ -1,7 +1,7 @@
 /**
- * Headers with the remaining time: integers without a sign, and with few enough digits to be finite. The sent number is
- * rounded up, at least to 1, since a context without time left sends no request. A time that needs more digits becomes
- * the longest possible.
+ * Headers with the remaining time: integers without a sign, of a limited number of digits. The sent number is rounded
+ * up, at least to 1, since a context without time left sends no request. A time that needs more digits becomes the
+ * longest possible.
  */
 
 import type { Codec } from './carry.ts'

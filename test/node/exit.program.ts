@@ -8,6 +8,7 @@ import {
   retry,
   semaphore,
   share,
+  shield,
   sleep,
   stream,
   until,
@@ -58,6 +59,7 @@ const programs: Record<string, () => unknown> = {
       .next()
       .catch(() => {}),
   within: () => within(background(), 50, () => never).catch(() => {}),
+  'a shield': () => shield(background(), 50, () => never).catch(() => {}),
   'a shared run': () => share(withTimeout(background(), 50)[0], () => never)(background()).catch(() => {}),
   'the wait of a retry': () => {
     return retry(background(), () => Promise.reject(new Error('down')), { delay: () => 30 }).catch(() => {})

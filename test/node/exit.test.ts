@@ -51,6 +51,7 @@ describe('a process', () => {
     'a read under a deadline',
     'a read with a limit to its silence',
     'within',
+    'a shield',
     'a shared run',
     'the wait of a retry',
     'the wait for a slot',

@@ -10,6 +10,7 @@ import {
   share,
   shield,
   sleep,
+  stream,
   until,
   withCancel,
   within,
@@ -66,6 +67,12 @@ describe('an error of failed work has the frames of its callers', () => {
   async function firstCallerOfShare(): Promise<void> {
     await share(ctx, failure)(ctx)
   }
+  async function callerOfStream(): Promise<void> {
+    for await (const _ of stream(ctx, failure));
+  }
+  async function callerOfStreamOfAFailingSource(): Promise<void> {
+    for await (const _ of stream(ctx, { [Symbol.asyncIterator]: () => ({ next: failure }) }));
+  }
 
   it.each([
     callerOfUntil,
@@ -78,6 +85,8 @@ describe('an error of failed work has the frames of its callers', () => {
     callerOfRetry,
     callerOfSemaphore,
     firstCallerOfShare,
+    callerOfStream,
+    callerOfStreamOfAFailingSource,
   ])('%o', async (caller) => {
     const error = (await caller().catch((error: unknown) => error)) as Error
     expect(error.message).toBe('boom')

@@ -10,6 +10,7 @@ import {
   createKey,
   disarm,
   group,
+  pause,
   retry,
   retryBudget,
   semaphore,
@@ -20,6 +21,7 @@ import {
   until,
   withCancel,
   withDeadline,
+  within,
   withSignal,
   withTimeout,
   withValue,
@@ -119,6 +121,10 @@ exactly<Promise<void>>()(sleep(ctx, 10))
 exactly<Promise<number>>()(until(ctx, Promise.resolve(1)))
 exactly<Promise<number>>()(until(ctx, (inner) => inner.deadline ?? 0))
 exactly<Promise<string>>()(shield(ctx, 100, async () => 'clean'))
+exactly<Promise<void>>()(pause(ctx))
+exactly<Promise<string>>()(within(ctx, 100, () => 'done'))
+exactly<Promise<string | number>>()(within(ctx, { timeout: 100, fallback: 0 }, async () => 'done'))
+exactly<Promise<string | undefined>>()(within(ctx, { fallback: () => undefined }, () => 'done'))
 exactly<() => boolean>()(afterFunc(ctx, () => {}))
 exactly<void>()(disarm(ctx))
 // @ts-expect-error -- a value is not work
@@ -127,6 +133,8 @@ until(ctx, 1)
 until(Promise.resolve(1), ctx)
 // @ts-expect-error -- work comes last
 shield(ctx, () => {}, 100)
+// @ts-expect-error -- a limit is a number, or an object of limits
+within(ctx, '5s', () => {})
 
 // Streams: typed by their chunks, whatever the source is.
 exactly<Stream<Uint8Array<ArrayBuffer>>>()(stream(ctx, new Response('')))

@@ -1,9 +1,9 @@
 /// <reference types="node" />
 
 /**
- * The cancel of PostgreSQL: a request of at least sixteen bytes on a separate connection. The server closes that when
- * it has signaled the backend; there is no other answer. Until then, the cancel may still be in flight, and would hit
- * whatever statement runs when it arrives.
+ * The cancel of PostgreSQL: a request of at least sixteen bytes on a separate connection. The server closes this
+ * connection when it has signaled the backend; there is no other answer. Until then, the cancel may still be in flight,
+ * and would hit whatever statement runs when it arrives.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */

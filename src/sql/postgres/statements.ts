@@ -1,8 +1,8 @@
 /**
- * Which statements of PostgreSQL are refused, and which run without a timeout set ahead of them. A statement is refused
- * if it would have another effect than it says: on a pool it runs on any connection, and a change of that connection
- * affects later users. Calls of functions such as `set_config` or `pg_advisory_lock` are not detected: they need a
- * pinned connection, see docs/databases.md.
+ * Which statements of PostgreSQL are refused, and which run without the statement that sets their timeout. A statement
+ * is refused if it would have another effect than it says: on a pool it runs on any connection, and a change of that
+ * connection affects later users. Calls of functions such as `set_config` or `pg_advisory_lock` are not detected: they
+ * need a pinned connection, see docs/databases.md.
  */
 
 import { refuseControl, refused, statementsOf } from '../statements.ts'

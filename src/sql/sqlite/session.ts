@@ -1,6 +1,6 @@
 /**
- * The connection in the worker. It runs statements and holds the cursors. Whether a transaction is open, it asks
- * SQLite: an interrupted write rolls back the transaction, an interrupted read does not.
+ * The connection in the worker. It runs statements and holds the cursors. It asks SQLite whether a transaction is open:
+ * an interrupted write rolls back the transaction, an interrupted read does not.
  */
 
 import type { BindableValue, Database, PreparedStatement, Sqlite3Static } from '@sqlite.org/sqlite-wasm'

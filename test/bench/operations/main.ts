@@ -4,12 +4,12 @@
  * the tables go into `docs`, between their marks. Time only decides whether something happens at once or much later.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
 import { limiters, retriers, sharers } from './contenders.ts'
 import type { Limiter, Retrier, Sharer, Work } from './contenders.ts'
 import { jobRow, runners } from './jobs.ts'
 import { after, pass } from './pass.ts'
 import { readers, streamRow } from './streams.ts'
+import { quote } from '../results.ts'
 
 const CALLERS = 1_000
 const WAITING = 10_000
@@ -226,12 +226,10 @@ const pages = {
 }
 
 for (const [file, tables] of Object.entries(pages)) {
-  let page = readFileSync(file, 'utf8')
   for (const [name, text] of Object.entries(tables)) {
-    page = page.replace(new RegExp(`(<!-- ${name} -->\n)[^]*?(?=<!-- /${name} -->)`), `$1${text}\n`)
     console.log(`${text}\n`)
+    quote(file, name, text)
   }
-  writeFileSync(file, page)
 }
 if (unhandled > 0) console.log(`${unhandled} rejections were not handled`)
 process.exit()

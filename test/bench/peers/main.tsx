@@ -4,9 +4,9 @@
  * Nothing is timed here.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
 import { JSDOM } from 'jsdom'
 import type { Contender, Work, Writer, Writes } from './contenders.tsx'
+import { quote } from '../results.ts'
 
 const { window } = new JSDOM('<!doctype html>', { pretendToBeVisual: true })
 for (const name of ['window', 'document', 'navigator', 'HTMLElement', 'Node'] as const) {
@@ -256,10 +256,7 @@ const writes = [
   ),
 ].join('\n')
 
-const PAGE = 'docs/react.md'
-const updated = readFileSync(PAGE, 'utf8')
-  .replace(/(<!-- peers -->\n)[^]*?(?=<!-- \/peers -->)/, `$1${table}\n`)
-  .replace(/(<!-- writers -->\n)[^]*?(?=<!-- \/writers -->)/, `$1${writes}\n`)
-writeFileSync(PAGE, updated)
 console.log(`${table}\n\n${writes}`)
+quote('docs/react.md', 'peers', table)
+quote('docs/react.md', 'writers', writes)
 process.exit()
