@@ -3,20 +3,19 @@
  * code is 1 if anything failed.
  */
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { startVitest } from 'vitest/node'
 import { tally } from './tally.mjs'
 
 let passed = 0
 let failed = 0
 
-for (const script of ['check', 'format:check', 'lint', 'knip']) {
-  console.log(`\n> npm run ${script}`)
-  const { status } = spawnSync('npm', ['run', '--silent', script], {
-    shell: process.platform === 'win32',
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  count(status === 0)
+const checks = ['check', 'format:check', 'lint', 'knip'].map(run)
+for (const check of checks) {
+  const { script, output, success } = await check
+  console.log(`\n> npm run ${script}\n${output}`)
+  count(success)
 }
 
 const vitest = await startVitest('test', [], { watch: false })
@@ -33,6 +32,18 @@ await vitest.close()
 
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
+
+/** Runs `script` of package.json. Its output is kept, since several run at the same time. */
+async function run(script) {
+  const child = spawn('npm', ['run', '--silent', script], {
+    shell: process.platform === 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk))
+  const [code] = await once(child, 'close')
+  return { script, output: Buffer.concat(output).toString(), success: code === 0 }
+}
 
 function count(success) {
   if (success) passed++

@@ -107,7 +107,7 @@ async function violations(page: Page, options: Axe.RunOptions = {}): Promise<str
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(source)
   return page.evaluate(async (options) => {
     const { axe } = globalThis as unknown as { axe: typeof Axe }
-    const { violations } = await axe.run(document, options)
+    const { violations } = await axe.run(document, { ...options, resultTypes: ['violations'] })
     return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
   }, options)
 }
