@@ -23,7 +23,8 @@ describe.concurrent('axe', () => {
   it.for(PARTS)('finds no violation in any scenario, on and off, light and dark: part %i', async (part, { expect }) => {
     await using demo = await visit('')
     const { page } = demo
-    for (const id of scenarios.filter((_, index) => index % PARTS.length === part)) {
+    const own = scenarios.filter((_, index) => index % PARTS.length === part)
+    for (const [index, id] of own.entries()) {
       await page.setViewportSize({ width: 1280, height: 800 })
       for (const [rescind, colorScheme] of [
         ['off', 'dark'],
@@ -33,7 +34,9 @@ describe.concurrent('axe', () => {
         await page.locator(`.result[data-mode=${rescind}] p`, { hasNotText: 'running' }).waitFor()
         await outcome(page)
         await page.emulateMedia({ colorScheme })
-        expect(await violations(page), `${id}, ${rescind}, ${colorScheme}`).toEqual([])
+        // Contrast takes longest, so it is checked in light for one scenario, and in dark for the next.
+        const options = (colorScheme === 'dark') === (index % 2 === 0) ? {} : WITHOUT_CONTRAST
+        expect(await violations(page, options), `${id}, ${rescind}, ${colorScheme}`).toEqual([])
       }
       await page.setViewportSize(TELEPHONE)
       expect(await page.evaluate(() => document.documentElement.scrollWidth), `${id} on a telephone`).toBe(390)

@@ -24,7 +24,7 @@ const PROGRAM = `
   export async function tell() {
     const db = await openSqlite(background())
     const [row] = await queryContext(background(), db, 'SELECT sqlite_version() AS version')
-    const [ctx] = withTimeout(background(), 30)
+    const [ctx] = withTimeout(background(), 300)
     const endless = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n'
     const error = await queryContext(ctx, db, endless).catch((error) => error)
     const { mechanism } = db
