@@ -7,7 +7,7 @@ export interface Series {
 }
 
 const [WIDTH, HEIGHT] = [720, 400]
-const AREA = { left: 64, top: 48, right: 532, bottom: 352 }
+const AREA = { left: 84, top: 48, right: 532, bottom: 352 }
 /** The colors and dashes of the lines. The dashes differ, so the lines can be told apart without colors. */
 const STYLES = [
   ['#2f81f7', ''],
