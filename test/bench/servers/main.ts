@@ -62,7 +62,6 @@ const TABLES: Tables = [
 
 const REASONS: Readonly<Record<string, string>> = {
   [REQUEST]: 'The bare handler does nothing. A handler that takes 0.2 ms loses 3 %.',
-  [SQLITE]: 'A statement can be stopped: its message names it, and its answer says how it ended.',
   [PG_DEADLINE]: 'The timeout by hand also replaces a shorter one of the user.',
   [SQLITE_HERE]: 'A statement that can be stopped runs in another thread.',
 }
