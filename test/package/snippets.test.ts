@@ -5,7 +5,8 @@
  * import.
  *
  * Comments before a block of a page say what it leaves out: `<!-- given: code -->` goes before it,
- * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled.
+ * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled. An import of a file beside
+ * it, `./Page.tsx`, is left out: `given` declares its names.
  */
 
 import { once } from 'node:events'
@@ -138,7 +139,7 @@ function blocksOf(path: string): Snippet[] {
   const blocks = text.matchAll(/((?:<!-- (?:given|then|not run):[^]*?-->\s*)*)^( *)```(tsx?|js)\n([^]*?)^ *```$/gm)
   return [...blocks].map(({ 1: comments = '', 2: indent = '', 3: extension, 4: block = '', index }, number) => {
     const comment = (name: string) => new RegExp(`<!-- ${name}:([^]*?)-->`).exec(comments)?.[1]?.trim()
-    const code = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+    const code = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '').replaceAll(/^import .* from '\.\/.*$/gm, '')
     return {
       name: `${path}:${text.slice(0, index).split('\n').length}`,
       // TypeScript checks plain JavaScript as well, where it is called TypeScript.
