@@ -5,8 +5,8 @@
  * import.
  *
  * Comments before a block of a page say what it leaves out: `<!-- given: code -->` goes before it,
- * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled. An import of a file beside
- * it, `./Page.tsx`, is left out: `given` declares its names.
+ * `<!-- then: code -->` uses it, and `<!-- not run: reason -->` says why it is only compiled. An import such as
+ * `./Page.tsx` is left out: `given` declares its names.
  */
 
 import { once } from 'node:events'
