@@ -191,7 +191,12 @@ const pages = {
       await rowsOf(retriers, retryRow),
     ),
     semaphore: table(
-      ['', 'a caller that leaves is told', 'work that ran for 10,000 callers that had left', 'a second release of a slot'],
+      [
+        '',
+        'a caller that leaves is told',
+        'work that ran for 10,000 callers that had left',
+        'a second release of a slot',
+      ],
       await rowsOf(limiters, limitRow),
     ),
   },
