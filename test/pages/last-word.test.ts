@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launch, serve } from './site.ts'
 import type { Site } from './site.ts'
 
-const [, RECIPE = ''] = /^## A last word[^]*?^```ts\n([^]*?)^```$/m.exec(readFileSync('docs/streams.md', 'utf8')) ?? []
+const [, RECIPE = ''] =
+  /^## A last request[^]*?^```ts\n([^]*?)^```$/m.exec(readFileSync('docs/streams.md', 'utf8')) ?? []
 
 const MAIN = `
 import { background, withCancel } from 'rescind'

@@ -168,7 +168,7 @@ export const limiters: readonly Limiter[] = [
       await one.acquire()
       one.release()
       one.release()
-      return `${one.getValue()} slots`
+      return `raises the limit to ${one.getValue()}`
     },
   },
 ]
