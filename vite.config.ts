@@ -77,9 +77,21 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
-/** Tests that depend on signals, errors, timers or events of the realm, which jsdom replaces. */
+/** Tests that depend on signals, errors, timers or events of the realm, which jsdom and browsers replace. */
 const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals}.test.ts'
 const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
+
+/** The tests for browsers that can fail in Chromium alone. `npm run test:engines` runs all of them there. */
+const inChromiumToo = [
+  coreInJsdom,
+  countingCoreInJsdom,
+  'test/{leaks,wire/*}.test.ts',
+  'test/inspect/inspect.test.ts',
+  'test/hooks/{hydration,leaks,life,page,route,suspense}.test.tsx',
+  'test/devtools/panel.test.tsx',
+  'test/browser/**/*.test.{ts,tsx}',
+  'test/sql/browser/*.test.ts',
+]
 
 /** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
@@ -129,7 +141,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
     inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
     inJsdom('react-18-isolated', { include: [countingHooks, devtools] }, 18),
     withPreact(),
-    inChromium('chromium', inBrowsers, executablePath),
+    inChromium('chromium', inChromiumToo, executablePath),
     {
       ...inChromium('isolated', ['test/wire/flag.test.ts', 'test/{,sql/}isolated/*.test.ts'], executablePath),
       // Isolates the page, which shared memory requires.
