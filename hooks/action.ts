@@ -87,10 +87,7 @@ export function useAction<T, A extends readonly unknown[]>(
   const settings: ActionSettings<T, A> = { ...given, fn, scope, parent, mode, limit, onLeave }
   const [snapshot, render] = useState(() => new Writer<T, A>(settings).state)
   const { writer } = snapshot
-  usePresence(writer, () => {
-    writer.configure(settings)
-    writer.commit(snapshot, render)
-  })
+  usePresence(writer, snapshot, settings, render)
   return useMemo((): Action<T, A> => {
     const { writer, ...state } = snapshot
     return { ...state, ...writer.controls, context: state.context ?? parent ?? scope } as Action<T, A>

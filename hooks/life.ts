@@ -186,7 +186,7 @@ export class Life implements Owned {
 }
 
 /** The successive lives of one component. */
-export class Lives extends Presence {
+export class Lives extends Presence<Life, LifeSettings> {
   settings: LifeSettings
   /** The newest life. The same as `shown`, unless a successor waits. */
   life: Life
@@ -226,7 +226,6 @@ export class Lives extends Presence {
     }
   }
 
-  /** Stores the values of a render when it is committed. `install` makes React render with another life. */
   commit(life: Life, settings: LifeSettings, install: (life: Life) => void): void {
     const before = this.shown
     this.settings = settings

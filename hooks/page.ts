@@ -9,32 +9,39 @@ import { withPage } from '../src/index.ts'
 import type { Cancel, Context } from '../src/index.ts'
 
 /** A context that ends with the page, shared by all runs with the same parent. */
-interface PageContext {
+export class PageContext {
   readonly ctx: Context
-  readonly cancel: Cancel
-  users: number
+  readonly #parent: Context
+  readonly #cancel: Cancel
+  #users = 0
+
+  constructor(parent: Context) {
+    ;[this.ctx, this.#cancel] = withPage(parent)
+    this.#parent = parent
+  }
+
+  retain(): this {
+    this.#users++
+    return this
+  }
+
+  /** Call it once for each `retain`. */
+  release(): void {
+    if (--this.#users > 0) return
+    if (pageContexts.get(this.#parent) === this) pageContexts.delete(this.#parent)
+    this.#cancel()
+  }
 }
 
 const pageContexts = /* @__PURE__ */ new WeakMap<Context, PageContext>()
 
-/** Returns a context below `parent` that ends with the page, and the function that releases it, to be called once. */
-export function retainPage(parent: Context): [ctx: Context, release: () => void] {
+/** Returns a context below `parent` that ends with the page, until it is released. */
+export function retainPage(parent: Context): PageContext {
   const known = pageContexts.get(parent)
-  const page = known && known.ctx.err === undefined ? known : open(parent)
-  page.users++
-  const release = () => {
-    if (--page.users > 0) return
-    if (pageContexts.get(parent) === page) pageContexts.delete(parent)
-    page.cancel()
-  }
-  return [page.ctx, release]
-}
-
-function open(parent: Context): PageContext {
-  const [ctx, cancel] = withPage(parent)
-  const page = { ctx, cancel, users: 0 }
+  if (known && known.ctx.err === undefined) return known.retain()
+  const page = new PageContext(parent)
   pageContexts.set(parent, page)
-  return page
+  return page.retain()
 }
 
 /** An object that is notified when the page is restored from the back/forward cache. */

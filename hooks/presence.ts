@@ -8,9 +8,15 @@ import { useEffect, useInsertionEffect } from 'react'
 import { Hidden, Unmounted } from './causes.ts'
 
 /** Follows whether a component is mounted and shown. Subclasses say what happens then. */
-export abstract class Presence {
+export abstract class Presence<State, Settings> {
   isMounted = false
   isShown = false
+
+  /**
+   * Stores the values of a render when it is committed. `render` makes React render another state. Must not call code
+   * of the user, since React allows no updates there.
+   */
+  abstract commit(state: State, settings: Settings, render: (state: State) => void): void
 
   /** Runs after every commit of the component, before `show`. */
   protected abstract update(): void
@@ -55,14 +61,22 @@ export abstract class Presence {
   }
 }
 
+const ONCE: readonly [] = []
+
 /**
- * Binds `presence` to the component. `commit` stores the values of the latest render. It runs before layout effects and
- * before the effects of children. It must not call code of the user, since React allows no updates there.
+ * Binds `presence`, which is the same in every render, to the component. Commits the values of the latest render before
+ * layout effects and before the effects of children. Takes values in place of a function, since React retains the
+ * functions of the last two renders with all that they refer to.
  */
-export function usePresence(presence: Presence, commit: () => void): void {
+export function usePresence<State, Settings>(
+  presence: Presence<State, Settings>,
+  state: State,
+  settings: Settings,
+  render: (state: State) => void,
+): void {
   useInsertionEffect(() => {
     presence.mount()
-    commit()
+    presence.commit(state, settings, render)
     return () => presence.unmount()
   })
 
@@ -71,5 +85,6 @@ export function usePresence(presence: Presence, commit: () => void): void {
   useEffect(() => {
     presence.appear()
     return () => presence.disappear()
-  }, [presence])
+    // oxlint-disable-next-line react/exhaustive-deps -- the same in every render
+  }, ONCE)
 }

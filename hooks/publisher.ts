@@ -8,17 +8,27 @@
 import { startTransition } from 'react'
 import { Presence } from './presence.ts'
 
-export abstract class Publisher<S extends { readonly status: string }> extends Presence {
+/** The settings of the latest render. */
+interface Settings {
+  /** Whether outcomes are rendered in a transition. */
+  readonly transition: boolean
+}
+
+export abstract class Publisher<S extends { readonly status: string }, X extends Settings> extends Presence<S, X> {
   /** A new object after every change. */
   state!: S
+  protected settings: X
   /** The state in the latest commit. */
   #rendered: S | undefined
   #render: ((state: S) => void) | undefined
-  /** Whether outcomes are rendered in a transition. */
-  protected abstract readonly usesTransition: boolean
 
-  /** Notes that `state` was committed. `render` makes React render another state. */
-  commit(state: S, render: (state: S) => void): void {
+  constructor(settings: X) {
+    super()
+    this.settings = settings
+  }
+
+  commit(state: S, settings: X, render: (state: S) => void): void {
+    this.settings = settings
     this.#rendered = state
     this.#render = render
   }
@@ -35,7 +45,7 @@ export abstract class Publisher<S extends { readonly status: string }> extends P
       if (this.isShown && this.state === state) this.#render?.(state)
     }
     this.whenReady(state, () => {
-      if (state.status !== 'pending') return this.usesTransition ? startTransition(show) : show()
+      if (state.status !== 'pending') return this.settings.transition ? startTransition(show) : show()
       show()
       // Twice, since this may run inside a React action: React renders state that is set there only after the action.
       queueMicrotask(() => this.#rendered === state || show())

@@ -17,7 +17,7 @@ import type { Debounce } from './gate.ts'
 import { arm, own, ownerOf, whenFinal } from './life.ts'
 import { countRun } from './pending.ts'
 import { retainPage, unwatchRestore, watchRestore } from './page.ts'
-import type { Restorable } from './page.ts'
+import type { PageContext, Restorable } from './page.ts'
 import { ignore, kept, IDLE, pending, Run } from './run.ts'
 import type { End, RunListener, Outcome, Work } from './run.ts'
 
@@ -95,10 +95,9 @@ interface Upcoming {
 }
 
 export class Runner<T, A extends readonly unknown[]>
-  extends Publisher<TaskSnapshot<T, A>>
+  extends Publisher<TaskSnapshot<T, A>, TaskSettings<T, A>>
   implements RunListener<T, A>, Restorable
 {
-  #settings: TaskSettings<T, A>
   readonly controls: Controls<T, A>
   #key: RunKey = NO_KEY
   #wasAutomatic = false
@@ -111,8 +110,7 @@ export class Runner<T, A extends readonly unknown[]>
   #gate: Gate | undefined
 
   constructor(settings: TaskSettings<T, A>) {
-    super()
-    this.#settings = settings
+    super(settings)
     this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
@@ -126,16 +124,8 @@ export class Runner<T, A extends readonly unknown[]>
     this.#emit(IDLE)
   }
 
-  configure(settings: TaskSettings<T, A>): void {
-    this.#settings = settings
-  }
-
-  protected override get usesTransition(): boolean {
-    return this.#settings.transition
-  }
-
   protected override update(): void {
-    const { deps, keepPrevious, key, timeout } = this.#settings
+    const { deps, keepPrevious, key, timeout } = this.settings
     const run = this.#run
     if (this.#away) {
       this.#away = undefined
@@ -154,7 +144,7 @@ export class Runner<T, A extends readonly unknown[]>
 
   protected override show(): void {
     // A parent that a hook has made follows the page itself, and is renewed when the page is restored.
-    if (!ownerOf(this.#settings.parent)) watchRestore(this)
+    if (!ownerOf(this.settings.parent)) watchRestore(this)
     this.tell()
   }
 
@@ -191,8 +181,8 @@ export class Runner<T, A extends readonly unknown[]>
     else this.#emit(this.state)
   }
 
-  #launch(args: A, mode = this.#settings.mode): Run<T, A> {
-    const settings = this.#settings
+  #launch(args: A, mode = this.settings.mode): Run<T, A> {
+    const settings = this.settings
     const first = this.#run
     if (
       mode === 'first' &&
@@ -225,13 +215,13 @@ export class Runner<T, A extends readonly unknown[]>
   }
 
   #derive(): readonly [ctx: Context, end: End] {
-    const { label, parent } = this.#settings
+    const { label, parent } = this.settings
     const upcoming = this.#upcoming
     this.#upcoming = undefined
     if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
-    const [base, release] = baseOf(parent)
-    const [ctx, cancel] = withTimeout(base, Infinity, { label })
-    return [ctx, releasing(cancel, release)]
+    const page = pageOf(parent)
+    const [ctx, cancel] = withTimeout(page?.ctx ?? parent, Infinity, { label })
+    return [ctx, releasing(cancel, page)]
   }
 
   /**
@@ -241,7 +231,7 @@ export class Runner<T, A extends readonly unknown[]>
   contextOf(snapshot: TaskSnapshot<T, A>, parent: Context, key: RunKey | undefined): Context {
     if (key && !sameItems(this.#key, key)) {
       if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
-        this.#upcoming = prepare(parent, this.#settings.label)
+        this.#upcoming = prepare(parent, this.settings.label)
       }
       return this.#upcoming.ctx
     }
@@ -285,25 +275,25 @@ export class Runner<T, A extends readonly unknown[]>
   /** Does not show the cancel of a run whose life has a successor: it runs again, so the cancel would only flicker. */
   protected override whenReady(state: TaskSnapshot<T, A>, tell: () => void): void {
     if (state.status !== 'canceled' || state.key === NO_KEY) return tell()
-    const { parent } = this.#settings
+    const { parent } = this.settings
     const isLeft = state.cause === PageHidden && !ownerOf(parent) && parent.err === undefined
     if (!isLeft) whenFinal(parent, tell)
   }
 }
 
-/** Returns the context to derive runs from: `parent` if it follows the page, or else one below it that does. */
-function baseOf(parent: Context): [ctx: Context, release?: () => void] {
+/** Returns a context below `parent` that follows the page, to derive runs from; undefined if `parent` follows it. */
+function pageOf(parent: Context): PageContext | undefined {
   arm(parent)
-  return ownerOf(parent) ? [parent] : retainPage(parent)
+  return ownerOf(parent) ? undefined : retainPage(parent)
 }
 
-/** Extends `end` to call `release` once. */
-function releasing(end: End, release: (() => void) | undefined): End {
-  if (!release) return end
+/** Extends `end` to release `page` once. */
+function releasing(end: End, page: PageContext | undefined): End {
+  if (!page) return end
   return (cause) => {
     end(cause)
-    release?.()
-    release = undefined
+    page?.release()
+    page = undefined
   }
 }
 
@@ -313,9 +303,9 @@ function prepare(parent: Context, label: string | undefined): Upcoming {
   let end: End | undefined
   const take = () => {
     if (!end) {
-      const [base, release] = baseOf(parent)
-      end = releasing(cancel, release)
-      link(base)
+      const page = pageOf(parent)
+      end = releasing(cancel, page)
+      link(page?.ctx ?? parent)
     }
     return end
   }

@@ -119,10 +119,7 @@ export function useTask<T, A extends readonly unknown[]>(
   }
   const [snapshot, render] = useState(() => new Runner<T, A>(settings).state)
   const { runner } = snapshot
-  usePresence(runner, () => {
-    runner.configure(settings)
-    runner.commit(snapshot, render)
-  })
+  usePresence(runner, snapshot, settings, render)
 
   const willRun = runKey !== undefined && !sameItems(snapshot.key, runKey)
   const isForOtherDeps = !sameDeps(snapshot.deps, deps)

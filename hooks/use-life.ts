@@ -18,7 +18,7 @@ export function useLife(parent: Context, settings: LifeSettings, key?: unknown):
     // oxlint-disable-next-line react/exhaustive-deps -- of the parent, only its lifetime counts
     [installed, lives, lifetime, key],
   )
-  usePresence(lives, () => lives.commit(life, settings, install))
+  usePresence(lives, life, settings, install)
   return life
 }
 

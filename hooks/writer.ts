@@ -66,10 +66,9 @@ export type ActionState<T, A extends readonly unknown[]> = Outcome<T> & {
 export type ActionSnapshot<T, A extends readonly unknown[]> = ActionState<T, A> & { readonly writer: Writer<T, A> }
 
 export class Writer<T, A extends readonly unknown[]>
-  extends Publisher<ActionSnapshot<T, A>>
+  extends Publisher<ActionSnapshot<T, A>, ActionSettings<T, A>>
   implements RunListener<T, A>
 {
-  #settings: ActionSettings<T, A>
   readonly controls: Controls<T, A>
   /** The runs that wait or are pending, oldest first. An immutable array. */
   #runs: readonly Run<T, A>[] = []
@@ -94,8 +93,7 @@ export class Writer<T, A extends readonly unknown[]>
   }
 
   constructor(settings: ActionSettings<T, A>) {
-    super()
-    this.#settings = settings
+    super(settings)
     this.controls = {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
@@ -113,16 +111,8 @@ export class Writer<T, A extends readonly unknown[]>
     this.#emit()
   }
 
-  configure(settings: ActionSettings<T, A>): void {
-    this.#settings = settings
-  }
-
-  protected override get usesTransition(): boolean {
-    return this.#settings.transition
-  }
-
   protected override update(): void {
-    for (const run of this.#runs) run.limit(this.#settings.timeout)
+    for (const run of this.#runs) run.limit(this.settings.timeout)
     this.#pump()
   }
 
@@ -139,24 +129,24 @@ export class Writer<T, A extends readonly unknown[]>
   #leftPage(): void {
     this.#release(Unmounted)
     // No code runs after this event, so the last run does not wait for its turn either.
-    if (this.#settings.mode === 'keepLatest') this.#pump(Infinity)
+    if (this.settings.mode === 'keepLatest') this.#pump(Infinity)
   }
 
   /** A hidden page may be frozen or discarded without another event. Cancels nothing, since it may be shown again. */
   #hidePage(): void {
-    if (this.#gate.isClosed && this.#settings.onLeave === 'flush') this.#gate.open()
+    if (this.#gate.isClosed && this.settings.onLeave === 'flush') this.#gate.open()
   }
 
   /** Ends the debounce: starts the runs that wait for it, or cancels them with `why`. */
   #release(why: Error): void {
     if (!this.#gate.isClosed) return
-    if (this.#settings.onLeave === 'flush') return this.#gate.open()
+    if (this.settings.onLeave === 'flush') return this.#gate.open()
     this.#gate.stop()
     for (const run of this.#runs) if (run.isHeld) run.cancel(why)
   }
 
   #launch(args: A): Run<T, A> {
-    const settings = this.#settings
+    const settings = this.settings
     const { debounce, label, mode, parent, scope } = settings
     const base = parent ? arm(parent) : withoutCancel(scope)
     const derived: readonly [Context, Cancel] = withTimeout(base, Infinity, { label })
@@ -184,7 +174,7 @@ export class Writer<T, A extends readonly unknown[]>
   }
 
   /** Starts the waiting runs for which there is a free slot. */
-  #pump(slots = this.#settings.mode === 'all' ? this.#settings.limit : 1): void {
+  #pump(slots = this.settings.mode === 'all' ? this.settings.limit : 1): void {
     for (;;) {
       const next = this.#runs.find(({ isHeld, isStarted }) => !isStarted && !isHeld)
       if (!next || this.#runs.filter(({ isStarted }) => isStarted).length >= slots) return

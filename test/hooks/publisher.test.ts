@@ -8,15 +8,16 @@ interface State {
   readonly status: string
 }
 
+const SETTINGS = { transition: false }
+
 /** Delays renders until the test releases them. */
-class HeldPublisher extends Publisher<State> {
-  override readonly usesTransition = false
+class HeldPublisher extends Publisher<State, typeof SETTINGS> {
   readonly held: (() => void)[] = []
   readonly rendered: State[] = []
 
   constructor(state: State) {
-    super()
-    this.commit(state, (next) => void this.rendered.push(next))
+    super(SETTINGS)
+    this.commit(state, SETTINGS, (next) => void this.rendered.push(next))
   }
 
   set(state: State): void {
@@ -67,7 +68,7 @@ describe('a publisher', () => {
     expect(publisher.rendered).toHaveLength(2)
     publisher.set({ status: 'pending' })
     publisher.held[1]?.()
-    publisher.commit(publisher.state, () => expect.unreachable())
+    publisher.commit(publisher.state, SETTINGS, () => expect.unreachable())
     await microtask()
     expect(publisher.rendered).toHaveLength(3)
   })

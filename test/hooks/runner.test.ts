@@ -128,7 +128,7 @@ async function expectSame(mode: TaskMode, keepPrevious: boolean, steps: readonly
     const before = called.at(-1)?.ctx
     if (step.type === 'mode') {
       model.mode = step.mode
-      runner.configure({ ...settings, mode: step.mode })
+      runner.commit(runner.state, { ...settings, mode: step.mode }, () => {})
     } else if (step.type === 'run') {
       model.run(step.name)
       void runner.controls.run(step.name)
@@ -177,9 +177,10 @@ function watched(mode: TaskMode, within?: (name: string, it: Watched) => void): 
       calls.push({ name, ctx, answer, fail })
       within?.(name, watch)
     })
-  const runner = new Runner(settingsOf<[name: string]>({ fn, mode }))
+  const settings = settingsOf<[name: string]>({ fn, mode })
+  const runner = new Runner(settings)
   const watch = { runner, calls, shown }
-  runner.commit(runner.state, (state) => void shown.push(state))
+  runner.commit(runner.state, settings, (state) => void shown.push(state))
   runner.isShown = true
   return watch
 }

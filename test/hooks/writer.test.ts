@@ -323,7 +323,7 @@ describe('another timeout of an action', () => {
     const writer = new Writer(settings)
     writer.mount()
     void writer.controls.run()
-    writer.configure({ ...settings, timeout: 300 })
+    writer.commit(writer.state, { ...settings, timeout: 300 }, () => {})
     writer.refresh()
     expect(writer.state.context?.deadline).toBe(1_300)
   })

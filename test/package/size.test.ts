@@ -1,6 +1,8 @@
 /** The size of the package in a user's bundle, minified by Vite, with gzip. The limits are a promise. */
 
 import { readFileSync } from 'node:fs'
+import { SourceMap } from 'node:module'
+import type { SourceMapPayload } from 'node:module'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
@@ -89,10 +91,35 @@ describe('the size in a bundle', () => {
     }
   })
 
+  // Neither carries the other's part, routes, retries, streams or the scope's component.
+  it.each([
+    {
+      name: 'useTask',
+      hooks: 'causes deps gate life options page pending presence publisher run runner scope task',
+      src: 'arguments callbacks context deadlines errors lifetime listeners observer page shown signals tasks timers views',
+    },
+    {
+      name: 'useCancellable',
+      hooks: 'causes deps derive life presence use-life',
+      // Of `routes`, only the cause: a life that a route has ended gets a successor.
+      src: 'arguments callbacks context deadlines errors lifetime listeners observer page routes shown signals timers views',
+    },
+  ])('is made of only these files for $name', async ({ name, hooks, src }) => {
+    const bytes = await bytesByFile(`export { ${name} } from 'rescind/react'`)
+    const rows = [...bytes].toSorted(([, one], [, other]) => other - one).map(([file, count]) => `${count} ${file}`)
+    console.log(`${name}, bytes before gzip:\n${rows.join('\n')}`)
+    expect([...bytes.keys()].toSorted()).toEqual([...filesIn('hooks', hooks), ...filesIn('src', src)])
+    expect(bytes.get('src/routes.js') ?? 0).toBeLessThan(100)
+  })
+
   it('is not the size of an empty bundle', async () => {
     expect(await bundle("export * from 'rescind'")).toContain('context deadline exceeded')
   })
 })
+
+function filesIn(folder: string, names: string): string[] {
+  return names.split(' ').map((name) => `${folder}/${name}.js`)
+}
 
 async function sizeOf(what: string, code: string): Promise<number> {
   const size = gzipSync(await bundle(code)).length
@@ -100,7 +127,33 @@ async function sizeOf(what: string, code: string): Promise<number> {
   return size
 }
 
+/** The bytes of each file of the package in a bundle, minified: gzip has no size for a part. */
+async function bytesByFile(code: string): Promise<Map<string, number>> {
+  const bytes = new Map<string, number>()
+  for (const { code: text, map } of await chunksOf(code)) {
+    const origins = new SourceMap(map)
+    for (const [line, content] of text.split('\n').entries()) {
+      for (let column = 0; column < content.length; column++) {
+        const { originalSource = '' } = origins.findEntry(line, column) as { originalSource?: string }
+        const [, file] = /((?:src|hooks)\/[^?]+)$/.exec(originalSource) ?? []
+        if (file !== undefined) bytes.set(file, (bytes.get(file) ?? 0) + 1)
+      }
+    }
+  }
+  return bytes
+}
+
 async function bundle(code: string): Promise<string> {
+  // Lazily loaded chunks count too.
+  return (await chunksOf(code)).map(({ code }) => code).join('')
+}
+
+interface Chunk {
+  readonly code: string
+  readonly map: SourceMapPayload
+}
+
+async function chunksOf(code: string): Promise<Chunk[]> {
   const entry = join(inject('consumer'), 'entry.js')
   const result = await build({
     configFile: false,
@@ -119,6 +172,8 @@ async function bundle(code: string): Promise<string> {
       write: false,
       target: 'es2022',
       minify: true,
+      // Without a comment in the code.
+      sourcemap: 'hidden',
       rolldownOptions: {
         input: 'entry',
         preserveEntrySignatures: 'strict',
@@ -127,6 +182,5 @@ async function bundle(code: string): Promise<string> {
     },
   })
   if (!('output' in result)) throw new Error('one bundle was expected')
-  // Lazily loaded chunks count too.
-  return result.output.map((file) => ('code' in file ? file.code : '')).join('')
+  return result.output.filter((file) => file.type === 'chunk') as unknown as Chunk[]
 }

@@ -52,7 +52,7 @@ export interface Call {
   /** Settles with the reply, or when the grace time after the end of the context has passed. */
   readonly result: Promise<Result>
   /** Resolves when the worker has finished the request, with or without an error. */
-  readonly over: Promise<void>
+  readonly over: Promise<unknown>
 }
 
 type ReplyListener = (reply: Reply) => void
@@ -157,7 +157,7 @@ export class Channel {
         reject(isOurs ? stopped(ctx, error) : error)
       })
     })
-    return { result: this.#track(result), over: reply.then(() => {}) }
+    return { result: this.#track(result), over: reply }
   }
 
   /** Call it when no replies will arrive. Rejects all pending and all later requests. */
@@ -226,7 +226,8 @@ export class Channel {
     return new Promise((resolve) => {
       if (this.loss) return resolve(this.#failed(id, this.loss))
       try {
-        this.#line.post({ ...order, id, left, alive })
+        // With the spread first, the object gets a slow shape, which takes three times as long to clone.
+        this.#line.post({ id, left, alive, ...order })
       } catch (error) {
         // A parameter cannot be cloned.
         return resolve({ ...this.#failed(id, error as Error), isOpen: this.#isOpen })

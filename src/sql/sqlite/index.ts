@@ -176,7 +176,7 @@ class SqliteConnection implements SqliteDatabase {
     return (this.#closing ??= this.#channel.close())
   }
 
-  async #enter(ctx: Context): Promise<Leave> {
+  #enter(ctx: Context): Promise<Leave> {
     if (this.#closing) throw new SqliteError('the database is closed')
     return this.#lane.enter(ctx)
   }
@@ -189,15 +189,20 @@ class SqliteConnection implements SqliteDatabase {
     }
     const { over, result } = this.#channel.call(ctx, order)
     // Waits for `over`, not for the result: after the grace time, the worker may still be busy.
-    const isLeftOpen = over.then(async () => {
-      const { isOpen } = this.#channel
-      if (isOpen) await this.#channel.send({ kind: 'rollback' }).catch(() => {})
+    const isLeftOpen = over.then(() => {
+      if (this.#channel.isOpen) return this.#leaveTransaction(leave)
       leave()
-      return isOpen
+      return false
     })
     const answer = await result
     if (await isLeftOpen) throw leftOpen()
     return answer
+  }
+
+  async #leaveTransaction(leave: Leave): Promise<true> {
+    await this.#channel.send({ kind: 'rollback' }).catch(() => {})
+    leave()
+    return true
   }
 }
 

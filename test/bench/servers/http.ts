@@ -1,6 +1,7 @@
 /**
- * Two servers in a process of their own, one with a bare handler and one whose handler derives a context for each
- * request; and a client that costs little: it writes the bytes of a request and counts those of the response.
+ * Three servers in a process of their own: one with a bare handler, one whose handler makes a signal for each request
+ * by hand, and one whose handler derives a context. And a client that costs little: it writes the bytes of a request
+ * and counts those of the response.
  */
 
 import { fork } from 'node:child_process'
@@ -11,16 +12,25 @@ import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { background } from 'rescind'
 import { withRequest } from 'rescind/node'
+import { receive } from './by-hand.ts'
 
 const root = background()
 const BODY = 'Blue Train'
 
 const HANDLERS: Readonly<Record<string, RequestListener>> = {
   bare: (_, res) => void res.end(BODY),
-  rescind: (req, res) => {
-    const [, cancel] = withRequest(root, req, res)
+  byHand: (req, res) => {
+    const { signal, end } = receive(req, res)
     try {
-      res.end(BODY)
+      if (!signal.aborted) res.end(BODY)
+    } finally {
+      end()
+    }
+  },
+  rescind: (req, res) => {
+    const [ctx, cancel] = withRequest(root, req, res)
+    try {
+      if (!ctx.err) res.end(BODY)
     } finally {
       cancel()
     }
@@ -46,20 +56,24 @@ const REQUEST = 'GET /albums/17 HTTP/1.1\r\nHost: bench.test\r\n\r\n'
 
 export interface Clients extends Disposable {
   readonly bare: Client
+  readonly byHand: Client
   readonly rescind: Client
 }
 
-/** The clients of the two servers, which `program` starts with `argument`. */
+/** The clients of the three servers, which `program` starts with `argument`. */
 export async function openClients(program: string, argument: string): Promise<Clients> {
   const child = fork(program, [argument])
   const [ports] = (await once(child, 'message')) as [Record<string, number>]
   const bare = await Client.open(ports['bare'] ?? 0)
+  const byHand = await Client.open(ports['byHand'] ?? 0)
   const rescind = await Client.open(ports['rescind'] ?? 0)
   return {
     bare,
+    byHand,
     rescind,
     [Symbol.dispose]() {
       bare.close()
+      byHand.close()
       rescind.close()
       child.disconnect()
     },
