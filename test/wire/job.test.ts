@@ -14,10 +14,10 @@ import {
 } from 'rescind'
 import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
-import { job, PortError, serveJobs } from 'rescind/wire'
+import { job, PortError, serveJobs, toPort } from 'rescind/wire'
 import type { JobHandler, JobWorker, ServeOptions } from 'rescind/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { channel, closePorts } from '../channels.ts'
+import { channel, closePorts, tellsOfClose } from '../channels.ts'
 import { catchUncaught, countListeners, failOnUnhandled, outcome, task, wrong } from '../support.ts'
 import type { Outcome } from '../support.ts'
 
@@ -345,10 +345,27 @@ describe('an invalid message', () => {
       if (wrongMessage !== undefined) {
         ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
       }
+      const closed = new Promise((resolve) => ours.addEventListener('close', resolve))
       worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
       expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
+      if (tellsOfClose) await closed
     },
   )
+
+  it('the worker runs only the first job of a port', async () => {
+    const handler = vi.fn<() => void>()
+    const worker = workerOf(handler)
+    const [ours, theirs] = channel()
+    for (const message of [1, 2]) {
+      const [sender, context] = channel()
+      stops.push(toPort(background(), sender))
+      ours.postMessage({ rescind: 'run', context, message }, [context])
+    }
+    worker.postMessage({ rescind: 'job', version: 1, port: theirs }, [theirs])
+    await vi.waitFor(() => expect(handler).toHaveBeenCalled())
+    expect(await job(background(), worker, 3)).toBeUndefined()
+    expect(handler.mock.calls.map(([, message]: unknown[]) => message)).toEqual([1, 3])
+  })
 
   it('an invalid message in the context of a job fails that job with a PortError', async () => {
     const worker = echo()
