@@ -344,8 +344,7 @@ describe('withShutdown', () => {
 
   it('follows responses as long as one of several listeners for requests is left', async () => {
     const { closed, port, responses, server } = await start()
-    const other = () => {}
-    server.on('request', other).off('request', other)
+    server.on('request', server.ref).off('request', server.ref)
     const client = await open(port, GET)
     const res = await responses.next()
     await ask()
