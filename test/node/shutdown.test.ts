@@ -242,7 +242,10 @@ describe('withShutdown', () => {
       await open(started.port, GET)
       await started.responses.next()
       await ask()
+      let why: unknown
+      process.once(SIGNAL, () => (why = cause(started.ctx)))
       await ask()
+      expect(why).toBe(Shutdown)
       expect(await started.closed).toBe('forced')
       expect(contexts.map((ctx) => cause(ctx))).toEqual([Shutdown])
     })
@@ -300,6 +303,22 @@ describe('withShutdown', () => {
       second.end('two')
       const text = await readUntil(client, 'two')
       expect(text).toMatch(/one$/)
+      expect(announced(text)).toEqual(['close'])
+      expect(await closed).toBe('finished')
+    })
+
+    it('keeps a response whose headers announced the close as the last one', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET)
+      const first = await responses.next()
+      await ask()
+      first.write('one')
+      client.write(GET)
+      const second = await responses.next()
+      first.end('end')
+      second.end('two')
+      const text = await readUntil(client, 'two')
+      expect(text).toMatch(/one[^]*end[^]*$/)
       expect(announced(text)).toEqual(['close'])
       expect(await closed).toBe('finished')
     })
@@ -393,12 +412,15 @@ describe('withShutdown', () => {
   })
 
   describe('the shutdown of a connection', () => {
-    it('closes it at once if it is idle', async () => {
-      const { closed, port } = await start({ grace: Infinity }, (_, res) => res.end('done'))
-      const client = await open(port, GET)
-      await readUntil(client, 'done')
+    it('closes it at once if it is idle, though another is in use', async () => {
+      const { closed, port, responses } = await start({ grace: Infinity })
+      const [client, other] = [await open(port, GET), await open(port, GET)]
+      const [first, second] = await responses.take(2)
+      first?.end('done')
+      await Promise.race([client, other].map((socket) => readUntil(socket, 'done')))
       await ask()
-      await closes(client)
+      await Promise.race([client, other].map((socket) => closes(socket)))
+      second?.end()
       expect(await closed).toBe('finished')
     })
 
@@ -698,6 +720,7 @@ describe('withShutdown and a partial request', () => {
   ])('does not apply to the socket of an %s that is complete %s the signal', async (event, _, text, length) => {
     const { clock, closed, port, server } = await start({ grace: Infinity })
     const sockets = new Queue<Duplex>()
+    server.on(event, server.ref).off(event, server.ref)
     server.on(event, (_, socket: Duplex) => {
       socket.resume().on('error', () => {})
       sockets.put(socket)
