@@ -165,6 +165,16 @@ describe('withRequest', () => {
     expect(ctx.err?.cause).toBe(failure)
   })
 
+  it('ends with the error that broke a waiting response of a pipeline before the client left', async () => {
+    const failure = new Error('no such file')
+    const { port, requests } = await serve((req) => req.resume())
+    const client = await open(port, GET.repeat(2))
+    const [first, second] = (await requests.take(2)) as [Seen, Seen]
+    second.res.destroy(failure)
+    client.end()
+    expect(await Promise.all([ended(first.ctx), ended(second.ctx)])).toEqual([ClientGone, failure])
+  })
+
   it('has ended from the start with the error of a response that was broken before', async () => {
     const failure = new Error('no such file')
     const { port, requests } = await serve(() => {})
