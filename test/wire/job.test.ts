@@ -397,6 +397,7 @@ describe('an invalid message', () => {
     }
     worker.postMessage({ rescind: 'job', version: 1, port: theirs }, [theirs])
     const closed = new Promise((resolve) => ours.addEventListener('close', resolve))
+    ours.start()
     await vi.waitFor(() => expect(handler).toHaveBeenCalled())
     expect(await job(background(), worker, 3)).toBeUndefined()
     expect(handler.mock.calls.map(([, message]) => message)).toEqual([1, 3])
