@@ -26,10 +26,6 @@ export class Gate {
     this.#onOpen = onOpen
   }
 
-  get isClosed(): boolean {
-    return this.#limit !== undefined
-  }
-
   /** Closes the gate, or keeps it closed. Returns whether the run that is started now has to wait. */
   close(base: Context, { ms, leading = false, maxWait = Infinity }: Debounce): boolean {
     const before = this.#limit?.[0]

@@ -134,12 +134,11 @@ export class Writer<T, A extends readonly unknown[]>
 
   /** A hidden page may be frozen or discarded without another event. Cancels nothing, since it may be shown again. */
   #hidePage(): void {
-    if (this.#gate.isClosed && this.settings.onLeave === 'flush') this.#gate.open()
+    if (this.settings.onLeave === 'flush') this.#gate.open()
   }
 
   /** Ends the debounce: starts the runs that wait for it, or cancels them with `why`. */
   #release(why: Error): void {
-    if (!this.#gate.isClosed) return
     if (this.settings.onLeave === 'flush') return this.#gate.open()
     this.#gate.stop()
     for (const run of this.#runs) if (run.isHeld) run.cancel(why)
@@ -218,14 +217,13 @@ export class Writer<T, A extends readonly unknown[]>
 
   #take(run: Run<T, A>, data: T): void {
     const number = this.#numberOf(run)
-    if (number < this.#dataOf || !number) return
+    if (number < this.#dataOf) return
     this.#dataOf = number
     this.#data = data
   }
 
-  /** Returns 0 for a run from before a reset. */
   #numberOf(run: Run<T, A>): number {
-    return this.#numbers.get(run) ?? 0
+    return this.#numbers.get(run) as number
   }
 
   #emit(): void {

@@ -8,9 +8,28 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
+/**
+ * Features of Chromium that start two more processes for each window: a list below the address bar, and a renderer in
+ * advance. The others are on Playwright's list, which this one replaces.
+ */
+const OFF = [
+  'SpareRendererForSitePerProcess',
+  'WebUIOmniboxPopup',
+  'WebUIOmniboxAimPopup',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'LensOverlay',
+  'MediaRouter',
+  'OptimizationHints',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+]
+
 /** Without a sandbox: it does not work in containers, and the tests load only their own pages. Leak tests need `gc`. */
 export const browserArgs = [
   '--no-sandbox',
+  `--disable-features=${OFF.join(',')}`,
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',

@@ -15,6 +15,9 @@ export interface Passed {
   readonly cancel: Cancel
 }
 
+/** Whether a port is notified when its other end closes. */
+export const tellsOfClose: boolean = typeof process === 'object' && typeof process.listeners === 'function'
+
 const ports: MessagePort[] = []
 
 /** A file that uses {@link channel} calls this once. */

@@ -30,7 +30,6 @@ interface Socket {
 
 interface Session {
   close(): unknown
-  destroy(): unknown
   once(event: 'close', listener: () => void): unknown
 }
 
@@ -58,7 +57,7 @@ interface HttpConnection {
   /** Undoes {@link announce} for the latest response. */
   takeBack?: () => void
   /** Stops the timeout for the rest of a request. */
-  stopTimer?: (() => void) | undefined
+  stopTimer?: () => void
 }
 
 /** Calls `fn` after `ms` milliseconds. Returns a function that prevents the call. */
@@ -126,7 +125,6 @@ export class Connections {
 
   /** Destroys every connection, even one in use. */
   cut(): void {
-    for (const session of this.#sessions) session.destroy()
     for (const socket of this.#sockets.keys()) socket.destroy()
     this.#server.closeAllConnections?.()
   }
@@ -141,7 +139,8 @@ export class Connections {
 
   #unwatch(event: unknown): void {
     const listener = this.#handled.get(event)
-    if (!listener || this.#server.listenerCount(event as string) > 1 || !this.#watched.delete(event)) return
+    if (!listener || this.#server.listenerCount(event as string) > 1) return
+    this.#watched.delete(event)
     this.#server.off(event as string, listener)
   }
 
@@ -191,12 +190,10 @@ export class Connections {
   /** Applies the server's timeouts to an incomplete request: after `server.close`, Node no longer does. */
   #limit(connection: HttpConnection): void {
     const { isHttp1, responses, socket } = connection
-    const { closeIdleConnections, headersTimeout = 0, requestTimeout = 0 } = this.#server
+    const { headersTimeout = 0, requestTimeout = 0 } = this.#server
     connection.stopTimer?.()
-    connection.stopTimer = undefined
-    if (!isHttp1 || !closeIdleConnections) return
+    if (!isHttp1) return
     const youngest = [...responses].at(-1)
-    if (youngest?.req.complete) return
     const ms = youngest ? requestTimeout : headersTimeout
     if (ms > 0) connection.stopTimer = this.#after(ms, () => youngest?.req.complete || socket.destroy())
   }
@@ -206,7 +203,7 @@ export class Connections {
     const server = this.#server
     if (!server.listening) this.#closeWhenListening()
     const own = Object.getOwnPropertyDescriptor(server, 'closeIdleConnections')
-    if (server.closeIdleConnections) server.closeIdleConnections = () => {}
+    server.closeIdleConnections = () => {}
     try {
       server.close()
     } finally {

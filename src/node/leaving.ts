@@ -39,8 +39,6 @@ export interface ServerResponse extends Closing {
   readonly headersSent?: boolean
   /** The error with which the server destroyed it. */
   readonly errored?: unknown
-  /** In HTTP/1.1 null while the response waits for earlier ones on the connection. */
-  readonly socket?: unknown
   /** The stream of HTTP/2. */
   readonly stream?: unknown
   /** Only sockets have it. */
@@ -109,7 +107,7 @@ class OfResponse extends Side {
   readonly #stream: Stream | null | undefined
   readonly #session: Stream['session']
   #watch: Watch | undefined
-  #hasLeft: boolean
+  #hasLeft = false
   #finish: (() => void) | undefined
 
   constructor({ socket }: ServerRequest, res: ServerResponse, over: (cause: unknown) => void) {
@@ -117,12 +115,6 @@ class OfResponse extends Side {
     this.#socket = socket
     this.#stream = res.stream as Stream | null | undefined
     this.#session = this.#stream?.session
-    this.#hasLeft = Boolean(!this.#stream && socket?.readableEnded && !res.writableEnded)
-  }
-
-  /** Whether the response waits for an earlier one on its connection, or was sent. It gets no event of the socket. */
-  get isDetached(): boolean {
-    return this.res.socket === null
   }
 
   override start(): void {
@@ -132,13 +124,14 @@ class OfResponse extends Side {
     else if (this.#socket) {
       this.#watch = watchOf(this.#socket)
       this.#watch.add(this)
+      if (this.#socket.readableEnded) this.leave()
     }
   }
 
-  /** The client has ended its side of the connection, or the connection is closed. */
+  /** The client has ended its side of the connection. */
   leave(): void {
     const { res } = this
-    if (res.writableEnded || res.errored || this.#hasLeft) return
+    if (res.writableEnded || res.errored) return
     this.#hasLeft = true
     // If the server allows half-open connections, the client may still read the response.
     this.#finish = () => {
@@ -187,7 +180,7 @@ class OfSocket extends Side {
   }
 
   readonly #leave = (): void => {
-    this.#hasLeft ||= !this.res.writableEnded
+    this.#hasLeft = !this.res.writableEnded
   }
 
   protected unwatch(): void {
@@ -205,8 +198,7 @@ class OfSocket extends Side {
 /** Whether the response is closed already, so that there will be no event. */
 function isClosed({ socket }: ServerRequest, res: ServerResponse): boolean {
   const stream = res.stream as Stream | null | undefined
-  const isReset = stream?.destroyed || stream?.aborted
-  return Boolean(res.closed || res.destroyed || isReset || (res.socket === null && socket?.destroyed))
+  return Boolean(res.closed || res.destroyed || stream?.destroyed || stream?.aborted || socket?.destroyed)
 }
 
 /** The responses in progress on a connection. */
@@ -222,15 +214,9 @@ function watchOf(socket: Closing): Watch {
   const before = watches.get(socket)
   if (before) return before
   const watch: Watch = new Set()
-  const left = () => {
-    for (const side of watch) side.leave()
-  }
   watches.set(socket, watch)
-  socket.prependListener?.('end', left)
-  socket.prependListener?.('close', () => {
-    left()
-    // The others get their own event.
-    for (const side of watch) if (side.isDetached) side.close()
-  })
+  socket.prependListener?.('end', () => watch.forEach((side) => side.leave()))
+  // A response that waits for an earlier one, or was sent, gets no event of its own.
+  socket.prependListener?.('close', () => watch.forEach((side) => side.close()))
   return watch
 }

@@ -258,11 +258,11 @@ export function serveJobs<Message = unknown, Result = unknown, Progress = unknow
       job.close()
     }
     if (version !== VERSION) return refuse('the two sides have different versions of rescind')
-    const leave = subscribe(job, ({ type, data }) => {
+    const leave = subscribe(job, ({ data }) => {
       leave()
-      if (type === 'close') return
+      // Other events than a message have no fields: the job is refused, unless its port is closed already.
       const { context, message, rescind } = fieldsOf(data)
-      if (type !== 'message' || rescind !== 'run' || !isPort(context)) return refuse('the job is invalid')
+      if (rescind !== 'run' || !isPort(context)) return refuse('the job is invalid')
       void perform(job, context, message as Message)
     })
   }

@@ -9,7 +9,7 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 import * as http2 from 'node:http2'
 import type { Socket } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
-import { background, cause } from 'rescind'
+import { background, cause, disarm } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone, withRequest } from 'rescind/node'
 import { describe, expect, it } from 'vitest'
@@ -101,6 +101,22 @@ describe('withRequest', () => {
     expect(await ended(await late.next())).toBe(ClientGone)
   })
 
+  it('ends without a cause if the response had ended before the client closed its side, even if called later', async () => {
+    const late = new Queue<Context>()
+    const { port, requests } = await serve((req, res) => {
+      res.end(Buffer.alloc(20_000_000))
+      req.socket.on('end', () => late.put(withRequest(background(), req, res)[0]))
+    })
+    const client = await open(port, GET)
+    await requests.next()
+    client.end()
+    const ctx = await late.next()
+    expect(ctx.err).toBeUndefined()
+    client.resume()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBeUndefined()
+  })
+
   it('does not end when the client closes only its side, where the server allows that', async () => {
     const { port, requests, server } = await serve(() => {})
     Object.assign(server, { httpAllowHalfOpen: true })
@@ -109,11 +125,12 @@ describe('withRequest', () => {
     const half = once(req.socket, 'end')
     client.end()
     await half
-    expect(ctx.err).toBeUndefined()
+    const [late] = withRequest(background(), req, res)
+    expect([ctx.err, late.err]).toEqual([undefined, undefined])
     res.end('done')
     expect(await readUntil(client, 'done')).toContain('done')
-    await ended(ctx)
-    expect(ctx.err?.cause).toBeUndefined()
+    await Promise.all([ended(ctx), ended(late)])
+    expect([ctx.err?.cause, late.err?.cause]).toEqual([undefined, undefined])
   })
 
   it('leaves no listener on a response whose client has closed its side', async () => {
@@ -122,11 +139,14 @@ describe('withRequest', () => {
     const client = await open(port, GET)
     const { ctx, req, res } = await requests.next()
     const before = res.listenerCount('finish')
+    const [first, cancelFirst] = withRequest(background(), req, res)
+    cancelFirst()
+    await ended(first)
     const [other, cancel] = withRequest(background(), req, res)
     const half = once(req.socket, 'end')
     client.end()
     await half
-    // One of each context.
+    // One of each live context.
     expect(res.listenerCount('finish')).toBe(before + 2)
     cancel()
     await ended(other)
@@ -143,6 +163,16 @@ describe('withRequest', () => {
     client.resume()
     expect(await ended(ctx)).toBe(failure)
     expect(ctx.err?.cause).toBe(failure)
+  })
+
+  it('ends with the error that broke a waiting response of a pipeline before the client left', async () => {
+    const failure = new Error('no such file')
+    const { port, requests } = await serve((req) => req.resume())
+    const client = await open(port, GET.repeat(2))
+    const [first, second] = (await requests.take(2)) as [Seen, Seen]
+    second.res.destroy(failure)
+    client.end()
+    expect(await Promise.all([ended(first.ctx), ended(second.ctx)])).toEqual([ClientGone, failure])
   })
 
   it('has ended from the start with the error of a response that was broken before', async () => {
@@ -364,6 +394,33 @@ describe('withRequest over HTTP/2', () => {
     await once(ask().resume(), 'end')
     expect(counts.slice(2, 4)).not.toEqual(counts.slice(0, 2))
     expect(counts.slice(4)).toEqual(counts.slice(0, 2))
+  })
+
+  it('leaves no listener on the stream if its context was disarmed', async () => {
+    const counts = new Queue<number>()
+    const { ask } = await serve2((req, res) => {
+      const { stream } = req
+      const [ctx] = withRequest(background(), req, res)
+      disarm(ctx)
+      res.on('close', () => setImmediate(() => counts.put(stream.listenerCount('aborted'))))
+      counts.put(stream.listenerCount('aborted'))
+      res.end('done')
+    })
+    ask().resume()
+    const [during = 0, after] = await counts.take(2)
+    expect(after).toBe(during - 2)
+  })
+
+  it.each(['error', undefined])('has ended from the start if the stream was destroyed before with %s', async (text) => {
+    const error = text ? new Error(text) : undefined
+    const late = new Queue<Context>()
+    const { ask } = await serve2((req, res) => {
+      res.stream.on('error', () => {}).on('close', () => late.put(withRequest(background(), req, res)[0]))
+      req.resume().on('end', () => res.stream.destroy(error))
+    })
+    ask()
+    const { err } = await late.next()
+    expect(err?.cause).toBe(error ?? ClientGone)
   })
 
   it('stays alive when the client announces with GOAWAY that it opens no more streams', async () => {

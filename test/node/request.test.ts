@@ -431,6 +431,21 @@ describe('withRequest', () => {
     cancel()
   })
 
+  it.each<[what: string, members: object]>([
+    ['a response', { headersSent: false }],
+    ['the socket of a WebSocket', {}],
+  ])('follows %s that has no more than the members that its type requires', async (_, members) => {
+    const listeners = new Map<string, () => void>()
+    const once = (name: string, listener: () => void) => void listeners.set(name, listener)
+    const off = (name: string) => void listeners.delete(name)
+    const res = { ...members, writableEnded: false, once, off }
+    const [ctx] = withRequest(background(), { headers: { upgrade: 'websocket' }, socket: { once, off } }, res)
+    expect(ctx.err).toBeUndefined()
+    listeners.get('close')?.()
+    expect(cause(ctx)).toBe(ClientGone)
+    expect(listeners.size).toBe(0)
+  })
+
   it('shows the path of real requests and tunnels without credentials', async () => {
     const { port, requests } = await serve({}, ({ res }) => res.end())
     await open(port, GET.replace('/albums', 'http://user:password@localhost/albums?token=secret'))

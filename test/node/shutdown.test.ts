@@ -25,6 +25,7 @@ import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
 /** A signal that does not end the test runner. */
 const SIGNAL = 'SIGUSR2'
 const GET = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
+const UPGRADE = GET.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n')
 
 /** Other code's replacement of a method. */
 const patched = () => {}
@@ -43,6 +44,8 @@ async function start(options: Partial<ShutdownOptions> = {}, handle: RequestList
   const port = await listen(server)
   return { clock, endParent, responses, server, before, ctx, cancel, closed, port }
 }
+
+type Started = Awaited<ReturnType<typeof start>>
 
 /** The listeners of a server, and those of the process for the signal. */
 function listenersOf(server: EventEmitter): Record<string, number> {
@@ -112,6 +115,15 @@ describe('withShutdown', () => {
     cancel()
     await closed
     expect(['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal))).toEqual(before)
+  })
+
+  it('needs no process', async () => {
+    const server = createServer()
+    vi.stubGlobal('process', undefined)
+    const [, cancel, closed] = withShutdown(background(), server, { grace: 10_000 })
+    vi.unstubAllGlobals()
+    cancel()
+    expect(await closed).toBe('finished')
   })
 
   it('ends the contexts of all requests, which can still answer their clients', async () => {
@@ -222,14 +234,20 @@ describe('withShutdown', () => {
       expect(cause(ctx)).toBe(Shutdown)
     })
 
-    it('cuts at once at a second signal', async () => {
-      const { closed, ctx, port, responses } = await start({ drain: Infinity })
-      await open(port, GET)
-      await responses.next()
+    it('cuts at once at a second signal, and ends the contexts of requests with Shutdown before', async () => {
+      const contexts: Context[] = []
+      const started: Started = await start({ drain: Infinity }, (req, res) => {
+        contexts.push(withRequest(started.ctx, req, res)[0])
+      })
+      await open(started.port, GET)
+      await started.responses.next()
       await ask()
+      let why: unknown
+      process.once(SIGNAL, () => (why = cause(started.ctx)))
       await ask()
-      expect(await closed).toBe('forced')
-      expect(cause(ctx)).toBe(Shutdown)
+      expect(why).toBe(Shutdown)
+      expect(await started.closed).toBe('forced')
+      expect(contexts.map((ctx) => cause(ctx))).toEqual([Shutdown])
     })
 
     it('serves requests on existing connections, and closes those after the response', async () => {
@@ -289,6 +307,22 @@ describe('withShutdown', () => {
       expect(await closed).toBe('finished')
     })
 
+    it('keeps a response whose headers announced the close as the last one', async () => {
+      const { closed, port, responses } = await start({ drain: Infinity })
+      const client = await open(port, GET)
+      const first = await responses.next()
+      await ask()
+      first.write('one')
+      client.write(GET)
+      const second = await responses.next()
+      first.end('end')
+      second.end('two')
+      const text = await readUntil(client, 'two')
+      expect(text).toMatch(/one[^]*end/)
+      expect(announced(text)).toEqual(['close'])
+      expect(await closed).toBe('finished')
+    })
+
     it('closes the other connections even if a pipeline ends before its last response', async () => {
       const { closed, port, responses, server } = await start({ drain: Infinity })
       // Without this Node would close the other one itself.
@@ -327,13 +361,66 @@ describe('withShutdown', () => {
     expect(await closed).toBe('finished')
   })
 
+  it('follows responses as long as one of several listeners for requests is left', async () => {
+    const { closed, port, responses, server } = await start()
+    server.on('request', server.ref).off('request', server.ref)
+    const client = await open(port, GET)
+    const res = await responses.next()
+    await ask()
+    res.end('done')
+    expect(announced(await readUntil(client, 'done'))).toEqual(['close'])
+    expect(await closed).toBe('finished')
+  })
+
+  it('follows connections from before its call from their next request', async () => {
+    const responses = new Queue<ServerResponse>()
+    const sockets = new Queue<Duplex>()
+    const server = createServer((_, res) => responses.put(res))
+    server.on('upgrade', (_, socket) => sockets.put(socket.on('error', () => {})))
+    const port = await listen(server)
+    const [client, other] = [await open(port, GET), await open(port, GET)]
+    for (const res of await responses.take(2)) res.end('one')
+    await Promise.all([client, other].map((socket) => readUntil(socket, 'one')))
+    const [, cancel, closed] = withShutdown(background(), server, { grace: Infinity, signals: [] })
+    client.write(GET)
+    other.write(UPGRADE)
+    const [res, socket] = await Promise.all([responses.next(), sockets.next()])
+    cancel()
+    await task()
+    res.end('two')
+    expect(announced(await readUntil(client, 'two'))).toEqual(['close'])
+    expect(socket.destroyed).toBe(false)
+    socket.destroy()
+    expect(await closed).toBe('finished')
+  })
+
+  it('keeps idle connections of a running server when another client leaves', async () => {
+    const { cancel, closed, port, responses } = await start()
+    const idle = await open(port, GET)
+    ;(await responses.next()).end('one')
+    await readUntil(idle, 'one')
+    const client = await open(port, GET.repeat(2))
+    const [, last] = await responses.take(2)
+    client.destroy()
+    await once((last as ServerResponse).req.socket, 'close')
+    await task()
+    idle.write(GET)
+    ;(await responses.next()).end('two')
+    expect(await readUntil(idle, 'two')).toContain('two')
+    cancel()
+    expect(await closed).toBe('finished')
+  })
+
   describe('the shutdown of a connection', () => {
-    it('closes it at once if it is idle', async () => {
-      const { closed, port } = await start({ grace: Infinity }, (_, res) => res.end('done'))
-      const client = await open(port, GET)
-      await readUntil(client, 'done')
+    it('closes it at once if it is idle, though another is in use', async () => {
+      const { closed, port, responses } = await start({ grace: Infinity })
+      const [client, other] = [await open(port, GET), await open(port, GET)]
+      const [first, second] = await responses.take(2)
+      first?.end('done')
+      await Promise.race([client, other].map((socket) => readUntil(socket, 'done')))
       await ask()
-      await closes(client)
+      await Promise.race([client, other].map((socket) => closes(socket)))
+      second?.end()
       expect(await closed).toBe('finished')
     })
 
@@ -383,8 +470,7 @@ describe('withShutdown', () => {
         socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n')
         sockets.put(socket)
       })
-      const upgrade = 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'
-      const client = await open(port, upgrade)
+      const client = await open(port, UPGRADE)
       await readUntil(client, '101')
       const socket = await sockets.next()
       await ask()
@@ -396,7 +482,7 @@ describe('withShutdown', () => {
     })
   })
 
-  it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
+  it.each<[name: string, end: (started: Started) => void]>([
     ['its cancel', ({ cancel }) => cancel('why')],
     ['the end of its parent', ({ endParent }) => endParent('why')],
   ])('shuts down by %s like at a signal', async (_, end) => {
@@ -432,7 +518,7 @@ describe('withShutdown', () => {
     },
   )
 
-  it.each<[name: string, end: (started: Awaited<ReturnType<typeof start>>) => void]>([
+  it.each<[name: string, end: (started: Started) => void]>([
     ['its cancel', ({ cancel }) => cancel()],
     ['the end of its parent', ({ endParent }) => endParent()],
   ])('cuts nothing at the first signal after %s, but at the second', async (_, end) => {
@@ -611,19 +697,38 @@ describe('withShutdown and a partial request', () => {
     expect(await closed).toBe('forced')
   })
 
+  it('leaves no time limit behind if its client leaves first', async () => {
+    const { clock, closed, port, server } = await start({ grace: Infinity })
+    const connection = once(server, 'connection') as Promise<[net.Socket]>
+    const client = await send(server, port, HALF)
+    const [socket] = await connection
+    await ask()
+    client.destroy()
+    expect(await closed).toBe('finished')
+    const destroy = vi.spyOn(socket, 'destroy')
+    await clock.advance(1_000_000)
+    expect(destroy).not.toHaveBeenCalled()
+  })
+
+  const CONNECT = 'CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n'
+
   it.each([
-    ['upgrade', 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'],
-    ['connect', 'CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n'],
-  ])('does not apply to the socket of an %s', async (event, text) => {
+    ['upgrade', 'before', UPGRADE, UPGRADE.length],
+    ['upgrade', 'after', UPGRADE, 5],
+    ['connect', 'before', CONNECT, CONNECT.length],
+    ['connect', 'after', CONNECT, 5],
+  ])('does not apply to the socket of an %s that is complete %s the signal', async (event, _, text, length) => {
     const { clock, closed, port, server } = await start({ grace: Infinity })
     const sockets = new Queue<Duplex>()
+    server.on(event, server.ref).off(event, server.ref)
     server.on(event, (_, socket: Duplex) => {
       socket.resume().on('error', () => {})
       sockets.put(socket)
     })
-    await send(server, port, text)
-    const socket = await sockets.next()
+    const client = await send(server, port, text.slice(0, length))
     await ask()
+    client.write(text.slice(length))
+    const socket = await sockets.next()
     await clock.advance(1_000_000)
     expect(socket.destroyed).toBe(false)
     socket.destroy()
@@ -634,7 +739,7 @@ describe('withShutdown and a partial request', () => {
     const { cancel, closed, port, server } = await start({}, (_, res) => res.end('no upgrade'))
     server.on('upgrade', server.ref).off('upgrade', server.ref)
     expect(server.listenerCount('upgrade')).toBe(0)
-    const client = await open(port, GET.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n'))
+    const client = await open(port, UPGRADE)
     expect(await readUntil(client, 'no upgrade')).toContain('no upgrade')
     client.destroy()
     cancel()
@@ -678,6 +783,30 @@ describe('withShutdown for other servers', () => {
     await clock.advance(10_000)
     expect(await closed).toBe('forced')
     expect(listenersOf(server)).toEqual(before)
+  })
+
+  it('retains no HTTP/2 session that is closed while the server runs', async () => {
+    const server = http2.createServer()
+    const [, cancel, closed] = withShutdown(background(), server, { grace: Infinity, signals: [] })
+    const port = await listen(server)
+    const visit = async () => {
+      const opened = once(server, 'session') as Promise<[http2.ServerHttp2Session]>
+      const client = connect2(port)
+      const [session] = await opened
+      const over = once(session, 'close')
+      client.destroy()
+      await over
+      return new WeakRef(session)
+    }
+    const refs = [await visit(), await visit(), await visit()]
+    for (let round = 0; round < 10; round++) {
+      await task()
+      globalThis.gc?.()
+    }
+    // The last one may still be on a stack.
+    expect(refs.filter((ref) => ref.deref()).length).toBeLessThanOrEqual(1)
+    cancel()
+    expect(await closed).toBe('finished')
   })
 
   it('waits for the connections of a net.Server, also for silent ones', async () => {

@@ -4,12 +4,13 @@ import { once } from 'node:events'
 import type * as http from 'node:http'
 import * as http2 from 'node:http2'
 import * as https from 'node:https'
+import { Duplex } from 'node:stream'
 import { connect } from 'node:tls'
 import { background, cause, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { ClientGone, withRequest, withShutdown } from 'rescind/node'
 import { fakeClock } from 'rescind/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { certificate, privateKey } from '../../scripts/certificate.ts'
 import { task } from '../support.ts'
 import { cleanUp, ended, listen, open, Queue, readUntil } from './sockets.ts'
@@ -148,6 +149,48 @@ it.each<[name: string, create: CreateServer]>([
   await clock.advance(1_000_000)
   for (const res of busy) res.end('done')
   await Promise.all(asks.map(({ body, over }) => Promise.all([body, over])))
+  expect(await closed).toBe('finished')
+})
+
+it('withShutdown tells a client of HTTP/2 to go away that has not asked yet', async () => {
+  const server = createBoth(() => {})
+  const [, shutDown, closed] = withShutdown(background(), server, { grace: Infinity, signals: [] })
+  server.on('secureConnection', () => shutDown())
+  const session = http2.connect(`https://localhost:${await listen(server)}`, trust)
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  const told = once(session, 'goaway')
+  expect(await closed).toBe('finished')
+  await told
+})
+
+it('withShutdown closes a session of HTTP/2 whose handshake ends only after the shutdown', async () => {
+  const server = createBoth(() => {})
+  const [, shutDown, closed] = withShutdown(background(), server, { grace: Infinity, signals: [] })
+  const port = await listen(server)
+  const connection = await open(port)
+  // Holds the client's last message of the handshake back.
+  let isHeld = true
+  const held: (() => void)[] = []
+  let count = 0
+  const socket = new Duplex({
+    read() {},
+    write(chunk, _, done) {
+      const pass = () => connection.write(chunk as Buffer, done)
+      if (count++ > 0 && isHeld) held.push(pass)
+      else pass()
+    },
+    final: (done) => void connection.end(done),
+  })
+  connection.on('data', (chunk) => socket.push(chunk)).on('end', () => socket.push(null))
+  const session = http2.connect('https://localhost', { ...trust, socket } as never)
+  session.on('error', () => {})
+  cleanUp(() => session.destroy())
+  await vi.waitFor(() => expect(held).not.toHaveLength(0), { interval: 1 })
+  shutDown()
+  isHeld = false
+  for (const pass of held) pass()
+  await once(session, 'close')
   expect(await closed).toBe('finished')
 })
 

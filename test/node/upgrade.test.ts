@@ -224,7 +224,8 @@ describe('withRequest for an upgrade', () => {
 
   it('ends without a cause when the server ends its side first and the client follows', async () => {
     const { client, ctx, socket } = await echo()
-    client.write('question')
+    // It begins like a close frame of a WebSocket.
+    client.write('\bquestion')
     await readUntil(client, 'question')
     socket.end('bye')
     await readUntil(client, 'bye')
@@ -233,18 +234,23 @@ describe('withRequest for an upgrade', () => {
     expect(ctx.err?.cause).toBeUndefined()
   })
 
-  it('ends with ClientGone if withRequest is only called after the client has ended its side', async () => {
+  it.each<[first: string, why: unknown]>([
+    ['client', ClientGone],
+    ['server', undefined],
+  ])('tells that the %s was first to end its side if withRequest is called only when both have', async (first, why) => {
     const contexts = new Queue<Context>()
     const server = createServer().on('upgrade', (req, socket) => {
+      if (first === 'server') socket.end()
       socket.resume().on('end', () => {
-        const [ctx] = withRequest(background(), req, socket)
-        contexts.put(ctx)
+        contexts.put(withRequest(background(), req, socket)[0])
         socket.end()
       })
     })
     const client = await open(await listen(server), ECHO)
     client.resume().end()
-    expect(await ended(await contexts.next())).toBe(ClientGone)
+    const ctx = await contexts.next()
+    await ended(ctx)
+    expect(ctx.err?.cause).toBe(why)
   })
 
   it('leaves no listener on the socket', async () => {

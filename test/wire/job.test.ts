@@ -14,10 +14,10 @@ import {
 } from 'rescind'
 import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
-import { job, PortError, serveJobs } from 'rescind/wire'
+import { job, PortError, serveJobs, toPort } from 'rescind/wire'
 import type { JobHandler, JobWorker, ServeOptions } from 'rescind/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { channel, closePorts } from '../channels.ts'
+import { channel, closePorts, tellsOfClose } from '../channels.ts'
 import { catchUncaught, countListeners, failOnUnhandled, outcome, task, wrong } from '../support.ts'
 import type { Outcome } from '../support.ts'
 
@@ -117,6 +117,20 @@ describe('job', () => {
     expect(await job(background(), worker, '', { onProgress: fail })).toBe('done')
     await task()
     expect(uncaught.errors).toEqual([new RangeError('thrown')])
+  })
+
+  it('ignores progress without onProgress', async () => {
+    const worker = workerOf((_, message: string, progress: (text: string) => void) => progress(message))
+    using uncaught = catchUncaught()
+    expect(await job(background(), worker, '')).toBeUndefined()
+    await task()
+    expect(uncaught.errors).toEqual([])
+  })
+
+  it('needs only postMessage of a worker', async () => {
+    const port = echo()
+    const worker: JobWorker = { postMessage: (message, transfer) => port.postMessage(message, transfer) }
+    expect(await job(background(), worker, 'hi')).toBe('hi')
   })
 
   it('rejects with the error of the handler, with its name and its cause', async () => {
@@ -305,7 +319,15 @@ describe('serveJobs', () => {
     expect(await job(background(), worker, 1)).toBe('Ada')
   })
 
+  it.each([
+    [undefined, 'background.withCancel(jobs).fromPort(job)'],
+    ['resize', 'background.withCancel(jobs).fromPort(resize)'],
+  ])('with the label %s shows the context of a job as %s', async (label, text) => {
+    expect(await job(background(), workerOf(String, { label }), 1)).toBe(text)
+  })
+
   it('throws a TypeError for an invalid argument, and outside a worker without a port', () => {
+    expect(() => serveJobs(fail)).toThrow('rescind: port is required outside of a worker')
     expect(() => serveJobs(wrong<() => void>(5))).toThrow('rescind: handler must be a function, got 5')
     expect(() => serveJobs(fail, wrong<object>(5))).toThrow('rescind: options must be an object, got 5')
     expect(() => serveJobs(fail, { port: wrong({}) })).toThrow('rescind: port must be a MessagePort')
@@ -317,6 +339,7 @@ describe('serveJobs', () => {
 describe('an invalid message', () => {
   it.each<[what: string, message: unknown]>([
     ['not an object', 5],
+    ['null', null],
     ['without our tag', { port: 1 }],
     ['of another kind', { rescind: 'begin' }],
     ['without a port', { rescind: 'job', version: 1 }],
@@ -345,10 +368,42 @@ describe('an invalid message', () => {
       if (wrongMessage !== undefined) {
         ours.postMessage(wrongMessage, (wrongMessage as { context?: unknown }).context === context ? [context] : [])
       }
+      const closed = new Promise((resolve) => ours.addEventListener('close', resolve))
       worker.postMessage({ rescind: 'job', version, port: theirs }, [theirs])
       expect(await answer).toMatchObject({ rescind: 'error', error: { name: 'PortError', message: error } })
+      if (tellsOfClose) await closed
     },
   )
+
+  it('the worker ignores the port of a message of another kind', async () => {
+    const worker = echo()
+    const [ours, theirs] = channel()
+    const answered = vi.fn<() => void>()
+    ours.onmessage = answered
+    worker.postMessage({ rescind: 'begin', version: 2, port: theirs }, [theirs])
+    await job(background(), worker, 1)
+    await task()
+    expect(answered).not.toHaveBeenCalled()
+  })
+
+  it('the worker runs only the first job of a port, closes the port, and ends the context of the job', async () => {
+    const handler = vi.fn<(ctx: Context, message: unknown) => void>()
+    const worker = workerOf(handler)
+    const [ours, theirs] = channel()
+    for (const message of [1, 2]) {
+      const [sender, context] = channel()
+      stops.push(toPort(background(), sender))
+      ours.postMessage({ rescind: 'run', context, message }, [context])
+    }
+    worker.postMessage({ rescind: 'job', version: 1, port: theirs }, [theirs])
+    const closed = new Promise((resolve) => ours.addEventListener('close', resolve))
+    ours.start()
+    await vi.waitFor(() => expect(handler).toHaveBeenCalled())
+    expect(await job(background(), worker, 3)).toBeUndefined()
+    expect(handler.mock.calls.map(([, message]) => message)).toEqual([1, 3])
+    expect(isCanceled(handler.mock.calls[0]?.[0].err)).toBe(true)
+    if (tellsOfClose) await closed
+  })
 
   it('an invalid message in the context of a job fails that job with a PortError', async () => {
     const worker = echo()
@@ -380,7 +435,7 @@ describe('an invalid message', () => {
   it('a message from the worker that is not from rescind is ignored', async () => {
     const [worker, there] = channel()
     there.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => {
-      data.port.postMessage('other', [])
+      for (const noise of ['other', null]) data.port.postMessage(noise, [])
       data.port.postMessage({ rescind: 'result', value: 'result' }, [])
     }
     expect(await job(background(), worker, 1)).toBe('result')

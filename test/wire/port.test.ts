@@ -20,14 +20,11 @@ import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { fromPort, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it, vi } from 'vitest'
-import { channel, closePorts, ended, holes, pass, sent } from '../channels.ts'
+import { channel, closePorts, ended, holes, pass, sent, tellsOfClose } from '../channels.ts'
 import { block, countListeners, failOnUnhandled, outcome, task } from '../support.ts'
 
 const requestId = createKey<string>('requestId')
 const user = createKey<{ readonly name: string }>('user', { name: 'nobody' })
-
-/** Whether a port is notified when its other end closes. */
-const tellsOfClose = typeof process === 'object' && typeof process.listeners === 'function'
 
 /** A trap of an object that must not be read. */
 const trap = () => expect.unreachable() as never

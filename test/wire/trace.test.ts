@@ -57,6 +57,8 @@ describe('traceparent', () => {
   it('throws instead of writing an invalid value', () => {
     const ctx = withValue(background(), traceparent.key, 'garbage')
     expect(() => headers(ctx, toApi)).toThrow('traceparent must have the format of W3C Trace Context')
+    const other = withValue(background(), traceparent.key, 5 as unknown as string)
+    expect(() => headers(other, toApi)).toThrow('traceparent must be a traceparent, got 5')
   })
 })
 
@@ -73,7 +75,10 @@ describe('tracestate', () => {
     expect(headers(traced, { ...toApi, values: [tracestate, traceparent] })).toHaveProperty('tracestate', 'a=1')
   })
 
+  const most = Array.from({ length: 32 }, (_, index) => `k${index}=1`).join(',')
+
   it.each([
+    [most, most],
     ['a=1,b=2', 'a=1,b=2'],
     ['a=1 , ,b=2', 'a=1,b=2'],
     ['tenant@vendor=t61rcWkgMzE', 'tenant@vendor=t61rcWkgMzE'],
@@ -82,9 +87,7 @@ describe('tracestate', () => {
     expect(received({ traceparent: PARENT, tracestate: sent }).state).toBe(state)
   })
 
-  const tooMany = Array.from({ length: 33 }, (_, index) => `k${index}=1`).join(',')
-
-  const bad = ['', ',', 'a', 'a=', '=1', 'A=1', 'a=1=2', 'a=1,b', 'a@=1', `${'k'.repeat(257)}=1`, tooMany]
+  const bad = ['', ',', 'a', 'a=', '=1', 'A=1', 'a=1=2', 'a=1,b', 'a@=1', `${'k'.repeat(257)}=1`, `${most},k32=1`]
 
   it.each([...bad, 'a=1,a=1', 'a=1,b=2,a=3', 'a=1 , a=2'])('ignores %j, without the traceparent', (sent) => {
     expect(received({ traceparent: PARENT, tracestate: sent })).toEqual({ parent: PARENT })
@@ -149,6 +152,11 @@ describe('baggage', () => {
     expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'x'.repeat(4_187)},c=1`)?.size).toBe(2)
     expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'x'.repeat(4_188)},c=1`)?.size).toBe(1)
     expect(baggage.decode(`a=${'x'.repeat(4_000)},b=${'é'.repeat(2_100)},c=1`)?.size).toBe(1)
+  })
+
+  it('is written with the properties of its entries', () => {
+    expect(write('a', { value: 'b c', properties: 'ttl=30;private' })).toBe('a=b%20c;ttl=30;private')
+    expect(write('a', { value: '1', properties: '' })).toBe('a=1')
   })
 
   it('is not sent if it is empty', () => {
