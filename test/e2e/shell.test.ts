@@ -105,21 +105,6 @@ describe.concurrent('Compare', () => {
 })
 
 describe.concurrent('on a narrow screen', () => {
-  it('no page is wider than the screen', async ({ expect }) => {
-    await using demo = await visit('#/nowhere')
-    const { page } = demo
-    await page.setViewportSize({ width: 390, height: 844 })
-    for (const id of scenarios) {
-      await page.goto(`${demoUrl}#/${id}`)
-      await page
-        .locator('nav [aria-current]')
-        .and(page.locator(`[href="#/${id}"]`))
-        .waitFor({ state: 'attached' })
-      await page.locator('.tick').first().waitFor()
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), id).toBeLessThanOrEqual(390)
-    }
-  })
-
   it('a button says how many examples there are, and shows all of them', async ({ expect }) => {
     await using demo = await visit('#/http-timeout?latency=50')
     const { page } = demo
