@@ -78,8 +78,8 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
 /** Tests that depend on signals, errors, timers or events of the realm, which jsdom replaces. */
-const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals}.test.ts'
-const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
+const coreInJsdom =
+  'test/{callbacks,context,deadlines,ending,errors,foreign,group,page,routes,signals,stream,tasks,timers}.test.ts'
 
 /** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
 const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
@@ -124,10 +124,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [coreInJsdom, hooks], exclude: [countingHooks], isolate: false }),
-    inJsdom('jsdom-isolated', { include: [countingCoreInJsdom, countingHooks, devtools] }),
-    inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
-    inJsdom('react-18-isolated', { include: [countingHooks, devtools] }, 18),
+    inJsdom('jsdom', { include: [coreInJsdom, hooks, devtools] }),
+    inJsdom('react-18', { include: [hooks, devtools] }, 18),
     withPreact(),
     inChromium('chromium', inBrowsers, executablePath),
     {
@@ -219,7 +217,15 @@ type Tests = Pick<NonNullable<TestProjectInlineConfiguration['test']>, 'include'
 
 /** @param react the major version of React, which the tests verify */
 function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfiguration {
-  const test = { ...tests, name, environment: 'jsdom', provide: { react }, testTimeout: 30_000 }
+  const test = {
+    ...tests,
+    name,
+    environment: 'jsdom',
+    isolate: false,
+    setupFiles: 'test/realm.ts',
+    provide: { react },
+    testTimeout: 30_000,
+  }
   const execArgv = ['--expose-gc']
   if (react === 19) return { extends: true, plugins: [reactCompiler()], test: { ...test, execArgv } }
   const alias = ['react', 'react-dom'].map((find) => ({
