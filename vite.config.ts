@@ -98,18 +98,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'node',
         include: [core, 'test/node/**/*.test.ts'],
-        exclude: [countingCore, countingNode],
-        // A realm for each file would take longer than its tests.
         isolate: false,
-        testTimeout: 30_000,
-        execArgv,
-      },
-    },
-    {
-      extends: true,
-      test: {
-        name: 'node-isolated',
-        include: [countingCore, countingNode],
+        setupFiles: 'test/realm.ts',
         testTimeout: 30_000,
         execArgv,
       },
