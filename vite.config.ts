@@ -81,10 +81,8 @@ const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 't
 const coreInJsdom =
   'test/{callbacks,context,deadlines,ending,errors,foreign,group,page,routes,signals,stream,tasks,timers}.test.ts'
 
-/** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
-const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
-const countingNode = 'test/node/{copies,exit,import,job,memory,realms,server,shutdown,timers}.test.ts'
-const countingHooks = 'test/hooks/{gate,inspect,leaks,life,pending,runner,writer}.test.{ts,tsx}'
+/** Tests that measure the heap, to which other files in the realm would add: each file needs its own. */
+const measuringHeap = 'test/node/{inspect,job,memory,stream}.test.ts'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
@@ -98,12 +96,15 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'node',
         include: [core, 'test/node/**/*.test.ts'],
+        exclude: [measuringHeap],
+        // A realm for each file would take longer than its tests.
         isolate: false,
         setupFiles: 'test/realm.ts',
         testTimeout: 30_000,
         execArgv,
       },
     },
+    { extends: true, test: { name: 'node-isolated', include: [measuringHeap], testTimeout: 30_000, execArgv } },
     {
       extends: true,
       test: {
