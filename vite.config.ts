@@ -175,6 +175,7 @@ function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
       name,
       include: [`test/${name}/*.test.ts`],
       globalSetup: 'test/package/setup.ts',
+      isolate: false,
       sequence: { groupOrder: 2 },
       testTimeout: 60_000,
       hookTimeout: 120_000,
