@@ -132,7 +132,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'pages',
         include: ['test/pages/**/*.test.ts'],
-        globalSetup: 'test/browser/server.ts',
+        globalSetup: ['test/browser/server.ts', 'test/pages/setup.ts'],
+        isolate: false,
         provide: { react: 19 },
         sequence: { groupOrder: 2 },
         testTimeout: 60_000,
