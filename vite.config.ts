@@ -111,6 +111,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         name: 'sql',
         include: ['test/sql/{,postgres/,recipes/,sqlite/}*.test.ts'],
         globalSetup: 'test/sql/setup.ts',
+        isolate: false,
+        setupFiles: 'test/realm.ts',
         testTimeout: 30_000,
         execArgv,
       },

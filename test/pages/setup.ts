@@ -14,7 +14,8 @@ declare module 'vitest' {
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const executablePath = await findBrowser()
   const browser = await chromium.launchServer({
-    args: browserArgs,
+    // Chromium starts a spare process for each page in advance: half of all.
+    args: [...browserArgs, '--disable-features=SpareRendererForSitePerProcess'],
     // Playwright disables the cache by default.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
     ...(executablePath !== undefined && { executablePath }),
