@@ -81,8 +81,8 @@ const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 't
 const coreInJsdom =
   'test/{callbacks,context,deadlines,ending,errors,foreign,group,page,routes,signals,stream,tasks,timers}.test.ts'
 
-/** Tests that measure the heap, to which other files in the realm would add: each file needs its own. */
-const measuringHeap = 'test/node/{inspect,job,memory,stream}.test.ts'
+/** Tests that measure the heap, load a second copy of the package, or render as a server: each file has its own realm. */
+const ownRealm = 'test/node/{copies,import,inspect,job,memory,polyfills,server,stream}.test.ts'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
@@ -96,7 +96,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'node',
         include: [core, 'test/node/**/*.test.ts'],
-        exclude: [measuringHeap],
+        exclude: [ownRealm],
         // A realm for each file would take longer than its tests.
         isolate: false,
         setupFiles: 'test/realm.ts',
@@ -104,7 +104,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    { extends: true, test: { name: 'node-isolated', include: [measuringHeap], testTimeout: 30_000, execArgv } },
+    { extends: true, test: { name: 'node-isolated', include: [ownRealm], testTimeout: 30_000, execArgv } },
     {
       extends: true,
       test: {
