@@ -81,8 +81,8 @@ const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 't
 const coreInJsdom =
   'test/{callbacks,context,deadlines,ending,errors,foreign,group,page,routes,signals,stream,tasks,timers}.test.ts'
 
-/** Tests that measure the heap, load a second copy of the package, or render as a server: each file has its own realm. */
-const ownRealm = 'test/node/{copies,import,inspect,job,memory,polyfills,server,stream}.test.ts'
+/** Tests that measure the heap, or load a second copy of the package: each file has its own realm. */
+const ownRealm = 'test/node/{copies,import,inspect,job,memory,polyfills,stream}.test.ts'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {

@@ -8,7 +8,11 @@ import { watch } from '../src/observer.ts'
 import { systemClock } from '../src/timers.ts'
 import { task } from './support.ts'
 
+const { NODE_ENV } = process.env
+
 afterAll(async () => {
+  // A build with Vite sets it, and React would be loaded as in production.
+  process.env.NODE_ENV = NODE_ENV
   vi.useRealTimers()
   watch.observer = undefined
   globalThis.dispatchEvent?.(new Event('pagehide'))
