@@ -78,13 +78,12 @@ const devtools = 'test/devtools/*.test.{ts,tsx}'
 const inBrowsers = [core, hooks, devtools, 'test/browser/**/*.test.{ts,tsx}', 'test/sql/browser/*.test.ts']
 
 /** Tests that depend on signals, errors, timers or events of the realm, which jsdom and browsers replace. */
-const coreInJsdom = 'test/{callbacks,context,deadlines,ending,errors,foreign,page,routes,signals}.test.ts'
-const countingCoreInJsdom = 'test/{group,stream,tasks,timers}.test.ts'
+const coreInJsdom =
+  'test/{callbacks,context,deadlines,ending,errors,foreign,group,page,routes,signals,stream,tasks,timers}.test.ts'
 
 /** The tests for browsers that can fail in Chromium alone. `npm run test:engines` runs all of them there. */
 const inChromiumToo = [
   coreInJsdom,
-  countingCoreInJsdom,
   'test/{leaks,wire/*}.test.ts',
   'test/inspect/inspect.test.ts',
   'test/hooks/{hydration,leaks,life,page,route,suspense}.test.tsx',
@@ -93,10 +92,8 @@ const inChromiumToo = [
   'test/sql/browser/*.test.ts',
 ]
 
-/** Tests that count timers, listeners or runs in their realm, or attach an inspector to it: each file needs its own. */
-const countingCore = 'test/{inspect/*,group,leaks,lifetime,properties,scale,stream,tasks,testing,timers}.test.ts'
-const countingNode = 'test/node/{copies,exit,import,job,memory,realms,server,shutdown,timers}.test.ts'
-const countingHooks = 'test/hooks/{gate,inspect,leaks,life,pending,runner,writer}.test.{ts,tsx}'
+/** Tests that measure the heap, or load a second copy of the package: each file has its own realm. */
+const ownRealm = 'test/node/{copies,import,inspect,job,memory,polyfills,stream}.test.ts'
 
 /** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
@@ -110,36 +107,29 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'node',
         include: [core, 'test/node/**/*.test.ts'],
-        exclude: [countingCore, countingNode],
+        exclude: [ownRealm],
         // A realm for each file would take longer than its tests.
         isolate: false,
+        setupFiles: 'test/realm.ts',
         testTimeout: 30_000,
         execArgv,
       },
     },
-    {
-      extends: true,
-      test: {
-        name: 'node-isolated',
-        include: [countingCore, countingNode],
-        testTimeout: 30_000,
-        execArgv,
-      },
-    },
+    { extends: true, test: { name: 'node-isolated', include: [ownRealm], testTimeout: 30_000, execArgv } },
     {
       extends: true,
       test: {
         name: 'sql',
         include: ['test/sql/{,postgres/,recipes/,sqlite/}*.test.ts'],
         globalSetup: 'test/sql/setup.ts',
+        isolate: false,
+        setupFiles: 'test/realm.ts',
         testTimeout: 30_000,
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [coreInJsdom, hooks], exclude: [countingHooks], isolate: false }),
-    inJsdom('jsdom-isolated', { include: [countingCoreInJsdom, countingHooks, devtools] }),
-    inJsdom('react-18', { include: [hooks], exclude: [countingHooks], isolate: false }, 18),
-    inJsdom('react-18-isolated', { include: [countingHooks, devtools] }, 18),
+    inJsdom('jsdom', { include: [coreInJsdom, hooks, devtools] }),
+    inJsdom('react-18', { include: [hooks, devtools] }, 18),
     withPreact(),
     inChromium('chromium', inChromiumToo, executablePath),
     {
@@ -155,7 +145,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
       test: {
         name: 'pages',
         include: ['test/pages/**/*.test.ts'],
-        globalSetup: 'test/browser/server.ts',
+        globalSetup: ['test/browser/server.ts', 'test/pages/setup.ts'],
+        isolate: false,
         provide: { react: 19 },
         sequence: { groupOrder: 2 },
         testTimeout: 60_000,
@@ -198,6 +189,7 @@ function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
       name,
       include: [`test/${name}/*.test.ts`],
       globalSetup: 'test/package/setup.ts',
+      isolate: false,
       sequence: { groupOrder: 2 },
       testTimeout: 60_000,
       hookTimeout: 120_000,
@@ -231,7 +223,15 @@ type Tests = Pick<NonNullable<TestProjectInlineConfiguration['test']>, 'include'
 
 /** @param react the major version of React, which the tests verify */
 function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfiguration {
-  const test = { ...tests, name, environment: 'jsdom', provide: { react }, testTimeout: 30_000 }
+  const test = {
+    ...tests,
+    name,
+    environment: 'jsdom',
+    isolate: false,
+    setupFiles: 'test/realm.ts',
+    provide: { react },
+    testTimeout: 30_000,
+  }
   const execArgv = ['--expose-gc']
   if (react === 19) return { extends: true, plugins: [reactCompiler()], test: { ...test, execArgv } }
   const alias = ['react', 'react-dom'].map((find) => ({

@@ -1,6 +1,6 @@
 /** How many runs are in flight below a scope. */
 
-import { render } from '@testing-library/react'
+import { render, renderHook } from '@testing-library/react'
 import { StrictMode, createRef } from 'react'
 import { renderToString } from 'react-dom/server'
 import { background, withCancel } from 'rescind'
@@ -25,9 +25,10 @@ describe('usePending', () => {
   it('counts runs in the nearest scope and below it, but not beside it', async () => {
     const [one, other, beside] = [fakeWork(), fakeWork(), fakeWork()]
     const [outer, inner, root] = [watch<number>(), watch<number>(), watch<number>()]
+    const before = renderHook(() => usePending(background())).result.current
     render(
       <>
-        <Count see={root.see} ctx={background()} />
+        <Count see={(count) => root.see(count - before)} ctx={background()} />
         <Scope>
           <Count see={outer.see} />
           <Reader load={one.fn} />

@@ -1,6 +1,6 @@
 /**
  * A small site for a test: files in a folder that can be edited while Vite's dev server serves them, or built and
- * served as in production, and a browser with the back/forward cache that users have.
+ * served as in production, and the browser.
  */
 
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { chromium } from 'playwright'
 import type { Browser } from 'playwright'
 import { build, createServer, preview } from 'vite'
 import type { InlineConfig } from 'vite'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+import { inject } from 'vitest'
 
 export interface Site extends AsyncDisposable {
   readonly url: string
@@ -67,12 +67,7 @@ async function built(config: InlineConfig) {
   return preview(config)
 }
 
-/** Playwright disables the back/forward cache by default. */
-export async function launch(): Promise<Browser> {
-  const executablePath = await findBrowser()
-  return chromium.launch({
-    args: browserArgs,
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    ...(executablePath !== undefined && { executablePath }),
-  })
+/** Connects to the browser of all tests. To close it closes its pages. */
+export function launch(): Promise<Browser> {
+  return chromium.connect(inject('browser'))
 }

@@ -1,0 +1,27 @@
+/**
+ * What ends between two test files that share a realm: the visit of the page, and all time. So no file finds timers,
+ * page contexts or inspectors that another has left, in whatever order they run.
+ */
+
+import { afterAll, vi } from 'vitest'
+import { watch } from '../src/observer.ts'
+import { systemClock } from '../src/timers.ts'
+import { task } from './support.ts'
+
+const { NODE_ENV } = process.env
+
+afterAll(async () => {
+  // A build with Vite sets it, and React would be loaded as in production.
+  process.env.NODE_ENV = NODE_ENV
+  vi.useRealTimers()
+  watch.observer = undefined
+  globalThis.dispatchEvent?.(new Event('pagehide'))
+  // What ends may start something that waits in turn.
+  for (let round = 0; round < 3 && systemClock.next() < Infinity; round++) {
+    systemClock.now = () => Infinity
+    systemClock.check()
+    Reflect.deleteProperty(systemClock, 'now')
+    await task()
+  }
+  if (systemClock.next() < Infinity) throw new Error('this file starts timers without end')
+})
