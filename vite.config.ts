@@ -161,10 +161,10 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
         sequence: { groupOrder: 3 },
-        // The files share one browser. With more in parallel, its load would distort what the tests measure.
+        // The files of a worker share their tabs, and all files one browser.
         isolate: false,
-        maxWorkers: 1,
-        maxConcurrency: 4,
+        maxWorkers: 2,
+        maxConcurrency: 2,
         // Under load, a page can freeze for a second and miss events.
         retry: 1,
         testTimeout: 60_000,

@@ -113,10 +113,13 @@ describe.concurrent('the front page', () => {
   })
 
   it('shows only the result if the user prefers reduced motion, and can play again', async ({ expect }) => {
-    await using demo = await visit('')
+    await using demo = await visit('#/nowhere')
     const { page } = demo
+    const release = await hold(page, /\/api\/search\?/)
+    await page.goto(demoUrl)
     await page.getByText('Measuring').first().waitFor()
     expect(await page.locator('.bar').count()).toBe(0)
+    await release()
     await ends(demo)
     expect(await page.locator('.bar').count()).toBeGreaterThan(0)
     const before = demo.requests.length
