@@ -16,7 +16,7 @@ import type { Context } from 'rescind'
 import { job, PortClosed, PortError, serveJobs, WorkerError } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Order } from '../wire/job-handler.ts'
-import { failOnUnhandled, outcome, task } from '../support.ts'
+import { failOnUnhandled, microtasks, outcome, task } from '../support.ts'
 import { cleanUp } from './sockets.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -118,7 +118,9 @@ describe('a thread that dies', () => {
     await Promise.all(jobs.map(({ began }) => began))
     const exit = once(worker, 'exit').catch(() => {})
     await act(worker)
+    // Fulfills at the error, if there is one, and the jobs settle in the same turn.
     await exit
+    await microtasks()
     for (const { result } of jobs) {
       expect(result.error).toBeInstanceOf(WorkerError)
       expect(result.error).toMatchObject(error)
