@@ -259,6 +259,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
     optimizeDeps: {
       include: [
         '@tanstack/react-devtools',
+        '@tanstack/react-router',
         '@testing-library/react',
         'fast-check',
         'react',

@@ -11,6 +11,10 @@ const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
 /** Functions of rescind above the user's code in a stack. Each is removed once: user code may have the same names. */
 const BETWEEN = [
+  'made',
+  'ended',
+  'waits',
+  'works',
   'derive',
   'noteEnd',
   'waiting',
@@ -42,9 +46,9 @@ export function framesOf(here: Error | undefined): string | undefined {
   const frames = lines.filter((line) => line !== '' && !line.startsWith('Error: noted'))
   const between = new Set(BETWEEN)
   const first = frames.findIndex((frame) => {
-    const name = functionOf(frame)
-    // Newer engines show a private method without its class: `#noteEnd`.
-    return !/^(?:noted$|#|.*Recorder|.*forEach|Object\.)/.test(name) && !between.delete(name)
+    // Firefox, WebKit and newer versions of V8 show some or all methods without their class.
+    const name = functionOf(frame).replace(/^Recorder\./, '')
+    return !/^(?:noted$|#|.*forEach|Object\.)/.test(name) && !between.delete(name)
   })
   const found = frames.slice(Math.max(first, 0))
   const theirs = found.filter((frame) => !FRAMEWORK.test(frame))
