@@ -9,7 +9,7 @@ import { transformAsync } from '@babel/core'
 import react from '@vitejs/plugin-react'
 import { playwright } from '@vitest/browser-playwright'
 import type { BuildOptions, Plugin } from 'vite'
-import type { TestProjectConfiguration, TestProjectInlineConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
+import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/config'
 import { regions } from './demo/regions.ts'
 import { demoServer } from './demo/server/plugin.ts'
 import { manual } from './demo/site/plugin.ts'
@@ -128,8 +128,8 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         execArgv,
       },
     },
-    inJsdom('jsdom', { include: [coreInJsdom, hooks, devtools] }),
-    inJsdom('react-18', { include: [hooks, devtools] }, 18),
+    inJsdom('jsdom', [coreInJsdom, hooks, devtools]),
+    inJsdom('react-18', [hooks, devtools], 18),
     withPreact(),
     inChromium('chromium', inChromiumToo, executablePath),
     {
@@ -219,13 +219,11 @@ async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
   return { ...config, test: { ...test, setupFiles: 'test/engines/setup.ts', browser } }
 }
 
-type Tests = Pick<NonNullable<TestProjectInlineConfiguration['test']>, 'include' | 'exclude' | 'isolate'>
-
 /** @param react the major version of React, which the tests verify */
-function inJsdom(name: string, tests: Tests, react = 19): TestProjectConfiguration {
+function inJsdom(name: string, include: string[], react = 19): TestProjectConfiguration {
   const test = {
-    ...tests,
     name,
+    include,
     environment: 'jsdom',
     isolate: false,
     setupFiles: 'test/realm.ts',
