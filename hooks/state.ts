@@ -1,11 +1,11 @@
 /**
  * Contexts as React state. A render must not read `err`: after the deadline, reading it ends the context and notifies
- * all listeners, which belongs in an effect. So a render reads only `deadline` and `remaining`, which end nothing.
+ * all listeners, which belongs in an effect. So a render reads `err` only of a context that has ended.
  */
 
 import { useMemo, useSyncExternalStore } from 'react'
 import { invalid } from '../src/arguments.ts'
-import { onMove, withTimer } from '../src/bindings.ts'
+import { hasEnded, onMove, withTimer } from '../src/bindings.ts'
 import { afterFunc, cause, remaining, sleep } from '../src/index.ts'
 import type { CanceledError, Context, DeadlineExceededError } from '../src/index.ts'
 import { whenFinal } from './life.ts'
@@ -82,9 +82,8 @@ function createStore<T>(ctx: Context, interval: number, measure: Measure<T>): St
       let cancel: (() => void) | undefined
       let stopWaiting: (() => void) | undefined
       const tell = () => {
-        const before = kept
-        kept = measure(ctx, before, interval)
-        if (kept !== before) listener()
+        kept = measure(ctx, kept, interval)
+        listener()
       }
       // While a successor waits, the end of `ctx` is not shown.
       const update = () => {
@@ -109,8 +108,8 @@ async function tick(watch: Context, interval: number, update: () => void): Promi
   try {
     for (;;) {
       update()
-      const left = remaining(watch) ?? Infinity
-      await sleep(watch, left < Infinity ? left % interval || interval : Infinity)
+      const left = remaining(watch)
+      await sleep(watch, left === undefined ? Infinity : left % interval || interval)
     }
   } catch {
     // `watch` has ended.
@@ -118,11 +117,8 @@ async function tick(watch: Context, interval: number, update: () => void): Promi
 }
 
 function measureState(ctx: Context, before: ContextState | undefined): ContextState {
-  const left = remaining(ctx)
-  const { deadline } = ctx
-  // 0 left and no deadline: it has ended. 0 left and a deadline: the deadline may have passed, so `err` would end it.
-  if (!before && (left !== 0 || deadline !== undefined)) return { ...LIVE, deadline }
-  const { err } = ctx
+  if (!before && !hasEnded(ctx)) return { ...LIVE, deadline: ctx.deadline }
+  const { deadline, err } = ctx
   if (before && before.err === err && before.deadline === deadline) return before
   return { done: err !== undefined, err, cause: cause(ctx), deadline }
 }

@@ -7,6 +7,6 @@
 
 export { withTimer } from './deadlines.ts'
 export { sentinel } from './errors.ts'
-export { completed, onMove, rearmFromStart, withLink } from './lifetime.ts'
+export { completed, hasEnded, onMove, rearmFromStart, withLink } from './lifetime.ts'
 export type { LinkOptions } from './lifetime.ts'
 export { lifetimeOf, withValuesOf } from './views.ts'

@@ -215,3 +215,13 @@ export function remaining(ctx: ContextLike): number | undefined {
   for (let { deadlines } = node; deadlines; deadlines = deadlines.outer) left = Math.min(left, deadlines.left)
   return left < Infinity ? Math.max(left, 0) : undefined
 }
+
+/**
+ * Whether `ctx` has ended. Unlike reading `err`, this never ends a context, so it is false while the deadline has passed
+ * and nothing has noticed. For code that must have no side effects, such as a render.
+ *
+ * @throws TypeError if `ctx` is not a context
+ */
+export function hasEnded(ctx: ContextLike): boolean {
+  return resolve(ctx).node.ended !== undefined
+}

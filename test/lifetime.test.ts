@@ -18,7 +18,7 @@ import {
   withValue,
 } from 'rescind'
 import type { Context } from 'rescind'
-import { onMove, rearmFromStart, withLink } from 'rescind/bindings'
+import { hasEnded, onMove, rearmFromStart, withLink } from 'rescind/bindings'
 import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { block, catchUncaught, countListeners, derivations, isCollected } from './support.ts'
@@ -401,6 +401,25 @@ describe('remaining', () => {
 
   it('throws a TypeError without a context', () => {
     expect(() => remaining(wrong(undefined))).toThrow(new TypeError('rescind: ctx must be a context, got undefined'))
+  })
+})
+
+describe('hasEnded', () => {
+  it('is true after the end, with or without a deadline, and ends nothing that is due', () => {
+    const [canceled, cancel] = withTimeout(background(), 60_000)
+    expect(hasEnded(canceled)).toBe(false)
+    cancel()
+    expect(hasEnded(canceled)).toBe(true)
+    const [due] = withTimeout(background(), 2)
+    const { signal } = due
+    block(3)
+    expect([hasEnded(due), signal.aborted]).toEqual([false, false])
+    expect(due.err).toBeDefined()
+    expect(hasEnded(due)).toBe(true)
+  })
+
+  it('throws a TypeError without a context', () => {
+    expect(() => hasEnded(wrong(undefined))).toThrow(new TypeError('rescind: ctx must be a context, got undefined'))
   })
 })
 

@@ -2,8 +2,9 @@
 
 import { render } from '@testing-library/react'
 import { StrictMode, createRef, memo, useEffect, useLayoutEffect, useMemo, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { renderToString } from 'react-dom/server'
-import { background, createKey, rearm, remaining, withCancel, withTimeout, withValue } from 'rescind'
+import { background, createKey, rearm, remaining, withCancel, withSignal, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, useCancellable, useContextState, useRemaining, useScope, useTask, useValue } from 'rescind/react'
 import type { ContextState, ScopeHandle } from 'rescind/react'
@@ -72,6 +73,13 @@ function TellsDone({ seen }: { readonly seen: (readonly [done: boolean, left: nu
   return null
 }
 
+/** Makes a context and, while `isShown`, shows its state below. */
+function Follows({ isShown, see }: { readonly isShown: boolean; readonly see: (ctx: Context) => void }) {
+  const [ctx] = useCancellable(background())
+  see(ctx)
+  return isShown && <IsDone ctx={ctx} />
+}
+
 function MakesContext() {
   useCancellable(useScope())
   return null
@@ -129,6 +137,33 @@ describe('useContextState', () => {
     cancel('before')
     const { state } = mountState(ctx)
     expect(state.all.map(({ cause }) => cause)).toEqual(state.all.map(() => 'before'))
+  })
+
+  it('is correct from the first render for a context that was canceled before its deadline', () => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    cancel('before')
+    const { state } = mountState(ctx)
+    expect(state.all.map(({ cause }) => cause)).toEqual(state.all.map(() => 'before'))
+  })
+
+  it('does not end a context by rendering while its signal aborts', async () => {
+    const controller = new AbortController()
+    const show = vi.fn()
+    controller.signal.addEventListener('abort', () => show())
+    const [ctx] = withSignal(background(), controller.signal)
+    const ends: string[] = []
+    ctx.signal.addEventListener('abort', () => ends.push(isRendering ? 'in render' : 'later'))
+    let isRendering = false
+    function Component() {
+      isRendering = true
+      useContextState(ctx)
+      isRendering = false
+      return null
+    }
+    show.mockImplementation(() => flushSync(() => void render(<Component />)))
+    controller.abort()
+    await settle()
+    expect(ends).toEqual(['later'])
   })
 
   it('does not end a due context by rendering', async () => {
@@ -232,6 +267,12 @@ describe('useRemaining', () => {
     expect(left.last).toBe(0)
   })
 
+  it('starts no timer without a deadline', () => {
+    vi.useFakeTimers()
+    mountRemaining(withCancel(background())[0], 5)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('is 0 at once after a cancel', async () => {
     const clock = fakeClock(0)
     const [ctx, cancel] = withTimeout(clock.root, 60_000)
@@ -292,6 +333,7 @@ describe('useRemaining', () => {
     const { unmount, render } = mountRemaining(ctx, 5)
     const state = mountState(ctx)
     render(ctx, 2)
+    rearm(ctx, 65_000)
     unmount()
     state.unmount()
     await settle()
@@ -375,6 +417,21 @@ describe('the state of a context in a component', () => {
     await settle(() => view.rerender(app('visible')))
     expect(seen.length).toBeGreaterThan(1)
     expect(new Set(seen.map(String))).toEqual(new Set(['false,']))
+  })
+
+  it('is not measured after the unmount, though a successor of the context waited then', async () => {
+    const contexts = watch<Context>()
+    const app = (isShown: boolean) => <Follows isShown={isShown} see={contexts.see} />
+    const view = render(app(false))
+    await settle(() => void globalThis.dispatchEvent(new Event('pagehide')))
+    const looks = countLooks(contexts.last)
+    view.rerender(app(true))
+    await settle()
+    view.rerender(app(false))
+    const before = looks()
+    await settle(() => void globalThis.dispatchEvent(new Event('pageshow')))
+    expect(contexts.last.err).toBeUndefined()
+    expect(looks()).toBe(before)
   })
 
   it('shows the end together with other state that the same event listener sets', async () => {
