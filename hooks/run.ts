@@ -73,12 +73,12 @@ export interface Work<T, A extends readonly unknown[]> {
 /** Ends the context of a run. */
 export type End = (cause?: unknown) => void
 
-/** Receives the events of a run. It may cancel the run and start others. */
+/** Receives the events of a run. It may cancel the run and start others. Only `settled` is called after a cancel. */
 export interface RunListener<T, A extends readonly unknown[]> {
   /** The run has yielded `data`. */
   yielded(run: Run<T, A>, data: T): void
   /** The run has become slow. */
-  slowed(run: Run<T, A>): void
+  slowed(): void
   /** The run is over. */
   settled(run: Run<T, A>, outcome: Outcome<T>): void
 }
@@ -176,7 +176,7 @@ export class Run<T, A extends readonly unknown[]> {
     afterFunc(quick, () => {
       if (this.outcome || ctx.err !== undefined) return
       this.isSlow = true
-      this.#host.slowed(this)
+      this.#host.slowed()
     })
   }
 

@@ -199,13 +199,13 @@ export class Runner<T, A extends readonly unknown[]>
     const before = this.#run
     const run = (this.#run = new Run(this, settings, args, settings.deps, derived, countRun(settings.parent)))
     // A manual run for other deps does not replace the automatic run, which has to start again.
-    if (this.#key !== NO_KEY && !sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
+    if (!sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
     this.#emit(pending(settings.keepPrevious ? this.state.data : undefined))
     before?.cancel(Superseded)
     if (this.#away) run.cancel(this.#away)
-    // A listener of the signal may have started another run. Then this one was canceled, and does not call the work.
     const { debounce, parent } = settings
-    if (this.#run === run && !this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
+    // A listener of the signal may have started another run. Then this one was canceled, and does not call the work.
+    if (!this.#away && debounce && this.#gateway().close(parent, debounce)) run.wait()
     else run.start()
     return run
   }
@@ -242,12 +242,12 @@ export class Runner<T, A extends readonly unknown[]>
   }
 
   yielded(run: Run<T, A>, data: T): void {
-    if (run === this.#run && !run.outcome) this.#emit({ ...pending(data), stale: false, slow: run.isSlow })
+    this.#emit({ ...pending(data), stale: false, slow: run.isSlow })
   }
 
-  slowed(run: Run<T, A>): void {
+  slowed(): void {
     const { data, stale } = this.state
-    if (run === this.#run) this.#emit({ ...pending(data), stale, slow: true })
+    this.#emit({ ...pending(data), stale, slow: true })
   }
 
   settled(run: Run<T, A>, outcome: Outcome<T>): void {
@@ -305,7 +305,7 @@ function prepare(parent: Context, label: string | undefined): Upcoming {
     if (!end) {
       const page = pageOf(parent)
       end = releasing(cancel, page)
-      link(page?.ctx ?? parent)
+      link(page?.ctx)
     }
     return end
   }

@@ -51,7 +51,12 @@ function mount(fn: (ctx: Context) => AsyncGenerator<string>, options?: TaskOptio
     </Scope>
   )
   const view = render(app(1), { wrapper: StrictMode })
-  return { task, scope, unmount: view.unmount, render: (id: number) => view.rerender(app(id)) }
+  return {
+    task,
+    scope,
+    unmount: view.unmount,
+    render: (id: number, given?: TaskOptions) => view.rerender(app(id, given)),
+  }
 }
 
 /** Yields the whole text so far, for a chat. */
@@ -112,6 +117,31 @@ describe('a yielded answer', () => {
     await words.feed('two')
     expect(task.last).toMatchObject({ status: 'pending', data: 'two', stale: false })
     expect([words.opened, words.closed]).toEqual([2, 1])
+  })
+
+  it('is kept when the task is turned off', async () => {
+    const words = source()
+    const { render, task } = mount((ctx) => chat(words, ctx))
+    await words.feed('to be')
+    render(1, { enabled: false })
+    await settle()
+    expect(task.last).toMatchObject({ status: 'success', data: 'to be', stale: false })
+    expect(words.closed).toBe(1)
+  })
+
+  it.each([
+    [false, { status: 'idle', data: undefined }],
+    [true, { status: 'success', data: 'to be', stale: true }],
+  ])('of a manual run for earlier deps is not shown for those again (keepPrevious: %s)', async (keeps, shown) => {
+    const words = source()
+    const options = { enabled: false, keepPrevious: keeps }
+    const { render, task } = mount((ctx) => chat(words, ctx), options)
+    await settle(() => void task.last.run())
+    await words.feed('to be')
+    render(2)
+    await settle()
+    render(1)
+    expect(task.last).toMatchObject(shown)
   })
 
   it('is closed when the component unmounts', async () => {

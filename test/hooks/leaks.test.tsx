@@ -102,6 +102,23 @@ describe('tasks without a scope', () => {
     expect(held.listeners).toEqual([])
   })
 
+  it('leave none if others run in their contexts', async () => {
+    using held = count()
+    const calls = watch<Context>()
+    function Child({ parent }: { readonly parent: Context }) {
+      useTask(calls.see, [], { parent })
+      return null
+    }
+    function Component() {
+      return <Child parent={useTask(calls.see, []).context} />
+    }
+    const view = render(<Component />, { wrapper: StrictMode })
+    await settle()
+    expect(calls.all).toHaveLength(2)
+    await settle(() => view.unmount())
+    expect(held.listeners).toEqual([])
+  })
+
   it('leave none after work that failed, and work that was replaced', async () => {
     using held = count()
     const [fail, wait] = [() => Promise.reject(new Error('no')), () => new Promise(() => {})]

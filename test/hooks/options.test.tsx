@@ -1,7 +1,7 @@
 /** The options of a task: modes, debounce, slowAfter, keepPrevious, enabled, transition. */
 
 import { render } from '@testing-library/react'
-import { StrictMode, Suspense, startTransition, useEffect, useState } from 'react'
+import { StrictMode, Suspense, startTransition, useEffect, useLayoutEffect, useState } from 'react'
 import { withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Superseded, useTask } from 'rescind/react'
@@ -94,15 +94,28 @@ describe('mode first', () => {
     expect(task.last).toMatchObject({ status: 'success', data: 'two' })
   })
 
+  it('joins no run for other deps in the layout effect of the render that changes them', async () => {
+    const work = fakeWork()
+    function Component({ id }: { readonly id: number }) {
+      const { run } = useTask(work.fn, [id], { mode: 'first', enabled: false })
+      useLayoutEffect(() => void run(), [run, id])
+      return null
+    }
+    const view = render(<Component id={1} />)
+    view.rerender(<Component id={2} />)
+    await settle()
+    expect(work.causes).toEqual([Superseded, undefined])
+  })
+
   it('joins no run that was canceled in the same turn', async () => {
     const work = fakeWork<string, [name?: string]>()
     const { task } = mount({ fn: work.fn, options: { mode: 'first' } })
     await settle(() => void task.last.run('one'))
     await settle(() => {
       task.last.cancel('stop')
-      void task.last.run('two')
+      void task.last.run('one')
     })
-    expect(work.calls.map(({ args }) => args)).toEqual([['one'], ['two']])
+    expect(work.calls.map(({ args }) => args)).toEqual([['one'], ['one']])
     await settle(() => work.last.resolve('answer'))
     expect(task.last).toMatchObject({ status: 'success', data: 'answer' })
   })
@@ -418,6 +431,7 @@ describe('enabled', () => {
   it.each([
     ['an error', (work: Work<string, []>) => work.last.reject('failed')],
     ['a cancel', (_: unknown, task: Task<string>) => task.cancel('why')],
+    ['a reset', (_: unknown, task: Task<string>) => task.reset()],
   ])('repeats the run after %s when it becomes true', async (_, end) => {
     const work = fakeWork<string, []>()
     const { task, render } = mount({ fn: work.fn, deps: [1] })
@@ -426,8 +440,9 @@ describe('enabled', () => {
     render({ options: { enabled: false } })
     await settle()
     expect(task.last.status).toBe(status)
+    const before = task.all.length
     render({})
-    expect(task.last.status).toBe('pending')
+    expect(new Set(task.all.slice(before).map(({ status }) => status))).toEqual(new Set(['pending']))
     await settle(() => work.last.resolve('one'))
     expect(task.last).toMatchObject({ status: 'success', data: 'one' })
   })
@@ -485,6 +500,19 @@ describe('enabled', () => {
     await settle()
     expect(child.causes).toEqual([undefined])
   })
+
+  it('leaves alone the run that a child starts in its first effect after it became false', async () => {
+    const work = fakeWork()
+    function Component({ enabled, id }: { readonly enabled: boolean; readonly id: number }) {
+      const { run } = useTask(work.fn, [id], { enabled })
+      return !enabled && <RunsIt run={run} />
+    }
+    const view = render(<Component enabled id={1} />)
+    await settle()
+    view.rerender(<Component enabled={false} id={2} />)
+    await settle()
+    expect(work.causes).toEqual([Superseded, undefined])
+  })
 })
 
 describe('a manual run for some deps', () => {
@@ -501,6 +529,9 @@ describe('a manual run for some deps', () => {
     await settle()
     const shown = task.all.slice(before).map(({ status, data }) => [status, data])
     expect(shown).toEqual(shown.map(() => ['idle', undefined]))
+    render({ deps: ['a'] })
+    expect(task.last).toMatchObject({ status: 'success', data: 'details of a', stale: false })
+    render({ deps: ['b'] })
     await settle(() => void task.last.run())
     await settle(() => work.last.resolve('details of b'))
     expect(task.last).toMatchObject({ status: 'success', data: 'details of b', stale: false })
@@ -529,6 +560,9 @@ describe('a manual run for some deps', () => {
     expect(task.last).toMatchObject({ data: 'details of a', stale: true })
     await settle(() => void task.last.run())
     expect(task.last).toMatchObject({ status: 'pending', data: 'details of a', stale: true })
+    render({ deps: ['c'] })
+    await settle()
+    expect(task.last).toMatchObject({ status: 'success', data: 'details of a', stale: true })
   })
 })
 

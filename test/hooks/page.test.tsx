@@ -3,7 +3,7 @@
 import { render } from '@testing-library/react'
 import { StrictMode } from 'react'
 import { flushSync } from 'react-dom'
-import { background, cause, PageHidden, withCancel, withoutCancel } from 'rescind'
+import { background, cause, PageHidden, withCancel, withoutCancel, withPage } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, Unmounted, useCancellable, useScope, useTask } from 'rescind/react'
 import type { Task } from 'rescind/react'
@@ -92,6 +92,56 @@ describe('a page that is left', () => {
     await settle(() => void task.last.run())
     await settle(() => work.last.resolve('albums'))
     expect(task.last).toMatchObject({ status: 'success', data: 'albums' })
+  })
+
+  it('restarts automatic tasks outside scopes once when it comes back, and shows no cancel', async () => {
+    const [work, below, off] = [fakeWork<string, []>(), fakeWork<string, []>(), fakeWork<string, []>()]
+    const task = watch<Task<string>>()
+    function Component() {
+      const { context } = task.see(useTask(work.fn, []))
+      useTask(below.fn, [], { parent: context })
+      useTask(off.fn, [], { enabled: false })
+      return null
+    }
+    render(<Component />, { wrapper: StrictMode })
+    await settle(comeBack)
+    expect([work.causes, below.causes]).toEqual([[undefined], [undefined]])
+    await settle(leave)
+    await settle(comeBack)
+    const twice = [PageHidden, undefined]
+    expect([work.causes, below.causes]).toEqual([twice, twice])
+    await settle(() => work.last.resolve('albums'))
+    await settle(leave)
+    await settle(comeBack)
+    expect([work.calls.length, below.calls.length, off.calls.length]).toEqual([3, 3, 0])
+    expect(new Set(task.all.map(({ status }) => status))).toEqual(new Set(['pending', 'success']))
+    await settle(() => task.last.cancel('stop'))
+    await settle(leave)
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden, PageHidden, 'stop'])
+    expect(task.last).toMatchObject({ status: 'canceled', cause: 'stop' })
+  })
+
+  it('shows the cancel of a task whose explicit parent follows the page, since that is not replaced', async () => {
+    const work = fakeWork()
+    const task = watch<Task<string>>()
+    const [parent] = withPage(background())
+    function Component() {
+      task.see(useTask(work.fn, [], { parent }))
+      return null
+    }
+    render(<Component />)
+    await settle(leave)
+    expect(task.last).toMatchObject({ status: 'canceled', cause: PageHidden })
+    await settle(comeBack)
+    expect(work.causes).toEqual([PageHidden])
+  })
+
+  it('is not to blame for a cancel with its cause, which is shown', async () => {
+    const { work, task } = mount()
+    await settle(() => task.last.cancel(PageHidden))
+    expect(task.last).toMatchObject({ status: 'canceled', cause: PageHidden })
+    expect(work.causes).toEqual([PageHidden])
   })
 
   it('starts nothing for an unmounted component when it comes back', async () => {

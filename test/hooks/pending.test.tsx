@@ -6,7 +6,7 @@ import { renderToString } from 'react-dom/server'
 import { background, withCancel } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, useAction, usePending, useTask } from 'rescind/react'
-import type { Action, ScopeHandle } from 'rescind/react'
+import type { Action, ScopeHandle, Task } from 'rescind/react'
 import { describe, expect, it } from 'vitest'
 import { failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
@@ -50,6 +50,33 @@ describe('usePending', () => {
     await settle(() => one.last.reject('failed'))
     await settle(() => beside.last.resolve('beside'))
     expect([root.last, outer.last, inner.last]).toEqual([0, 0, 0])
+  })
+
+  it('counts runs below the context of a task for the scope of the task, manual or automatic', async () => {
+    const works = [fakeWork<string, []>(), fakeWork<string, []>(), fakeWork<string, []>()] as const
+    const count = watch<number>()
+    const task = watch<Task<string>>()
+    function Below({ load, parent }: { readonly load: (ctx: Context) => Promise<string>; readonly parent: Context }) {
+      return useTask(load, [load], { parent }).status
+    }
+    function Manual() {
+      const { context, status } = task.see(useTask<string, []>(works[0].fn))
+      return status === 'pending' && <Below load={works[1].fn} parent={context} />
+    }
+    function Automatic() {
+      return <Below load={works[2].fn} parent={useTask(works[0].fn, []).context} />
+    }
+    render(
+      <Scope>
+        <Count see={count.see} />
+        <Manual />
+        <Automatic />
+      </Scope>,
+    )
+    await settle()
+    expect(count.last).toBe(2)
+    await settle(() => void task.last.run())
+    expect(count.last).toBe(4)
   })
 
   it('counts writes that continue after a reset of their scope', async () => {

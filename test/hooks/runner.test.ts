@@ -336,6 +336,26 @@ describe('a listener of the signal that calls `reset`', () => {
   })
 })
 
+describe('the context of a run that a render needs', () => {
+  it('is the same in renders that are discarded, except under another parent', () => {
+    const [[one], [other, cancelOther]] = [withCancel(background()), withCancel(background())]
+    const calls: Context[] = []
+    const fn = (ctx: Context) => new Promise<string>(() => void calls.push(ctx))
+    const settings = settingsOf<[]>({ fn, parent: one })
+    const runner = new Runner(settings)
+    const read = (parent: Context) => runner.contextOf(runner.state, parent, [parent])
+    const first = read(one)
+    expect(read(one)).toBe(first)
+    const second = read(other)
+    expect(second).not.toBe(first)
+    read(one)
+    runner.commit(runner.state, { ...settings, parent: other, key: [other] }, () => {})
+    runner.refresh()
+    cancelOther('other')
+    expect(calls.map(cause)).toEqual(['other'])
+  })
+})
+
 describe('the debounce of a task', () => {
   const debounce = { ms: 100, leading: true }
 
@@ -373,6 +393,8 @@ describe('the debounce of a task', () => {
     expect(vi.getTimerCount()).toBe(1)
     runner.unmount()
     runner.disappear()
+    expect(vi.getTimerCount()).toBe(0)
+    void runner.controls.action('two')
     expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -447,6 +447,21 @@ describe('action', () => {
   })
 })
 
+describe('flush', () => {
+  it.each([undefined, 100])('does nothing while no run waits (debounce: %s)', async (debounce) => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn, { debounce })
+    await settle(() => task.last.flush())
+    await settle(() => {
+      void task.last.run()
+      task.last.reset()
+      task.last.flush()
+    })
+    expect(work.calls.length).toBe(debounce ? 0 : 1)
+    expect(task.last).toMatchObject(NOTHING)
+  })
+})
+
 describe('the context of a task', () => {
   it('is the parent of its runs before the first one, and then that of the latest run', async () => {
     const work = fakeWork()
@@ -458,6 +473,28 @@ describe('the context of a task', () => {
     expect(String(task.last.context)).toMatch(/withTimeout\(search, 60s, .+ left\)$/)
     await settle(() => task.last.reset())
     expect(task.last.context).toBe(before)
+  })
+
+  it('is that of the run in the first effects that see it, though the run has started since the render', async () => {
+    const work = fakeWork()
+    const seen: Context[] = []
+    function Component() {
+      const task = useTask(work.fn, [])
+      useEffect(() => void seen.push(task.context), [task])
+      return null
+    }
+    render(<Component />)
+    await settle()
+    expect(seen[0]).toBe(work.last.ctx)
+  })
+
+  it('stays that of the run of its render, even if it is first read after a later one', async () => {
+    const work = fakeWork()
+    const { task } = mountManual(work.fn)
+    await settle(() => void task.last.run())
+    const before = task.last
+    await settle(() => void task.last.run())
+    expect([before.context, task.last.context]).toEqual(work.calls.map(({ ctx }) => ctx))
   })
 
   it('is also in a copy made with spread syntax', async () => {
