@@ -150,15 +150,15 @@ export class Life implements Owned {
     rearmFromStart(this.ctx, ...times)
   }
 
-  /** Why the base ended, if the page or the route ended it; undefined if the parent did. */
+  /** Why the base ended; undefined if it lives. */
   get baseCause(): unknown {
-    return this.#base && this.#base !== this.parent && !this.parent.err ? cause(this.#base) : undefined
+    return this.#base && cause(this.#base)
   }
 
   /** The successor. Made here if a hidden component, a new route or a page that was left has ended this life. */
   successor(): Life | undefined {
     const { ctx, lives, parent } = this
-    if (!this.next && lives.life === this && ctx.err !== undefined && !parent.err) {
+    if (!this.next && lives.life === this && !parent.err) {
       const why = cause(ctx)
       const isTemporary = !this.isCanceled && (why === Hidden || why === PageHidden)
       if (isTemporary || this.baseCause === Navigated) this.replace()
@@ -234,7 +234,7 @@ export class Lives extends Presence<Life, LifeSettings> {
     this.shown = life
     // A successor of the life that is rendered now may already wait.
     if (this.life !== life.next) this.life = life
-    if (before && before !== this.#attached) queueMicrotask(() => before.close(Superseded))
+    if (before !== this.#attached) queueMicrotask(() => before?.close(Superseded))
   }
 
   protected override update(): void {
@@ -279,7 +279,6 @@ export class Lives extends Presence<Life, LifeSettings> {
 
   /** Ends the life when the tab is hidden, and starts another when it is shown; for `<Scope visible>`. */
   setTabHidden(isTabHidden: boolean): void {
-    if (isTabHidden === this.#isTabHidden) return
     this.#isTabHidden = isTabHidden
     if (isTabHidden) this.leave(Hidden)
     else this.show()

@@ -95,6 +95,10 @@ describe.each(hooks)('%s', (_, useHook) => {
     expect(cause(before)).toBe(Superseded)
     expect(it.ctx).not.toBe(before)
     expect(it.ctx.err).toBeUndefined()
+    it.render({ parent: one })
+    await settle()
+    expect(it.ctx).not.toBe(before)
+    expect(it.ctx.err).toBeUndefined()
   })
 
   it('is new at each render under a parent that is derived in render, unless that is memoized', async () => {

@@ -7,8 +7,9 @@ import { background, sleep } from 'rescind'
 import type { Context } from 'rescind'
 import { inspect } from 'rescind/inspect'
 import type { Inspector, Row } from 'rescind/inspect'
-import { Scope, useContextState, useRemaining, useTask } from 'rescind/react'
+import { Scope, useContextState, useRemaining, useRoute, useTask } from 'rescind/react'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { isCollected, task } from '../support.ts'
 import { Activity, failOnNoise, settle } from './support.tsx'
 
 failOnNoise()
@@ -94,6 +95,22 @@ describe('the timers of hooks', () => {
     view.unmount()
     await settle()
     expect(live()).toEqual([])
+  })
+})
+
+function FollowsRoute() {
+  useRoute(background())
+  return null
+}
+
+describe('the contexts that a hook derives for itself', () => {
+  it('do not count as lost, though nothing calls their cancel', async () => {
+    const view = render(<FollowsRoute />)
+    await settle()
+    for (let round = 0; round < 3; round++) await isCollected(() => ({}))
+    await task()
+    expect(inspector.warnings).toEqual([])
+    view.unmount()
   })
 })
 

@@ -116,6 +116,50 @@ describe('a life', () => {
     expect(component.installed).toHaveLength(1)
   })
 
+  it('stays canceled if it was canceled while it was hidden', async () => {
+    const component = componentOf(background())
+    component.show()
+    const { life } = component.lives
+    await component.hide()
+    component.lives.cancel('why')
+    component.show(life)
+    expect(component.installed.map(({ ctx }) => cause(ctx))).toEqual(['why'])
+  })
+
+  it('stays canceled if it was canceled before the page was left, or by a listener of that end', async () => {
+    const [before, during] = [componentOf(background()), componentOf(background())]
+    for (const component of [before, during]) component.show()
+    before.lives.cancel('before')
+    const { signal } = during.lives.life.ctx
+    signal.addEventListener('abort', () => during.lives.cancel('during'))
+    await leavePage()
+    globalThis.dispatchEvent(new Event('pageshow'))
+    expect(before.installed).toEqual([])
+    expect(during.installed.map(({ ctx }) => cause(ctx))).toEqual(['during'])
+  })
+
+  it('stays timed out if it is hidden and shown in one turn, as in StrictMode', async () => {
+    const clock = fakeClock(0)
+    const component = componentOf(clock.root, { times: [100] })
+    component.show()
+    await component.hide()
+    component.show()
+    component.show(component.installed[0])
+    await clock.advance(100)
+    component.lives.disappear()
+    component.show()
+    expect(component.installed).toHaveLength(1)
+  })
+
+  it('is replaced when it is first shown if the page was left before', async () => {
+    const component = componentOf(background())
+    component.commit()
+    component.lives.life.arm()
+    await leavePage()
+    component.show()
+    expect(component.installed.map(({ ctx }) => ctx.err)).toEqual([undefined])
+  })
+
   it('ends together with its successor on unmount', () => {
     const component = componentOf(background())
     component.show()
