@@ -406,6 +406,15 @@ describe.each(modes)('an action, %s', (_, wrapper) => {
       await settle()
     })
 
+    it('waits for its turn in mode queue when the page is left', async () => {
+      const { run, work } = mount({ mode: 'queue' })
+      await run('v1', 'v2')
+      globalThis.dispatchEvent(new Event('pagehide'))
+      expect(names(work)).toEqual(['v1'])
+      await settle(() => work.last.resolve('saved'))
+      expect(names(work)).toEqual(['v1', 'v2'])
+    })
+
     it('drops the waiting run with onLeave: cancel, and lets the one in flight continue', async () => {
       const clock = fakeClock(0)
       const { close, run, save, work } = mount({ ...autosave, onLeave: 'cancel', parent: clock.root })

@@ -290,6 +290,25 @@ describe('an iterable that is not a generator', () => {
   })
 })
 
+const next = () => ({ done: true, value: undefined })
+
+describe('an object that lacks a part of a generator', () => {
+  it.each<[what: string, value: object]>([
+    ['next', { return: next, [Symbol.asyncIterator]: () => {} }],
+    ['return', { next, [Symbol.asyncIterator]: () => {} }],
+    ['Symbol.asyncIterator', [1, 2].values()],
+  ])('is returned as data, and not iterated: %s', async (_, value) => {
+    const task = watch<Task<object>>()
+    function Component() {
+      return task.see(useTask(() => value, [])).status
+    }
+    render(<Component />)
+    await settle()
+    expect(task.last.status).toBe('success')
+    expect(task.last.data).toBe(value)
+  })
+})
+
 describe('an action whose work yields', () => {
   it('shows its progress, keeps it when it is canceled, and outlives its component', async () => {
     const words = source()
@@ -302,8 +321,10 @@ describe('an action whose work yields', () => {
     await settle(() => void upload.last.run())
     await words.feed('10%')
     expect(upload.last).toMatchObject({ status: 'pending', data: '10%', stale: false })
+    await words.feed('20%')
+    expect(upload.last).toMatchObject({ status: 'pending', data: '20%', stale: false })
     await settle(() => upload.last.cancel('stop'))
-    expect(upload.last).toMatchObject({ status: 'canceled', data: '10%' })
+    expect(upload.last).toMatchObject({ status: 'canceled', data: '20%' })
     await settle(() => void (result = upload.last.run()))
     view.unmount()
     await words.feed('90%')

@@ -69,6 +69,18 @@ describe.each<[name: string, wrap: (children: ReactNode) => ReactNode]>([
   })
 })
 
+function Fails() {
+  return useTask(() => Promise.reject(new Error('no such album')), [], { label: 'fails' }).status
+}
+
+describe('the row of a run that fails', () => {
+  it('does not say that its work was completed', async () => {
+    render(<Fails />)
+    await settle()
+    expect(rows('fails')).toMatchObject([{ how: 'canceled', cause: expect.stringContaining('no such album') }])
+  })
+})
+
 function Watched() {
   const task = useTask(work, [], {
     label: 'watched',

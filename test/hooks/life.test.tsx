@@ -79,6 +79,12 @@ describe.each(modes)('a scope, %s', (_, wrapper) => {
     })
   })
 
+  it('continues on the next route if it does not follow the route', async () => {
+    const { work } = mount({})
+    await go('/b')
+    expect(work.causes).toEqual([undefined])
+  })
+
   it('stays canceled on the next route if it does not follow the route', async () => {
     const { handle, work } = mount({})
     await settle(() => handle().cancel('by hand'))

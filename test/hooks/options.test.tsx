@@ -98,6 +98,7 @@ describe('mode first', () => {
     const work = fakeWork()
     function Component({ id }: { readonly id: number }) {
       const { run } = useTask(work.fn, [id], { mode: 'first', enabled: false })
+      // oxlint-disable-next-line react/exhaustive-effect-dependencies -- runs once for each id
       useLayoutEffect(() => void run(), [run, id])
       return null
     }

@@ -17,8 +17,8 @@ function Count({ see, ctx }: { readonly see: (count: number) => void; readonly c
   return null
 }
 
-function Reader({ load }: { readonly load: (ctx: Context) => Promise<string> }) {
-  return useTask(load, [load]).status
+function Reader({ load, parent }: { readonly load: (ctx: Context) => Promise<string>; readonly parent?: Context }) {
+  return useTask(load, [load], { parent }).status
 }
 
 describe('usePending', () => {
@@ -56,15 +56,12 @@ describe('usePending', () => {
     const works = [fakeWork<string, []>(), fakeWork<string, []>(), fakeWork<string, []>()] as const
     const count = watch<number>()
     const task = watch<Task<string>>()
-    function Below({ load, parent }: { readonly load: (ctx: Context) => Promise<string>; readonly parent: Context }) {
-      return useTask(load, [load], { parent }).status
-    }
     function Manual() {
       const { context, status } = task.see(useTask<string, []>(works[0].fn))
-      return status === 'pending' && <Below load={works[1].fn} parent={context} />
+      return status === 'pending' && <Reader load={works[1].fn} parent={context} />
     }
     function Automatic() {
-      return <Below load={works[2].fn} parent={useTask(works[0].fn, []).context} />
+      return <Reader load={works[2].fn} parent={useTask(works[0].fn, []).context} />
     }
     render(
       <Scope>

@@ -1,12 +1,12 @@
 /** One run alone: its timeout, and when its host is notified. */
 
-import { isDeadlineExceeded, rearm, withTimeout } from 'rescind'
+import { background, isDeadlineExceeded, rearm, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Run } from '../../hooks/run.ts'
 import type { Work } from '../../hooks/run.ts'
-import { microtask } from '../support.ts'
+import { microtask, microtasks } from '../support.ts'
 
 function runOf(root: Context, work: Partial<Work<string, []>>) {
   const told: string[] = []
@@ -69,6 +69,42 @@ describe('the timeout of a run', () => {
     for (let turn = 0; told.length === 0 && turn < 10; turn++) await microtask()
     expect(told).toEqual(['error'])
     expect(calls).toBe(0)
+  })
+})
+
+describe('a run that is over', () => {
+  it.each(['answer', 'failure'])('leaves no timer for slowAfter: %s', async (end) => {
+    vi.useFakeTimers()
+    const fn = async () => (end === 'answer' ? end : Promise.reject(new Error(end)))
+    const { run, told } = runOf(background(), { fn, slowAfter: 60_000 })
+    run.wait()
+    run.start()
+    expect(vi.getTimerCount()).toBe(1)
+    await microtasks()
+    expect(told).toHaveLength(1)
+    expect(vi.getTimerCount()).toBe(0)
+    run.cancel()
+    vi.useRealTimers()
+  })
+
+  it('does not close a generator that has returned, when its context ends later', async () => {
+    const closed: string[] = []
+    const words = ['one', 'two']
+    const generator: Partial<AsyncGenerator<string>> = {
+      next: async () => ({ done: words.length === 0, value: words.shift() }) as IteratorResult<string>,
+      return: async (value: string) => {
+        closed.push('closed')
+        return { done: true, value }
+      },
+      [Symbol.asyncIterator]: () => generator as AsyncGenerator<string>,
+    }
+    const { run, told } = runOf(fakeClock(0).root, { fn: () => generator as AsyncGenerator<string> })
+    run.start()
+    await microtasks()
+    expect(told).toEqual(['yielded one', 'yielded two', 'success'])
+    run.cancel()
+    await microtasks()
+    expect(closed).toEqual([])
   })
 })
 

@@ -596,6 +596,7 @@ describe('invalid properties', () => {
     ['rescind: timeout must be a number of milliseconds, got NaN', { timeout: NaN }],
     ['rescind: deadline must be a number of milliseconds, got Invalid Date', { deadline: new Date('soon') }],
     ['rescind: deadline must be a number of milliseconds, got "5"', { deadline: '5' }],
+    ['rescind: ignore must be a function, got "/albums"', { route: { ignore: '/albums' } }],
     ['rescind: key must be made by createKey, got "user"', { values: [provide('user' as never, 1 as never)] }],
   ])('throw a TypeError: %s', (message, props) => {
     expect(() => renderToString(<Scope {...props} />)).toThrow(new TypeError(message))

@@ -148,22 +148,22 @@ describe('useContextState', () => {
 
   it('does not end a context by rendering while its signal aborts', async () => {
     const controller = new AbortController()
-    const show = vi.fn()
+    const show = vi.fn<() => void>()
     controller.signal.addEventListener('abort', () => show())
     const [ctx] = withSignal(background(), controller.signal)
-    const ends: string[] = []
-    ctx.signal.addEventListener('abort', () => ends.push(isRendering ? 'in render' : 'later'))
-    let isRendering = false
+    const order: string[] = []
+    ctx.signal.addEventListener('abort', () => order.push('ended'))
     function Component() {
-      isRendering = true
+      order.push('render')
       useContextState(ctx)
-      isRendering = false
+      order.push('rendered')
       return null
     }
     show.mockImplementation(() => flushSync(() => void render(<Component />)))
     controller.abort()
     await settle()
-    expect(ends).toEqual(['later'])
+    expect(order.slice(0, 2)).toEqual(['render', 'rendered'])
+    expect(order).toContain('ended')
   })
 
   it('does not end a due context by rendering', async () => {

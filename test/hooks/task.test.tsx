@@ -488,13 +488,21 @@ describe('the context of a task', () => {
     expect(seen[0]).toBe(work.last.ctx)
   })
 
-  it('stays that of the run of its render, even if it is first read after a later one', async () => {
+  it.each([undefined, []])('is that of the run of its render, whenever it is read (deps: %s)', async (deps) => {
     const work = fakeWork()
-    const { task } = mountManual(work.fn)
+    const task = watch<Task<string>>()
+    function Component() {
+      task.see(useTask(work.fn, deps))
+      return null
+    }
+    render(<Component />)
+    await settle(() => deps ?? void task.last.run())
+    const first = deps && task.all[0]
+    const second = task.last
+    const contexts = [first?.context]
     await settle(() => void task.last.run())
-    const before = task.last
-    await settle(() => void task.last.run())
-    expect([before.context, task.last.context]).toEqual(work.calls.map(({ ctx }) => ctx))
+    expect([second.context, task.last.context]).toEqual(work.calls.map(({ ctx }) => ctx))
+    expect([first?.context]).toEqual(contexts)
   })
 
   it('is also in a copy made with spread syntax', async () => {
@@ -654,16 +662,16 @@ describe('the cause of a failed run', () => {
     expect(native.last).toMatchObject({ status: 'error', error })
   })
 
-  it('is a cancel if a context that the work derived was canceled', async () => {
+  it.each(['enough', undefined])('is a cancel if a context that the work derived was canceled: %s', async (why) => {
     const { task } = mountManual(async (ctx) => {
       const [part, cancel] = withCancel(ctx)
-      cancel('enough')
+      cancel(why)
       await until(part, new Promise(() => {}))
     })
     let rejected: unknown
     await settle(() => void task.last.run().catch((error: unknown) => (rejected = error)))
-    expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: 'enough' })
-    expect(rejected).toMatchObject({ name: 'AbortError', cause: 'enough' })
+    expect(task.last).toMatchObject({ ...NOTHING, status: 'canceled', cause: why ?? rejected })
+    expect(rejected).toMatchObject({ name: 'AbortError', ...(why && { cause: why }) })
   })
 
   it('is an error if a context that the work derived timed out', async () => {
