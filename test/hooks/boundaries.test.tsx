@@ -134,6 +134,27 @@ describe('an error boundary', () => {
     expect(work.last.ctx.value(key)).toBe('0')
   })
 
+  it('receives no error for deps that are made in render while the task is off', async () => {
+    const work = fakeWork()
+    const Component = () => useTask(work.fn, [{ page: 1 }], { enabled: false }).status
+    const view = render(<Component />)
+    for (let count = 0; count < 120; count++) view.rerender(<Component />)
+    await settle()
+    expect([view.container.textContent, work.calls]).toEqual(['idle', []])
+  })
+
+  it('is looked for without extra renders while the deps stay the same', async () => {
+    const work = fakeWork()
+    const statuses = watch<string>()
+    const Component = () => statuses.see(useTask(work.fn, ['albums']).status)
+    const view = render(<Component />)
+    await settle()
+    const before = statuses.all.length
+    for (let count = 0; count < 120; count++) view.rerender(<Component />)
+    await settle()
+    expect(statuses.all.length - before).toBe(120)
+  })
+
   it('receives no error for deps that really change at each of two hundred commits', async () => {
     noise.allow(/Maximum update depth/)
     const work = fakeWork()
