@@ -6,7 +6,8 @@ import type { Context } from 'rescind'
 import { execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { fakeClock } from 'rescind/testing'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { failOnUnhandled, outcome } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { startPooler } from '../pooler.ts'
@@ -183,6 +184,25 @@ describe('a statement under a deadline', () => {
     expect(await queryContext(limited(), db, 'SELECT 1 AS a, 2 AS a')).toEqual([{ a: 2 }])
   })
 
+  it('shares the setting of its transaction while that is at most 100 ms too long', async () => {
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60_000)
+    await withTransaction(ctx, db, async (tx) => {
+      const settings: unknown[] = []
+      const look = async (ms: number, inner = ctx) => {
+        await clock.advance(ms)
+        const [row] = await queryContext(inner, tx, "SELECT current_setting('statement_timeout') AS ms")
+        settings.push(row?.ms)
+      }
+      await look(50)
+      await look(60)
+      await look(50)
+      await look(0, withTimeout(ctx, 30_000)[0])
+      await look(0)
+      expect(settings).toEqual(['59999ms', '59889ms', '59889ms', '29999ms', '59839ms'])
+    })
+  })
+
   it('leaves no timeout on its connection, even while others wait for that', async () => {
     const short = Array.from({ length: 20 }, async () => {
       const [ctx, cancel] = withTimeout(bg, 300)
@@ -353,6 +373,22 @@ describe('a connection of the pool', () => {
   })
 })
 
+describe('the error of a transaction that has failed', () => {
+  it('has the first failure since the last rollback to a savepoint as its cause', async () => {
+    const transaction = withTransaction(bg, db, async (tx) => {
+      const fail = (text: string) => execContext(bg, tx, text).catch(() => {})
+      await execContext(bg, tx, 'SAVEPOINT one')
+      await fail('SELECT 1 / 0')
+      await execContext(bg, tx, 'ROLLBACK TO one')
+      await fail('SELECT nothing')
+      await fail('SELECT 1')
+    })
+    const error: unknown = await transaction.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(TransactionDoneError)
+    expect(error).toMatchObject({ cause: { code: '42703' } })
+  })
+})
+
 describe('a client in a transaction of the user', () => {
   it('runs statements in that, keeps it open, and leaves no timeout', async () => {
     const client = new Client({ ...access, application_name: NAME })
@@ -373,6 +409,25 @@ describe('a client in a transaction of the user', () => {
 })
 
 describe('a stream', () => {
+  it('reads twice as many rows at once while they arrive fast, and half as many while they do not', async () => {
+    const client = new Client({ ...access, application_name: NAME })
+    await client.connect()
+    const sent = vi.spyOn(client, 'query')
+    let now = performance.now()
+    let step = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += step))
+    let count = 0
+    for await (const { id } of queryStream(bg, postgres(client), 'SELECT * FROM generate_series(1, 40) AS id')) {
+      expect(id).toBe(++count)
+      if (count === 15) step = 20
+    }
+    const sizes = sent.mock.calls.map(([text]) => /^FETCH (\d+)/.exec(String(text))?.[1]).filter(Boolean)
+    vi.restoreAllMocks()
+    expect(sizes.map(Number)).toEqual([1, 2, 4, 8, 16, 8, 4, 2])
+    expect(count).toBe(40)
+    await client.end()
+  })
+
   it('can be of one statement only', async () => {
     for (const text of ['SELECT 1; SELECT 2', 'SELECT 1; DROP TABLE entry']) {
       await expect(queryStream(bg, db, text).next()).rejects.toThrow('only one statement can be read as a stream')
