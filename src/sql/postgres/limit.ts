@@ -86,7 +86,7 @@ export class Limit {
   noteBeginning(results: readonly PostgresResult[], ms: number, idle: number): string {
     const [users = '', usersIdle = '', ours = ''] = results.flatMap(({ rows }) => rows.map(shown))
     const isShorter = isWithin(users, ms)
-    this.#last = { ours: isShorter ? users : ours, users }
+    this.#last = { ours, users }
     this.#ms = ms
     return [
       ...(isShorter ? [`SET LOCAL statement_timeout = '${users}'`] : []),

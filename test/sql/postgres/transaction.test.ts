@@ -1,11 +1,12 @@
 /** Transactions and deadlines with PostgreSQL's own features: snapshots, settings, and the state of connections. */
 
 import { Client, Pool } from 'pg'
-import { background, sleep, withCancel, withTimeout } from 'rescind'
+import { background, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
 import { execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
+import type { PostgresClient } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { failOnUnhandled, outcome } from '../../support.ts'
@@ -203,6 +204,49 @@ describe('a statement under a deadline', () => {
     })
   })
 
+  it('gets a longer setting when the deadline of its transaction is moved', async () => {
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60_000)
+    const setting = await withTransaction(ctx, db, (tx) => {
+      rearm(ctx, 120_000)
+      return queryContext(ctx, tx, "SELECT current_setting('statement_timeout') AS ms")
+    })
+    expect(setting).toEqual([{ ms: '119999ms' }])
+  })
+
+  it('leaves the shorter timeout of the user in its transaction, and a savepoint that restores ours', async () => {
+    const clock = fakeClock(0)
+    const [ctx, longer] = [60_000, 120_000].map((ms) => withTimeout(clock.root, ms)[0]) as [Context, Context]
+    const options = '-c statement_timeout=2s'
+    const strict = postgres(new Pool({ ...access, application_name: NAME, max: 1, options }))
+    expect(await withTransaction(ctx, strict, (tx) => show(ctx, tx, 'statement_timeout'))).toBe('2s')
+    await strict.close()
+    await withTransaction(bg, db, async (tx) => {
+      await queryContext(ctx, tx, 'SELECT 1')
+      await execContext(bg, tx, 'SAVEPOINT one')
+      await queryContext(longer, tx, 'SELECT 1')
+      await execContext(bg, tx, 'ROLLBACK TO one')
+      expect(await show(bg, tx, 'statement_timeout')).toBe('59999ms')
+      await queryContext(bg, tx, 'SELECT 1')
+      expect(await show(bg, tx, 'statement_timeout')).toBe('0')
+    })
+  })
+
+  it('has no timeout in the server on a client of a class that cannot send two statements at once', async () => {
+    const client = new Client({ ...access, application_name: NAME })
+    await client.connect()
+    const other: PostgresClient = {
+      query: (text, values) => client.query(text, values),
+      on: (event, listener) => client.on(event, listener),
+      removeListener: (event, listener) => client.removeListener(event, listener),
+      end: () => client.end(),
+    }
+    const on = postgres(other)
+    const text = "SELECT current_setting('statement_timeout') AS ms"
+    expect(await queryContext(limited(), on, text)).toEqual([{ ms: '0' }])
+    await on.close()
+  })
+
   it('leaves no timeout on its connection, even while others wait for that', async () => {
     const short = Array.from({ length: 20 }, async () => {
       const [ctx, cancel] = withTimeout(bg, 300)
@@ -217,11 +261,17 @@ describe('a statement under a deadline', () => {
   })
 
   it('fails with the same error and position as without one', async () => {
-    for (const text of ['SELECT 1, nothing', 'SELECT 1; SELECT 2, nothing']) {
+    for (const [code, text, params] of [
+      ['42703', 'SELECT 1, nothing'],
+      ['42703', 'SELECT 1; SELECT 2, nothing'],
+      ['22012', 'SELECT 1; SELECT 1 / 0'],
+      ['42601', 'SELECT $1; SELECT 2', [1]],
+    ] as const) {
       const [plain, timed] = await Promise.all(
-        [bg, limited()].map((ctx) => queryContext(ctx, db, text).catch((error: unknown) => error)),
+        [bg, limited()].map((ctx) => queryContext(ctx, db, text, params).catch((error: unknown) => error)),
       )
-      expect(timed).toMatchObject({ code: '42703', position: (plain as { position: string }).position })
+      const { position } = plain as { position?: string }
+      expect(timed).toMatchObject({ code, position })
       expect((timed as Error).stack).not.toContain('onStreamRead')
     }
     const value = {
@@ -434,6 +484,13 @@ describe('a stream', () => {
     }
     for await (const row of queryStream(bg, db, 'SELECT 1 AS one; -- a')) expect(row).toEqual({ one: 1 })
     await isFree()
+  })
+
+  it('closes its cursor when it is left in a transaction', async () => {
+    await withTransaction(bg, db, async (tx) => {
+      for await (const { id } of queryStream(bg, tx, 'SELECT * FROM generate_series(1, 9) AS id')) if (id === 2) break
+      expect(await queryContext(bg, tx, 'SELECT name FROM pg_cursors')).toEqual([])
+    })
   })
 })
 
