@@ -217,7 +217,7 @@ export function remaining(ctx: ContextLike): number | undefined {
 }
 
 /**
- * Whether `ctx` has ended. Unlike reading `err`, this never ends a context, so it is false while the deadline has passed
+ * Whether `ctx` has ended. Unlike reading `err`, this never ends a context: it is false while the deadline has passed
  * and nothing has noticed. For code that must have no side effects, such as a render.
  *
  * @throws TypeError if `ctx` is not a context
