@@ -61,7 +61,11 @@ describe('openSqlite', () => {
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
     for (const silence of [Number.NaN, 0, -1]) await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
     await expect(openSqlite(bg, { worker: 1 as never })).rejects.toThrow('worker must be a function')
-    for (const grace of [Number.NaN, -1]) await expect(openSqlite(bg, { grace })).rejects.toThrow(TypeError)
+    for (const grace of [Number.NaN, -1, '5' as never]) {
+      await expect(openSqlite(bg, { grace })).rejects.toThrow('grace must be a number of milliseconds, at least 0')
+    }
+    const immediate = await openSqlite(bg, { grace: 0 })
+    await immediate.close()
     await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toBeInstanceOf(SqliteError)
   })
 
