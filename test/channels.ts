@@ -67,3 +67,6 @@ export async function sent(why: unknown): Promise<unknown> {
 export function holes(length: number): unknown[] {
   return Object.assign([], { length })
 }
+
+/** Enough to notice if they are read one by one, and few enough for WebKit, which does that in `postMessage`. */
+export const COUNTLESS = 1_000_000

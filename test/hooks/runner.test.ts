@@ -245,7 +245,7 @@ describe('work that calls `reset` itself', () => {
   it.each(modes)('is forgotten in mode %s, whatever it returns', async (mode) => {
     const { runner, calls } = watched(mode, (_, { runner }) => runner.controls.reset())
     const one = runner.controls.action('one')
-    expect(runner.state).toMatchObject({ status: 'idle', context: undefined })
+    expect(runner.state).toMatchObject({ status: 'idle', context: background() })
     calls[0]?.answer('one')
     await rest()
     expect(await one).toBeUndefined()
@@ -343,7 +343,7 @@ describe('the context of a run that a render needs', () => {
     const fn = (ctx: Context) => new Promise<string>(() => void calls.push(ctx))
     const settings = settingsOf<[]>({ fn, parent: one })
     const runner = new Runner(settings)
-    const read = (parent: Context) => runner.contextOf(runner.state, parent, [parent])
+    const read = (parent: Context) => runner.upcoming(parent, [parent])
     const first = read(one)
     expect(read(one)).toBe(first)
     const second = read(other)
