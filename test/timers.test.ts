@@ -104,6 +104,22 @@ describe('a deadline on real time', () => {
     expect(second.err).toMatchObject({ name: 'TimeoutError', ms: 16 })
   })
 
+  it('notifies the listeners of deadlines one after the other, though they read one that is pending', () => {
+    const [later] = withTimeout(root, 60_000)
+    const log: string[] = []
+    for (const name of ['one', 'two', 'three']) {
+      const [ctx] = withTimeout(root, 1)
+      ctx.signal.addEventListener('abort', () => {
+        log.push(`begin ${name}`)
+        expect(later.err).toBeUndefined()
+        log.push(`end ${name}`)
+      })
+    }
+    block(2)
+    expect(later.err).toBeUndefined()
+    expect(log).toEqual(['begin one', 'end one', 'begin two', 'end two', 'begin three', 'end three'])
+  })
+
   it('has passed for a cancel that comes after it', () => {
     const [ctx, cancel] = withTimeout(root, 2)
     void ctx.signal
@@ -329,6 +345,20 @@ describe('fake timers that are installed and removed', () => {
       withTimeout(root, 1)
       vi.useRealTimers()
     }
+  })
+})
+
+describe('fake timers', () => {
+  it('keep a deadline whose timer was set before a later one that is canceled', async () => {
+    vi.useFakeTimers()
+    const [first] = withTimeout(root, 5)
+    const [ctx] = withTimeout(root, 5_000)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(5)
+    expect(isDeadlineExceeded(first.err)).toBe(true)
+    withTimeout(root, 60_000)[1]()
+    await vi.advanceTimersByTimeAsync(4_995)
+    expect(signal.aborted).toBe(true)
   })
 })
 
