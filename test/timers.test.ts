@@ -244,6 +244,9 @@ describe('a deadline', () => {
     cancelParent()
     await microtask()
     expect(vi.getTimerCount()).toBe(0)
+    withTimeout(root, 5)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('sets and clears fake timers synchronously', () => {
@@ -435,8 +438,10 @@ function mockTimers() {
 describe("mocked timers without a clock, like Jest's legacy ones", () => {
   it('let deadlines pass when the timer fires', () => {
     const advance = mockTimers()
-    // Long, since real time counts here too.
+    // Real time counts here too.
+    const real = vi.spyOn(performance, 'now').mockReturnValue(0)
     const [sooner] = withTimeout(root, 100_000)
+    real.mockReturnValue(0.4)
     const [later] = withTimeout(root, 6_000_000)
     const signals = [sooner.signal, later.signal]
     advance(90_000)
