@@ -13,7 +13,7 @@ import type { TestProjectConfiguration, ViteUserConfigFnPromise } from 'vitest/c
 import { regions } from './demo/regions.ts'
 import { demoServer } from './demo/server/plugin.ts'
 import { manual } from './demo/site/plugin.ts'
-import { browserArgs, findBrowser } from './scripts/browser.mjs'
+import { browserArgs, findShell } from './scripts/browser.mjs'
 import { engines } from './scripts/engines.mjs'
 import type { Engine } from './scripts/engines.mjs'
 import { nodeWorkers } from './scripts/workers.ts'
@@ -100,7 +100,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
   if (mode === 'engines') return Promise.all(engines.map(inEngine))
   if (mode === 'release') return [ofPackage('release')]
   const execArgv = ['--expose-gc']
-  const executablePath = await findBrowser()
+  const executablePath = await findShell()
   return [
     {
       extends: true,
@@ -216,7 +216,7 @@ async function inEngine(engine: Engine): Promise<TestProjectConfiguration> {
   const { providerOf } = await import('./test/engines/provider.ts')
   const { test, ...config } = inChromium(engine, inBrowsers, undefined)
   const browser = { ...test.browser, provider: await providerOf(engine), instances: [{ browser: engine }] }
-  return { ...config, test: { ...test, setupFiles: 'test/engines/setup.ts', browser } }
+  return { ...config, test: { ...test, isolate: true, setupFiles: 'test/engines/setup.ts', browser } }
 }
 
 /** @param react the major version of React, which the tests verify */
@@ -274,6 +274,8 @@ function inChromium(name: string, include: string[], executablePath: string | un
       name,
       include,
       globalSetup: 'test/browser/server.ts',
+      isolate: false,
+      setupFiles: 'test/realm.ts',
       provide: { react: 19 },
       sequence: { groupOrder: 1 },
       testTimeout: 30_000,

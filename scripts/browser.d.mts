@@ -7,3 +7,10 @@ export const browserArgs: string[]
  * @throws Error if CHROME_PATH is set, but the file does not exist
  */
 export function findBrowser(): Promise<string | undefined>
+
+/**
+ * Finds the path of the headless shell, or else of the browser; undefined if there is neither.
+ *
+ * @throws Error if CHROME_PATH is set, but the file does not exist
+ */
+export function findShell(): Promise<string | undefined>

@@ -1,6 +1,6 @@
 /**
- * Finds the browser for the tests: an installed Chromium, Chrome or Edge, or else the one that Playwright has
- * downloaded. The environment variable CHROME_PATH overrides the search.
+ * Finds the browsers for the tests: an installed Chromium, Chrome or Edge, or else the one that Playwright has
+ * downloaded, and the headless shell of Chromium. The environment variable CHROME_PATH overrides both searches.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -40,12 +40,22 @@ export const browserArgs = [
 ]
 
 export async function findBrowser() {
+  return chosen() ?? installed().find(starts) ?? (await kept())
+}
+
+/**
+ * The headless shell, which takes less time and memory than a browser, or else the browser. The shell has no
+ * back/forward cache and no real windows.
+ */
+export async function findShell() {
+  return chosen() ?? inPath(['chromium-headless-shell', 'chrome-headless-shell']).find(starts) ?? (await findBrowser())
+}
+
+function chosen() {
   const { CHROME_PATH } = process.env
-  if (CHROME_PATH) {
-    if (existsSync(CHROME_PATH)) return CHROME_PATH
-    throw new Error(`CHROME_PATH is ${JSON.stringify(CHROME_PATH)}, but this file does not exist.`)
-  }
-  return installed().find(starts) ?? (await kept())
+  if (!CHROME_PATH) return undefined
+  if (existsSync(CHROME_PATH)) return CHROME_PATH
+  throw new Error(`CHROME_PATH is ${JSON.stringify(CHROME_PATH)}, but this file does not exist.`)
 }
 
 function installed() {
@@ -59,8 +69,11 @@ function installed() {
     const folders = [env.PROGRAMFILES, env['PROGRAMFILES(X86)'], env.LOCALAPPDATA].filter(Boolean)
     return folders.flatMap((folder) => apps.map((app) => join(folder, app)))
   }
-  const names = ['chromium', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chromium-browser']
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/snap/bin']
+  return inPath(['chromium', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chromium-browser'])
+}
+
+function inPath(names) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/snap/bin']
   return names.flatMap((name) => folders.map((folder) => join(folder, name)))
 }
 

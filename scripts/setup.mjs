@@ -34,10 +34,13 @@ if (process.argv.includes('--browser')) {
 
 async function installBrowser() {
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
-    console.log('No browser found: installing the chromium package for the tests.')
+    console.log("No browser found: installing Debian's packages of Chromium for the tests.")
     process.env.DEBIAN_FRONTEND = 'noninteractive'
     run('apt-get', ['update', '-qq'])
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])
+    // One by one: older releases of Debian have no headless shell.
+    for (const name of ['chromium', 'chromium-headless-shell']) {
+      run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', name])
+    }
     if (await findBrowser()) return true
   }
   console.log("No browser found: downloading Playwright's Chromium for the tests.")

@@ -437,7 +437,9 @@ class Canceled implements Ending {
 
   get error(): CanceledError {
     const { cause, node } = this
-    return (this.#error ??= errorAt(node, () => new CanceledError(cause, node.label)))
+    const error = this.#error ?? errorAt(node, () => new CanceledError(cause, node.label))
+    // A getter of the cause may have read it meanwhile.
+    return (this.#error ??= error)
   }
 }
 

@@ -116,7 +116,9 @@ export class Deadline extends Timer implements Ending, Limit, Resource {
 
   /** The error of the contexts that this deadline ended; read only after it has expired. */
   get error(): DeadlineExceededError {
-    return (this.#error ??= errorAt(this.node, () => new DeadlineExceededError(this)))
+    const error = this.#error ?? errorAt(this.node, () => new DeadlineExceededError(this))
+    // A getter of the cause may have read it meanwhile.
+    return (this.#error ??= error)
   }
 
   /** In epoch milliseconds. */

@@ -189,9 +189,18 @@ function parenthesized(label: string | undefined, ms?: number): string {
   return known.length > 0 ? ` (${known.join(', ')})` : ''
 }
 
-/** `: the reader pressed Stop`. Empty for an object with neither message nor name: it would read `[object Object]`. */
+/** The causes whose text is being read. */
+const reading = /* @__PURE__ */ new Set<unknown>()
+
+/**
+ * `: the reader pressed Stop`. Empty for an object with neither message nor name: it would read `[object Object]`. Also
+ * empty while the text of `cause` is being read: its getters may ask for the text of which it is a part.
+ */
 export function reason(cause: unknown): string {
+  if (reading.has(cause)) return ''
+  reading.add(cause)
   const text = isObject(cause) ? property(cause, 'message') || property(cause, 'name') : String(cause)
+  reading.delete(cause)
   return typeof text === 'string' && text ? `: ${shown(text)}` : ''
 }
 

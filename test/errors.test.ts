@@ -2,6 +2,7 @@
 
 import { background, CanceledError, cause, contextError, DeadlineExceededError, isCanceled } from 'rescind'
 import { isDeadlineExceeded, withCancel, withSignal, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
 import { describe, expect, it } from 'vitest'
 
 describe('CanceledError', () => {
@@ -271,6 +272,58 @@ describe('a cause that throws when it is read', () => {
 
   it('is not an instance of CanceledError', () => {
     for (const [, make] of hostile) expect(make()).not.toBeInstanceOf(CanceledError)
+  })
+})
+
+function canceledBy(cause: unknown): Context {
+  const [ctx, cancel] = withCancel(background())
+  cancel(cause)
+  return ctx
+}
+
+describe('a cause with a getter that reads the context that it ended', () => {
+  const ends: [string, (cause: unknown) => Context][] = [
+    ['a cancel', canceledBy],
+    ['a deadline', (cause) => withTimeout(background(), 0, { cause })[0]],
+    ['a signal', (reason) => withSignal(background(), AbortSignal.abort(reason))[0]],
+  ]
+
+  it.each(ends)('is read once, and sees the one error: %s', (_, end) => {
+    const seen: unknown[] = []
+    const cause = {
+      get message() {
+        seen.push(ctx.err, String(ctx))
+        return 'asked'
+      },
+    }
+    const ctx = end(cause)
+    const { err } = ctx
+    expect(seen[0]).toBe(err)
+    expect(seen).toHaveLength(2)
+    expect(err?.cause).toBe(cause)
+    expect(String(ctx)).toMatch(/: asked\)$/)
+    // It was read again, for the text of the context.
+    expect(seen[2]).toBe(err)
+    expect(seen).toHaveLength(4)
+  })
+
+  it('may be one of two that read each other', () => {
+    let reads = 0
+    const other = canceledBy({
+      get message() {
+        reads++
+        return `of ${String(ctx.err)}`
+      },
+    })
+    const ctx = canceledBy({
+      get message() {
+        reads++
+        return `with ${String(other.err)}`
+      },
+    })
+    expect(ctx.err).toBe(ctx.err)
+    expect(reads).toBe(2)
+    expect(other.err?.message).toMatch(/^context canceled: of AbortError: context canceled/)
   })
 })
 

@@ -8,11 +8,13 @@ import { watch } from '../src/observer.ts'
 import { systemClock } from '../src/timers.ts'
 import { task } from './support.ts'
 
-const { NODE_ENV } = process.env
+/** A browser has none. */
+const env = globalThis.process?.env
+const NODE_ENV = env?.NODE_ENV
 
 afterAll(async () => {
   // A build with Vite sets it, and React would be loaded as in production.
-  process.env.NODE_ENV = NODE_ENV
+  if (env) env.NODE_ENV = NODE_ENV
   vi.useRealTimers()
   watch.observer = undefined
   globalThis.dispatchEvent?.(new Event('pagehide'))

@@ -4,18 +4,19 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { outcome, patiently, visit } from './demo.ts'
 import { measured, ONCE } from './measured.ts'
+import { READ_BY_THE_DEMO, withstands } from './hostile.ts'
 import { serveDev } from './servers.ts'
 import type { Server } from './servers.ts'
 
 const TWICE = { mount: '2 sent, 1', hide: '0 sent, 1', show: '2 sent, 1', unmount: '0 sent, 1' }
 
-describe('the development build', () => {
-  let dev: Server
-  beforeAll(async () => {
-    dev = await serveDev()
-  })
-  afterAll(() => dev[Symbol.asyncDispose]())
+let dev: Server
+beforeAll(async () => {
+  dev = await serveDev()
+})
+afterAll(() => dev[Symbol.asyncDispose]())
 
+describe('the development build', () => {
   it('serves the manual, with its search and its live examples', async ({ expect }) => {
     const get = async (path: string) => (await fetch(`${dev.url}${path}`)).text()
     expect(await get('docs/streams.md')).toBe(readFileSync('docs/streams.md', 'utf8'))
@@ -69,4 +70,8 @@ describe('the development build', () => {
     expect(demo.requests).toHaveLength(before + 21)
     expect(demo.complaints).toEqual([])
   })
+})
+
+describe('the dev server', () => {
+  withstands(async () => dev, READ_BY_THE_DEMO)
 })

@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chromium } from 'playwright'
 import type { BrowserServer } from 'playwright'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+import { browserArgs, findShell } from '../../scripts/browser.mjs'
 
 export interface Server extends AsyncDisposable {
   /** The address, with a slash at the end. */
@@ -55,8 +55,8 @@ function urlOf(child: ChildProcess): Promise<string> {
   })
 }
 
-/** A Chromium for many tests. */
+/** A Chromium without windows for many tests. */
 export async function launchBrowser(): Promise<BrowserServer> {
-  const executablePath = await findBrowser()
+  const executablePath = await findShell()
   return chromium.launchServer({ args: browserArgs, ...(executablePath !== undefined && { executablePath }) })
 }

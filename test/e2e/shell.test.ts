@@ -1,11 +1,8 @@
 /** The parts that all scenarios share: buttons, keyboard, address, code, and what the page shows without a server. */
 
 import { readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import type { ExpectStatic } from 'vitest'
 import { demoUrl, hold, outcome, patiently, total, visit, visitInNewTab } from './demo.ts'
-import type { Visit } from './demo.ts'
 import { serveDemo } from './servers.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
@@ -195,35 +192,6 @@ describe.concurrent('SQLite in the tab', () => {
     expect(demo.complaints).toEqual([])
   })
 })
-
-describe.concurrent('the code', () => {
-  it('is the running code in every scenario', async ({ expect }) => {
-    await using demo = await visit('')
-    for (const id of scenarios) await checkCode(expect, demo, id)
-    expect(demo.complaints).toEqual([])
-  })
-})
-
-async function checkCode(expect: ExpectStatic, { page }: Visit, id: string): Promise<void> {
-  const scenario = await readFile(`demo/scenarios/${id}.tsx`, 'utf8')
-  const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
-  const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
-  await page.goto(`${demoUrl}#/${id}?query=1`)
-  await page
-    .locator('nav [aria-current]')
-    .and(page.locator(`[href="#/${id}"]`))
-    .waitFor()
-  const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
-  for (const region of ['with', 'without']) {
-    if (region === 'without') await page.getByRole('switch').click()
-    const isShown = async () => source.includes(`// #region ${region}\n${await text('Code')}\n// #endregion\n`)
-    await expect.poll(isShown, { ...patiently, message: `${id}, ${region}` }).toBe(true)
-    expect((await text('Code')).split('\n').length).toBeLessThanOrEqual(12)
-  }
-  const go = await text('Go')
-  expect(go.split('\n').length).toBeLessThanOrEqual(12)
-  expect(scenario).toContain(`const GO = \`${go.replaceAll('\t', '    ').replaceAll('\\', '\\\\')}\`\n`)
-}
 
 // Not concurrent, since there is one clipboard.
 describe('Copy', () => {

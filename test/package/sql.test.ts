@@ -9,7 +9,7 @@ import { chromium } from 'playwright'
 import type { Browser } from 'playwright'
 import { build, createServer, preview } from 'vite'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+import { browserArgs, findShell } from '../../scripts/browser.mjs'
 import { run } from './run.ts'
 
 const consumer = inject('consumer')
@@ -47,7 +47,7 @@ beforeAll(async () => {
     join(app, 'page.js'),
     "import { tell } from './program.js'\ntell().catch(String).then((told) => { document.title = told })",
   )
-  const executablePath = await findBrowser()
+  const executablePath = await findShell()
   browser = await chromium.launch({ args: browserArgs, ...(executablePath && { executablePath }) })
 })
 

@@ -20,7 +20,7 @@ import { postgres } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { headers } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { browserArgs, findBrowser } from '../../scripts/browser.mjs'
+import { browserArgs, findShell } from '../../scripts/browser.mjs'
 import { cleanUp, ended, listen, open, Queue } from '../node/sockets.ts'
 import { failOnUnhandled, outcome } from '../support.ts'
 import { ask, callOptions, chain, findPath } from './albums.ts'
@@ -230,7 +230,7 @@ describe('a page in a browser that makes the Connect call', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    const executablePath = await findBrowser()
+    const executablePath = await findShell()
     browser = await chromium.launch({ args: browserArgs, ...(executablePath !== undefined && { executablePath }) })
   }, 60_000)
 

@@ -1,0 +1,18 @@
+/** Runs axe in a page of the demo. */
+
+import { source } from 'axe-core'
+import type * as Axe from 'axe-core'
+import type { Page } from 'playwright'
+
+export const DESKTOP = { width: 1280, height: 800 }
+export const TELEPHONE = { width: 390, height: 844 }
+
+/** Violated rules with their elements. */
+export async function violations(page: Page, options: Axe.RunOptions = {}): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(source)
+  return page.evaluate(async (options) => {
+    const { axe } = globalThis as unknown as { axe: typeof Axe }
+    const { violations } = await axe.run(document, { ...options, resultTypes: ['violations'] })
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
+  }, options)
+}
