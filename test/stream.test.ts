@@ -202,6 +202,26 @@ describe('stream', () => {
     expect(source.locked).toBe(false)
   })
 
+  it('closes a source once if the function returns it just as the context ends', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const iterator = { next: () => new Promise<never>(() => {}), return: vi.fn<() => never>() }
+    let resolve!: (source: StreamSource<string>) => void
+    const chunks = stream(
+      ctx,
+      () =>
+        new Promise<StreamSource<string>>((settle) => {
+          resolve = settle
+        }),
+    )
+    const pending = outcome(chunks.next())
+    await microtasks()
+    resolve({ [Symbol.asyncIterator]: () => iterator })
+    cancel('why')
+    await microtasks()
+    expect(pending.error).toBe(ctx.err)
+    expect(iterator.return).toHaveBeenCalledTimes(1)
+  })
+
   it('rejects with what the function throws or rejects with, and then is done', async () => {
     for (const make of [refuse, () => Promise.reject(new RangeError('no'))]) {
       let given: Context | undefined
@@ -280,6 +300,25 @@ describe('stream', () => {
     await microtasks()
     expect(source.locked).toBe(false)
     expect(listeners()).toBe(0)
+  })
+
+  it('passes on a promise that an async iterator yields, and waits for one of a sync iterator', async () => {
+    const chunk = { then: (settle: (value: string) => void) => settle('one') }
+    const iterator = { next: () => Promise.resolve({ done: false, value: chunk }) }
+    const async = stream<unknown>(background(), { [Symbol.asyncIterator]: () => iterator })
+    expect((await async.next()).value).toBe(chunk)
+    expect((await stream<unknown>(background(), [chunk]).next()).value).toBe('one')
+    await async.return()
+  })
+
+  it.each(['destroy', 'pipe'])('calls only return on a source that has %s, but is no stream of Node', async (name) => {
+    const iterator = { next: () => new Promise<never>(() => {}), return: vi.fn<() => never>() }
+    const method = vi.fn<() => never>()
+    const chunks = stream(background(), { [Symbol.asyncIterator]: () => iterator, [name]: method })
+    await chunks.return()
+    await microtasks()
+    expect(method).not.toHaveBeenCalled()
+    expect(iterator.return).toHaveBeenCalledTimes(1)
   })
 
   it('does not call return on an iterator that is done or has failed', async () => {
