@@ -673,6 +673,33 @@ describe('a silence', () => {
     cancel()
   })
 
+  it.each([
+    ['before the stream is told', false, false],
+    ['before the stream is told, and the next read waits', false, true],
+    ['after a busy thread, before reads got their turns', true, false],
+    ['after a busy thread, before reads got their turns, and the next read waits', true, true],
+  ])('is no error if a chunk comes %s', async (_, isBusy, readsOn) => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { source, give } = tap<string>()
+    const chunks = stream(ctx, source, { first: 5, idle: 60_000 })
+    const [mark] = withTimeout(background(), 5)
+    const told = new Promise((resolve) => {
+      mark.signal.addEventListener('abort', resolve)
+    })
+    const first = chunks.next()
+    await microtasks()
+    block(isBusy ? 60 : 10)
+    if (isBusy) await told
+    else ctx.throwIfDone()
+    give('one')
+    expect((await first).value).toBe('one')
+    const second = readsOn ? chunks.next() : undefined
+    for (let turns = 0; turns < 3; turns++) await task()
+    give('two')
+    expect((await (second ?? chunks.next())).value).toBe('two')
+    cancel()
+  })
+
   it('is an error if no chunk came while the thread was busy', async () => {
     const pending = outcome(stream(background(), tap().source, { idle: 20 }).next())
     block(120)
