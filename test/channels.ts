@@ -76,3 +76,8 @@ export async function sent(why: unknown): Promise<unknown> {
 export function holes(length: number): unknown[] {
   return Object.assign([], { length })
 }
+
+const { userAgent = '' } = globalThis.navigator ?? {}
+
+/** More elements than can be read one by one. WebKit does that in `postMessage`, so it gets fewer. */
+export const COUNTLESS: number = /AppleWebKit(?!.*Chrome)/.test(userAgent) ? 100_000 : 4_000_000_000

@@ -533,14 +533,6 @@ describe('limit', () => {
     await task()
     expect(over.error).toBe(parent.err)
   })
-
-  it('handles 100,000 waiting functions in linear time', { timeout: 20_000 }, async () => {
-    const g = group(background(), { limit: 1 })
-    let ran = 0
-    for (let item = 0; item < 100_000; item++) void g.go(() => ran++)
-    await g.wait()
-    expect(ran).toBe(100_000)
-  })
 })
 
 describe('a group', () => {

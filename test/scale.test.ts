@@ -1,12 +1,11 @@
 /** Very deep, very wide and very many contexts behave like few. */
 
-import { afterFunc, background, cause, createKey, withCancel, withSignal, withTimeout, withValue } from 'rescind'
+import { afterFunc, background, cause, createKey, group, sleep, withCancel } from 'rescind'
+import { withSignal, withTimeout, withValue } from 'rescind'
 import type { Context, ContextLike } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { describe, expect, it } from 'vitest'
 import { microtask } from './support.ts'
-
-const MILLION = 1_000_000
 
 function chain(top: ContextLike, depth: number): Context {
   let [ctx] = withCancel(top)
@@ -14,10 +13,12 @@ function chain(top: ContextLike, depth: number): Context {
   return ctx
 }
 
-describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
-  it('ends with one cancel, and its leaf sees the end', async () => {
+const DEPTH = 200_000
+
+describe('a chain of 200,000 contexts', { timeout: 60_000 }, () => {
+  it('ends with one cancel, and its leaf sees the end, even if it is a million', async () => {
     const [top, cancel] = withCancel(background())
-    const leaf = chain(top, MILLION)
+    const leaf = chain(top, 1_000_000)
     const log: string[] = []
     leaf.signal.addEventListener('abort', () => log.push(`listener: ${cause(leaf)}`))
     afterFunc(leaf, () => log.push('callback'))
@@ -31,7 +32,7 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
   it('ends with a deadline', async () => {
     const clock = fakeClock(0)
     const [top] = withTimeout(clock.root, 10)
-    const leaf = chain(top, MILLION)
+    const leaf = chain(top, DEPTH)
     expect(leaf.deadline).toBe(10)
     await clock.advance(10)
     expect(leaf.err).toBe(top.err)
@@ -40,7 +41,7 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
 
   it('ends with a foreign signal', () => {
     const controller = new AbortController()
-    const leaf = chain(controller, MILLION)
+    const leaf = chain(controller, DEPTH)
     const { signal } = leaf
     controller.abort('why')
     expect(signal.aborted).toBe(true)
@@ -49,7 +50,7 @@ describe('a chain of 1,000,000 contexts', { timeout: 60_000 }, () => {
 
   it('finds a value at its top', () => {
     const key = createKey<string>('key')
-    const leaf = chain(withValue(background(), key, 'top'), MILLION)
+    const leaf = chain(withValue(background(), key, 'top'), DEPTH)
     expect(leaf.value(key)).toBe('top')
     expect(withCancel(withValue(leaf, createKey('other'), 1))[0].value(key)).toBe('top')
   })
@@ -132,5 +133,25 @@ describe('100,000 children of one parent', { timeout: 60_000 }, () => {
     const causes = children.map(([ctx]) => cause(ctx))
     expect(causes.filter((why) => why === 'one by one')).toHaveLength(COUNT / 2 + COUNT / 4)
     expect(causes.filter((why) => why === 'parent')).toHaveLength(COUNT / 4)
+  })
+})
+
+describe('100,000 that wait', { timeout: 20_000 }, () => {
+  it('for a time wake at once, in order', async () => {
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60_000)
+    const woken: number[] = []
+    for (let index = 0; index < 100_000; index++) void sleep(ctx, 10).then(() => woken.push(index))
+    await clock.advance(10)
+    expect(woken).toHaveLength(100_000)
+    expect(woken.every((number, index) => number === index)).toBe(true)
+  })
+
+  it('for a slot of a group run in linear time', async () => {
+    const g = group(background(), { limit: 1 })
+    let ran = 0
+    for (let item = 0; item < 100_000; item++) void g.go(() => ran++)
+    await g.wait()
+    expect(ran).toBe(100_000)
   })
 })

@@ -103,8 +103,8 @@ function writeError(error: Error, depth: number, budget: Budget): SerializedErro
   const { errors, label, ms } = error as Partial<AggregateError & DeadlineExceededError>
   const written = {
     kind: 'error' as const,
-    name: cut(String(name), MAX_NAME),
-    message: cut(String(message), MAX_MESSAGE),
+    name: cut(textOf(name), MAX_NAME),
+    message: textOf(message),
     stack: typeof stack === 'string' ? cut(stack, MAX_STACK) : undefined,
     cause: write(cause, depth, budget),
   }
@@ -198,10 +198,13 @@ function isError(value: unknown): value is Error {
   return value instanceof Error || tag === '[object Error]' || tag === '[object DOMException]'
 }
 
-/** `value` as text. Never throws, even if `value` is a proxy with traps that throw. */
+/**
+ * `value` as text. Never throws, even if `value` is a proxy with traps that throw. Arrays are not joined: for an empty
+ * one whose `length` is 4,000,000,000, WebKit takes minutes.
+ */
 export function textOf(value: unknown): string {
   try {
-    return cut(String(value), MAX_MESSAGE)
+    return Array.isArray(value) ? tagOf(value) : cut(String(value), MAX_MESSAGE)
   } catch {
     return tagOf(value)
   }

@@ -1,4 +1,4 @@
-/** What holds for each scenario: the code that it shows is the code that runs, axe finds no violation, it fits a phone. */
+/** What holds for each scenario: it shows the code that it runs, axe finds no violation, and it fits a telephone. */
 
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

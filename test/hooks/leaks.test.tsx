@@ -212,7 +212,7 @@ describe('renders that are never committed', () => {
       act(() => root.unmount())
     }
     expect(scopes.length).toBeGreaterThanOrEqual(50)
-    expect(await countAlive(scopes)).toBeLessThan(scopes.length / 4)
+    expect(await countAlive(scopes)).toBeLessThan(scopes.length / 2)
   })
 })
 
@@ -271,7 +271,7 @@ describe('an unmounted component', () => {
     }
     act(() => root.unmount())
     await settle()
-    expect(await countAlive(scopes)).toBeLessThan(scopes.length / 4)
+    expect(await countAlive(scopes)).toBeLessThan(scopes.length / 2)
     expect(parent.err).toBeUndefined()
   })
 })

@@ -18,7 +18,7 @@ import type { Context } from 'rescind'
 import { describe, expect, it } from 'vitest'
 import { countListeners, isCollected, task } from '../support.ts'
 
-const COUNT = 250_000
+const COUNT = 100_000
 
 /** Two bytes for each; a retained pointer takes eight, and a context more than a hundred. */
 const TOLERANCE = 2 * COUNT
@@ -38,7 +38,7 @@ async function retained(run: (index: number) => void): Promise<number> {
   return (await heap()) - before
 }
 
-describe('250,000 short-lived children of one parent leave the heap flat', { timeout: 60_000 }, () => {
+describe('100,000 short-lived children of one parent leave the heap flat', { timeout: 60_000 }, () => {
   const [parent] = withCancel(background())
   withCancel(parent)
   const { signal } = new AbortController()

@@ -324,6 +324,13 @@ describe('toPort and fromPort', () => {
       expect(await sent(deep)).toBeTypeOf('string')
     })
 
+    it('arrives without the elements of an array that cannot be cloned', async () => {
+      const why = [() => {}, { toString: () => expect.unreachable() }]
+      expect(await sent(why)).toBe('[object Array]')
+      const error = (await sent(Object.assign(new Error(), { name: why, message: why, stack: '' }))) as Error
+      expect([error.name, error.message]).toEqual(['[object Array]', '[object Array]'])
+    })
+
     it('arrives with shorter texts if it is an error with long ones', async () => {
       const why = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(300), stack: 's'.repeat(20_000) })
       const { message, name, stack } = (await sent(why)) as Error

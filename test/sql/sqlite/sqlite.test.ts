@@ -174,12 +174,15 @@ describe('a text of several statements', () => {
     return row?.count
   }
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     db = await openSqlite(bg)
-    await execContext(bg, db, 'CREATE TABLE once (i INTEGER PRIMARY KEY)')
   })
 
-  afterEach(() => db.close())
+  afterAll(() => db.close())
+
+  beforeEach(() => execContext(bg, db, 'CREATE TABLE once (i INTEGER PRIMARY KEY)'))
+
+  afterEach(() => execContext(bg, db, 'PRAGMA foreign_keys = OFF; DROP TABLE IF EXISTS many; DROP TABLE once'))
 
   it.each([
     ['a write', `INSERT INTO once VALUES (1); INSERT INTO once SELECT i + 1 FROM (${endlessRows})`],
