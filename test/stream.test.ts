@@ -303,7 +303,7 @@ describe('stream', () => {
   })
 
   it('passes on a promise that an async iterator yields, and waits for one of a sync iterator', async () => {
-    const chunk = { then: (settle: (value: string) => void) => settle('one') }
+    const chunk = Promise.resolve('one')
     const iterator = { next: () => Promise.resolve({ done: false, value: chunk }) }
     const async = stream<unknown>(background(), { [Symbol.asyncIterator]: () => iterator })
     expect((await async.next()).value).toBe(chunk)
