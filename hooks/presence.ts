@@ -11,6 +11,8 @@ import { Hidden, Unmounted } from './causes.ts'
 export abstract class Presence<State, Settings> {
   isMounted = false
   isShown = false
+  /** True while `update` runs. */
+  protected isInEffect = false
 
   /**
    * Stores the values of a render when it is committed. `render` makes React render another state. Must not call code
@@ -44,7 +46,9 @@ export abstract class Presence<State, Settings> {
 
   refresh(): void {
     this.isShown = true
+    this.isInEffect = true
     this.update()
+    this.isInEffect = false
   }
 
   appear(): void {

@@ -21,6 +21,8 @@ export abstract class Publisher<S extends { readonly status: string }, X extends
   /** The state in the latest commit. */
   #rendered: S | undefined
   #render: ((state: S) => void) | undefined
+  /** The state that was last given to React, which keeps each state that it is given until its next render but one. */
+  #given: S | undefined
 
   constructor(settings: X) {
     super()
@@ -40,15 +42,19 @@ export abstract class Publisher<S extends { readonly status: string }, X extends
 
   /** Renders the state as soon as `whenReady` allows it, unless there is a newer one by then. */
   protected tell(): void {
-    const { state } = this
+    const { isInEffect, state } = this
+    if (state === this.#given || state === this.#rendered) return
     const show = () => {
-      if (this.isShown && this.state === state) this.#render?.(state)
+      if (!this.isShown || this.state !== state) return
+      this.#given = state
+      this.#render?.(state)
     }
     this.whenReady(state, () => {
       if (state.status !== 'pending') return this.settings.transition ? startTransition(show) : show()
       show()
       // Twice, since this may run inside a React action: React renders state that is set there only after the action.
-      queueMicrotask(() => this.#rendered === state || show())
+      // Effects run outside of actions.
+      if (!isInEffect) queueMicrotask(() => this.#rendered === state || show())
     })
   }
 

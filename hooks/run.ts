@@ -61,6 +61,29 @@ export type TaskWork<T, A extends readonly unknown[]> = (
   ...args: A
 ) => T | PromiseLike<T> | AsyncGenerator<T, unknown, unknown>
 
+/** The functions of a task or an action. */
+export interface Controls<T, A extends readonly unknown[]> {
+  /**
+   * Starts a run. The promise settles like the run: it rejects with the context's error if the run is canceled. A call
+   * that is not awaited needs no `catch`. In code that awaits, catch the error, or use `action`.
+   */
+  readonly run: (...args: A) => Promise<T>
+  /**
+   * Starts a run. The promise resolves when the run is over, whatever its outcome, which is in the state. For handlers
+   * that await, for `<form action>` and for `startTransition`.
+   */
+  readonly action: (...args: A) => Promise<void>
+  /** Starts the runs that wait for their debounce at once. */
+  readonly flush: () => void
+  /**
+   * Cancels the runs that wait or are in flight; a task also ends the context of its result. An event is not used as
+   * the cause, so `onClick={cancel}` works.
+   */
+  readonly cancel: (cause?: unknown) => void
+  /** Does what `cancel` does, with `Superseded` as the cause, and makes the state idle. */
+  readonly reset: () => void
+}
+
 /** The work of a run, and its limits. */
 export interface Work<T, A extends readonly unknown[]> {
   readonly fn: TaskWork<T, A>
@@ -70,8 +93,12 @@ export interface Work<T, A extends readonly unknown[]> {
   readonly slowAfter: number
 }
 
-/** Ends the context of a run. */
-export type End = (cause?: unknown) => void
+/** The context of a run, which has a deadline of its own, its `cancel`, and what the run releases on `cancel`. */
+export type RunContext = readonly [ctx: Context, cancel: (cause?: unknown) => void, page?: Releasable | undefined]
+
+interface Releasable {
+  release(): void
+}
 
 /** Receives the events of a run. It may cancel the run and start others. */
 export interface RunListener<T, A extends readonly unknown[]> {
@@ -85,12 +112,9 @@ export interface RunListener<T, A extends readonly unknown[]> {
 
 export class Run<T, A extends readonly unknown[]> {
   readonly args: A
-  readonly deps: readonly unknown[] | undefined
   readonly ctx: Context
-  readonly cancel: End
   readonly promise: Promise<T>
-  /** Undefined until the run is over. */
-  outcome: Outcome<T> | undefined
+  isOver = false
   isStarted = false
   isSlow = false
   /** True while the run waits for a debounce; false while it waits only for its turn. */
@@ -98,7 +122,10 @@ export class Run<T, A extends readonly unknown[]> {
   /** True while the timeout applies: from the start of the work until the work has returned. */
   #isTimed = false
   readonly #host: RunListener<T, A>
-  readonly #work: Work<T, A>
+  readonly #end: (cause?: unknown) => void
+  #page: Releasable | undefined
+  /** Undefined once it was called: the component retains the run, and the work retains the render that made it. */
+  #work: Work<T, A> | undefined
   /** The timeout in milliseconds from the latest render. */
   #timeout: number
   #resolve!: (result: Promise<T>) => void
@@ -106,25 +133,15 @@ export class Run<T, A extends readonly unknown[]> {
   #stop: (() => unknown) | undefined
   #leave: () => void
 
-  /**
-   * @param derived the context of the run, which has a deadline of its own, and the function that ends it
-   * @param leave called when the run is over
-   */
-  constructor(
-    host: RunListener<T, A>,
-    work: Work<T, A>,
-    args: A,
-    deps: readonly unknown[] | undefined,
-    [ctx, cancel]: readonly [ctx: Context, cancel: End],
-    leave: () => void,
-  ) {
+  /** @param leave called when the run is over */
+  constructor(host: RunListener<T, A>, work: Work<T, A>, args: A, [ctx, cancel, page]: RunContext, leave: () => void) {
     this.#host = host
     this.#work = work
     this.#timeout = work.timeout
     this.args = args
-    this.deps = deps
     this.ctx = ctx
-    this.cancel = cancel
+    this.#end = cancel
+    this.#page = page
     this.#leave = leave
     this.promise = new Promise((resolve) => {
       this.#resolve = resolve
@@ -147,6 +164,12 @@ export class Run<T, A extends readonly unknown[]> {
     this.#resolve(until(this.ctx, () => this.#perform()))
   }
 
+  cancel(cause?: unknown): void {
+    this.#end(cause)
+    this.#page?.release()
+    this.#page = undefined
+  }
+
   /** Sets another timeout, which counts from the same start. */
   limit(timeout: number): void {
     if (timeout === this.#timeout) return
@@ -156,7 +179,8 @@ export class Run<T, A extends readonly unknown[]> {
 
   async #perform(): Promise<T> {
     const { ctx } = this
-    const { fn, slowAfter } = this.#work
+    const { fn, slowAfter } = this.#work as Work<T, A>
+    this.#work = undefined
     this.#isTimed = true
     rearm(ctx, this.#timeout)
     ctx.throwIfDone()
@@ -174,7 +198,7 @@ export class Run<T, A extends readonly unknown[]> {
     const [quick, stop] = withTimer(ctx, slowAfter)
     this.#stop = stop
     afterFunc(quick, () => {
-      if (this.outcome || ctx.err !== undefined) return
+      if (this.isOver || ctx.err !== undefined) return
       this.isSlow = true
       this.#host.slowed(this)
     })
@@ -205,12 +229,12 @@ export class Run<T, A extends readonly unknown[]> {
   }
 
   #settle(outcome: Outcome<T>): void {
-    this.outcome = outcome
+    this.isOver = true
     if (outcome.status === 'success') completed(this.ctx)
     this.#stop?.()
     this.#leave()
     // The component retains the run: drop what it no longer needs.
-    this.#stop = undefined
+    this.#stop = this.#work = undefined
     this.#leave = this.#resolve = ignore
     this.#host.settled(this, outcome)
     if (outcome.status !== 'success') this.cancel(outcome.error)

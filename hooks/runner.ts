@@ -19,7 +19,9 @@ import { countRun } from './pending.ts'
 import { retainPage, unwatchRestore, watchRestore } from './page.ts'
 import type { PageContext, Restorable } from './page.ts'
 import { ignore, kept, IDLE, pending, Run } from './run.ts'
-import type { End, RunListener, Outcome, Work } from './run.ts'
+import type { Controls, Outcome, RunContext, RunListener, Work } from './run.ts'
+import { View } from './view.ts'
+import type { RunKey, ViewOwner } from './view.ts'
 
 /** The state of a task. `status` tells the types of the other fields: with `success`, `data` is the result. */
 export type TaskState<T> = Outcome<T> & {
@@ -47,62 +49,35 @@ export interface TaskSettings<T, A extends readonly unknown[]> extends Work<T, A
   readonly label: string | undefined
 }
 
-/**
- * Identifies an automatic run: when the key changes, the task runs again. Contains the lifetime of the parent, in
- * development an object for the edition of the code, and then the deps.
- */
-export type RunKey = readonly unknown[]
-
-/** A {@link TaskState} with the key of the last automatic run and the deps of the last run. */
-export type TaskSnapshot<T, A extends readonly unknown[]> = TaskState<T> & {
-  readonly runner: Runner<T, A>
-  readonly key: RunKey
-  readonly deps: readonly unknown[] | undefined
-}
-
-/** The functions of a task or an action. */
-export interface Controls<T, A extends readonly unknown[]> {
-  /**
-   * Starts a run. The promise settles like the run: it rejects with the context's error if the run is canceled. A call
-   * that is not awaited needs no `catch`. In code that awaits, catch the error, or use `action`.
-   */
-  readonly run: (...args: A) => Promise<T>
-  /**
-   * Starts a run. The promise resolves when the run is over, whatever its outcome, which is in the state. For handlers
-   * that await, for `<form action>` and for `startTransition`.
-   */
-  readonly action: (...args: A) => Promise<void>
-  /** Starts the runs that wait for their debounce at once. */
-  readonly flush: () => void
-  /**
-   * Cancels the runs that wait or are in flight; a task also ends the context of its result. An event is not used as
-   * the cause, so `onClick={cancel}` works.
-   */
-  readonly cancel: (cause?: unknown) => void
-  /** Does what `cancel` does, with `Superseded` as the cause, and makes the state idle. */
-  readonly reset: () => void
-}
+/** A {@link TaskState} as the view of a runner. */
+export type TaskSnapshot<T, A extends readonly unknown[]> = TaskState<T> & View<T, A>
 
 /** The key while no automatic run counts. */
 const NO_KEY: RunKey = []
+
+/** The arguments of automatic runs. */
+const NO_ARGS: readonly [] = []
 
 /** The context of a run that has not started. A component may already derive from it. */
 interface Upcoming {
   readonly parent: Context
   readonly ctx: Context
-  /** Links the context to its parents, and returns the function that ends the run. */
-  take(): End
+  /** Links the context to its parents. */
+  take(): RunContext
 }
 
 export class Runner<T, A extends readonly unknown[]>
   extends Publisher<TaskSnapshot<T, A>, TaskSettings<T, A>>
-  implements RunListener<T, A>, Restorable
+  implements RunListener<T, A>, Restorable, ViewOwner<T, A>
 {
-  readonly controls: Controls<T, A>
+  /** Made on first read. */
+  #controls: Controls<T, A> | undefined
   #key: RunKey = NO_KEY
   #wasAutomatic = false
   /** The newest run. Outcomes of older runs are ignored. */
   #run: Run<T, A> | undefined
+  /** The deps of the last run. */
+  #deps: readonly unknown[] | undefined
   #upcoming: Upcoming | undefined
   /** `Unmounted` or `Hidden`, which cancels every new run; undefined while the component is shown. */
   #away: Error | undefined
@@ -111,7 +86,16 @@ export class Runner<T, A extends readonly unknown[]>
 
   constructor(settings: TaskSettings<T, A>) {
     super(settings)
-    this.controls = {
+    this.#emit(IDLE)
+  }
+
+  /** Returns the runner that has made `view`. */
+  static of<T, A extends readonly unknown[]>(view: View<T, A>): Runner<T, A> {
+    return View.ownerOf(view) as Runner<T, A>
+  }
+
+  get controls(): Controls<T, A> {
+    return (this.#controls ??= {
       run: (...args) => this.#launch(args).promise,
       action: (...args) => this.#launch(args).promise.then(ignore, ignore),
       flush: () => this.#gate?.open(),
@@ -120,8 +104,7 @@ export class Runner<T, A extends readonly unknown[]>
         this.#run?.cancel(reasonOf(cause))
       },
       reset: () => this.#replace(IDLE),
-    }
-    this.#emit(IDLE)
+    })
   }
 
   protected override update(): void {
@@ -136,7 +119,7 @@ export class Runner<T, A extends readonly unknown[]>
     if (key) {
       if (!sameItems(this.#key, key)) this.#runFor(key)
     } else if (this.#wasAutomatic) this.#disable()
-    else if (run && !run.outcome && !sameDeps(run.deps, deps)) {
+    else if (run && !run.isOver && !sameDeps(this.#deps, deps)) {
       this.#replace(kept(keepPrevious ? data : undefined, true))
     }
     this.#wasAutomatic = key !== undefined
@@ -168,7 +151,7 @@ export class Runner<T, A extends readonly unknown[]>
   /** Starts the automatic run for `key`. It never joins a run, since that has another key. */
   #runFor(key: RunKey): void {
     this.#key = key
-    this.#launch([] as unknown as A, 'latest')
+    this.#launch(NO_ARGS as unknown as A, 'latest')
   }
 
   /** Turns automatic runs off: ends the run in flight, and shows earlier data, if any. */
@@ -176,7 +159,7 @@ export class Runner<T, A extends readonly unknown[]>
     const { data, stale, status } = this.state
     if (this.#key === NO_KEY || status === 'success') return
     this.#key = NO_KEY
-    if (this.#run && !this.#run.outcome) this.#replace(kept(data, stale))
+    if (this.#run && !this.#run.isOver) this.#replace(kept(data, stale))
     // A run that failed or was canceled runs again when automatic runs are turned on.
     else this.#emit(this.state)
   }
@@ -187,8 +170,8 @@ export class Runner<T, A extends readonly unknown[]>
     if (
       mode === 'first' &&
       first &&
-      !first.outcome &&
-      sameDeps(first.deps, settings.deps) &&
+      !first.isOver &&
+      sameDeps(this.#deps, settings.deps) &&
       sameItems(first.args, args) &&
       first.ctx.err === undefined
     ) {
@@ -197,7 +180,8 @@ export class Runner<T, A extends readonly unknown[]>
     const derived = this.#derive()
     // Deriving ends contexts whose deadline has passed, which calls listeners, so `#run` is read afterwards.
     const before = this.#run
-    const run = (this.#run = new Run(this, settings, args, settings.deps, derived, countRun(settings.parent)))
+    const run = (this.#run = new Run(this, settings, args, derived, countRun(settings.parent)))
+    this.#deps = settings.deps
     // A manual run for other deps does not replace the automatic run, which has to start again.
     if (this.#key !== NO_KEY && !sameDeps(this.#key.slice(2), settings.deps)) this.#key = NO_KEY
     this.#emit(pending(settings.keepPrevious ? this.state.data : undefined))
@@ -214,35 +198,29 @@ export class Runner<T, A extends readonly unknown[]>
     return (this.#gate ??= new Gate(() => this.#run?.start()))
   }
 
-  #derive(): readonly [ctx: Context, end: End] {
+  #derive(): RunContext {
     const { label, parent } = this.settings
     const upcoming = this.#upcoming
     this.#upcoming = undefined
-    if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return [upcoming.ctx, upcoming.take()]
+    if (upcoming && lifetimeOf(upcoming.parent) === lifetimeOf(parent)) return upcoming.take()
     const page = pageOf(parent)
-    const [ctx, cancel] = withTimeout(page?.ctx ?? parent, Infinity, { label })
-    return [ctx, releasing(cancel, page)]
+    return [...withTimeout(page?.ctx ?? parent, Infinity, { label }), page]
   }
 
   /**
-   * Returns the context of the latest run or, if `key` requires a new run, of that one. The context is the same before
-   * and after the start of the run, so that work below it starts only once.
+   * Returns the context of the run for `key`. It is the same before and after the start of the run, so that
+   * work below it starts only once.
    */
-  contextOf(snapshot: TaskSnapshot<T, A>, parent: Context, key: RunKey | undefined): Context {
-    if (key && !sameItems(this.#key, key)) {
-      if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
-        this.#upcoming = prepare(parent, this.settings.label)
-      }
-      return this.#upcoming.ctx
+  upcoming(parent: Context, key: RunKey): Context {
+    if (sameItems(this.#key, key)) return View.contextOf(this.state)
+    if (!this.#upcoming || lifetimeOf(this.#upcoming.parent) !== lifetimeOf(parent)) {
+      this.#upcoming = prepare(parent, this.settings.label)
     }
-    const { context } = key ? this.state : snapshot
-    // Registers the parent: contexts below `context` are armed, counted and renewed through it.
-    if (context && !ownerOf(context)) own(context, { parent, lives: lifetimeOf(context), arm: ignore })
-    return context ?? parent
+    return this.#upcoming.ctx
   }
 
   yielded(run: Run<T, A>, data: T): void {
-    if (run === this.#run && !run.outcome) this.#emit({ ...pending(data), stale: false, slow: run.isSlow })
+    if (run === this.#run && !run.isOver) this.#emit({ ...pending(data), stale: false, slow: run.isSlow })
   }
 
   slowed(run: Run<T, A>): void {
@@ -264,17 +242,15 @@ export class Runner<T, A extends readonly unknown[]>
     before?.cancel(Superseded)
   }
 
-  #emit({ status, data, error, cause, stale, slow }: Outcome<T>): void {
-    const key = this.#key
-    const { deps } = this.#run ?? this.state ?? {}
-    const context = this.#run?.ctx
-    const snapshot = { status, data, error, cause, stale, slow, runner: this, key, deps, context }
-    this.publish(snapshot as TaskSnapshot<T, A>)
+  #emit(outcome: Outcome<T>): void {
+    const { parent } = this.settings
+    const view = new View<T, A>(outcome, this, this.#key, this.#deps, parent, this.#run?.ctx ?? parent)
+    this.publish(view as unknown as TaskSnapshot<T, A>)
   }
 
   /** Does not show the cancel of a run whose life has a successor: it runs again, so the cancel would only flicker. */
   protected override whenReady(state: TaskSnapshot<T, A>, tell: () => void): void {
-    if (state.status !== 'canceled' || state.key === NO_KEY) return tell()
+    if (state.status !== 'canceled' || View.keyOf(state) === NO_KEY) return tell()
     const { parent } = this.settings
     const isLeft = state.cause === PageHidden && !ownerOf(parent) && parent.err === undefined
     if (!isLeft) whenFinal(parent, tell)
@@ -287,27 +263,17 @@ function pageOf(parent: Context): PageContext | undefined {
   return ownerOf(parent) ? undefined : retainPage(parent)
 }
 
-/** Extends `end` to release `page` once. */
-function releasing(end: End, page: PageContext | undefined): End {
-  if (!page) return end
-  return (cause) => {
-    end(cause)
-    page?.release()
-    page = undefined
-  }
-}
-
 /** Makes the context of a run that will start in the next commit. */
 function prepare(parent: Context, label: string | undefined): Upcoming {
   const [ctx, cancel, link] = withLink(parent, { label })
-  let end: End | undefined
+  let taken: RunContext | undefined
   const take = () => {
-    if (!end) {
+    if (!taken) {
       const page = pageOf(parent)
-      end = releasing(cancel, page)
+      taken = [ctx, cancel, page]
       link(page?.ctx ?? parent)
     }
-    return end
+    return taken
   }
   own(ctx, { parent, lives: lifetimeOf(ctx), arm: take })
   return { parent, ctx, take }

@@ -8,16 +8,15 @@ import type { DependencyList } from 'react'
 import { invalid } from '../src/arguments.ts'
 import { lifetimeOf } from '../src/bindings.ts'
 import type { Context } from '../src/index.ts'
-import { sameDeps, sameItems } from './deps.ts'
 import { assertMode, checked } from './options.ts'
 import type { WorkOptions } from './options.ts'
 import { usePresence } from './presence.ts'
-import { kept, pending } from './run.ts'
-import type { Outcome, TaskWork } from './run.ts'
+import type { Controls, TaskWork } from './run.ts'
 import { Runner } from './runner.ts'
-import type { TaskSnapshot, TaskSettings, RunKey, Controls, TaskMode, TaskState } from './runner.ts'
+import type { TaskSettings, TaskMode, TaskState } from './runner.ts'
 import { useScope } from './scope.tsx'
 import { useStableCheck } from './stable.ts'
+import { View } from './view.ts'
 
 /**
  * Options of {@link useTask}. `parent` defaults to the nearest scope. An automatic task runs again for another parent.
@@ -117,72 +116,7 @@ export function useTask<T, A extends readonly unknown[]>(
     key: runKey,
     mode,
   }
-  const [snapshot, render] = useState(() => new Runner<T, A>(settings).state)
-  const { runner } = snapshot
-  usePresence(runner, snapshot, settings, render)
-
-  const willRun = runKey !== undefined && !sameItems(snapshot.key, runKey)
-  const isForOtherDeps = !sameDeps(snapshot.deps, deps)
-  return useMemo(
-    () => {
-      const data = keepPrevious ? snapshot.data : undefined
-      const shown = willRun ? pending(data) : isForOtherDeps ? kept(data, true) : snapshot
-      const view = new View<T, A>(shown as Outcome<T>, snapshot, parent, willRun ? runKey : undefined)
-      return view as unknown as Task<T, A>
-    },
-    // oxlint-disable-next-line react/exhaustive-deps -- of `runKey`, only `willRun` matters
-    [snapshot, parent, willRun, isForOtherDeps, keepPrevious],
-  )
-}
-
-/** The return value of `useTask`. A class: an object literal with a getter takes four times the memory. */
-class View<T, A extends readonly unknown[]> {
-  readonly status: string
-  readonly data: unknown
-  readonly error: unknown
-  readonly cause: unknown
-  readonly stale: boolean
-  readonly slow: boolean
-  readonly run: Controls<T, A>['run']
-  readonly action: Controls<T, A>['action']
-  readonly flush: Controls<T, A>['flush']
-  readonly cancel: Controls<T, A>['cancel']
-  readonly reset: Controls<T, A>['reset']
-  readonly #snapshot: TaskSnapshot<T, A>
-  readonly #parent: Context
-  readonly #key: RunKey | undefined
-  #context: Context | undefined
-
-  constructor(shown: Outcome<T>, snapshot: TaskSnapshot<T, A>, parent: Context, runKey: RunKey | undefined) {
-    const { action, cancel, flush, reset, run } = snapshot.runner.controls
-    this.status = shown.status
-    this.data = shown.data
-    this.error = shown.error
-    this.cause = shown.cause
-    this.stale = shown.stale
-    this.slow = shown.slow
-    this.run = run
-    this.action = action
-    this.flush = flush
-    this.cancel = cancel
-    this.reset = reset
-    this.#snapshot = snapshot
-    this.#parent = parent
-    this.#key = runKey
-    // On the object, not on the prototype, so that a spread copies it.
-    Object.defineProperty(this, 'context', CONTEXT)
-  }
-
-  /** Returns the context of `view`. Made on first read, since most components never read it. */
-  static contextOf(view: View<unknown, readonly unknown[]>): Context {
-    return (view.#context ??= view.#snapshot.runner.contextOf(view.#snapshot, view.#parent, view.#key))
-  }
-}
-
-/** Shared by all views: with its own getter, each view would have its own hidden class in the engine. */
-const CONTEXT: PropertyDescriptor = {
-  enumerable: true,
-  get(this: View<unknown, readonly unknown[]>) {
-    return View.contextOf(this)
-  },
+  const [state, render] = useState(() => new Runner<T, A>(settings).state)
+  usePresence(Runner.of(state), state, settings, render)
+  return View.shown(state, settings) as unknown as Task<T, A>
 }

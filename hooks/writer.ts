@@ -16,8 +16,7 @@ import type { Debounce } from './gate.ts'
 import { arm } from './life.ts'
 import { countRun } from './pending.ts'
 import { ignore, IDLE, pending, Run } from './run.ts'
-import type { RunListener, Outcome, Work } from './run.ts'
-import type { Controls } from './runner.ts'
+import type { Controls, RunListener, Outcome, Work } from './run.ts'
 
 /**
  * What a new run does while others wait or are in flight: waits for its turn (`queue`), replaces the waiting run
@@ -152,7 +151,7 @@ export class Writer<T, A extends readonly unknown[]>
     const live = mode === 'drop' ? this.#runs.filter(({ ctx }) => ctx.err === undefined) : []
     const same = live.find((run) => sameItems(run.args, args))
     if (same) return same
-    const run = new Run(this, settings, args, undefined, derived, countRun(parent ?? scope))
+    const run = new Run(this, settings, args, derived, countRun(parent ?? scope))
     if (live.length > 0) {
       run.cancel(Busy)
       run.start()
@@ -246,11 +245,12 @@ export class Writer<T, A extends readonly unknown[]>
   }
 }
 
-function viewOf<T, A extends readonly unknown[]>({ args, cancel, ctx, isStarted }: Run<T, A>): ActionRun<A> {
+function viewOf<T, A extends readonly unknown[]>(run: Run<T, A>): ActionRun<A> {
+  const { args, ctx, isStarted } = run
   return {
     args,
     status: isStarted ? 'pending' : 'waiting',
     context: ctx,
-    cancel: (why) => cancel(reasonOf(why)),
+    cancel: (why) => run.cancel(reasonOf(why)),
   }
 }

@@ -14,6 +14,7 @@ const SETTINGS = { transition: false }
 class HeldPublisher extends Publisher<State, typeof SETTINGS> {
   readonly held: (() => void)[] = []
   readonly rendered: State[] = []
+  onUpdate: () => void = () => {}
 
   constructor(state: State) {
     super(SETTINGS)
@@ -28,8 +29,14 @@ class HeldPublisher extends Publisher<State, typeof SETTINGS> {
     this.held.push(tell)
   }
 
-  protected override update(): void {}
-  protected override show(): void {}
+  protected override update(): void {
+    this.onUpdate()
+  }
+
+  protected override show(): void {
+    this.tell()
+  }
+
   protected override leave(): void {}
 }
 
@@ -71,5 +78,33 @@ describe('a publisher', () => {
     publisher.commit(publisher.state, SETTINGS, () => expect.unreachable())
     await microtask()
     expect(publisher.rendered).toHaveLength(3)
+  })
+
+  it('renders a pending state once if an effect has set it, since effects run outside of actions', async () => {
+    const publisher = new HeldPublisher({ status: 'idle' })
+    publisher.onUpdate = () => publisher.set({ status: 'pending' })
+    publisher.refresh()
+    publisher.held[0]?.()
+    await microtask()
+    expect(publisher.rendered).toHaveLength(1)
+    publisher.set({ status: 'pending' })
+    publisher.held[1]?.()
+    await microtask()
+    expect(publisher.rendered).toHaveLength(3)
+  })
+
+  it('does not render again what React has, when the component appears', () => {
+    const first = { status: 'idle' }
+    const publisher = new HeldPublisher(first)
+    publisher.state = first
+    publisher.isShown = true
+    publisher.appear()
+    expect(publisher.held).toHaveLength(0)
+    publisher.set({ status: 'error' })
+    publisher.appear()
+    expect(publisher.held).toHaveLength(2)
+    publisher.held[0]?.()
+    publisher.appear()
+    expect(publisher.held).toHaveLength(2)
   })
 })

@@ -16,7 +16,7 @@ function runOf(root: Context, work: Partial<Work<string, []>>) {
     settled: (_: unknown, { status }: { readonly status: string }) => void told.push(status),
   }
   const job: Work<string, []> = { fn: () => new Promise(() => {}), timeout: Infinity, slowAfter: Infinity, ...work }
-  const run = new Run<string, []>(host, job, [], undefined, withTimeout(root, Infinity), () => {})
+  const run = new Run<string, []>(host, job, [], withTimeout(root, Infinity), () => {})
   return { run, told }
 }
 

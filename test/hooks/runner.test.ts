@@ -245,7 +245,7 @@ describe('work that calls `reset` itself', () => {
   it.each(modes)('is forgotten in mode %s, whatever it returns', async (mode) => {
     const { runner, calls } = watched(mode, (_, { runner }) => runner.controls.reset())
     const one = runner.controls.action('one')
-    expect(runner.state).toMatchObject({ status: 'idle', context: undefined })
+    expect(runner.state).toMatchObject({ status: 'idle', context: background() })
     calls[0]?.answer('one')
     await rest()
     expect(await one).toBeUndefined()

@@ -3,7 +3,8 @@
 import { act, render } from '@testing-library/react'
 import { StrictMode, useEffect, useLayoutEffect } from 'react'
 import { renderToString } from 'react-dom/server'
-import { background, CanceledError, cause, isDeadlineExceeded, until, withCancel, withTimeout } from 'rescind'
+import { background, CanceledError, cause, createKey, isDeadlineExceeded, until } from 'rescind'
+import { withCancel, withTimeout, withValue } from 'rescind'
 import type { Context } from 'rescind'
 import { Scope, Superseded, Unmounted, useScope, useTask } from 'rescind/react'
 import type { Task, TaskOptions } from 'rescind/react'
@@ -50,6 +51,8 @@ function RunsIt({ run }: { readonly run: () => unknown }) {
   useEffect(() => void run(), [run])
   return null
 }
+
+const NAME = createKey<string>('name')
 
 const NOTHING = { status: 'idle', data: undefined, error: undefined, cause: undefined, stale: false }
 
@@ -134,6 +137,42 @@ describe('a task without deps', () => {
     const before = task.last
     render({ label: 'once more' })
     expect(task.last).toBe(before)
+  })
+
+  it('keeps its identity while its result is for other deps, until these or the parent change', async () => {
+    const work = fakeWork()
+    const [parent] = withCancel(background())
+    const [other] = withCancel(background())
+    const options = { enabled: false, keepPrevious: true, parent }
+    const { task, render } = mountAuto(work.fn, ['one'], options)
+    await settle(() => void task.last.run())
+    await settle(() => work.last.resolve('albums'))
+    const before = task.last
+    render(['other'], options)
+    const stale = task.last
+    expect(stale).toMatchObject({ status: 'success', data: 'albums', stale: true, context: work.last.ctx })
+    render(['other'], options)
+    expect(task.last).toBe(stale)
+    render(['other'], { ...options, parent: other })
+    expect(task.last).not.toBe(stale)
+    render(['other'], { ...options, keepPrevious: false })
+    expect(task.last).toMatchObject(NOTHING)
+    render(['one'], options)
+    expect(task.last).toBe(before)
+  })
+
+  it.each([
+    ['albums', 'success'],
+    [undefined, 'idle'],
+  ])('shows the result %s as %s for other deps, and as it is for the deps of its run', async (data, status) => {
+    const [parent] = withCancel(background())
+    const options = { enabled: false, keepPrevious: true, parent: withValue(parent, NAME, 'other') }
+    const { task, render } = mountAuto(() => data, ['one'], { ...options, parent })
+    await settle(() => void task.last.run())
+    render(['other'], options)
+    expect(task.last).toMatchObject({ status, data, stale: data !== undefined })
+    render(['one'], options)
+    expect(task.last).toMatchObject({ status: 'success', data, stale: false })
   })
 
   it('runs with the values of the latest render, even from a layout effect', async () => {
@@ -460,11 +499,13 @@ describe('the context of a task', () => {
     expect(task.last.context).toBe(before)
   })
 
-  it('is also in a copy made with spread syntax', async () => {
+  it('is also in a copy made with spread syntax, as are the functions', async () => {
     const work = fakeWork()
     const { task } = mountManual(work.fn)
     await settle(() => void task.last.run())
-    expect({ ...task.last }.context).toBe(work.last.ctx)
+    const { action, cancel, context, flush, reset, run } = { ...task.last }
+    expect(context).toBe(work.last.ctx)
+    expect(task.last).toMatchObject({ action, cancel, flush, reset, run })
   })
 
   it('is derived from the nearest scope, or from its explicit parent', async () => {
@@ -499,6 +540,26 @@ describe('the context of a task', () => {
     mountAuto(work.fn)
     await settle(() => work.last.reject(error))
     expect(work.causes).toEqual([error])
+  })
+
+  it('is that of the run that will start, if the deps change while a run is pending under other values', async () => {
+    const [parent] = withCancel(background())
+    const options = { parent: withValue(parent, NAME, 'other') }
+    const work = fakeWork()
+    const contexts: Context[] = []
+    function Component({ deps, options }: { readonly deps: readonly unknown[]; readonly options: TaskOptions }) {
+      contexts.push(useTask(work.fn, deps, options).context)
+      return null
+    }
+    const view = render(<Component deps={['one']} options={{ parent }} />)
+    view.rerender(<Component deps={['one']} options={options} />)
+    expect(work.calls).toHaveLength(1)
+    expect(contexts.at(-1)).toBe(work.last.ctx)
+    contexts.length = 0
+    view.rerender(<Component deps={['other']} options={options} />)
+    expect(work.calls).toHaveLength(2)
+    expect(new Set(contexts)).toEqual(new Set([work.last.ctx]))
+    await settle()
   })
 })
 

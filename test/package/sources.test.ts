@@ -53,7 +53,7 @@ const TESTED_IN: ReadonlyMap<string, readonly string[]> = new Map([
   ['test/browser/tanstack-devtools.test.tsx', ['plugin'].map(inDevtools)],
   ['test/e2e/accessibility.test.ts', ['style', 'words'].map(inDevtools)],
   ['test/package/size.test.ts', ['index', 'production'].map(inDevtools)],
-  ['test/hooks/task.test.tsx', ['causes'].map(inHooks)],
+  ['test/hooks/task.test.tsx', ['causes', 'view'].map(inHooks)],
   ['test/hooks/options.test.tsx', ['deps', 'stable'].map(inHooks)],
   ['test/hooks/life.test.tsx', ['presence', 'use-life'].map(inHooks)],
   ['test/misuse.test.ts', ['src/arguments.ts']],

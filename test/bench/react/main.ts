@@ -77,9 +77,6 @@ const REASONS: Readonly<Record<string, string>> = {
   [metric(UNMOUNT, TANSTACK)]:
     'An unmounted task ends its context, which aborts the signal of its work, as the code by hand does. A settled ' +
     'query stays in the cache.',
-  [metric(BYTES, TANSTACK)]:
-    'About half of it is what React retains of the last two renders. The rest is the context of the result with its ' +
-    'AbortController, which a settled query does not have, the run, the states, and the functions that control it.',
 }
 
 const files = await pageOf('test/bench/react/page.tsx')
