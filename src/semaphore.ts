@@ -130,7 +130,6 @@ export function semaphore(limit: number): Semaphore {
     else if (first === waiter) first = next
     if (next) next.previous = previous
     else if (last === waiter) last = previous
-    waiter.previous = waiter.next = undefined
   }
 
   async function acquire(ctx: ContextLike): Promise<Slot> {

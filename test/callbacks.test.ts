@@ -2,6 +2,7 @@
 
 import { afterFunc, background, cause, withCancel, withTimeout } from 'rescind'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { after } from '../src/callbacks.ts'
 import { block, catchUncaught, countListeners, logAbort, microtask, task } from './support.ts'
 
 afterEach(() => {
@@ -188,6 +189,20 @@ describe('afterFunc', () => {
     const stop = afterFunc(controller, () => {})
     expect(listeners()).toBe(1)
     expect(stop()).toBe(true)
+    expect(listeners()).toBe(0)
+  })
+})
+
+describe('after', () => {
+  it('does not call the function once it is stopped, and leaves no listener', async () => {
+    const { signal } = new AbortController()
+    const listeners = countListeners(signal)
+    const fn = vi.fn<() => void>()
+    const stop = after({ signal }, 60_000, fn)
+    expect(listeners()).toBe(1)
+    stop()
+    await task()
+    expect(fn).not.toHaveBeenCalled()
     expect(listeners()).toBe(0)
   })
 })

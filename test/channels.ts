@@ -4,7 +4,8 @@ import { background, withCancel } from 'rescind'
 import type { Cancel, Context } from 'rescind'
 import { fromPort, toPort } from 'rescind/wire'
 import type { PortOptions } from 'rescind/wire'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
+import type { MockInstance } from 'vitest'
 
 /** A context on both sides of a channel. */
 export interface Passed {
@@ -31,6 +32,14 @@ export function channel(): [port1: MessagePort, port2: MessagePort] {
   const { port1, port2 } = new MessageChannel()
   ports.push(port1, port2)
   return [port1, port2]
+}
+
+/** Counts the listeners of `port`, and the calls of its `close`. */
+export function watch(port: MessagePort): { listeners: () => number; closed: MockInstance<() => void> } {
+  const added = vi.spyOn(port, 'addEventListener')
+  const removed = vi.spyOn(port, 'removeEventListener')
+  const closed = vi.spyOn(port, 'close')
+  return { listeners: () => added.mock.calls.length - removed.mock.calls.length, closed }
 }
 
 /** Passes `ctx` through a channel. */

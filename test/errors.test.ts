@@ -341,6 +341,10 @@ describe('the text of a cause or a label in a message', () => {
     expect(String(ctx)).toBe(`background.withCancel(${escaped}, canceled: ${escaped})`)
   })
 
+  it('is the name of a cause without a message', () => {
+    expect(new CanceledError({ name: 'Superseded' }).message).toBe('context canceled: Superseded')
+  })
+
   it('is nothing for a cause without text', () => {
     for (const empty of ['', {}, { message: '', name: '' }, { message: 5 }, { message: Symbol('no text') }]) {
       expect(new CanceledError(empty).message).toBe('context canceled')

@@ -202,6 +202,26 @@ describe('stream', () => {
     expect(source.locked).toBe(false)
   })
 
+  it('closes a source once if the function returns it just as the context ends', async () => {
+    const [ctx, cancel] = withCancel(background())
+    const iterator = { next: () => new Promise<never>(() => {}), return: vi.fn<() => never>() }
+    let resolve!: (source: StreamSource<string>) => void
+    const chunks = stream(
+      ctx,
+      () =>
+        new Promise<StreamSource<string>>((settle) => {
+          resolve = settle
+        }),
+    )
+    const pending = outcome(chunks.next())
+    await microtasks()
+    resolve({ [Symbol.asyncIterator]: () => iterator })
+    cancel('why')
+    await microtasks()
+    expect(pending.error).toBe(ctx.err)
+    expect(iterator.return).toHaveBeenCalledTimes(1)
+  })
+
   it('rejects with what the function throws or rejects with, and then is done', async () => {
     for (const make of [refuse, () => Promise.reject(new RangeError('no'))]) {
       let given: Context | undefined
@@ -280,6 +300,25 @@ describe('stream', () => {
     await microtasks()
     expect(source.locked).toBe(false)
     expect(listeners()).toBe(0)
+  })
+
+  it('passes on a promise that an async iterator yields, and waits for one of a sync iterator', async () => {
+    const chunk = Promise.resolve('one')
+    const iterator = { next: () => Promise.resolve({ done: false, value: chunk }) }
+    const async = stream<unknown>(background(), { [Symbol.asyncIterator]: () => iterator })
+    expect((await async.next()).value).toBe(chunk)
+    expect((await stream<unknown>(background(), [chunk]).next()).value).toBe('one')
+    await async.return()
+  })
+
+  it.each(['destroy', 'pipe'])('calls only return on a source that has %s, but is no stream of Node', async (name) => {
+    const iterator = { next: () => new Promise<never>(() => {}), return: vi.fn<() => never>() }
+    const method = vi.fn<() => never>()
+    const chunks = stream(background(), { [Symbol.asyncIterator]: () => iterator, [name]: method })
+    await chunks.return()
+    await microtasks()
+    expect(method).not.toHaveBeenCalled()
+    expect(iterator.return).toHaveBeenCalledTimes(1)
   })
 
   it('does not call return on an iterator that is done or has failed', async () => {
@@ -631,6 +670,33 @@ describe('a silence', () => {
     ctx.throwIfDone()
     await task()
     expect(pending.value).toEqual({ done: false, value: 'in time' })
+    cancel()
+  })
+
+  it.each([
+    ['before the stream is told', false, false],
+    ['before the stream is told, and the next read waits', false, true],
+    ['after a busy thread, before reads got their turns', true, false],
+    ['after a busy thread, before reads got their turns, and the next read waits', true, true],
+  ])('is no error if a chunk comes %s', async (_, isBusy, readsOn) => {
+    const [ctx, cancel] = withTimeout(background(), 60_000)
+    const { source, give } = tap<string>()
+    const chunks = stream(ctx, source, { first: 5, idle: 60_000 })
+    const [mark] = withTimeout(background(), 5)
+    const told = new Promise((resolve) => {
+      mark.signal.addEventListener('abort', resolve)
+    })
+    const first = chunks.next()
+    await microtasks()
+    block(isBusy ? 60 : 10)
+    if (isBusy) await told
+    else ctx.throwIfDone()
+    give('one')
+    expect((await first).value).toBe('one')
+    const second = readsOn ? chunks.next() : undefined
+    for (let turns = 0; turns < 3; turns++) await task()
+    give('two')
+    expect((await (second ?? chunks.next())).value).toBe('two')
     cancel()
   })
 

@@ -104,6 +104,22 @@ describe('a deadline on real time', () => {
     expect(second.err).toMatchObject({ name: 'TimeoutError', ms: 16 })
   })
 
+  it('notifies the listeners of deadlines one after the other, though they read one that is pending', () => {
+    const [later] = withTimeout(root, 60_000)
+    const log: string[] = []
+    for (const name of ['one', 'two', 'three']) {
+      const [ctx] = withTimeout(root, 1)
+      ctx.signal.addEventListener('abort', () => {
+        log.push(`begin ${name}`)
+        expect(later.err).toBeUndefined()
+        log.push(`end ${name}`)
+      })
+    }
+    block(2)
+    expect(later.err).toBeUndefined()
+    expect(log).toEqual(['begin one', 'end one', 'begin two', 'end two', 'begin three', 'end three'])
+  })
+
   it('has passed for a cancel that comes after it', () => {
     const [ctx, cancel] = withTimeout(root, 2)
     void ctx.signal
@@ -228,6 +244,9 @@ describe('a deadline', () => {
     cancelParent()
     await microtask()
     expect(vi.getTimerCount()).toBe(0)
+    withTimeout(root, 5)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('sets and clears fake timers synchronously', () => {
@@ -332,6 +351,20 @@ describe('fake timers that are installed and removed', () => {
   })
 })
 
+describe('fake timers', () => {
+  it('keep a deadline whose timer was set before a later one that is canceled', async () => {
+    vi.useFakeTimers()
+    const [first] = withTimeout(root, 5)
+    const [ctx] = withTimeout(root, 5_000)
+    const { signal } = ctx
+    await vi.advanceTimersByTimeAsync(5)
+    expect(isDeadlineExceeded(first.err)).toBe(true)
+    withTimeout(root, 60_000)[1]()
+    await vi.advanceTimersByTimeAsync(4_995)
+    expect(signal.aborted).toBe(true)
+  })
+})
+
 describe.each<[name: string, toFake: readonly ('Date' | 'setTimeout' | 'clearTimeout' | 'performance')[]]>([
   ['with Date', ['setTimeout', 'clearTimeout', 'Date']],
   ['alone', ['setTimeout', 'clearTimeout']],
@@ -405,8 +438,10 @@ function mockTimers() {
 describe("mocked timers without a clock, like Jest's legacy ones", () => {
   it('let deadlines pass when the timer fires', () => {
     const advance = mockTimers()
-    // Long, since real time counts here too.
+    // Real time counts here too.
+    const real = vi.spyOn(performance, 'now').mockReturnValue(0)
     const [sooner] = withTimeout(root, 100_000)
+    real.mockReturnValue(0.4)
     const [later] = withTimeout(root, 6_000_000)
     const signals = [sooner.signal, later.signal]
     advance(90_000)

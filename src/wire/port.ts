@@ -7,18 +7,7 @@
 
 import { assertOptions, invalid } from '../arguments.ts'
 import { afterFunc } from '../callbacks.ts'
-import {
-  assertKey,
-  createCancel,
-  derive,
-  DISARMED,
-  end,
-  errorAt,
-  mark,
-  resolve,
-  withCancel,
-  withValue,
-} from '../context.ts'
+import { assertKey, createCancel, derive, end, errorAt, mark, resolve, withCancel, withValue } from '../context.ts'
 import type { Cancel, Context, ContextLike, ContextNode, DeriveOptions, Key, Limit } from '../context.ts'
 import { clockOf, Deadline } from '../deadlines.ts'
 import { CanceledError, DeadlineExceededError, sentinel } from '../errors.ts'
@@ -111,9 +100,11 @@ export function toPort(ctx: ContextLike, port: Port, options: PortOptions = {}):
   const listen = ({ type, data }: MessageEvent<unknown>) => {
     try {
       if (type === 'messageerror') throw new PortError('an answer cannot be deserialized')
-      const answer = readMessage(data, maxSize)
-      if (type === 'message' && !answer) return
-      if (answer && answer.rescind !== 'over') throw new PortError('an answer is out of order')
+      if (type === 'message') {
+        const answer = readMessage(data, maxSize)
+        if (!answer) return
+        if (answer.rescind !== 'over') throw new PortError('an answer is out of order')
+      }
       unlisten()
       port.close()
       cancel()
@@ -179,11 +170,11 @@ export function fromPort(
     }
     const take = (message: Message) => {
       const { rescind } = message
-      const awaitsMemory = begun?.isShared && !node
       if (rescind === 'begin' && !begun) {
         begun = message
+        // So one that has begun but has not arrived waits for its memory.
         if (!begun.isShared) arrive(begun)
-      } else if (rescind === 'memory' && begun && awaitsMemory) arrive(begun, message.memory)
+      } else if (rescind === 'memory' && begun && !node) arrive(begun, message.memory)
       else if (rescind === 'ready' && begun?.isShared) arrive(begun)
       else if ((rescind === 'move' || rescind === 'end') && node) obey(node, message)
       else throw new PortError(`a message is out of order: ${rescind}`)
@@ -192,7 +183,7 @@ export function fromPort(
       try {
         if (type === 'close') return fail(PortClosed)
         // Another agent cluster cannot deserialize the memory; the context works without it.
-        if (type === 'messageerror' && begun?.isShared && !node) return arrive(begun)
+        if (type === 'messageerror' && begun && !node) return arrive(begun)
         if (type === 'messageerror') throw new PortError('a message cannot be deserialized')
         const message = readMessage(data, maxSize)
         if (message) take(message)
@@ -256,15 +247,23 @@ function admitted(
 
 /** The deadline of the other side: its end has the same error, whichever side notices it first. */
 class PassedDeadline extends Deadline {
-  time: Time | undefined
+  /** For the next start; undefined if the other side has no deadline, or if a `rearm` here moves this one. */
+  passed: Time | undefined
+  #time: Time | undefined
 
   constructor(node: ContextNode, time: Time | undefined) {
     super(node, leftOf(time, node))
-    this.time = time
+    this.passed = time
+  }
+
+  override start(): void {
+    this.#time = this.passed
+    this.passed = undefined
+    super.start()
   }
 
   override expire(audience: Listener[]): void {
-    const { label, ms, cause } = this.time ?? this
+    const { label, ms, cause } = this.#time ?? this
     const error = errorAt(this.node, () => new DeadlineExceededError({ label, ms, cause }))
     mark(this.node, { cause, error }, audience)
   }
@@ -273,10 +272,9 @@ class PassedDeadline extends Deadline {
 /** Applies a message. Does nothing for a context that was disarmed, which only follows its parent. */
 function obey(node: ContextNode, message: Extract<Message, { rescind: 'move' | 'end' }>): void {
   const { own } = node
-  if (own === DISARMED) return
-  if (message.rescind === 'end') return end(node, { cause: message.err.cause, error: message.err })
   if (!(own instanceof PassedDeadline)) return
-  own.time = message.time
+  if (message.rescind === 'end') return end(node, { cause: message.err.cause, error: message.err })
+  own.passed = message.time
   rearm(node, leftOf(message.time, node))
 }
 

@@ -35,6 +35,7 @@ const programs: Record<string, () => unknown> = {
     await waiting
   },
   'a stream that nothing reads': () => stream(forgotten, [1], { idle: 60_000 }).next(),
+  'a read without a limit': () => void stream(background(), silent).next(),
   'a stream that was left': async () => {
     const chunks = stream(forgotten, silent, { idle: 60_000 })
     const pending = chunks.next()

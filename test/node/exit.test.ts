@@ -38,6 +38,7 @@ describe('a process', () => {
     'a group that was not waited for',
     'a wait that was given up',
     'a stream that nothing reads',
+    'a read without a limit',
     'a stream that was left',
   ])('exits though a deadline is pending after %s', async (name) => {
     expect(await run(name)).toEqual(['done\n', 0])

@@ -130,6 +130,25 @@ describe('a thread that dies', () => {
     cancel()
   })
 
+  it.each(['began before another was done', 'began after all others were done'])(
+    'fails a job that %s',
+    async (when) => {
+      const worker = start()
+      cleanUp(() => worker.terminate())
+      const begin = async () => {
+        const started = run(background(), worker, { does: 'wait' })
+        await started.began
+        return started.result
+      }
+      const early = when === 'began before another was done' ? await begin() : undefined
+      expect(await job(background(), worker, { does: 'answer', with: 1 })).toBe(1)
+      const result = early ?? (await begin())
+      await job(background(), worker, { does: 'throw outside' }).catch(() => {})
+      await microtasks()
+      expect(result.error).toMatchObject({ name: 'WorkerError', message: 'the worker has failed: thrown outside' })
+    },
+  )
+
   it('fails a job at once that is sent after its death', async () => {
     const worker = start()
     cleanUp(() => worker.terminate())

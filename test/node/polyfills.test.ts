@@ -1,6 +1,7 @@
 /**
- * Environments without a native AbortController: signals of the three polyfills that are in use, and an old React
- * Native, which has one of them and no DOMException, MessageChannel or EventTarget.
+ * Other environments: signals of the three polyfills of AbortController that are in use; an old React Native, which has
+ * one of them and no DOMException, MessageChannel or EventTarget; Deno and browsers, whose timers are numbers; fake
+ * timers that were there before the package; and a worklet, which has no timers.
  */
 
 import { AbortController as Ponyfill } from 'abort-controller'
@@ -9,7 +10,7 @@ import { AbortController as CjsPonyfill } from 'abortcontroller-polyfill/dist/cj
 import { AbortController as NodePonyfill } from 'node-abort-controller'
 import { afterFunc, background, cause, sleep, withCancel, withSignal } from 'rescind'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { failOnUnhandled, task, wrong } from '../support.ts'
+import { failOnUnhandled, microtasks, task, wrong } from '../support.ts'
 
 failOnUnhandled()
 
@@ -94,5 +95,111 @@ describe('an old React Native', () => {
     g.go(() => Promise.reject(new Error('boom')))
     await expect(g.wait()).rejects.toThrow('boom')
     await expect(core.within(core.background(), 1_000, () => 5)).resolves.toBe(5)
+  })
+})
+
+/** Timers as in Deno, which keep the process alive until `unrefTimer`; those that do are in the returned set. */
+function numberTimers(): Set<number> {
+  const alive = new Set<number>()
+  let last = 0
+  vi.stubGlobal('setTimeout', () => {
+    alive.add(++last)
+    return last
+  })
+  vi.stubGlobal('clearTimeout', (timer: number) => alive.delete(timer))
+  vi.resetModules()
+  return alive
+}
+
+describe('timers that are numbers', () => {
+  it('keep Deno alive only while something waits under a deadline', async () => {
+    const alive = numberTimers()
+    vi.stubGlobal('Deno', {
+      refTimer: (timer: number) => alive.add(timer),
+      unrefTimer: (timer: number) => alive.delete(timer),
+    })
+    const core = await import('rescind')
+    const [ctx, cancel] = core.withTimeout(core.background(), 60_000)
+    await microtasks()
+    expect(alive.size).toBe(0)
+    const [inner, cancelInner] = core.withCancel(ctx)
+    const waits = [core.until(ctx, new Promise(() => {})), core.until(inner, new Promise(() => {}))]
+    const settled = Promise.allSettled(waits)
+    expect(alive.size).toBe(1)
+    cancelInner()
+    expect(alive.size).toBe(1)
+    // A sooner timer replaces the first.
+    const [, cancelSooner] = core.withTimeout(ctx, 30_000)
+    await microtasks()
+    expect(alive.size).toBe(1)
+    cancel()
+    cancelSooner()
+    await settled
+    expect(alive.size).toBe(0)
+    // The wait begins before the next timer is set.
+    const [other, cancelOther] = core.withTimeout(core.background(), 60_000)
+    const waiting = core.until(other, new Promise(() => {}))
+    await microtasks()
+    expect(alive.size).toBe(1)
+    cancelOther('why')
+    await expect(waiting).rejects.toMatchObject({ cause: 'why' })
+    expect(alive.size).toBe(0)
+  })
+
+  it('need nothing in a browser', async () => {
+    const alive = numberTimers()
+    const core = await import('rescind')
+    const [ctx, cancel] = core.withTimeout(core.background(), 60_000)
+    const waiting = core.until(ctx, new Promise(() => {}))
+    await microtasks()
+    expect(alive.size).toBe(1)
+    cancel('why')
+    await expect(waiting).rejects.toMatchObject({ cause: 'why' })
+    await microtasks()
+    expect(alive.size).toBe(0)
+  })
+})
+
+describe('the core', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it.each<[what: string, install: () => () => number]>([
+    [
+      'fake timers',
+      () => {
+        vi.useFakeTimers()
+        return vi.getTimerCount
+      },
+    ],
+    [
+      'mocked timers',
+      () => {
+        const pending = new Set<number>()
+        let last = 0
+        const set = () => (pending.add(++last), last)
+        vi.stubGlobal('setTimeout', Object.assign(set, { _isMockFunction: true }))
+        vi.stubGlobal('clearTimeout', (timer: number) => pending.delete(timer))
+        return () => pending.size
+      },
+    ],
+  ])('sets and clears %s at once, though they were installed before it was loaded', async (_, install) => {
+    const count = install()
+    vi.resetModules()
+    const { background, withTimeout } = await import('rescind')
+    const [, cancel] = withTimeout(background(), 5_000)
+    expect(count()).toBe(1)
+    cancel()
+    expect(count()).toBe(0)
+  })
+
+  it('can be loaded where there are no timers, as in a worklet', async () => {
+    vi.stubGlobal('setTimeout', undefined)
+    vi.resetModules()
+    const core = await import('rescind')
+    const [ctx, cancel] = core.withCancel(core.background())
+    cancel('why')
+    expect(core.cause(ctx)).toBe('why')
   })
 })

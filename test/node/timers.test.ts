@@ -32,6 +32,17 @@ describe('the platform timer', () => {
     expect(count).toBe(0)
   })
 
+  it('is kept for a timeout that replaces another in the same turn', async () => {
+    const [, cancel] = withTimeout(background(), 50_000)
+    const count = await timersOf(async () => {
+      cancel()
+      const [, cancelNext] = withTimeout(background(), 60_000)
+      await microtask()
+      cancelNext()
+    })
+    expect(count).toBe(0)
+  })
+
   it('is set once for all timeouts of a turn', async () => {
     const contexts: Context[] = []
     const count = await timersOf(async () => {

@@ -4,7 +4,7 @@ import { background, CanceledError, cause, DeadlineExceededError, remaining, wit
 import { fakeClock } from 'rescind/testing'
 import { fromPort, PortError, serializeError, toPort } from 'rescind/wire'
 import { describe, expect, it, vi } from 'vitest'
-import { channel, closePorts, COUNTLESS, ended, holes, pass } from '../channels.ts'
+import { channel, closePorts, COUNTLESS, ended, holes, pass, watch } from '../channels.ts'
 import { failOnUnhandled, outcome, task } from '../support.ts'
 
 failOnUnhandled()
@@ -138,14 +138,27 @@ describe('fromPort', () => {
     cancel()
   })
 
-  it.each([{ rescind: 'move', time }, { rescind: 'end', err: canceled }, { rescind: 'ready' }, { rescind: 7 }])(
-    'rejects with a PortError if another message comes first: %o',
-    async (message) => {
-      const [port1, port2] = channel()
-      port1.postMessage(message)
-      await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
-    },
-  )
+  const early = [
+    { rescind: 'move', time },
+    { rescind: 'end', err: canceled },
+    { rescind: 'ready' },
+    { rescind: 'over' },
+    ...(sharesMemory ? [{ rescind: 'memory', memory: new SharedArrayBuffer(16_384) }] : []),
+  ]
+
+  it.each(early)('rejects with a PortError if another message comes first: $rescind', async (message) => {
+    const [port1, port2] = channel()
+    port1.postMessage(message)
+    await expect(fromPort(background(), port2)).rejects.toMatchObject({
+      cause: { name: 'PortError', message: `a message is out of order: ${message.rescind}` },
+    })
+  })
+
+  it('rejects with a PortError if a message of unknown kind comes first', async () => {
+    const [port1, port2] = channel()
+    port1.postMessage({ rescind: 7 })
+    await expect(fromPort(background(), port2)).rejects.toMatchObject({ cause: { name: 'PortError' } })
+  })
 
   it.each([
     [2, 'version 2'],
@@ -172,7 +185,7 @@ describe('fromPort', () => {
     { rescind: 'move', time },
     { rescind: 'end', err: canceled },
     { ...begin, isShared: true },
-  ])('rejects with a PortError if it waits for memory, and another message comes: %o', async (message) => {
+  ])('rejects with a PortError if it waits for memory, and another message comes: $rescind', async (message) => {
     const [port1, port2] = channel()
     port1.postMessage({ ...begin, isShared: true })
     port1.postMessage(message)
@@ -255,20 +268,23 @@ describe('a sender', () => {
     cancel()
   })
 
-  it.each<unknown>([{ rescind: 'begin' }, { rescind: 'end', err: canceled }, { rescind: 'pause' }, { rescind: {} }])(
-    'closes the port after the invalid answer %o, and ends no context of its own',
-    async (answer) => {
-      const [port1, port2] = channel()
-      const closed = vi.spyOn(port1, 'close')
-      const [ctx, cancel] = withCancel(background())
-      toPort(ctx, port1)
-      const [received] = await fromPort(background(), port2)
-      port2.postMessage(answer)
-      await ended(received)
-      expect(cause(received)).toMatchObject({ name: 'PortError' })
-      expect(closed).toHaveBeenCalledTimes(1)
-      expect(ctx.err).toBeUndefined()
-      cancel()
-    },
-  )
+  it.each<{ rescind: unknown; err?: unknown }>([
+    { rescind: 'begin' },
+    { rescind: 'end', err: canceled },
+    { rescind: 'pause' },
+    { rescind: {} },
+  ])('closes the port after an invalid answer, $rescind, and ends no context of its own', async (answer) => {
+    const [port1, port2] = channel()
+    const { closed, listeners } = watch(port1)
+    const [ctx, cancel] = withCancel(background())
+    toPort(ctx, port1)
+    const [received] = await fromPort(background(), port2)
+    port2.postMessage(answer)
+    await ended(received)
+    expect(cause(received)).toMatchObject({ name: 'PortError' })
+    expect(closed).toHaveBeenCalledTimes(1)
+    expect(listeners()).toBe(0)
+    expect(ctx.err).toBeUndefined()
+    cancel()
+  })
 })

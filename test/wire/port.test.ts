@@ -20,7 +20,7 @@ import type { Context } from 'rescind'
 import { fakeClock } from 'rescind/testing'
 import { fromPort, PortClosed, toPort } from 'rescind/wire'
 import { describe, expect, it, vi } from 'vitest'
-import { channel, closePorts, ended, holes, pass, sent, tellsOfClose } from '../channels.ts'
+import { channel, closePorts, ended, holes, pass, sent, tellsOfClose, watch } from '../channels.ts'
 import { block, countListeners, failOnUnhandled, outcome, task } from '../support.ts'
 
 const requestId = createKey<string>('requestId')
@@ -32,14 +32,6 @@ const trap = () => expect.unreachable() as never
 failOnUnhandled()
 
 closePorts()
-
-/** Counts the listeners of `port`. */
-function watch(port: MessagePort) {
-  const added = vi.spyOn(port, 'addEventListener')
-  const removed = vi.spyOn(port, 'removeEventListener')
-  const closed = vi.spyOn(port, 'close')
-  return { listeners: () => added.mock.calls.length - removed.mock.calls.length, closed }
-}
 
 describe('toPort and fromPort', () => {
   it('end the context on the other side, with the kind of the error and the cause', async () => {
@@ -193,6 +185,15 @@ describe('toPort and fromPort', () => {
     await vi.waitFor(() => expect(remaining(received)).toBe(3_000))
     await there.advance(3_000)
     expect(received.err).toMatchObject({ name: 'TimeoutError', label: 'search', ms: 3_000 })
+  })
+
+  it.each([60_000, undefined])('name the deadline of this side if it was moved here, over one of %s ms', async (ms) => {
+    const there = fakeClock(0)
+    const ctx = ms === undefined ? background() : withTimeout(fakeClock(0).root, ms, { label: 'search' })[0]
+    const { received } = await pass(ctx, { label: 'job' }, there.root)
+    rearm(received, 5_000)
+    await there.advance(5_000)
+    expect(received.err).toMatchObject({ name: 'TimeoutError', label: 'job', ms: 5_000 })
   })
 
   it('send nothing about a deadline that moves after the end', async () => {
@@ -456,9 +457,27 @@ describe('toPort and fromPort', () => {
         if (what === 'a context') toPort(background(), port1)
         else port1.postMessage({ rescind: 'begin' })
         const [parent] = withTimeout(background(), 5)
+        const { closed, listeners } = watch(port2)
         const waiting = fromPort(parent, port2)
         block(6)
         await expect(waiting).rejects.toBe(parent.err)
+        expect(closed).toHaveBeenCalledTimes(1)
+        expect(listeners()).toBe(0)
+      },
+    )
+
+    it.each([['a context'], ['an invalid message']])(
+      'rejects with the error of a parent that another listener ends when %s arrives',
+      async (what) => {
+        const [port1, port2] = channel()
+        const [parent, cancel] = withCancel(background())
+        port2.addEventListener('message', () => cancel('why'))
+        const { closed } = watch(port2)
+        const waiting = fromPort(parent, port2)
+        if (what === 'a context') toPort(background(), port1)
+        else port1.postMessage({ rescind: 'begin' })
+        expect(await waiting.catch((error: unknown) => error)).toBe(parent.err)
+        expect(closed).toHaveBeenCalledTimes(1)
       },
     )
 
