@@ -111,10 +111,11 @@ export class View<T, A extends readonly unknown[]> {
     ) {
       return other
     }
-    const context = view.#context === view.#parent ? parent : view.#context
-    return (view.#other = willRun
-      ? new View(outcome, view.#owner, key, deps, parent, undefined)
-      : new View(outcome, view.#owner, undefined, deps, parent, context))
+    if (willRun) return (view.#other = new View(outcome, view.#owner, key, deps, parent, undefined))
+    const isOwn = view.#context !== view.#parent
+    // Read now if the parent changes: the context of a run belongs to the parent under which the run started.
+    const context = isOwn && parent !== view.#parent ? View.contextOf(view) : isOwn ? view.#context : parent
+    return (view.#other = new View(outcome, view.#owner, undefined, deps, parent, context))
   }
 }
 

@@ -76,6 +76,32 @@ describe('usePending', () => {
     expect(count.last).toBe(4)
   })
 
+  it('counts runs below the context of a manual run for its first parent, though it is read under another', async () => {
+    const [first] = withCancel(background())
+    const [second] = withCancel(background())
+    const [work, below] = [fakeWork<string, []>(), fakeWork<string, []>()]
+    const [one, other] = [watch<number>(), watch<number>()]
+    const task = watch<Task<string>>()
+    function Manual({ parent }: { readonly parent: Context }) {
+      const manual = task.see(useTask<string, []>(work.fn, { parent }))
+      return parent === second && <Reader load={below.fn} parent={manual.context} />
+    }
+    const app = (parent: Context) => (
+      <>
+        <Count see={one.see} ctx={first} />
+        <Count see={other.see} ctx={second} />
+        <Manual parent={parent} />
+      </>
+    )
+    const view = render(app(first))
+    await settle(() => void task.last.run())
+    expect([one.last, other.last]).toEqual([1, 0])
+    view.rerender(app(second))
+    await settle()
+    expect([one.last, other.last]).toEqual([2, 0])
+    view.unmount()
+  })
+
   it('counts writes that continue after a reset of their scope', async () => {
     const work = fakeWork<string, [name: string]>()
     const save = watch<Action<string, [name: string]>>()
