@@ -20,8 +20,8 @@ import { countListeners, isCollected, task } from '../support.ts'
 
 const COUNT = 100_000
 
-/** Two bytes for each; a retained pointer takes eight, and a context more than a hundred. */
-const TOLERANCE = 2 * COUNT
+/** Four bytes for each; a retained pointer takes eight, and a context more than a hundred. */
+const TOLERANCE = 4 * COUNT
 
 async function heap(): Promise<number> {
   for (let round = 0; round < 4; round++) {

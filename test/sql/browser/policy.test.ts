@@ -1,25 +1,36 @@
-/** SQLite in a page whose Content-Security-Policy forbids requests to blobs, which must not look like a cancel. */
+/** SQLite in a frame whose Content-Security-Policy forbids requests to blobs, which must not look like a cancel. */
 
 import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import { engineError, execContext, queryContext, queryStream } from 'rescind/sql'
 import { openSqlite } from 'rescind/sql/sqlite'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { outcome, task } from '../../support.ts'
 import { endless, endlessRows } from '../sqlite.ts'
 
 const bg = background()
 const here = import.meta.url
 
-/** Starts the worker from a blob, since that has the policy of the page. */
+/** A frame with the policy. */
+const frame = document.createElement('iframe')
+
+beforeAll(async () => {
+  frame.srcdoc = `<meta http-equiv="Content-Security-Policy" content="connect-src 'self' ws:">`
+  const loaded = new Promise((resolve) => {
+    frame.addEventListener('load', resolve)
+  })
+  document.body.append(frame)
+  await loaded
+})
+
+afterAll(() => frame.remove())
+
+/** Starts the worker in the frame, from a blob, since that has the policy of its page. */
 function startUnderPolicy(): Worker {
-  const policy = document.createElement('meta')
-  policy.httpEquiv = 'Content-Security-Policy'
-  policy.content = "connect-src 'self' ws:"
-  document.head.append(policy)
+  const { Blob, URL: FrameURL, Worker: FrameWorker } = frame.contentWindow as Window & typeof globalThis
   // The query tells Vite that this is a worker.
   const { href } = new URL('../../../src/sql/sqlite/sqlite-worker.ts?worker_file&type=module', here)
   const code = `import ${JSON.stringify(href)}`
-  return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
+  return new FrameWorker(FrameURL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
 }
 
 /** Waits for the worker as long as it takes, except in tests of the grace time. */
