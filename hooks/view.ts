@@ -112,9 +112,8 @@ export class View<T, A extends readonly unknown[]> {
       return other
     }
     if (willRun) return (view.#other = new View(outcome, view.#owner, key, deps, parent, undefined))
-    const isOwn = view.#context !== view.#parent
-    // Read now if the parent changes: the context of a run belongs to the parent under which the run started.
-    const context = isOwn && parent !== view.#parent ? View.contextOf(view) : isOwn ? view.#context : parent
+    // Read now, since the parent may be another: the context of a run belongs to the parent under which it started.
+    const context = view.#context === view.#parent ? parent : View.contextOf(view)
     return (view.#other = new View(outcome, view.#owner, undefined, deps, parent, context))
   }
 }
