@@ -29,7 +29,7 @@ describe.concurrent('axe', () => {
         if (index % PARTS.length !== part) continue
         await page.setViewportSize(DESKTOP)
         await page.goto(`${demoUrl}docs/${name}`)
-        // Contrast and the words of highlighted code take longest. They are alike on all pages, so two are checked whole.
+        // Contrast and highlighted code take longest. They are alike on all pages, so two are checked whole.
         await page
           .locator('pre code')
           .evaluateAll((all) => all.forEach((code) => code.replaceChildren(code.textContent ?? '')))

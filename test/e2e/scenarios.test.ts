@@ -9,7 +9,8 @@ import { demoUrl, outcome, patiently, visit } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
-const QUICK = 'latency=200&timeout=100&failure=100&pause=100&leave=50&step=50&background=100&query=1&trouble=200&cancel=50'
+const QUICK =
+  'latency=200&timeout=100&failure=100&pause=100&leave=50&step=50&background=100&query=1&trouble=200&cancel=50'
 /** The scenarios are split into this many concurrent tests. */
 const PARTS = [0, 1]
 
