@@ -53,6 +53,15 @@ function mount(timeout?: number) {
 
 const key = createKey<string>('key')
 
+/** Makes its deps in render if `count` is undefined. */
+function Counts({ count }: { readonly count?: number }) {
+  return useTask(() => count, [count ?? {}]).status
+}
+
+function counts(count?: number) {
+  return <Boundary>{count === undefined ? <Counts /> : <Counts count={count} />}</Boundary>
+}
+
 describe('an error boundary', () => {
   it('never receives a cancel: neither a manual one, nor one by newer work or the unmount', async () => {
     const { container, rerender, task, unmount, work } = mount()
@@ -113,6 +122,16 @@ describe('an error boundary', () => {
     await settle()
     expect(container.textContent).toBe('caught TypeError')
     expect(calls).toBeLessThan(100)
+  })
+
+  it('receives the TypeError though the deps changed from outside at each of many renders before', async () => {
+    noise.allow(/deps and parent must be the same at each render/)
+    noise.allow(/occurred in the <Counts>|Maximum update depth/)
+    const view = render(counts(0))
+    for (let count = 1; count < 60; count++) await settle(() => view.rerender(counts(count)))
+    expect(view.container.textContent).toBe('success')
+    await settle(() => view.rerender(counts()))
+    expect(view.container.textContent).toBe('caught TypeError')
   })
 
   it('receives no error for a parent made in render that differs in values only, and the work runs once', async () => {

@@ -98,6 +98,28 @@ describe('an old React Native', () => {
   })
 })
 
+it('a runtime without Symbol.dispose has functions that `using` finds when it is lowered', async () => {
+  const Native = Symbol
+  const { dispose: _, ...others } = Object.getOwnPropertyDescriptors(Native) as PropertyDescriptorMap
+  vi.stubGlobal(
+    'Symbol',
+    Object.defineProperties((text: string) => Native(text), { ...others, prototype: {} }),
+  )
+  vi.resetModules()
+  const core = await import('rescind')
+  const { inspect } = await import('rescind/inspect')
+  vi.unstubAllGlobals()
+  const dispose: typeof Symbol.dispose = wrong(Symbol.for('Symbol.dispose'))
+  const [ctx, cancel] = core.withCancel(core.background())
+  const release = core.semaphore(1).tryAcquire()
+  const inspector = inspect()
+  cancel[dispose]()
+  expect(ctx.err).toBeDefined()
+  expect(release?.[dispose]).toBeTypeOf('function')
+  inspector[dispose]()
+  for (const one of [cancel, release, inspector]) expect(one).not.toHaveProperty('undefined')
+})
+
 /** Timers as in Deno, which keep the process alive until `unrefTimer`; those that do are in the returned set. */
 function numberTimers(): Set<number> {
   const alive = new Set<number>()
