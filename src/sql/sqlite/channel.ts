@@ -239,12 +239,14 @@ export class Channel {
 
   #settle(reply: Reply): void {
     const resolve = this.#waiting.get(reply.id)
+    // A message of other code can look like a reply.
+    if (!resolve) return
     this.#waiting.delete(reply.id)
     // Clear the flag: IDs are reused.
     if (this.#flag) Atomics.compareExchange(this.#flag, 0, reply.id, 0)
     if (this.#waiting.size === 0) this.#line.hold('idle')
     this.#isOpen = reply.isOpen
-    resolve?.(reply)
+    resolve(reply)
   }
 
   #stop(id: number, alive: string | undefined): void {

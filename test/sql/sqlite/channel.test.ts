@@ -237,9 +237,10 @@ describe('a call', () => {
     hear({ id: 2, result: rows, isOpen: true })
     hear(ALIVE)
     expect(channel.isOpen).toBe(true)
-    const others = [null, undefined, 0, 'b', { id: 3 }, { id: '3', isOpen: true }, { id: 99, isOpen: true }]
+    const others = [null, undefined, 0, 'b', { id: 3 }, { id: '3', isOpen: true }, { id: 99, isOpen: false }]
     for (const other of others) expect(() => hear(other)).not.toThrow()
     await task()
+    expect(channel.isOpen).toBe(true)
     expect(calls.map(({ settled }) => settled)).toEqual([true, false])
   })
 

@@ -59,6 +59,9 @@ describe('openSqlite', () => {
   it('refuses invalid options', async () => {
     const wrong = { storage: 'disk' as 'memory' }
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
+    for (const file of ['', 1 as never, null as never]) {
+      await expect(openSqlite(bg, { file })).rejects.toThrow('file must be a string that is not empty')
+    }
     for (const silence of [Number.NaN, 0, -1]) await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
     await expect(openSqlite(bg, { worker: 1 as never })).rejects.toThrow('worker must be a function')
     for (const grace of [Number.NaN, -1, '5' as never]) {

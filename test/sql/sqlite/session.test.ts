@@ -1,0 +1,62 @@
+/** The connection in the worker, here without a worker: what it reports, and what remains after a stop. */
+
+import init from '@sqlite.org/sqlite-wasm'
+import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Interrupted, Session } from '../../../src/sql/sqlite/session.ts'
+import { Stopper } from '../../../src/sql/sqlite/stop.ts'
+import { endlessRows } from '../sqlite.ts'
+
+let sqlite3: Sqlite3Static
+let db: Database
+let stopper: Stopper
+let session: Session
+
+beforeAll(async () => {
+  sqlite3 = await init()
+})
+
+beforeEach(async () => {
+  db = new sqlite3.oo1.DB(':memory:')
+  // Without shared memory and blobs, only a message can stop a statement.
+  stopper = new Stopper(undefined)
+  session = new Session(sqlite3, db, stopper)
+  await session.run('CREATE TABLE kept (a, b)', [])
+})
+
+afterEach(() => session.close())
+
+const count = () => db.selectValue('SELECT count(*) FROM kept')
+
+describe('a statement that is stopped between two rows', () => {
+  it.each([
+    ['a write that returns rows', `INSERT INTO kept (a) ${endlessRows} LIMIT 500 RETURNING a`],
+    ['a read after a write', `INSERT INTO kept (a) VALUES (1); ${endlessRows}`],
+  ])('changes nothing, even if it is %s', async (_, sql) => {
+    stopper.begin({ id: 1 })
+    const running = session.run(sql, [])
+    stopper.tell(1)
+    await expect(running).rejects.toBeInstanceOf(Interrupted)
+    stopper.end()
+    expect(session.isOpen).toBe(false)
+    expect(count()).toBe(0)
+  })
+})
+
+it('a text does not continue outside the transaction that one of its statements has ended', async () => {
+  for (const end of ['ROLLBACK', 'COMMIT', 'END']) {
+    session.begin()
+    // SQLite reads a byte order mark as white space.
+    const text = `SELECT 1; \uFEFF${end}; INSERT INTO kept (a) VALUES (1); INSERT INTO kept (a) VALUES (2)`
+    await expect(session.run(text, [])).rejects.toThrow('the transaction is over')
+    expect(session.isOpen).toBe(false)
+  }
+  expect(count()).toBe(0)
+})
+
+it('a cursor names its columns as they are when it is first read', async () => {
+  await session.run('INSERT INTO kept VALUES (1, 2)', [])
+  const { cursor = 0 } = await session.open('SELECT * FROM kept', [])
+  await session.run('ALTER TABLE kept DROP COLUMN a; ALTER TABLE kept ADD COLUMN c DEFAULT 3', [])
+  expect(await session.next(cursor)).toEqual({ rows: [{ b: 2, c: 3 }], changes: 0 })
+})
