@@ -31,7 +31,7 @@ export class Stopper {
     const now = performance.now()
     this.#id = id
     this.#due = now + left
-    this.#alive = this.mechanism === 'poll' ? alive : undefined
+    this.#alive = alive
     this.#nextPoll = now + POLL
     this.#told = false
   }
@@ -58,9 +58,11 @@ export class Stopper {
   }
 }
 
-/** Whether requests of blob URLs work. If a policy (`connect-src`) forbade them, each statement would seem canceled. */
+/**
+ * Whether requests of blob URLs work; not in Node. If a policy (`connect-src`) forbade them, each statement would seem
+ * canceled.
+ */
 function canPoll(): boolean {
-  if (typeof XMLHttpRequest !== 'function') return false
   const url = URL.createObjectURL(new Blob())
   const before = exists(url)
   URL.revokeObjectURL(url)

@@ -2,7 +2,7 @@
 
 import init from '@sqlite.org/sqlite-wasm'
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Interrupted, Session } from '../../../src/sql/sqlite/session.ts'
 import { Stopper } from '../../../src/sql/sqlite/stop.ts'
 import { endlessRows } from '../sqlite.ts'
@@ -24,7 +24,10 @@ beforeEach(async () => {
   await session.run('CREATE TABLE kept (a, b)', [])
 })
 
-afterEach(() => session.close())
+afterEach(() => {
+  vi.restoreAllMocks()
+  session.close()
+})
 
 const count = () => db.selectValue('SELECT count(*) FROM kept')
 
@@ -40,6 +43,45 @@ describe('a statement that is stopped between two rows', () => {
     stopper.end()
     expect(session.isOpen).toBe(false)
     expect(count()).toBe(0)
+    stopper.begin({ id: 2 })
+    // It arrives late, for the statement before.
+    stopper.tell(1)
+    expect(await session.run('INSERT INTO kept VALUES (1, 2) RETURNING b', [])).toEqual({
+      rows: [{ b: 2 }],
+      changes: 1,
+    })
+  })
+
+  it('closes its cursor, which then is at its end', async () => {
+    await session.run('INSERT INTO kept VALUES (1, 2)', [])
+    const { cursor = 0 } = await session.open(`SELECT a FROM kept, (${endlessRows} LIMIT 1000)`, [])
+    await session.next(cursor)
+    vi.spyOn(sqlite3.config, 'warn').mockReturnValue()
+    expect(() => db.exec('DROP TABLE kept')).toThrow('SQLITE_LOCKED')
+    stopper.begin({ id: 1 })
+    stopper.tell(1)
+    await expect(session.next(cursor)).rejects.toBeInstanceOf(Interrupted)
+    expect(await session.next(cursor)).toEqual({ rows: [], changes: 0 })
+    db.exec('DROP TABLE kept')
+  })
+})
+
+describe('a batch of a cursor', () => {
+  it('has at most 256 rows', async () => {
+    const { cursor = 0 } = await session.open(`${endlessRows} LIMIT 300`, [])
+    vi.spyOn(performance, 'now').mockReturnValue(0)
+    const sizes = []
+    for (let round = 0; round < 3; round++) sizes.push((await session.next(cursor)).rows.length)
+    expect(sizes).toEqual([256, 44, 0])
+  })
+
+  it('ends with the first row after 8 ms', async () => {
+    const { cursor = 0 } = await session.open(endlessRows, [])
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 4))
+    const { rows } = await session.next(cursor)
+    expect(rows.length).toBeGreaterThan(0)
+    expect(rows.length).toBeLessThan(4)
   })
 })
 

@@ -15,7 +15,7 @@ import {
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
 import type { NodeWorker, SqliteDatabase } from 'rescind/sql/sqlite'
 import { fakeClock } from 'rescind/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startWorker } from '../../../src/sql/sqlite/line.ts'
 import type { Request } from '../../../src/sql/sqlite/protocol.ts'
 import { task } from '../../support.ts'
@@ -41,6 +41,21 @@ describe('openSqlite', () => {
   it('shares memory with a thread of Node', async () => {
     const db = await openSqlite(bg)
     expect(db.mechanism).toBe('flag')
+    await db.close()
+  })
+
+  it('stops a canceled statement between two rows without shared memory', async () => {
+    vi.stubGlobal('crossOriginIsolated', false)
+    const db = await openSqlite(bg)
+    vi.unstubAllGlobals()
+    expect([db.mechanism, db.stops]).toEqual(['deadline', 'between-rows'])
+    const [ctx, cancel] = withCancel(bg)
+    const query = queryContext(ctx, db, endlessRows).catch((error: unknown) => error)
+    await task()
+    cancel()
+    expect(await query).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+    expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await db.close()
   })
 
@@ -113,7 +128,16 @@ describe('openSqlite', () => {
 
   it('ignores messages to the worker that are not from rescind', async () => {
     const thread = startWorker() as NodeWorker
-    for (const message of [null, undefined, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }])
+    for (const message of [
+      null,
+      undefined,
+      1,
+      {},
+      { kind: 'run', id: '1' },
+      { rescind: 'begin' },
+      { id: 9 },
+      { kind: 'stop', id: 9 },
+    ])
       thread.postMessage(message, [])
     const db = await openSqlite(bg, { worker: () => thread })
     expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
