@@ -164,8 +164,8 @@ export class Session {
     this.#restore()
   }
 
+  /** Closes the database, which also finalizes its statements. */
   close(): void {
-    for (const id of this.#cursors.keys()) this.discard(id)
     this.#db.close()
   }
 
@@ -227,7 +227,7 @@ export class Session {
   async #read(statement: PreparedStatement, count: number, ms: number): Promise<{ rows: Row[]; isLast: boolean }> {
     const rows: Row[] = []
     let columns: readonly string[] | undefined
-    const end = ms < Infinity ? performance.now() + ms : Infinity
+    const end = performance.now() + ms
     if (this.#stopper.stops) throw new Interrupted()
     while (rows.length < count) {
       if (!statement.step()) return { rows, isLast: true }

@@ -15,7 +15,8 @@ const POLL = 25
 export class Stopper {
   readonly mechanism: Mechanism
   readonly #flag: Int32Array | undefined
-  #id = 0
+  /** The ID of the current or latest request. */
+  #id = -1
   #due = Infinity
   #alive: string | undefined
   #nextPoll = 0
@@ -36,11 +37,6 @@ export class Stopper {
     this.#told = false
   }
 
-  /** Call it when a request has ended: clean-up must not be stopped. */
-  end(): void {
-    this.begin({ id: 0 })
-  }
-
   /** Stops the request `id`, by a message between two rows. */
   tell(id: number): void {
     if (id === this.#id) this.#told = true
@@ -48,7 +44,7 @@ export class Stopper {
 
   /** Whether the current request must stop. */
   get stops(): boolean {
-    if (this.#told || (this.#flag && Atomics.load(this.#flag, 0) === this.#id && this.#id > 0)) return true
+    if (this.#told || (this.#flag && Atomics.load(this.#flag, 0) === this.#id)) return true
     const now = performance.now()
     if (now >= this.#due) return true
     if (this.#alive === undefined || now < this.#nextPoll) return false

@@ -40,7 +40,6 @@ describe('a statement that is stopped between two rows', () => {
     const running = session.run(sql, [])
     stopper.tell(1)
     await expect(running).rejects.toBeInstanceOf(Interrupted)
-    stopper.end()
     expect(session.isOpen).toBe(false)
     expect(count()).toBe(0)
     stopper.begin({ id: 2 })
@@ -73,6 +72,8 @@ describe('a batch of a cursor', () => {
     const sizes = []
     for (let round = 0; round < 3; round++) sizes.push((await session.next(cursor)).rows.length)
     expect(sizes).toEqual([256, 44, 0])
+    // The reader closes it, too.
+    session.discard(cursor)
   })
 
   it('ends with the first row after 8 ms', async () => {
@@ -94,6 +95,38 @@ it('a text does not continue outside the transaction that one of its statements 
     expect(session.isOpen).toBe(false)
   }
   expect(count()).toBe(0)
+})
+
+it('a transaction changes and restores the setting query_only only if it has the option', async () => {
+  const setting = () => db.selectValue('PRAGMA query_only')
+  for (const end of ['commit', 'rollback'] as const) {
+    session.begin(true)
+    expect(setting()).toBe(1)
+    session[end]()
+    expect(setting()).toBe(0)
+    db.exec('PRAGMA query_only = 1')
+    session.begin()
+    session[end]()
+    expect(setting()).toBe(1)
+    session.begin(false)
+    expect(setting()).toBe(0)
+    // Also if a statement has ended the transaction.
+    await session.run('\uFEFFCOMMIT', [])
+    session.rollback()
+    expect(setting()).toBe(1)
+    db.exec('PRAGMA query_only = 0')
+  }
+})
+
+it('a transaction closes the cursors that were opened in it, and no others', async () => {
+  for (const end of ['commit', 'rollback'] as const) {
+    const { cursor: outer = 0 } = await session.open('SELECT 1 AS one', [])
+    session.begin()
+    const { cursor: inner = 0 } = await session.open('SELECT 1 AS one', [])
+    session[end]()
+    expect(await session.next(inner)).toEqual({ rows: [], changes: 0 })
+    expect(await session.next(outer)).toEqual({ rows: [{ one: 1 }], changes: 0 })
+  }
 })
 
 it('a cursor names its columns as they are when it is first read', async () => {
