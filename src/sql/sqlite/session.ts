@@ -186,7 +186,7 @@ export class Session {
   }
 
   #beginOurs(): void {
-    if (this.#isOurs || this.isOpen) return
+    if (this.isOpen) return
     this.begin()
     this.#isOurs = true
   }

@@ -5,7 +5,7 @@ import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Interrupted, Session } from '../../../src/sql/sqlite/session.ts'
 import { Stopper } from '../../../src/sql/sqlite/stop.ts'
-import { endlessRows } from '../sqlite.ts'
+import { endless, endlessRows } from '../sqlite.ts'
 
 let sqlite3: Sqlite3Static
 let db: Database
@@ -27,6 +27,7 @@ beforeEach(async () => {
 afterEach(() => {
   vi.restoreAllMocks()
   session.close()
+  expect(db.isOpen()).toBe(false)
 })
 
 const count = () => db.selectValue('SELECT count(*) FROM kept')
@@ -34,6 +35,7 @@ const count = () => db.selectValue('SELECT count(*) FROM kept')
 describe('a statement that is stopped between two rows', () => {
   it.each([
     ['a write that returns rows', `INSERT INTO kept (a) ${endlessRows} LIMIT 500 RETURNING a`],
+    ['a text of writes', 'INSERT INTO kept (a) VALUES (1);'.repeat(3)],
     ['a read after a write', `INSERT INTO kept (a) VALUES (1); ${endlessRows}`],
   ])('changes nothing, even if it is %s', async (_, sql) => {
     stopper.begin({ id: 1 })
@@ -63,6 +65,26 @@ describe('a statement that is stopped between two rows', () => {
     expect(await session.next(cursor)).toEqual({ rows: [], changes: 0 })
     db.exec('DROP TABLE kept')
   })
+})
+
+it('a statement is stopped by its own number in shared memory, and at its deadline', async () => {
+  const flag = new SharedArrayBuffer(4)
+  const shared = new Stopper(flag)
+  const other = new Session(sqlite3, db, shared)
+  vi.spyOn(sqlite3.config, 'warn').mockReturnValue()
+  Atomics.store(new Int32Array(flag), 0, 2)
+  for (const [id, left] of [
+    [1, 10],
+    [2, undefined],
+    [3, 10],
+  ] as const) {
+    shared.begin({ id, left })
+    const stopped = other.run(endless, [])
+    if (id === 2) await expect(stopped).rejects.toBeInstanceOf(Interrupted)
+    else await expect(stopped).rejects.toThrow('SQLITE_INTERRUPT')
+  }
+  shared.begin({ id: 4 })
+  expect(await other.run('SELECT 1 AS one', [])).toEqual({ rows: [{ one: 1 }], changes: 0 })
 })
 
 describe('a batch of a cursor', () => {
@@ -106,6 +128,7 @@ it('a transaction changes and restores the setting query_only only if it has the
     expect(setting()).toBe(0)
     db.exec('PRAGMA query_only = 1')
     session.begin()
+    expect(setting()).toBe(1)
     session[end]()
     expect(setting()).toBe(1)
     session.begin(false)
