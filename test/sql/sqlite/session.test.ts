@@ -39,8 +39,8 @@ describe('a statement that is stopped between two rows', () => {
     ['a read after a write', `INSERT INTO kept (a) VALUES (1); ${endlessRows}`],
   ])('changes nothing, even if it is %s', async (_, sql) => {
     stopper.begin({ id: 1 })
+    setImmediate(() => stopper.tell(1))
     const running = session.run(sql, [])
-    stopper.tell(1)
     await expect(running).rejects.toBeInstanceOf(Interrupted)
     expect(session.isOpen).toBe(false)
     expect(count()).toBe(0)
@@ -139,6 +139,21 @@ it('a transaction changes and restores the setting query_only only if it has the
     expect(setting()).toBe(1)
     db.exec('PRAGMA query_only = 0')
   }
+})
+
+it('a transaction is over when its commit fails', async () => {
+  const references = 'id INTEGER PRIMARY KEY, other REFERENCES part DEFERRABLE INITIALLY DEFERRED'
+  await session.run(`PRAGMA foreign_keys = ON; CREATE TABLE part (${references})`, [])
+  session.begin()
+  await session.run('INSERT INTO part VALUES (1, 2)', [])
+  expect(() => session.commit()).toThrow('FOREIGN KEY')
+  expect(session.isOpen).toBe(false)
+  expect(db.selectValue('SELECT count(*) FROM part')).toBe(0)
+})
+
+it('a cursor is not opened with too few or too many parameters', async () => {
+  await expect(session.open('SELECT ?', [])).rejects.toThrow('0 parameters were given, 1 are needed')
+  await expect(session.open('SELECT ?', [1, 2])).rejects.toThrow('2 parameters were given, 1 are needed')
 })
 
 it('a transaction closes the cursors that were opened in it, and no others', async () => {
