@@ -24,7 +24,7 @@ describe('the numbers of requests', () => {
     const flag = new SharedArrayBuffer(4)
     const line = lineTo(startWorker())
     const post = (message: Request | Stop) => (ids.push(message.id), line.post(message))
-    const channel = new Channel({ ...line, post }, 1_000, flag, LAST_ID - 3)
+    const channel = new Channel({ ...line, post }, Infinity, flag, LAST_ID - 3)
     await channel.open({ ...OPEN, flag }, Infinity)
     for (let round = 0; round < 4; round++) {
       const [ctx, cancel] = withCancel(bg)
