@@ -18,6 +18,8 @@ const LOOKS = 10
 
 const WRONG = 'it must run rescind/sql/sqlite-worker: check its URL, and that your bundler includes that module'
 
+const CLOSED = 'the database is closed'
+
 /** By how many milliseconds the clock of the worker may be ahead of ours. */
 const AHEAD = 50
 
@@ -170,13 +172,13 @@ export class Channel {
   async close(): Promise<void> {
     const reply = this.#post({ kind: 'close' }, this.#next())
     // Later requests would find no database, so they are not sent: the outcome of a commit must not be unknown.
-    this.#closed = new SqliteError('the database is closed')
+    this.#closed = new SqliteError(CLOSED)
     await this.#through(reply)
     this.end()
   }
 
   end(): void {
-    this.fail(this.#closed ?? new SqliteError('the database is closed'))
+    this.fail(new SqliteError(CLOSED))
     this.#line.end()
   }
 
@@ -239,12 +241,14 @@ export class Channel {
 
   #settle(reply: Reply): void {
     const resolve = this.#waiting.get(reply.id)
+    // A message of other code can look like a reply.
+    if (!resolve) return
     this.#waiting.delete(reply.id)
     // Clear the flag: IDs are reused.
     if (this.#flag) Atomics.compareExchange(this.#flag, 0, reply.id, 0)
     if (this.#waiting.size === 0) this.#line.hold('idle')
     this.#isOpen = reply.isOpen
-    resolve?.(reply)
+    resolve(reply)
   }
 
   #stop(id: number, alive: string | undefined): void {

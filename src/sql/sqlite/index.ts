@@ -92,6 +92,8 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
   if (!['memory', 'opfs', 'opfs-sahpool'].includes(storage)) {
     throw invalid('storage', "'memory', 'opfs' or 'opfs-sahpool'", storage)
   }
+  // SQLite would delete a file without a name when it is closed.
+  if (typeof file !== 'string' || file === '') throw invalid('file', 'a string that is not empty', file)
   assertGrace(grace)
   if (typeof silence !== 'number' || !(silence > 0)) {
     throw invalid('silence', 'a number of milliseconds above 0, or Infinity', silence)
@@ -156,6 +158,7 @@ class SqliteConnection implements SqliteDatabase {
     assertTransactionOptions(options)
     refuseDeferrable(options, 'SQLite')
     const leave = await this.#enter(ctx)
+    leaveIfDone(ctx, leave)
     const begun = this.#channel.send({ kind: 'begin', readOnly: options.readOnly })
     if (!(await this.#channel.isAnswered(ctx, begun))) {
       // Rolled back before the next caller enters.
@@ -183,10 +186,7 @@ class SqliteConnection implements SqliteDatabase {
 
   async #run(ctx: Context, order: Order): Promise<Result> {
     const leave = await this.#enter(ctx)
-    if (ctx.err) {
-      leave()
-      throw ctx.err
-    }
+    leaveIfDone(ctx, leave)
     const { over, result } = this.#channel.call(ctx, order)
     // Waits for `over`, not for the result: after the grace time, the worker may still be busy.
     const isLeftOpen = over.then(() => {
@@ -204,6 +204,13 @@ class SqliteConnection implements SqliteDatabase {
     leave()
     return true
   }
+}
+
+/** Throws if `ctx` has ended in the turn in which its call could enter. */
+function leaveIfDone(ctx: Context, leave: Leave): void {
+  if (!ctx.err) return
+  leave()
+  throw ctx.err
 }
 
 class SqliteTransactionPort implements OuterPort {

@@ -32,7 +32,6 @@ export class Interrupted extends Error {
 
 interface OpenCursor {
   readonly statement: PreparedStatement
-  readonly columns: readonly string[]
   readonly isInTransaction: boolean
 }
 
@@ -56,7 +55,7 @@ export class Session {
   }
 
   get isOpen(): boolean {
-    return this.#db.pointer !== undefined && this.#sqlite3.capi.sqlite3_get_autocommit(this.#pointer) === 0
+    return this.#sqlite3.capi.sqlite3_get_autocommit(this.#pointer) === 0
   }
 
   /**
@@ -76,6 +75,7 @@ export class Session {
 
   async #runAll(sql: string, params: readonly unknown[]): Promise<Result> {
     const { capi } = this.#sqlite3
+    const isInside = this.isOpen
     let result: Result = { rows: [], changes: 0 }
     let used = 0
     let total = capi.sqlite3_total_changes(this.#pointer)
@@ -84,11 +84,12 @@ export class Session {
       for (let next = script.next(); next; next = script.next()) {
         const { statement, word, isLast } = next
         try {
+          if (isInside && !this.isOpen) throw new Error('the transaction is over: a statement of the text has ended it')
           used += this.#bind(statement, params, used)
           if (isLast) assertUsed(params, used)
           if (ALONE.has(word)) this.#endOurs('COMMIT')
-          else if (!isLast) this.#beginOurs()
-          const { rows } = await this.#read(statement, columnsOf(statement), Infinity, Infinity)
+          else if (!isLast || this.#mustBegin(statement)) this.#beginOurs()
+          const { rows } = await this.#read(statement, Infinity, Infinity)
           const before = total
           total = capi.sqlite3_total_changes(this.#pointer)
           const changed = total === before ? 0 : capi.sqlite3_changes(this.#pointer)
@@ -106,14 +107,13 @@ export class Session {
 
   /** Opens a cursor. A statement that writes is run completely instead: while open, it would block every commit. */
   async open(sql: string, params: readonly unknown[]): Promise<Result> {
-    const { capi } = this.#sqlite3
     const { statement, isLast } = this.#first(sql)
     const id = ++this.#lastCursor
     try {
-      if (capi.sqlite3_stmt_readonly(statement) === 0) return await this.run(sql, params)
+      if (this.#writes(statement)) return await this.run(sql, params)
       if (!isLast) throw new Error('only one statement can be read')
       assertUsed(params, this.#bind(statement, params, 0))
-      this.#cursors.set(id, { statement, columns: columnsOf(statement), isInTransaction: this.isOpen })
+      this.#cursors.set(id, { statement, isInTransaction: this.isOpen })
       return { rows: [], changes: 0, cursor: id }
     } finally {
       if (!this.#cursors.has(id)) statement.finalize()
@@ -125,7 +125,7 @@ export class Session {
     if (!cursor) return { rows: [], changes: 0 }
     let isLast = true
     try {
-      const batch = await this.#read(cursor.statement, cursor.columns, BATCH, BATCH_MS)
+      const batch = await this.#read(cursor.statement, BATCH, BATCH_MS)
       ;({ isLast } = batch)
       return { rows: batch.rows, changes: 0 }
     } finally {
@@ -164,8 +164,8 @@ export class Session {
     this.#restore()
   }
 
+  /** Closes the database, which also finalizes its statements. */
   close(): void {
-    for (const id of this.#cursors.keys()) this.discard(id)
     this.#db.close()
   }
 
@@ -186,7 +186,7 @@ export class Session {
   }
 
   #beginOurs(): void {
-    if (this.#isOurs || this.isOpen) return
+    if (this.isOpen) return
     this.begin()
     this.#isOurs = true
   }
@@ -215,18 +215,25 @@ export class Session {
     return count
   }
 
-  async #read(
-    statement: PreparedStatement,
-    columns: readonly string[],
-    count: number,
-    ms: number,
-  ): Promise<{ rows: Row[]; isLast: boolean }> {
+  /** Whether `statement` needs a transaction: without one, a stop between two of its rows would commit its changes. */
+  #mustBegin(statement: PreparedStatement): boolean {
+    return this.#stopper.mechanism === 'deadline' && this.#writes(statement)
+  }
+
+  #writes(statement: PreparedStatement): boolean {
+    return this.#sqlite3.capi.sqlite3_stmt_readonly(statement) === 0
+  }
+
+  async #read(statement: PreparedStatement, count: number, ms: number): Promise<{ rows: Row[]; isLast: boolean }> {
     const rows: Row[] = []
-    const end = ms < Infinity ? performance.now() + ms : Infinity
+    let columns: readonly string[] | undefined
+    const end = performance.now() + ms
     if (this.#stopper.stops) throw new Interrupted()
     while (rows.length < count) {
       if (!statement.step()) return { rows, isLast: true }
-      if (columns.length > 0) rows.push(rowOf(columns, statement.get([])))
+      // Not before the first step, which prepares the statement again if the schema has changed.
+      columns ??= statement.getColumnNames([])
+      rows.push(rowOf(columns, statement.get([])))
       if (this.#stopper.mechanism === 'deadline') await this.#listen()
       if (end < Infinity && performance.now() >= end) break
     }
@@ -242,10 +249,6 @@ export class Session {
     this.#heard = performance.now()
     if (this.#stopper.stops) throw new Interrupted()
   }
-}
-
-function columnsOf(statement: PreparedStatement): readonly string[] {
-  return statement.columnCount > 0 ? statement.getColumnNames([]) : []
 }
 
 function rowOf(columns: readonly string[], values: readonly unknown[]): Row {

@@ -60,8 +60,6 @@ async function answer(request: Request): Promise<void> {
     port?.postMessage({ id, result, isOpen: isOpen() })
   } catch (error) {
     port?.postMessage({ id, failure: failureOf(error), isOpen: isOpen() })
-  } finally {
-    stopper?.end()
   }
 }
 

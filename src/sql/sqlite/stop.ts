@@ -15,7 +15,8 @@ const POLL = 25
 export class Stopper {
   readonly mechanism: Mechanism
   readonly #flag: Int32Array | undefined
-  #id = 0
+  /** The ID of the current or latest request. */
+  #id = -1
   #due = Infinity
   #alive: string | undefined
   #nextPoll = 0
@@ -31,14 +32,9 @@ export class Stopper {
     const now = performance.now()
     this.#id = id
     this.#due = now + left
-    this.#alive = this.mechanism === 'poll' ? alive : undefined
+    this.#alive = alive
     this.#nextPoll = now + POLL
     this.#told = false
-  }
-
-  /** Call it when a request has ended: clean-up must not be stopped. */
-  end(): void {
-    this.begin({ id: 0 })
   }
 
   /** Stops the request `id`, by a message between two rows. */
@@ -48,7 +44,7 @@ export class Stopper {
 
   /** Whether the current request must stop. */
   get stops(): boolean {
-    if (this.#told || (this.#flag && Atomics.load(this.#flag, 0) === this.#id && this.#id > 0)) return true
+    if (this.#told || (this.#flag && Atomics.load(this.#flag, 0) === this.#id)) return true
     const now = performance.now()
     if (now >= this.#due) return true
     if (this.#alive === undefined || now < this.#nextPoll) return false
@@ -58,9 +54,11 @@ export class Stopper {
   }
 }
 
-/** Whether requests of blob URLs work. If a policy (`connect-src`) forbade them, each statement would seem canceled. */
+/**
+ * Whether requests of blob URLs work; not in Node. If a policy (`connect-src`) forbade them, each statement would seem
+ * canceled.
+ */
 function canPoll(): boolean {
-  if (typeof XMLHttpRequest !== 'function') return false
   const url = URL.createObjectURL(new Blob())
   const before = exists(url)
   URL.revokeObjectURL(url)

@@ -11,7 +11,7 @@ import type { Line } from '../../../src/sql/sqlite/channel.ts'
 import { lineTo, startWorker } from '../../../src/sql/sqlite/line.ts'
 import { ALIVE, LAST_ID } from '../../../src/sql/sqlite/protocol.ts'
 import type { Mechanism, Order, Request, Stop } from '../../../src/sql/sqlite/protocol.ts'
-import { outcome, task } from '../../support.ts'
+import { isCollected, outcome, task } from '../../support.ts'
 import { endless } from '../sqlite.ts'
 
 const bg = background()
@@ -24,7 +24,7 @@ describe('the numbers of requests', () => {
     const flag = new SharedArrayBuffer(4)
     const line = lineTo(startWorker())
     const post = (message: Request | Stop) => (ids.push(message.id), line.post(message))
-    const channel = new Channel({ ...line, post }, 1_000, flag, LAST_ID - 3)
+    const channel = new Channel({ ...line, post }, Infinity, flag, LAST_ID - 3)
     await channel.open({ ...OPEN, flag }, Infinity)
     for (let round = 0; round < 4; round++) {
       const [ctx, cancel] = withCancel(bg)
@@ -185,6 +185,21 @@ describe('a call', () => {
     expect(engineError(ctx)).toBeUndefined()
   })
 
+  it.each([
+    ['of its context, which ends soon after that', 30, 'TimeoutError'],
+    ['of SQLite, since its context does not end soon', 80, 'SqliteError'],
+  ])('that the worker stops before its deadline rejects with the error %s', async (_, ms, name) => {
+    vi.useFakeTimers()
+    const { channel, hear } = await opened('deadline')
+    const [ctx, cancel] = withTimeout(bg, ms)
+    const call = outcome(channel.call(ctx, run('a')).result)
+    hear({ id: 2, failure: interrupt, isOpen: false })
+    await vi.advanceTimersByTimeAsync(60)
+    expect(call.error).toMatchObject({ name })
+    cancel()
+    vi.useRealTimers()
+  })
+
   it('is not stopped by the end of its context once it was answered', async () => {
     const { channel, hear, posted } = await opened('deadline')
     const [ctx, cancel] = withCancel(bg)
@@ -237,10 +252,22 @@ describe('a call', () => {
     hear({ id: 2, result: rows, isOpen: true })
     hear(ALIVE)
     expect(channel.isOpen).toBe(true)
-    const others = [null, undefined, 0, 'b', { id: 3 }, { id: '3', isOpen: true }, { id: 99, isOpen: true }]
+    const others = [null, undefined, 0, 'b', { id: 3 }, { id: '3', isOpen: true }, { id: 99, isOpen: false }]
     for (const other of others) expect(() => hear(other)).not.toThrow()
     await task()
+    expect(channel.isOpen).toBe(true)
     expect(calls.map(({ settled }) => settled)).toEqual([true, false])
+  })
+
+  it('is forgotten with its result once it was answered', async () => {
+    const { channel, hear } = await opened('deadline')
+    const asked = () => {
+      const { result } = channel.call(bg, run('a'))
+      hear({ id: 2, result: rows, isOpen: false })
+      return result
+    }
+    expect(await isCollected(asked)).toBe(true)
+    expect(channel.isLost).toBe(false)
   })
 
   it('leaves no timer when a canceled one is answered', async () => {

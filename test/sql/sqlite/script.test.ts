@@ -113,7 +113,12 @@ describe('a text of statements', () => {
     await expect(session.open('SELECT 1; SELECT 2', [])).rejects.toThrow('only one')
     await expect(session.open('-- nothing', [])).rejects.toThrow('no statement')
     const { cursor = 0 } = await session.open('SELECT 1', [])
+    await session.open('CREATE TABLE t (i)', [])
     expect(held).toBe(0)
+    // Only the statement of the cursor is still prepared.
+    const first = sqlite3.capi.sqlite3_next_stmt(db, 0)
+    expect(first).not.toBe(0)
+    expect(sqlite3.capi.sqlite3_next_stmt(db, first)).toBe(0)
     expect(await session.next(cursor)).toMatchObject({ rows: [{ 1: 1 }] })
   })
 

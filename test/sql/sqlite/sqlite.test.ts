@@ -15,7 +15,7 @@ import {
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
 import type { NodeWorker, SqliteDatabase } from 'rescind/sql/sqlite'
 import { fakeClock } from 'rescind/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startWorker } from '../../../src/sql/sqlite/line.ts'
 import type { Request } from '../../../src/sql/sqlite/protocol.ts'
 import { task } from '../../support.ts'
@@ -44,6 +44,21 @@ describe('openSqlite', () => {
     await db.close()
   })
 
+  it('stops a canceled statement between two rows without shared memory', async () => {
+    vi.stubGlobal('crossOriginIsolated', false)
+    const db = await openSqlite(bg)
+    vi.unstubAllGlobals()
+    expect([db.mechanism, db.stops]).toEqual(['deadline', 'between-rows'])
+    const [ctx, cancel] = withCancel(bg)
+    const query = queryContext(ctx, db, endlessRows).catch((error: unknown) => error)
+    await task()
+    cancel()
+    expect(await query).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
+    expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await db.close()
+  })
+
   it('starts no worker under a context that has ended', async () => {
     const [ctx, cancel] = withCancel(bg)
     cancel()
@@ -59,14 +74,18 @@ describe('openSqlite', () => {
   it('refuses invalid options', async () => {
     const wrong = { storage: 'disk' as 'memory' }
     await expect(openSqlite(bg, wrong)).rejects.toThrow(TypeError)
-    for (const silence of [Number.NaN, 0, -1]) await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
+    for (const file of ['', 1 as never, null as never]) {
+      await expect(openSqlite(bg, { file })).rejects.toThrow('file must be a string that is not empty')
+    }
+    for (const silence of [Number.NaN, 0, -1, '5' as never])
+      await expect(openSqlite(bg, { silence })).rejects.toThrow('silence must')
     await expect(openSqlite(bg, { worker: 1 as never })).rejects.toThrow('worker must be a function')
     for (const grace of [Number.NaN, -1, '5' as never]) {
       await expect(openSqlite(bg, { grace })).rejects.toThrow('grace must be a number of milliseconds, at least 0')
     }
     const immediate = await openSqlite(bg, { grace: 0 })
     await immediate.close()
-    await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toBeInstanceOf(SqliteError)
+    await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toThrow('needs a page that is cross-origin isolated')
   })
 
   it.each([Infinity, 2 ** 40])('does not shorten a grace time of %d ms', async (grace) => {
@@ -110,7 +129,16 @@ describe('openSqlite', () => {
 
   it('ignores messages to the worker that are not from rescind', async () => {
     const thread = startWorker() as NodeWorker
-    for (const message of [null, undefined, 1, {}, { kind: 'run', id: '1' }, { rescind: 'begin' }])
+    for (const message of [
+      null,
+      undefined,
+      1,
+      {},
+      { kind: 'run', id: '1' },
+      { rescind: 'begin' },
+      { id: 9 },
+      { kind: 'stop', id: 9 },
+    ])
       thread.postMessage(message, [])
     const db = await openSqlite(bg, { worker: () => thread })
     expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
