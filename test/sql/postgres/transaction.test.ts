@@ -3,16 +3,24 @@
 import { Client, Pool } from 'pg'
 import { background, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import { execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
+import {
+  CommitUnknownError,
+  engineError,
+  execContext,
+  queryContext,
+  queryStream,
+  TransactionDoneError,
+  withTransaction,
+} from 'rescind/sql'
 import type { Database, Isolation } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import type { PostgresClient } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
-import { failOnUnhandled, outcome } from '../../support.ts'
+import { failOnUnhandled, outcome, task } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { startPooler } from '../pooler.ts'
-import type { Pooler } from '../pooler.ts'
+import type { Pass, Pooler } from '../pooler.ts'
 import { endless, observe } from '../postgres.ts'
 import type { Observer } from '../postgres.ts'
 
@@ -168,6 +176,14 @@ describe.each(limits)('a transaction %s', (_, ms) => {
     }))
 })
 
+/** A client with no more than we require: it does not report whether it is in a transaction. */
+const otherClass = (client: Client, query: PostgresClient['query'] = (...args) => client.query(...args)) => ({
+  query,
+  on: (event: 'error' | 'end', listener: (error: Error) => void) => client.on(event, listener),
+  removeListener: (event: 'error' | 'end', listener: (error: Error) => void) => client.removeListener(event, listener),
+  end: () => client.end(),
+})
+
 const limited = (): Context => withTimeout(bg, 60_000)[0]
 
 describe('a statement under a deadline', () => {
@@ -235,13 +251,7 @@ describe('a statement under a deadline', () => {
   it('has no timeout in the server on a client of a class that cannot send two statements at once', async () => {
     const client = new Client({ ...access, application_name: NAME })
     await client.connect()
-    const other: PostgresClient = {
-      query: (text, values) => client.query(text, values),
-      on: (event, listener) => client.on(event, listener),
-      removeListener: (event, listener) => client.removeListener(event, listener),
-      end: () => client.end(),
-    }
-    const on = postgres(other)
+    const on = postgres(otherClass(client))
     const text = "SELECT current_setting('statement_timeout') AS ms"
     expect(await queryContext(limited(), on, text)).toEqual([{ ms: '0' }])
     await on.close()
@@ -293,61 +303,80 @@ describe('a statement under a deadline', () => {
   })
 
   it('is stopped by the server itself, without a cancel', async () => {
-    // Delays the start of the server's timer.
-    const pooler = await startPooler(access, () => 0, 15)
-    const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
-    for (let round = 0; round < 5; round++) {
-      // Connects, so that the next statement does not wait for that.
-      await queryContext(bg, patient, 'SELECT 1')
-      const [ctx] = withTimeout(bg, 40)
-      const error = await queryContext(ctx, patient, endless).catch((error: unknown) => error)
-      expect(error).toBe(ctx.err)
-    }
-    // A loaded machine may still send some.
-    expect(pooler.counts.cancels).toBeLessThan(3)
-    await patient.close()
+    const pooler = await startPooler(access, (pass) => void pass())
+    const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
+    // Connects, so that the next statement does not wait for that.
+    await queryContext(bg, on, 'SELECT 1')
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60)
+    // A cancel would be sent at a time that does not come, however slow this machine is.
+    const now = performance.now()
+    const frozen = vi.spyOn(performance, 'now').mockReturnValue(now)
+    const query = queryContext(ctx, on, endless)
+    await task()
+    await clock.advance(60)
+    await expect(query).rejects.toBe(ctx.err)
+    frozen.mockRestore()
+    expect(engineError(ctx)).toMatchObject({ code: '57014' })
+    expect(pooler.counts.cancels).toBe(0)
+    await on.close()
     await pooler.close()
   })
 })
 
-/** Cancels statements, some of which complete before, and counts later statements that were hit. */
-async function cancelSome(on: Database, rounds: number): Promise<number> {
-  let hit = 0
-  for (let round = 0; round < rounds; round++) {
-    const [ctx, cancel] = withCancel(bg)
-    const racing = queryContext(ctx, on, 'SELECT pg_sleep(0.004)').catch(() => {})
-    await sleep(bg, 3)
-    cancel()
-    await racing
-    await queryContext(bg, on, 'SELECT pg_sleep(0.02)').catch(() => hit++)
-  }
-  return hit
-}
-
 describe('a pooler that delays cancels', () => {
+  /** Cancels a statement that the pooler hides from the cancel, until it has completed. */
+  const completesThoughCanceled = async (on: Database, held: Pass[]): Promise<void> => {
+    await observer.query('SELECT pg_advisory_lock(2)')
+    const [ctx, cancel] = withCancel(bg)
+    const racing = queryContext(ctx, on, 'SELECT FROM pg_advisory_xact_lock(2)')
+    await until(async () => (await observer.active(NAME)).length === 1)
+    cancel()
+    await until(() => held.length > 0)
+    await observer.query('SELECT pg_advisory_unlock(2)')
+    expect(await racing).toEqual([{}])
+  }
+
   it('hits no other statement of a pool, which destroys canceled connections', async () => {
-    const pooler = await startPooler(access, () => 15)
-    const on = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
-    expect(await cancelSome(postgres(on), 15)).toBe(0)
-    expect(pooler.counts.cancels).toBeGreaterThan(0)
-    expect(pooler.counts.connections).toBeGreaterThan(1)
-    await on.end()
+    const held: Pass[] = []
+    const pooler = await startPooler(access, (pass) => held.push(pass))
+    const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
+    await completesThoughCanceled(on, held)
+    await observer.query('SELECT pg_advisory_lock(2)')
+    const next = queryContext(bg, on, 'SELECT FROM pg_advisory_xact_lock(2)')
+    await until(async () => (await observer.active(NAME)).length === 1)
+    for (const pass of held) await pass()
+    await observer.query('SELECT pg_advisory_unlock(2)')
+    expect(await next).toEqual([{}])
+    expect(pooler.counts.connections).toBe(2)
+    await on.close()
     await pooler.close()
   })
 
   it('hits no other statement of a client, which waits for the cancel', async () => {
-    const pooler = await startPooler(access, () => 15)
+    const held: Pass[] = []
+    const pooler = await startPooler(access, (pass) => held.push(pass))
     const client = new Client({ ...pooler.access, application_name: NAME })
     await client.connect()
-    expect(await cancelSome(postgres(client), 10)).toBe(0)
-    expect(pooler.counts).toMatchObject({ connections: 1 })
-    expect(pooler.counts.cancels).toBeGreaterThan(0)
+    const on = postgres(client)
+    const sent = vi.spyOn(client, 'query')
+    await completesThoughCanceled(on, held)
+    // Stops the clock of the wait, however slow this machine is.
+    const now = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(now)
+    const next = queryContext(bg, on, 'SELECT 1 AS one')
+    for (const pass of held) await pass()
+    await task()
+    expect(sent.mock.calls.map(([text]) => text)).not.toContain('SELECT 1 AS one')
+    clock.mockRestore()
+    expect(await next).toEqual([{ one: 1 }])
+    expect(pooler.counts.connections).toBe(1)
     await client.end()
     await pooler.close()
   })
 
   it('ends an outer transaction together with a nested one', async () => {
-    const pooler = await startPooler(access, () => 15)
+    const pooler = await startPooler(access, (pass) => setTimeout(pass, 15))
     const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
     const [ctx, cancel] = withCancel(bg)
     const transaction = withTransaction(bg, on, async (outer) => {
@@ -365,6 +394,23 @@ describe('a pooler that delays cancels', () => {
     await pooler.close()
   })
 
+  it('is distinguished from the server, whose client waits for nothing after a cancel', async () => {
+    const client = new Client({ ...access, application_name: NAME })
+    await client.connect()
+    const direct = postgres(client)
+    const [ctx, cancel] = withCancel(bg)
+    const query = queryContext(ctx, direct, endless)
+    await until(async () => (await observer.active(NAME)).length === 1)
+    const now = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(now)
+    cancel()
+    await expect(query).rejects.toBe(ctx.err)
+    expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    clock.mockRestore()
+    await direct.close()
+  })
+
   it('is distinguished from the server, whose connections survive a cancel', async () => {
     const [ctx, cancel] = withCancel(bg)
     const direct = postgres(new Pool({ ...access, application_name: NAME, max: 1 }))
@@ -379,6 +425,9 @@ describe('a pooler that delays cancels', () => {
   })
 })
 
+/** Whether the connection is in no transaction. */
+const alone = 'SELECT now() = statement_timestamp() AS alone'
+
 /** With this setting a backslash escapes in every string, so we misread where strings end. */
 const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
@@ -386,7 +435,7 @@ const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 describe('a connection of the pool', () => {
   it.each([
     ['arrives with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
-    ['arrives after the answer', () => startPooler(access, () => 0)],
+    ['arrives after the answer', () => startPooler(access, (pass) => setTimeout(pass))],
   ])('is not returned inside a transaction that our parser missed, if the status %s', async (_, start) => {
     const pooler = await start()
     const tainted = new Pool({ ...(pooler?.access ?? access), ...lax, application_name: NAME, max: 1 })
@@ -395,7 +444,7 @@ describe('a connection of the pool', () => {
     await expect(execContext(bg, on, begins)).rejects.toThrow('a statement that leaves a transaction open')
     const fails = hidden('BEGIN; SELECT 1 / 0')
     await expect(execContext(bg, on, fails)).rejects.toMatchObject({ code: '22012' })
-    const { rows } = await tainted.query('SELECT now() = statement_timestamp() AS alone')
+    const { rows } = await tainted.query(alone)
     expect(rows).toEqual([{ alone: true }])
     expect(await entries()).toEqual([])
     await on.close()
@@ -423,6 +472,104 @@ describe('a connection of the pool', () => {
   })
 })
 
+describe('a server that does not answer', () => {
+  const silently = async (work: (on: Database, pooler: Pooler) => Promise<void>) => {
+    const pooler = await startPooler(access, () => {})
+    const own = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
+    await work(postgres(own, { grace: 20 }), pooler)
+    await until(() => own.totalCount === 0)
+    await own.end()
+    await pooler.close()
+    await isFree()
+    expect(await entries()).toEqual([])
+  }
+
+  it('gets the grace time for a rollback', () =>
+    silently(async (on, pooler) => {
+      const transaction = withTransaction(bg, on, async (tx) => {
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+        pooler.silent = true
+        throw new Error('no')
+      })
+      await expect(transaction).rejects.toThrow('no')
+    }))
+
+  it('gets the grace time for a commit, from the end of its context', () =>
+    silently(async (on, pooler) => {
+      const [ctx, cancel] = withCancel(bg)
+      const transaction = withTransaction(ctx, on, async (tx) => {
+        await execContext(ctx, tx, 'INSERT INTO entry VALUES (1)')
+        pooler.silent = true
+        setTimeout(cancel, 5)
+      })
+      const error = await transaction.catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(CommitUnknownError)
+      expect(error).toMatchObject({ cause: ctx.err })
+    }))
+
+  it.each([
+    ['release', () => {}],
+    [
+      'rollback',
+      () => {
+        throw new Error('no')
+      },
+    ],
+  ])('gets the grace time for the %s of a savepoint, and the outer transaction is over', (name, end) =>
+    silently(async (on, pooler) => {
+      const [ctx, cancel] = withCancel(bg)
+      const outer = withTransaction(bg, on, async (tx) => {
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+        const inner = withTransaction(ctx, tx, () => {
+          pooler.silent = true
+          setTimeout(cancel, 5)
+          end()
+        })
+        await expect(inner).rejects.toThrow(name === 'release' ? TransactionDoneError : 'no')
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (2)')
+      })
+      const error = (await outer.catch((error: unknown) => error)) as Error
+      expect(error).toBeInstanceOf(TransactionDoneError)
+      const { cause } = name === 'release' ? (error.cause as Error) : error
+      expect(cause).toMatchObject({ message: `the ${name} was not answered within 20 ms` })
+    }),
+  )
+})
+
+describe('an error of the client', () => {
+  it('leaves no timeout in its transaction', async () => {
+    const read = (oid: number) => (text: string) => {
+      if (oid === 16) throw new Error('cannot be read')
+      return text
+    }
+    const on = postgres(new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } }))
+    const write = {
+      toPostgres: () => {
+        throw new Error('cannot be written')
+      },
+    }
+    await withTransaction(bg, on, async (tx) => {
+      const timeout = "SELECT current_setting('statement_timeout') AS ms"
+      await expect(queryContext(limited(), tx, 'SELECT $1', [write])).rejects.toThrow('cannot be written')
+      expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
+      await expect(queryContext(limited(), tx, 'SELECT true')).rejects.toThrow('cannot be read')
+      expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
+    })
+    await on.close()
+  })
+
+  it('does not return a connection whose statement still runs', async () => {
+    await observer.query('SELECT pg_advisory_lock(2)')
+    const hasty = new Pool({ ...access, application_name: NAME, max: 1, query_timeout: 40 })
+    const on = postgres(hasty, { grace: 20 })
+    await expect(queryContext(bg, on, 'SELECT pg_advisory_xact_lock(2)')).rejects.toThrow('Query read timeout')
+    await until(() => hasty.totalCount === 0)
+    await observer.query('SELECT pg_advisory_unlock(2)')
+    await on.close()
+    await isFree()
+  })
+})
+
 describe('the error of a transaction that has failed', () => {
   it('has the first failure since the last rollback to a savepoint as its cause', async () => {
     const transaction = withTransaction(bg, db, async (tx) => {
@@ -439,6 +586,46 @@ describe('the error of a transaction that has failed', () => {
   })
 })
 
+describe('the begin of a transaction', () => {
+  it('is undone if it was stopped after the server has begun, also on a client that does not report it', async () => {
+    const client = new Client({ ...access, application_name: NAME })
+    await client.connect()
+    const [ctx, cancel] = withCancel(bg)
+    const stopsBegin: PostgresClient['query'] = async (text, values) => {
+      const result = await client.query(text, values)
+      if (text !== 'BEGIN' || ctx.err) return result
+      cancel()
+      throw Object.assign(new Error('canceled'), { code: '57014' })
+    }
+    const on = postgres(otherClass(client, stopsBegin))
+    const error = await withTransaction(ctx, on, () => expect.unreachable()).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await withTransaction(bg, on, (tx) => execContext(bg, tx, 'INSERT INTO entry VALUES (1)'))
+    expect(await entries()).toEqual([1])
+    await on.close()
+  })
+
+  it('is undone for a stream whose context ends with the answer', async () => {
+    const client = new Client({ ...access, application_name: NAME })
+    await client.connect()
+    const [ctx, cancel] = withCancel(bg)
+    const { query } = client
+    vi.spyOn(client, 'query').mockImplementation((async (text: string) => {
+      const result: unknown = await (query as (text: string) => Promise<unknown>).call(client, text)
+      cancel()
+      return result
+    }) as never)
+    const on = postgres(client)
+    const error = await queryStream(ctx, on, 'SELECT 1')
+      .next()
+      .catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await on.close()
+  })
+})
+
 describe('a client in a transaction of the user', () => {
   it('runs statements in that, keeps it open, and leaves no timeout', async () => {
     const client = new Client({ ...access, application_name: NAME })
@@ -450,6 +637,7 @@ describe('a client in a transaction of the user', () => {
     expect(await show(bg, on, 'statement_timeout')).toBe('0')
     const inner = withTransaction(ctx, on, () => {})
     await expect(inner).rejects.toThrow('rescind: the client is in a transaction that was begun outside of rescind')
+    expect(await show(bg, on, 'transaction_isolation')).toBe('read committed')
     expect(await entries()).toEqual([])
     await client.query('COMMIT')
     expect(await entries()).toEqual([1, 2])
