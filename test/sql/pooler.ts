@@ -17,7 +17,7 @@ export interface Pooler {
   readonly access: Access
   /** The number of cancels and of connections so far. */
   readonly counts: { cancels: number; connections: number }
-  /** Whether it drops what its clients send. */
+  /** Whether it drops what its clients send, and leaves the connections of cancels open. */
   silent: boolean
   close(): Promise<void>
 }
@@ -58,7 +58,7 @@ export async function startPooler(target: Access, onCancel: (pass: Pass) => void
     client.once('data', (first) => {
       if (first.readInt32BE(4) === CANCEL) {
         counts.cancels++
-        client.end()
+        if (!pooler.silent) client.end()
         onCancel(() => passOn(first))
         return
       }

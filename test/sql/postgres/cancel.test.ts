@@ -529,15 +529,18 @@ describe('a commit', () => {
     const lost = new Promise<Error>((resolve) => {
       client.on('error', resolve)
     })
+    const sent = vi.spyOn(client, 'query')
     const transaction = withTransaction(bg, postgres(client), async (tx) => {
       await execContext(bg, tx, 'INSERT INTO account VALUES (5, 5)')
       const busy = (await observer.sessions(NAME)).find(({ state }) => state === 'idle in transaction')
       await observer.query(`SELECT pg_terminate_backend(${busy?.pid ?? 0})`)
       await lost
+      await expect(execContext(bg, tx, 'SELECT 1')).rejects.toBe(await lost)
     })
     const error = await transaction.catch((error: unknown) => error)
     expect(error).toBeInstanceOf(TransactionDoneError)
     expect((error as Error).cause).toBe(await lost)
+    expect(sent.mock.calls.map(([text]) => text)).not.toContain('ROLLBACK')
     expect(await lost).toMatchObject({ code: '57P01' })
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })

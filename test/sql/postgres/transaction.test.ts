@@ -1,5 +1,7 @@
 /** Transactions and deadlines with PostgreSQL's own features: snapshots, settings, and the state of connections. */
 
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import { Client, Pool } from 'pg'
 import { background, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
@@ -184,6 +186,18 @@ const otherClass = (client: Client, query: PostgresClient['query'] = (...args) =
   end: () => client.end(),
 })
 
+const connected = async (): Promise<Client> => {
+  const client = new Client({ ...access, application_name: NAME })
+  await client.connect()
+  return client
+}
+
+/** Stops real time, as rescind sees it, until it is restored. */
+const freeze = () => {
+  const now = performance.now()
+  return vi.spyOn(performance, 'now').mockReturnValue(now)
+}
+
 const limited = (): Context => withTimeout(bg, 60_000)[0]
 
 describe('a statement under a deadline', () => {
@@ -249,8 +263,7 @@ describe('a statement under a deadline', () => {
   })
 
   it('has no timeout in the server on a client of a class that cannot send two statements at once', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const on = postgres(otherClass(client))
     const text = "SELECT current_setting('statement_timeout') AS ms"
     expect(await queryContext(limited(), on, text)).toEqual([{ ms: '0' }])
@@ -310,8 +323,7 @@ describe('a statement under a deadline', () => {
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 60)
     // A cancel would be sent at a time that does not come, however slow this machine is.
-    const now = performance.now()
-    const frozen = vi.spyOn(performance, 'now').mockReturnValue(now)
+    const frozen = freeze()
     const query = queryContext(ctx, on, endless)
     await task()
     await clock.advance(60)
@@ -324,19 +336,96 @@ describe('a statement under a deadline', () => {
   })
 })
 
-describe('a pooler that delays cancels', () => {
-  /** Cancels a statement that the pooler hides from the cancel, until it has completed. */
-  const completesThoughCanceled = async (on: Database, held: Pass[]): Promise<void> => {
-    await observer.query('SELECT pg_advisory_lock(2)')
-    const [ctx, cancel] = withCancel(bg)
-    const racing = queryContext(ctx, on, 'SELECT FROM pg_advisory_xact_lock(2)')
-    await until(async () => (await observer.active(NAME)).length === 1)
-    cancel()
-    await until(() => held.length > 0)
-    await observer.query('SELECT pg_advisory_unlock(2)')
-    expect(await racing).toEqual([{}])
-  }
+describe('a statement that the server stops', () => {
+  it('slightly before its deadline rejects at the deadline, with the err of its context', async () => {
+    const client = await connected()
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 50)
+    const frozen = freeze()
+    const query = outcome(queryContext(ctx, postgres(client), endless))
+    await once((client as unknown as { connection: EventEmitter }).connection, 'errorMessage')
+    await task()
+    expect(query.settled).toBe(false)
+    await clock.advance(50)
+    frozen.mockRestore()
+    await until(() => query.settled)
+    expect(query.error).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ code: '57014' })
+    await client.end()
+  })
 
+  it('for another reason rejects at once, with its error', async () => {
+    const client = await connected()
+    const on = postgres(client)
+    const [short, long] = [40, 60_000].map((ms) => withTimeout(fakeClock(0).root, ms)[0]) as [Context, Context]
+    const frozen = freeze()
+    await expect(queryContext(short, on, 'SELECT nothing')).rejects.toMatchObject({ code: '42703' })
+    await client.query("SET statement_timeout = '20ms'")
+    for (const ctx of [bg, long]) await expect(queryContext(ctx, on, endless)).rejects.toMatchObject({ code: '57014' })
+    frozen.mockRestore()
+    await client.end()
+  })
+
+  it('at its deadline, by a cancel, is canceled at once if it has no timeout in the server', async () => {
+    const client = await connected()
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60_000)
+    const query = queryContext(ctx, postgres(client), "DO 'BEGIN PERFORM pg_sleep(100); END'")
+    await until(async () => (await observer.active(NAME)).length === 1)
+    const frozen = freeze()
+    await clock.advance(60_000)
+    await expect(query).rejects.toBe(ctx.err)
+    frozen.mockRestore()
+    await client.end()
+  })
+
+  it('rejects with its error if that arrives when its context ends', async () => {
+    const client = await connected()
+    const [ctx, cancel] = withCancel(bg)
+    const endsMeanwhile: PostgresClient['query'] = (text, values) => client.query(text, values).finally(cancel)
+    const query = queryContext(ctx, postgres(otherClass(client, endsMeanwhile)), 'SELECT 1 / 0')
+    await expect(query).rejects.toMatchObject({ code: '22012' })
+    expect(ctx.err).toBeDefined()
+    expect(engineError(ctx)).toBeUndefined()
+    await client.end()
+  })
+})
+
+describe('a client', () => {
+  it('is sent nothing but the statements, unless one may have left a transaction open', async () => {
+    const client = await connected()
+    const sent = vi.spyOn(client, 'query')
+    const on = postgres(client)
+    const fails = (ctx: Context, text: string, code: string) =>
+      expect(queryContext(ctx, on, text)).rejects.toMatchObject({ code })
+    expect(await queryContext(bg, on, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await fails(bg, 'SELECT 1 / 0', '22012')
+    await fails(limited(), 'SELECT 1 / 0', '22012')
+    await fails(bg, 'SELECT 1; VACUUM', '25001')
+    await withTransaction(limited(), on, () => {})
+    const texts = sent.mock.calls.map(([query]: unknown[]) => (typeof query === 'string' ? query : 'a pair'))
+    const begin = expect.stringMatching(/^BEGIN; SHOW/) as unknown
+    expect(texts).toEqual(['SELECT 1 AS one', 'SELECT 1 / 0', 'a pair', 'SELECT 1; VACUUM', '', begin, 'COMMIT'])
+    await client.end()
+  })
+})
+
+/** Cancels a statement that the pooler hides from the cancel, until it has completed. */
+const completesThoughCanceled = async (on: Database, held: Pass[]): Promise<void> => {
+  await observer.query('SELECT pg_advisory_lock(2)')
+  const [ctx, cancel] = withCancel(bg)
+  const racing = queryContext(ctx, on, 'SELECT FROM pg_advisory_xact_lock(2)')
+  await until(async () => (await observer.active(NAME)).length === 1)
+  const frozen = freeze()
+  cancel()
+  await expect.poll(() => held.length).toBe(1)
+  await observer.query('SELECT pg_advisory_unlock(2)')
+  expect(await racing).toEqual([{}])
+  frozen.mockRestore()
+  expect(held.length).toBe(1)
+}
+
+describe('a pooler that delays cancels', () => {
   it('hits no other statement of a pool, which destroys canceled connections', async () => {
     const held: Pass[] = []
     const pooler = await startPooler(access, (pass) => held.push(pass))
@@ -362,13 +451,12 @@ describe('a pooler that delays cancels', () => {
     const sent = vi.spyOn(client, 'query')
     await completesThoughCanceled(on, held)
     // Stops the clock of the wait, however slow this machine is.
-    const now = performance.now()
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(now)
+    const frozen = freeze()
     const next = queryContext(bg, on, 'SELECT 1 AS one')
     for (const pass of held) await pass()
     await task()
     expect(sent.mock.calls.map(([text]) => text)).not.toContain('SELECT 1 AS one')
-    clock.mockRestore()
+    frozen.mockRestore()
     expect(await next).toEqual([{ one: 1 }])
     expect(pooler.counts.connections).toBe(1)
     await client.end()
@@ -395,19 +483,22 @@ describe('a pooler that delays cancels', () => {
   })
 
   it('is distinguished from the server, whose client waits for nothing after a cancel', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
+    const sent = vi.spyOn(client, 'query')
     const direct = postgres(client)
-    const [ctx, cancel] = withCancel(bg)
-    const query = queryContext(ctx, direct, endless)
-    await until(async () => (await observer.active(NAME)).length === 1)
-    const now = performance.now()
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(now)
-    cancel()
-    await expect(query).rejects.toBe(ctx.err)
-    expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    clock.mockRestore()
+    for (const text of [endless, "DO 'BEGIN PERFORM pg_sleep(100); END'"]) {
+      const [ctx, cancel] = withTimeout(bg, 60_000)
+      const query = queryContext(ctx, direct, text)
+      await until(async () => (await observer.active(NAME)).length === 1)
+      const frozen = freeze()
+      cancel()
+      await expect(query).rejects.toBe(ctx.err)
+      for (let count = 0; count < 2; count++) {
+        expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+      }
+      frozen.mockRestore()
+    }
+    expect(sent.mock.calls.filter(([text]) => String(text).includes('pg_backend_pid')).length).toBe(1)
     await direct.close()
   })
 
@@ -472,20 +563,73 @@ describe('a connection of the pool', () => {
   })
 })
 
-describe('a server that does not answer', () => {
-  const silently = async (work: (on: Database, pooler: Pooler) => Promise<void>) => {
-    const pooler = await startPooler(access, () => {})
-    const own = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
-    await work(postgres(own, { grace: 20 }), pooler)
-    await until(() => own.totalCount === 0)
-    await own.end()
-    await pooler.close()
+/** Runs `work` on a pool with a short grace time, and expects that it has destroyed its connection, and no changes. */
+async function isLost(
+  work: (on: Database, pooler: Pooler) => Promise<void>,
+  onCancel: (pass: Pass, pooler: Pooler) => void = () => {},
+): Promise<void> {
+  const pooler = await startPooler(access, (pass) => onCancel(pass, pooler))
+  const own = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
+  await work(postgres(own, { grace: 20 }), pooler)
+  await until(() => own.totalCount === 0)
+  await own.end()
+  await pooler.close()
+  await isFree()
+  expect(await entries()).toEqual([])
+}
+
+describe('a nested transaction', () => {
+  it('rejects if its savepoint is gone, and the outer one is over', async () => {
+    const transaction = withTransaction(bg, db, async (outer) => {
+      await execContext(bg, outer, 'SAVEPOINT one')
+      const inner = withTransaction(bg, outer, (tx) => execContext(bg, tx, 'ROLLBACK TO one'))
+      await expect(inner).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '3B001' } })
+      await execContext(bg, outer, 'INSERT INTO entry VALUES (1)')
+    })
+    await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '3B001' } })
     await isFree()
     expect(await entries()).toEqual([])
-  }
+  })
+})
+
+describe('a server that does not answer', () => {
+  it.each([
+    ['stop', false, 'the server did not answer within 20 ms'],
+    ['confirm', true, 'a cancel was not confirmed within 20 ms'],
+  ])('gets the grace time for a cancel that it does not %s', (_, silent, message) =>
+    isLost(async (on, pooler) => {
+      await observer.query('SELECT pg_advisory_lock(2)')
+      const [ctx, cancel] = withCancel(bg)
+      const query = queryContext(ctx, on, 'SELECT pg_advisory_xact_lock(2)')
+      await until(async () => (await observer.active(NAME)).length === 1)
+      pooler.silent = silent
+      cancel()
+      await expect(query).rejects.toBe(ctx.err)
+      expect(engineError(ctx)).toMatchObject({ message })
+      await observer.query('SELECT pg_advisory_unlock(2)')
+    }),
+  )
+
+  it('gets the grace time for the statement that follows a cancel', () =>
+    isLost(
+      async (on) => {
+        const [ctx, cancel] = withCancel(bg)
+        const query = queryContext(ctx, on, endless)
+        await until(async () => (await observer.active(NAME)).length === 1)
+        const frozen = freeze()
+        cancel()
+        await expect(query).rejects.toBe(ctx.err)
+        frozen.mockRestore()
+        expect(engineError(ctx)).toMatchObject({ code: '57014' })
+      },
+      (pass, pooler) => {
+        pooler.silent = true
+        void pass()
+      },
+    ))
 
   it('gets the grace time for a rollback', () =>
-    silently(async (on, pooler) => {
+    isLost(async (on, pooler) => {
       const transaction = withTransaction(bg, on, async (tx) => {
         await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
         pooler.silent = true
@@ -495,7 +639,7 @@ describe('a server that does not answer', () => {
     }))
 
   it('gets the grace time for a commit, from the end of its context', () =>
-    silently(async (on, pooler) => {
+    isLost(async (on, pooler) => {
       const [ctx, cancel] = withCancel(bg)
       const transaction = withTransaction(ctx, on, async (tx) => {
         await execContext(ctx, tx, 'INSERT INTO entry VALUES (1)')
@@ -516,7 +660,7 @@ describe('a server that does not answer', () => {
       },
     ],
   ])('gets the grace time for the %s of a savepoint, and the outer transaction is over', (name, end) =>
-    silently(async (on, pooler) => {
+    isLost(async (on, pooler) => {
       const [ctx, cancel] = withCancel(bg)
       const outer = withTransaction(bg, on, async (tx) => {
         await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
@@ -536,12 +680,40 @@ describe('a server that does not answer', () => {
   )
 })
 
+/** Reads the values of all types but boolean. */
+const read = (oid: number) => (text: string) => {
+  if (oid === 16) throw new Error('cannot be read')
+  return text
+}
+
+describe('the connection of a pool', () => {
+  it.each([
+    ['22012', 'ERROR', false],
+    ['40001', 'ERROR', false],
+    ['40001', 'FATAL', true],
+    ['XX000', 'PANIC', true],
+    ['08006', 'ERROR', true],
+    ['57P01', 'ERROR', true],
+    ['25P03', 'ERROR', true],
+    ['25P04', 'ERROR', true],
+    ['ECONNRESET', undefined, true],
+    [undefined, undefined, true],
+  ])('after an error with code %s and severity %s is destroyed: %s', async (code, severity, isDestroyed) => {
+    const released: unknown[] = []
+    const error = Object.assign(new Error('no'), { code, severity })
+    const client = {
+      ...otherClass(new Client(), () => Promise.reject(error)),
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const on = postgres({ totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() })
+    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toBe(error)
+    await until(() => released.length > 0)
+    expect(released).toEqual([isDestroyed])
+  })
+})
+
 describe('an error of the client', () => {
   it('leaves no timeout in its transaction', async () => {
-    const read = (oid: number) => (text: string) => {
-      if (oid === 16) throw new Error('cannot be read')
-      return text
-    }
     const on = postgres(new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } }))
     const write = {
       toPostgres: () => {
@@ -588,8 +760,7 @@ describe('the error of a transaction that has failed', () => {
 
 describe('the begin of a transaction', () => {
   it('is undone if it was stopped after the server has begun, also on a client that does not report it', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const [ctx, cancel] = withCancel(bg)
     const stopsBegin: PostgresClient['query'] = async (text, values) => {
       const result = await client.query(text, values)
@@ -598,7 +769,7 @@ describe('the begin of a transaction', () => {
       throw Object.assign(new Error('canceled'), { code: '57014' })
     }
     const on = postgres(otherClass(client, stopsBegin))
-    const error = await withTransaction(ctx, on, () => expect.unreachable()).catch((error: unknown) => error)
+    const error = await withTransaction(ctx, on, () => {}).catch((error: unknown) => error)
     expect(error).toBe(ctx.err)
     expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
     await withTransaction(bg, on, (tx) => execContext(bg, tx, 'INSERT INTO entry VALUES (1)'))
@@ -607,8 +778,7 @@ describe('the begin of a transaction', () => {
   })
 
   it('is undone for a stream whose context ends with the answer', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const [ctx, cancel] = withCancel(bg)
     const { query } = client
     vi.spyOn(client, 'query').mockImplementation((async (text: string) => {
@@ -628,8 +798,7 @@ describe('the begin of a transaction', () => {
 
 describe('a client in a transaction of the user', () => {
   it('runs statements in that, keeps it open, and leaves no timeout', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const on = postgres(client)
     await client.query('BEGIN')
     const [ctx, cancel] = withTimeout(bg, 60_000)
@@ -648,8 +817,7 @@ describe('a client in a transaction of the user', () => {
 
 describe('a stream', () => {
   it('reads twice as many rows at once while they arrive fast, and half as many while they do not', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const sent = vi.spyOn(client, 'query')
     let now = performance.now()
     let step = 0
