@@ -135,8 +135,8 @@ export class Connection {
 
   /** Releases the connection in its original state. Never rejects. */
   async free(): Promise<void> {
-    if (this.loss === undefined && (this.#isUnsure || this.#isLeftOpen)) await this.#inTime(this.#leaveTransaction())
-    const isSettled = !this.#isCanceled || (this.loss === undefined && (await this.#inTime(this.isSettled())))
+    if (this.#isUnsure || this.#isLeftOpen) await this.#inTime(this.#leaveTransaction())
+    const isSettled = !this.#isCanceled || (await this.#inTime(this.isSettled()))
     this.#client.removeListener('end', this.#onEnd)
     this.#release(this.loss !== undefined ? 'lost' : isSettled ? 'usable' : 'doubtful')
     this.#client.removeListener('error', this.#onError)
