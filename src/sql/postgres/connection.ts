@@ -126,11 +126,8 @@ export class Connection {
 
   /** Whether no cancel is in flight that could hit the next statement. Do not call it in a failed transaction. */
   async isSettled(): Promise<boolean> {
-    if (!this.#isCanceled) return true
     // The server closes the connection of a cancel after handling it; a pooler may still have to forward it.
-    const isThrough = isDirect.get(this.#client) ?? (await this.#findDirect())
-    if (isThrough) this.#isCanceled = false
-    return isThrough
+    return !this.#isCanceled || (isDirect.get(this.#client) ?? (await this.#findDirect()))
   }
 
   /** Releases the connection in its original state. Never rejects. */

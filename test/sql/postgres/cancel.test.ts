@@ -576,11 +576,15 @@ describe('a commit', () => {
   it('is reported as unknown after a timeout of the client, and the connection is destroyed', async () => {
     const forget = await atCommit('pg_advisory_xact_lock(1)')
     await observer.query('SELECT pg_advisory_lock(1)')
-    const hasty = new Pool({ ...access, application_name: NAME, max: 1, query_timeout: 300 })
+    const hasty = new Pool({ ...access, application_name: NAME, max: 1 })
+    const clients: { connectionParameters: { query_timeout?: number } }[] = []
+    hasty.on('connect', (client) => clients.push(client as never))
     const on = postgres(hasty)
-    const error = await withTransaction(bg, on, (tx) => execContext(bg, tx, 'INSERT INTO account VALUES (6, 6)')).catch(
-      (error: unknown) => error,
-    )
+    const transaction = withTransaction(bg, on, async (tx) => {
+      await execContext(bg, tx, 'INSERT INTO account VALUES (6, 6)')
+      for (const { connectionParameters } of clients) connectionParameters.query_timeout = 20
+    })
+    const error = await transaction.catch((error: unknown) => error)
     expect(error).toBeInstanceOf(CommitUnknownError)
     await until(() => hasty.totalCount === 0)
     await on.close()

@@ -158,6 +158,20 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '22012' } })
     }))
 
+  it('sets its timeout again after a nested one has failed', () =>
+    limited(async (ctx) => {
+      const [inner] = withTimeout(fakeClock(0).root, 30_000)
+      const text = "SELECT current_setting('statement_timeout') AS ms"
+      await withTransaction(ctx, db, async (outer) => {
+        const failing = withTransaction(inner, outer, async (tx) => {
+          expect(await queryContext(inner, tx, text)).toEqual([{ ms: '29999ms' }])
+          throw new Error('no')
+        })
+        await expect(failing).rejects.toThrow('no')
+        expect(await queryContext(inner, outer, text)).toEqual([{ ms: '29999ms' }])
+      })
+    }))
+
   it("keeps the user's timeout if it is nested", () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
@@ -267,6 +281,7 @@ describe('a statement under a deadline', () => {
     const on = postgres(otherClass(client))
     const text = "SELECT current_setting('statement_timeout') AS ms"
     expect(await queryContext(limited(), on, text)).toEqual([{ ms: '0' }])
+    expect(await withTransaction(bg, on, (tx) => queryContext(limited(), tx, text))).toEqual([{ ms: '0' }])
     await on.close()
   })
 
@@ -366,7 +381,7 @@ describe('a statement that the server stops', () => {
     await client.end()
   })
 
-  it('at its deadline, by a cancel, is canceled at once if it has no timeout in the server', async () => {
+  it('by a cancel is canceled at once at its deadline', async () => {
     const client = await connected()
     const clock = fakeClock(0)
     const [ctx] = withTimeout(clock.root, 60_000)
@@ -401,11 +416,16 @@ describe('a client', () => {
     expect(await queryContext(bg, on, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await fails(bg, 'SELECT 1 / 0', '22012')
     await fails(limited(), 'SELECT 1 / 0', '22012')
+    const dividing = queryContext(bg, on, 'SELECT 1 / $1::int;', [0])
+    await expect(dividing).rejects.toMatchObject({ code: '22012' })
     await fails(bg, 'SELECT 1; VACUUM', '25001')
     await withTransaction(limited(), on, () => {})
+    const failing = withTransaction(bg, on, (tx) => queryContext(bg, tx, 'SELECT nothing'))
+    await expect(failing).rejects.toMatchObject({ code: '42703' })
     const texts = sent.mock.calls.map(([query]: unknown[]) => (typeof query === 'string' ? query : 'a pair'))
     const begin = expect.stringMatching(/^BEGIN; SHOW/) as unknown
-    expect(texts).toEqual(['SELECT 1 AS one', 'SELECT 1 / 0', 'a pair', 'SELECT 1; VACUUM', '', begin, 'COMMIT'])
+    const alone = ['SELECT 1 AS one', 'SELECT 1 / 0', 'a pair', 'SELECT 1 / $1::int;', 'SELECT 1; VACUUM', '']
+    expect(texts).toEqual([...alone, begin, 'COMMIT', 'BEGIN', 'SELECT nothing', 'ROLLBACK'])
     await client.end()
   })
 })
@@ -540,6 +560,15 @@ describe('a connection of the pool', () => {
     expect(await entries()).toEqual([])
     await on.close()
     await pooler?.close()
+  })
+
+  it('is a single client, and is left by the transaction that our parser missed', async () => {
+    const client = new Client({ ...access, ...lax, application_name: NAME })
+    await client.connect()
+    const on = postgres(client)
+    await expect(execContext(bg, on, hidden('BEGIN'))).rejects.toThrow('a statement that leaves a transaction open')
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await on.close()
   })
 
   it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
