@@ -51,7 +51,7 @@ export async function sendPair(
   values?: unknown[],
 ): Promise<Answer> {
   // Several statements have no parameters, so `ahead` can be one more in the same text.
-  const before = values === undefined && isSeveral(text) ? `${ahead};` : ''
+  const before = isSeveral(text) ? `${ahead};` : ''
   const QueryClass = queryClassOf(client) as QueryClass
   try {
     const answer = await new Promise<Answer>((resolve, reject) => {

@@ -488,8 +488,11 @@ describe('a stream whose statement writes', () => {
     const [ctx, cancel] = withCancel(bg)
     const ended = await db.open(ctx, puts, [9])
     cancel()
+    await task()
     await expect(ended.next(ctx)).rejects.toBe(ctx.err)
     await ended.close()
+    const empty = await db.open(bg, 'SELECT 1 WHERE false')
+    expect(await Promise.all([empty.next(bg), empty.close()])).toEqual([[], undefined])
   })
 
   it('does not reject when it is left after the end of its context', async () => {

@@ -607,6 +607,20 @@ async function isLost(
   expect(await entries()).toEqual([])
 }
 
+describe('a client of another class', () => {
+  it('has no transaction once its connection has ended', async () => {
+    const client = await connected()
+    const transaction = withTransaction(bg, postgres(otherClass(client)), async (tx) => {
+      await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+      await client.end()
+    })
+    const error = await transaction.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(TransactionDoneError)
+    expect(error).toMatchObject({ cause: { message: 'the connection has ended' } })
+    expect(await entries()).toEqual([])
+  })
+})
+
 describe('a nested transaction', () => {
   it('rejects if its savepoint is gone, and the outer one is over', async () => {
     const transaction = withTransaction(bg, db, async (outer) => {
@@ -738,6 +752,19 @@ describe('the connection of a pool', () => {
     await expect(queryContext(bg, on, 'SELECT 1')).rejects.toBe(error)
     await until(() => released.length > 0)
     expect(released).toEqual([isDestroyed])
+  })
+
+  it('is destroyed if it could not be rolled back', async () => {
+    const released: unknown[] = []
+    const result = { rows: [], rowCount: 0, command: '' }
+    const error = Object.assign(new Error('no'), { code: '57014' })
+    const client = {
+      ...otherClass(new Client(), (text) => (text === 'ROLLBACK' ? Promise.reject(error) : Promise.resolve(result))),
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const on = postgres({ totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() })
+    await (await on.begin(bg)).rollback()
+    expect(released).toEqual([true])
   })
 })
 
