@@ -11,12 +11,8 @@ import { tally } from './tally.mjs'
 let passed = 0
 let failed = 0
 
-const checks = ['check', 'format:check', 'lint', 'knip'].map(run)
-for (const check of checks) {
-  const { script, output, success } = await check
-  console.log(`\n> npm run ${script}\n${output}`)
-  count(success)
-}
+// Beside the tests, whose setup leaves a core idle.
+const checks = Promise.all(['check', 'format:check', 'lint', 'knip'].map(run))
 
 const vitest = await startVitest('test', [], { watch: false })
 const counts = tally(vitest)
@@ -29,6 +25,11 @@ for (const { name } of vitest.projects) {
   failed++
 }
 await vitest.close()
+
+for (const { script, output, success } of await checks) {
+  console.log(`\n> npm run ${script}\n${output}`)
+  count(success)
+}
 
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

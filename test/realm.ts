@@ -12,6 +12,14 @@ import { task } from './support.ts'
 const env = globalThis.process?.env
 const NODE_ENV = env?.NODE_ENV
 
+const { jsdom } = globalThis as { readonly jsdom?: { readonly window: typeof globalThis } }
+// React 18 assigns to `event`. Vitest would keep that value, for later files too, and React choose the priority of
+// updates by it.
+if (jsdom) {
+  const get = () => jsdom.window.event
+  Object.defineProperty(globalThis, 'event', { configurable: true, get, set() {} })
+}
+
 afterAll(async () => {
   // A build with Vite sets it, and React would be loaded as in production.
   if (env) env.NODE_ENV = NODE_ENV

@@ -223,13 +223,13 @@ describe('a deadline', () => {
     ['one before the other', (index) => 20_000 - index],
     ['all at the same time', () => 1_000],
     ['here and there', (index) => 1_000 + ((index * 7_919) % 10_007)],
-  ])('shares one platform timer with 10,000 others, due %s', (_, ms) => {
-    const contexts = Array.from({ length: 10_000 }, (_, index) => withTimeout(root, ms(index)))
+  ])('shares one platform timer with 1,000 others, due %s', (_, ms) => {
+    const contexts = Array.from({ length: 1_000 }, (_, index) => withTimeout(root, ms(index)))
     expect(vi.getTimerCount()).toBe(1)
-    for (const [, cancel] of contexts.slice(0, 5_000)) cancel()
+    for (const [, cancel] of contexts.slice(0, 500)) cancel()
     expect(vi.getTimerCount()).toBe(1)
     vi.advanceTimersByTime(20_000)
-    for (const [index, [ctx]] of contexts.entries()) expect(isDeadlineExceeded(ctx.err)).toBe(index >= 5_000)
+    for (const [index, [ctx]] of contexts.entries()) expect(isDeadlineExceeded(ctx.err)).toBe(index >= 500)
     expect(vi.getTimerCount()).toBe(0)
   })
 

@@ -20,16 +20,32 @@ function install(): void {
   watch.observer = second ? all : first
 }
 
+/** One name for all: stacks are cut below it. */
 const all: Observer = {
-  made: (node) => attached.forEach((one) => one.made(node)),
-  handed: (node, cancel) => attached.forEach((one) => one.handed(node, cancel)),
-  ended: (...end) => attached.forEach((one) => one.ended(...end)),
-  changed: (node) => attached.forEach((one) => one.changed(node)),
-  completed: (node) => attached.forEach((one) => one.completed(node)),
-  waits: (...wait) => attached.forEach((one) => one.waits(...wait)),
-  left: (waiter) => attached.forEach((one) => one.left(waiter)),
-  works(node, name) {
-    const ends = [...attached].map((one) => one.works(node, name))
+  made: function toAll(node) {
+    for (const one of attached) one.made(node)
+  },
+  handed: function toAll(node, cancel) {
+    for (const one of attached) one.handed(node, cancel)
+  },
+  ended: function toAll(...end) {
+    for (const one of attached) one.ended(...end)
+  },
+  changed: function toAll(node) {
+    for (const one of attached) one.changed(node)
+  },
+  completed: function toAll(node) {
+    for (const one of attached) one.completed(node)
+  },
+  waits: function toAll(...wait) {
+    for (const one of attached) one.waits(...wait)
+  },
+  left: function toAll(waiter) {
+    for (const one of attached) one.left(waiter)
+  },
+  works: function toAll(node, name) {
+    const ends: (() => void)[] = []
+    for (const one of attached) ends.push(one.works(node, name))
     return () => ends.forEach((end) => end())
   },
   explain: (node) => [...attached].map((one) => one.explain(node)).find(Boolean) ?? '',

@@ -11,6 +11,7 @@ const FRAMEWORK = /\/node_modules\/|\bnode:|<anonymous>/
 
 /** Functions of rescind above the user's code in a stack. Each is removed once: user code may have the same names. */
 const BETWEEN = [
+  'toAll',
   'made',
   'ended',
   'waits',
@@ -48,7 +49,7 @@ export function framesOf(here: Error | undefined): string | undefined {
   const first = frames.findIndex((frame) => {
     // Firefox, WebKit and newer versions of V8 show some or all methods without their class.
     const name = functionOf(frame).replace(/^Recorder\./, '')
-    return !/^(?:noted$|#|.*forEach|Object\.)/.test(name) && !between.delete(name)
+    return !/^(?:noted$|#|Object\.)/.test(name) && !between.delete(name)
   })
   const found = frames.slice(Math.max(first, 0))
   const theirs = found.filter((frame) => !FRAMEWORK.test(frame))

@@ -9,7 +9,8 @@ import { demoUrl, outcome, patiently, visit } from './demo.ts'
 import type { Visit } from './demo.ts'
 
 const scenarios = readdirSync('demo/scenarios').map((file) => file.replace(/\.tsx$/, ''))
-const QUICK = 'latency=400&timeout=100&failure=100&pause=100&leave=100&step=50&background=100&query=1'
+const QUICK =
+  'latency=200&timeout=100&failure=100&pause=100&leave=50&step=50&background=100&query=1&trouble=200&cancel=50'
 /** The scenarios are split into this many concurrent tests. */
 const PARTS = [0, 1]
 
@@ -44,11 +45,12 @@ async function checkCode(expect: ExpectStatic, { page }: Visit, id: string, resc
   const elsewhere = /^ {2}source: '\.\.\/(.*)',$/m.exec(scenario)?.[1]
   const source = elsewhere === undefined ? scenario : await readFile(`demo/${elsewhere}`, 'utf8')
   const text = (label: string) => page.getByRole('region', { name: label, exact: true }).locator('pre').innerText()
-  for (const region of rescind === 'on' ? ['with', 'without'] : ['without', 'with']) {
+  const shown = rescind === 'on' ? 'with' : 'without'
+  for (const region of [shown, shown === 'with' ? 'without' : 'with']) {
+    if (region !== shown) await page.getByRole('switch').click()
     const isShown = async () => source.includes(`// #region ${region}\n${await text('Code')}\n// #endregion\n`)
     await expect.poll(isShown, { ...patiently, message: `${id}, ${region}` }).toBe(true)
     expect((await text('Code')).split('\n').length).toBeLessThanOrEqual(12)
-    await page.getByRole('switch').click()
   }
   const go = await text('Go')
   expect(go.split('\n').length).toBeLessThanOrEqual(12)

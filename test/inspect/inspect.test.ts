@@ -938,7 +938,11 @@ function stackOf(): string | undefined {
 }
 
 describe('stacks', () => {
-  it('shows where a context was made and canceled, and where work waited, in its row and its error', async () => {
+  it.each([
+    ['alone', false],
+    ['beside another inspector', true],
+  ])('shows where a context was made and canceled, and where work waited, %s', async (_, isBeside) => {
+    using other = isBeside ? inspect({ silence: 'all' }) : undefined
     start({ stacks: true })
     function onClick() {
       cancel('the reader pressed Stop')
@@ -957,7 +961,8 @@ describe('stacks', () => {
     expect(waits).toHaveLength(1)
     expect(waits?.[0]).toContain('load')
     expect(stack).toMatch(/ made\n[^]*search[^]* ended\n[^]*onClick[^]* waiting\n[^]*load/)
-    expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|node_modules/)
+    expect(made + (ended ?? '') + stack).not.toMatch(/Recorder|observers|node_modules/)
+    expect((other ?? inspector).rows).toHaveLength(inspector.rows.length)
   })
 
   it('adds the stacks of work that waited in a descendant to the error', async () => {

@@ -3,6 +3,7 @@
 import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from 'rescind'
 import { engineError, execContext, queryContext, queryStream } from 'rescind/sql'
 import { openSqlite } from 'rescind/sql/sqlite'
+import type { SqliteDatabase } from 'rescind/sql/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { outcome, task } from '../../support.ts'
 import { endless, endlessRows } from '../sqlite.ts'
@@ -13,6 +14,9 @@ const here = import.meta.url
 /** A frame with the policy. */
 const frame = document.createElement('iframe')
 
+/** Waits for its worker as long as that takes. Tests of the grace time open others. */
+let db: SqliteDatabase
+
 beforeAll(async () => {
   // By name: in Firefox, a frame without an address is no `'self'`.
   frame.srcdoc = `<meta http-equiv="Content-Security-Policy" content="connect-src ${location.origin} ws:">`
@@ -21,9 +25,13 @@ beforeAll(async () => {
   })
   document.body.append(frame)
   await loaded
+  db = await openSqlite(bg, { worker: startUnderPolicy, grace: Infinity })
 })
 
-afterAll(() => frame.remove())
+afterAll(async () => {
+  await db.close()
+  frame.remove()
+})
 
 /** Starts the worker in the frame, from a blob, since that has the policy of its page. */
 function startUnderPolicy(): Worker {
@@ -34,18 +42,12 @@ function startUnderPolicy(): Worker {
   return new FrameWorker(FrameURL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' })
 }
 
-/** Waits for the worker as long as it takes, except in tests of the grace time. */
-const open = (grace = Infinity) => openSqlite(bg, { worker: startUnderPolicy, grace })
-
-it('reports that SQLite cannot stop a statement at once', async () => {
-  const db = await open()
+it('reports that SQLite cannot stop a statement at once', () => {
   expect(db.mechanism).toBe('deadline')
   expect(db.stops).toBe('between-rows')
-  await db.close()
 })
 
 it('SQLite under the policy stops every statement at the deadline', async () => {
-  const db = await open()
   // Long enough for the statement to reach the worker on a busy machine.
   const [ctx] = withTimeout(bg, 500)
   const error = await queryContext(ctx, db, endless).catch((error: unknown) => error)
@@ -53,11 +55,9 @@ it('SQLite under the policy stops every statement at the deadline', async () => 
   expect(isDeadlineExceeded(error)).toBe(true)
   expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
   expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-  await db.close()
 })
 
 it('SQLite under the policy stops a canceled statement before its next row', async () => {
-  const db = await open()
   const [ctx, cancel] = withCancel(bg)
   const query = queryContext(ctx, db, endlessRows).catch((error: unknown) => error)
   await sleep(bg, 15)
@@ -65,11 +65,9 @@ it('SQLite under the policy stops a canceled statement before its next row', asy
   expect(await query).toBe(ctx.err)
   expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
   expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-  await db.close()
 })
 
 it('SQLite under the policy stops a canceled text between two of its statements', async () => {
-  const db = await open()
   await execContext(bg, db, 'CREATE TABLE t (x)')
   const [ctx, cancel] = withCancel(bg)
   const text = 'INSERT INTO t VALUES (1);'.repeat(50_000)
@@ -79,7 +77,6 @@ it('SQLite under the policy stops a canceled text between two of its statements'
   expect(await inserts).toBe(ctx.err)
   expect(engineError(ctx)).toMatchObject({ code: 'SQLITE_INTERRUPT' })
   expect(await queryContext(bg, db, 'SELECT x FROM t')).toEqual([])
-  await db.close()
 })
 
 it('SQLite under the policy rejects a canceled statement after the grace time, though that still runs', async () => {
@@ -102,7 +99,7 @@ it('SQLite under the policy rejects a canceled statement after the grace time, t
 })
 
 it('SQLite under the policy runs the next statement when one that could not be stopped is over', async () => {
-  const db = await open(100)
+  const db = await openSqlite(bg, { worker: startUnderPolicy, grace: 100 })
   await execContext(bg, db, 'CREATE TABLE t (x)')
   const [parent, cancel] = withCancel(bg)
   const [ctx] = withTimeout(parent, 300)
@@ -116,12 +113,10 @@ it('SQLite under the policy runs the next statement when one that could not be s
 })
 
 it('SQLite under the policy streams rows, and stops with the context', async () => {
-  const db = await open()
   const [ctx, cancel] = withCancel(bg)
   const reading = async () => {
     for await (const { i } of queryStream(ctx, db, endlessRows)) if (i === 300) cancel()
   }
   const error = await reading().catch((error: unknown) => error)
   expect(error).toBe(ctx.err)
-  await db.close()
 })
