@@ -483,6 +483,22 @@ describe('a pooler that delays cancels', () => {
     await pooler.close()
   })
 
+  it('may hit a statement of our own, after which the client can still be used', async () => {
+    const client = await connected()
+    const { query } = client
+    const late = Object.assign(new Error('late'), { code: '57014' })
+    vi.spyOn(client, 'query').mockImplementation(((...args: Parameters<typeof query>) =>
+      String(args[0]).includes('pg_backend_pid') ? Promise.reject(late) : query.apply(client, args)) as never)
+    const on = postgres(client)
+    const [ctx, cancel] = withCancel(bg)
+    const canceled = queryContext(ctx, on, endless)
+    await until(async () => (await observer.active(NAME)).length === 1)
+    cancel()
+    await expect(canceled).rejects.toBe(ctx.err)
+    expect(await queryContext(bg, on, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await client.end()
+  })
+
   it('ends an outer transaction together with a nested one', async () => {
     const pooler = await startPooler(access, (pass) => setTimeout(pass, 15))
     const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
