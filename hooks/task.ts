@@ -97,8 +97,7 @@ export function useTask<T, A extends readonly unknown[]>(
     // oxlint-disable react/rules-of-hooks -- the same in every render
     // Fast Refresh drops memos, so edited code gets another key and runs again.
     edition = useMemo(() => ({}), [])
-    // Only an explicit parent is checked: `Scope` is responsible for the context of a scope.
-    useStableCheck(enabled && deps ? [options.parent && lifetime, ...deps] : undefined, 'deps and parent', deps)
+    useStableCheck(enabled && deps ? [lifetime, ...deps] : undefined, 'deps and parent', deps)
     // oxlint-enable react/rules-of-hooks
   }
   // `concat` in place of a spread, whose array reserves memory for growth: React retains those of two renders.

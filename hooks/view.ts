@@ -101,17 +101,18 @@ export class View<T, A extends readonly unknown[]> {
     const data = keepPrevious ? view.data : undefined
     const outcome = willRun ? pending(data) : isForOtherDeps ? kept(data, true) : (view as Outcome<T>)
     const other = view.#other
+    const nextKey = willRun ? key : undefined
     // The data is that of `view`, or none, as `status` and `stale` tell.
     if (
       other &&
       other.#parent === parent &&
-      (other.#key !== undefined) === willRun &&
+      sameDeps(other.#key, nextKey) &&
       other.status === outcome.status &&
       other.stale === outcome.stale
     ) {
       return other
     }
-    if (willRun) return (view.#other = new View(outcome, view.#owner, key, deps, parent, undefined))
+    if (nextKey) return (view.#other = new View(outcome, view.#owner, nextKey, deps, parent, undefined))
     // Read now, since the parent may be another: the context of a run belongs to the parent under which it started.
     const context = view.#context === view.#parent ? parent : View.contextOf(view)
     return (view.#other = new View(outcome, view.#owner, undefined, deps, parent, context))

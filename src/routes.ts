@@ -57,7 +57,7 @@ export function withRoute(parent: ContextLike, options: RouteOptions = {}): [ctx
 
 type Ignore = (to: URL, from: URL) => boolean
 
-/** The watches that have followers. */
+/** The watches by source. */
 const watches = /* @__PURE__ */ new WeakMap<RouteSource, Watch>()
 
 interface Watch {
@@ -74,7 +74,7 @@ function createWatch(source: RouteSource): Watch {
   const selective = new Map<AbortController, Ignore>()
   let users = 0
   let at: URL
-  let unsubscribe: (() => void) | undefined
+  let unsubscribe: () => void
 
   const watch: Watch = {
     controller: new AbortController(),
@@ -82,15 +82,12 @@ function createWatch(source: RouteSource): Watch {
       if (!users) {
         at = addressOf(source)
         unsubscribe = source.subscribe(() => watch.check())
-        watches.set(source, watch)
       }
       users++
       if (ignore) selective.set(controller, ignore)
       return () => {
         selective.delete(controller)
-        if (--users) return
-        watches.delete(source)
-        unsubscribe?.()
+        if (!--users) unsubscribe()
       }
     },
     check() {
@@ -108,6 +105,7 @@ function createWatch(source: RouteSource): Watch {
       for (const controller of leaving) controller.abort(Navigated)
     },
   }
+  watches.set(source, watch)
   return watch
 }
 

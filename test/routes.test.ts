@@ -207,10 +207,10 @@ describe('withRoute', () => {
     expect(ctx.err).toBeUndefined()
   })
 
-  it('is not retained by its source after its end', async () => {
+  it.each([undefined, () => true])('is not retained by its source after its end, with `ignore` %s', async (ignore) => {
     const source = fakeSource()
     const make = () => {
-      const [ctx, cancel] = withRoute(background(), { source, ignore: () => true })
+      const [ctx, cancel] = withRoute(background(), { source, ignore })
       cancel()
       return ctx
     }

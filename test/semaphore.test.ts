@@ -114,6 +114,24 @@ describe('acquire', () => {
     expect(ended.map(({ error }) => error)).toEqual([ctx.err, ctx.err])
   })
 
+  it('keeps those in line that come in the turn in which all waiting callers have ended', async () => {
+    const one = semaphore(1)
+    const slot = await one.acquire(background())
+    const [ctx, cancel] = withCancel(background())
+    const ended = outcome(one.acquire(ctx))
+    cancel()
+    slot.release()
+    const later = [1, 2].map(() => outcome(one.acquire(background())))
+    await microtasks()
+    later.push(outcome(one.acquire(background())))
+    for (const caller of later) {
+      await microtasks()
+      caller.value?.release()
+    }
+    expect(ended.error).toBe(ctx.err)
+    expect(later.map(({ settled }) => settled)).toEqual([true, true, true])
+  })
+
   it('takes no slot for a context that has ended, though one is free', async () => {
     const one = semaphore(1)
     const [ctx, cancel] = withCancel(background())

@@ -263,6 +263,16 @@ describe('stream', () => {
     expect(await chunks.next()).toEqual({ done: true, value: undefined })
   })
 
+  it('asks an iterator for one result at a time', async () => {
+    const iterator = { next: vi.fn<() => Promise<never>>(() => new Promise(() => {})) }
+    const chunks = stream(background(), { [Symbol.asyncIterator]: () => iterator })
+    const pending = [chunks.next(), chunks.next()]
+    await microtasks()
+    expect(iterator.next).toHaveBeenCalledTimes(1)
+    await chunks.return()
+    await Promise.all(pending)
+  })
+
   it('does not let a call of next overtake earlier ones', async () => {
     for (let delay = 0; delay < 20; delay++) {
       const { source, give } = tap<number>()

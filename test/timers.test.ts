@@ -503,6 +503,14 @@ function sleepFor(ms: number): void {
   vi.setSystemTime(Date.now() + ms)
 }
 
+it.skipIf('addEventListener' in globalThis)('a deadline needs no events of a document that only renders', () => {
+  vi.stubGlobal('document', {})
+  vi.useFakeTimers()
+  const [ctx] = withTimeout(root, 10)
+  vi.advanceTimersByTime(10)
+  expect(isDeadlineExceeded(ctx.err)).toBe(true)
+})
+
 describe.skipIf(typeof document === 'undefined')('the page', () => {
   let hidden = false
 

@@ -181,7 +181,8 @@ function watch(worker: JobWorker & MortalWorker, fail: (error: WorkerError) => v
 function onDeath(worker: MortalWorker, die: (error: WorkerError) => void): () => void {
   const listeners: Readonly<Record<string, (detail: unknown) => void>> = {
     error(detail) {
-      const cause = isObject(detail) && 'error' in detail ? (detail.error ?? undefined) : detail
+      // An error of Node may have a property `error`, too. An event has none if the script could not be loaded.
+      const cause = worker.on ? detail : ((detail as ErrorEvent).error ?? undefined)
       die(new WorkerError(`the worker has failed${reason(detail)}`, { cause }))
     },
     messageerror: () => die(new WorkerError('a message of the worker cannot be deserialized')),

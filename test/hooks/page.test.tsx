@@ -5,9 +5,9 @@ import { StrictMode } from 'react'
 import { flushSync } from 'react-dom'
 import { background, cause, PageHidden, withCancel, withoutCancel, withPage } from 'rescind'
 import type { Context } from 'rescind'
-import { Scope, Unmounted, useCancellable, useScope, useTask } from 'rescind/react'
-import type { Task } from 'rescind/react'
-import { describe, expect, it } from 'vitest'
+import { Scope, Unmounted, useAction, useCancellable, useScope, useTask } from 'rescind/react'
+import type { Action, Task } from 'rescind/react'
+import { describe, expect, it, vi } from 'vitest'
 import { Activity, failOnNoise, fakeWork, settle, watch } from './support.tsx'
 
 failOnNoise()
@@ -205,6 +205,32 @@ describe('a page that is left', () => {
       expect(work.causes).toEqual([PageHidden, undefined])
     },
   )
+})
+
+it('a runtime without events of a page, such as React Native, runs tasks and actions', async () => {
+  vi.stubGlobal('addEventListener', undefined)
+  vi.stubGlobal('removeEventListener', undefined)
+  const [load, save] = [fakeWork(), fakeWork<string, []>()]
+  const action = watch<Action<string, []>>()
+  function Component() {
+    action.see(useAction(save.fn))
+    return useTask(load.fn, []).status
+  }
+  const view = render(
+    <>
+      <Component />
+      <Scope>
+        <Component />
+      </Scope>
+    </>,
+    { wrapper: StrictMode },
+  )
+  await settle(() => void action.last.run())
+  await settle(() => save.last.resolve('saved'))
+  expect([action.last.status, load.causes]).toEqual(['success', [undefined, undefined]])
+  view.unmount()
+  expect(load.causes).toEqual([Unmounted, Unmounted])
+  vi.unstubAllGlobals()
 })
 
 /** A context with the values of the scope but not its end; the same one for the same scope. */

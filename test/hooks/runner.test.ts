@@ -8,6 +8,7 @@ import { fakeClock } from 'rescind/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Runner } from '../../hooks/runner.ts'
 import type { TaskSettings, TaskMode, TaskState } from '../../hooks/runner.ts'
+import { View } from '../../hooks/view.ts'
 import { microtask } from '../support.ts'
 
 afterEach(() => void vi.useRealTimers())
@@ -353,6 +354,23 @@ describe('the context of a run that a render needs', () => {
     runner.refresh()
     cancelOther('other')
     expect(calls.map(cause)).toEqual(['other'])
+  })
+
+  it('is that of its own run, though React has not rendered the state of the run before', () => {
+    const calls: Context[] = []
+    const fn = (ctx: Context) => new Promise<string>(() => void calls.push(ctx))
+    const settings = settingsOf<[]>({ fn })
+    const runner = new Runner(settings)
+    const { state } = runner
+    const seen = ['one', 'two'].map((dep) => {
+      const latest = { ...settings, deps: [dep], key: [dep] }
+      const { context } = View.shown<string, []>(state, latest) as unknown as TaskState<string>
+      runner.commit(state, latest, () => {})
+      runner.refresh()
+      return context
+    })
+    expect(seen.map((ctx) => calls.indexOf(ctx as Context))).toEqual([0, 1])
+    expect(calls.map(cause)).toEqual([Superseded, undefined])
   })
 })
 

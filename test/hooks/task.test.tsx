@@ -161,6 +161,19 @@ describe('a task without deps', () => {
     expect(task.last).toBe(before)
   })
 
+  it('has the latest parent as its context before the first run, and then the context of the run', async () => {
+    const work = fakeWork()
+    const [one] = withCancel(background())
+    const other = withValue(one, NAME, 'other')
+    const { task, render } = mountManual(work.fn, { parent: one })
+    expect(task.last.context).toBe(one)
+    render({ parent: other })
+    expect(task.last.context).toBe(other)
+    await settle(() => void task.last.run())
+    render({ parent: one })
+    expect(task.last.context).toBe(work.last.ctx)
+  })
+
   it.each([
     ['albums', 'success'],
     [undefined, 'idle'],

@@ -163,6 +163,14 @@ describe('a thread that dies', () => {
     await expect(failed).rejects.toMatchObject({ name: 'WorkerError', cause: { message: 'no such file' } })
   })
 
+  it.each<[what: string, script: string, text: string, cause: unknown]>([
+    ['a primitive', 'throw 5', '5', 5],
+    ['an error that has an `error`', 'throw Object.assign(new Error("outer"), { error: 1 })', 'outer', { error: 1 }],
+  ])('fails its jobs with %s that its script throws', async (_, script, text, cause) => {
+    const failed = job(background(), new Worker(script, { eval: true }), { does: 'wait' })
+    await expect(failed).rejects.toMatchObject({ message: `the worker has failed: ${text}`, cause })
+  })
+
   it('fails its jobs when the port closes silently', async () => {
     const { port1, port2 } = new MessageChannel()
     port2.onmessage = ({ data }: MessageEvent<{ port: MessagePort }>) => data.port.close()

@@ -272,6 +272,20 @@ describe('job', () => {
     expect(removed.mock.calls.length).toBe(added.mock.calls.length)
   })
 
+  it.each<[what: string, fields: object, cause: unknown]>([
+    ['an error', { error: new RangeError('thrown') }, new RangeError('thrown')],
+    ['a primitive', { error: 5 }, 5],
+    ['null, as for a script of another origin', { error: null }, undefined],
+    ['no error, as for a script that cannot be loaded', {}, undefined],
+  ])('rejects with a WorkerError if the worker fires an event with %s', async (_, fields, cause) => {
+    const worker = Object.assign(new EventTarget(), { postMessage() {} })
+    const pending = outcome(job(background(), worker, 1))
+    worker.dispatchEvent(Object.assign(new Event('error'), { message: 'it broke', ...fields }))
+    await task()
+    expect(pending.error).toMatchObject({ name: 'WorkerError', message: 'the worker has failed: it broke' })
+    expect((pending.error as Error).cause).toEqual(cause)
+  })
+
   it.each<[parameter: string, args: unknown[], message: string]>([
     ['ctx', [undefined, new EventTarget(), 1], 'rescind: ctx must be a context, got undefined'],
     ['worker', [background(), undefined, 1], 'rescind: worker must be a Worker or a MessagePort, got undefined'],

@@ -47,6 +47,15 @@ describe('serializeError and deserializeError', () => {
     expect(isCanceled(received)).toBe(true)
   })
 
+  it.each<[what: string, error: object]>([
+    ['with a tag of its own', Object.assign(new Error(), { [Symbol.toStringTag]: 'Slow' })],
+    ['with the tag of a DOMException, as in another realm', { [Symbol.toStringTag]: 'DOMException' }],
+  ])('keep an error %s', (_, error) => {
+    const received = posted(Object.assign(error, { name: 'QueryError', message: 'slow' }))
+    expect(received).toBeInstanceOf(Error)
+    expect(received).toMatchObject({ name: 'QueryError', message: 'slow' })
+  })
+
   it('keep the errors in an AggregateError, and no list of errors of another error', () => {
     const received = posted(new AggregateError([new RangeError('slow'), 'gone'], 'two failed')) as AggregateError
     expect(received).toBeInstanceOf(AggregateError)

@@ -317,7 +317,7 @@ describe('toPort and fromPort', () => {
       expect(await sent({ text: 'x'.repeat(30_000) })).toEqual({ text: 'x'.repeat(30_000) })
       expect(await sent({ text: 'x'.repeat(40_000) })).toBe('[object Object]')
       expect(await sent('x'.repeat(40_000))).toHaveLength(8_192)
-      expect(await sent(new Uint8Array(70_000))).toMatch(/^0,0,.*…$/)
+      expect(await sent(new Uint8Array(70_000))).toBe('[object Uint8Array]')
       expect(await sent(holes(4_000_000_000))).toBeTypeOf('string')
       let deep: unknown[] = []
       for (let depth = 0; depth < 100_000; depth++) deep = [deep]
