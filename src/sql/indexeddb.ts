@@ -101,6 +101,7 @@ class OpenStores implements StoreTransaction {
       tx.addEventListener('complete', () => resolve({ aborted: false }))
       tx.addEventListener('abort', () => {
         this.#finish(tx.error)
+        this.#refuse(new TransactionDoneError(tx.error ?? this.#why))
         resolve({ aborted: true })
       })
       // Firefox and WebKit report the abort of a queued transaction only when its turn comes.
@@ -186,7 +187,10 @@ class OpenStores implements StoreTransaction {
 
   /** Keeps the transaction open by always having a request in flight, until commit or abort has begun. */
   #stayOpen(): void {
-    this.#store.getKey(0).onsuccess = () => {
+    const request = this.#store.getKey(0)
+    // Its error after an abort is none for the error handler of the database.
+    request.onerror = (event) => event.stopPropagation()
+    request.onsuccess = () => {
       this.#leave = undefined
       // Also after `commit`: requests that were made before it still run.
       for (const { ask } of this.#waiting.splice(0)) ask()
@@ -199,7 +203,11 @@ class OpenStores implements StoreTransaction {
     this.#finish(why)
     this.#tx.abort()
     this.#leave?.()
-    const error = this.#wasStopped ? why : new TransactionDoneError(why)
+    this.#refuse(this.#wasStopped ? why : new TransactionDoneError(why))
+  }
+
+  /** Rejects the requests that wait. */
+  #refuse(error: unknown): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 

@@ -170,13 +170,11 @@ export class OpenTransaction implements Transaction {
   /** Does what `#use` does, and blocks other statements until `leave` is called. */
   async #enter<T>(ctx: Context, work: (inner: Context) => Promise<T>): Promise<[result: T, leave: Leave]> {
     this.#assertOpen()
-    ctx.throwIfDone()
     const [inner, cancel] = ctx === this.#ctx ? [ctx, undefined] : withSignal(ctx, this.#ctx.signal)
     try {
       const leave = await this.#lane.enter(inner)
       try {
         inner.throwIfDone()
-        this.#assertOpen()
         return [await this.#watch(ctx, inner, work), leave]
       } catch (error) {
         leave()
@@ -218,12 +216,10 @@ export class OpenTransaction implements Transaction {
 
   async #takeBack(why: unknown): Promise<void> {
     this.#why = why
-    this.#stop()
     // First stop the statements that run or wait in the transaction.
     this.#cancel(new TransactionDoneError(why))
-    const leave = await this.#lane.enter(background())
+    await this.#lane.enter(background())
     await this.#port.rollback(this.#ctx, why)
-    leave()
   }
 }
 

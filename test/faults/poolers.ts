@@ -37,7 +37,7 @@ export const hasty: Fault = {
   name: 'a pooler that closes the connection of a cancel early and forwards the cancel late, in front of PgBouncer',
   async run({ access }) {
     const { access: bounced, stop } = await startPgBouncer(access, 3)
-    const pooler = await startPooler(bounced, () => Math.random() * 20)
+    const pooler = await startPooler(bounced, (pass) => setTimeout(pass, Math.random() * 20))
     try {
       const tally = await storm(pooler.access, bounced, access)
       tally.count('cancels that were forwarded late', pooler.counts.cancels)
@@ -53,7 +53,7 @@ export const hasty: Fault = {
 export const late: Fault = {
   name: 'a pooler that closes the connection of a cancel early and forwards the cancel late, in front of PostgreSQL',
   async run({ access }) {
-    const pooler = await startPooler(access, () => Math.random() * 20)
+    const pooler = await startPooler(access, (pass) => setTimeout(pass, Math.random() * 20))
     try {
       return await storm(pooler.access, access, access)
     } finally {

@@ -406,6 +406,18 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
+      it('continues if the context of one of its statements ends before that is sent', async () => {
+        await withTransaction(bg, db, async (tx) => {
+          const [ctx, cancel] = withCancel(bg)
+          const query = queryContext(ctx, tx, 'SELECT 1')
+          cancel()
+          await expect(query).rejects.toBe(ctx.err)
+          expect(engineError(ctx)).toBeUndefined()
+          await execContext(bg, tx, insert, ['second'])
+        })
+        await isUnharmed(['first', 'second'])
+      })
+
       it('rejects all use after its end', async () => {
         const tx = await db.begin(bg)
         await execContext(bg, tx, insert, ['second'])
@@ -422,6 +434,7 @@ export function conforms(name: string, subject: Subject): void {
         cancel('over')
         await second.rollback()
         await expect(queryContext(ctx, second, 'SELECT 1')).rejects.toMatchObject({ cause: ctx.err })
+        await expect(second.commit()).rejects.toMatchObject({ cause: ctx.err })
         await isUnharmed(['first', 'second'])
       })
 
@@ -434,6 +447,9 @@ export function conforms(name: string, subject: Subject): void {
           await ending
           for (const error of errors) expect(error).toBeInstanceOf(TransactionDoneError)
         }
+        const tx = await db.begin(bg)
+        const [commit] = await Promise.allSettled([tx.commit(), tx.rollback()])
+        expect((commit as PromiseRejectedResult).reason).toBeInstanceOf(TransactionDoneError)
         await isUnharmed()
       })
 
@@ -714,6 +730,7 @@ export function conforms(name: string, subject: Subject): void {
             const inner = withTransaction(bg, outer, () => {}, { [name]: value })
             await expect(inner).rejects.toThrow(`rescind: ${name} is refused: it belongs to the outermost`)
           }
+          await expect(outer.begin(bg, wrong(1))).rejects.toThrow('rescind: options must be')
           await withTransaction(bg, outer, (tx) => write(bg, tx, 'inner'), { readOnly: undefined })
         })
         await isUnharmed(['first', 'inner'])

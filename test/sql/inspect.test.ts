@@ -3,6 +3,7 @@
 import { background, withCancel } from 'rescind'
 import { inspect } from 'rescind/inspect'
 import { execContext, queryContext, queryStream, withTransaction } from 'rescind/sql'
+import type { Queryable } from 'rescind/sql'
 import { openSqlite } from 'rescind/sql/sqlite'
 import type { SqliteDatabase } from 'rescind/sql/sqlite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -46,4 +47,21 @@ describe('a statement', () => {
     expect(inspector.rows.find(({ label }) => label === 'report')?.waits).toEqual([])
     cancel()
   })
+})
+
+it('statements and transactions leave no live context', async () => {
+  using inspector = inspect()
+  const [ctx, cancel] = withCancel(background(), { label: 'report' })
+  const read = async (on: Queryable) => {
+    await queryContext(ctx, on, 'SELECT 1')
+    await drain(queryStream(ctx, on, 'SELECT 1'))
+  }
+  await read(db)
+  await withTransaction(ctx, db, async (tx) => {
+    await read(tx)
+    await withTransaction(ctx, tx, read)
+  })
+  const live = inspector.rows.filter(({ parent, ended }) => parent !== undefined && ended === undefined)
+  expect(live.map(({ label, kind }) => label ?? kind)).toEqual(['report'])
+  cancel()
 })

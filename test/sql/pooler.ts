@@ -17,14 +17,16 @@ export interface Pooler {
   readonly access: Access
   /** The number of cancels and of connections so far. */
   readonly counts: { cancels: number; connections: number }
+  /** Whether it drops what its clients send, and leaves the connections of cancels open. */
+  silent: boolean
   close(): Promise<void>
 }
 
-/**
- * @param lateness the delay of a cancel in milliseconds
- * @param latency the delay of anything else that a client sends
- */
-export async function startPooler(target: Access, lateness: () => number, latency = 0): Promise<Pooler> {
+/** Passes a cancel on. Resolves when the server has handled it, or at once if the connection to cancel is gone. */
+export type Pass = () => Promise<void>
+
+/** @param onCancel called for each cancel, with the function that passes it on */
+export async function startPooler(target: Access, onCancel: (pass: Pass) => void): Promise<Pooler> {
   const counts = { cancels: 0, connections: 0 }
   const sockets = new Set<Socket>()
   /** The server's process numbers by ours. */
@@ -39,7 +41,7 @@ export async function startPooler(target: Access, lateness: () => number, latenc
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
   }
-  const passOn = (request: Buffer) => {
+  const passOn = async (request: Buffer) => {
     const backend = backends.get(request.readInt32BE(8))
     if (backend === undefined) return
     request.writeInt32BE(backend, 8)
@@ -47,24 +49,24 @@ export async function startPooler(target: Access, lateness: () => number, latenc
     // Not closed on this side: PgBouncer 1.18 would crash.
     line.write(request)
     line.resume()
+    await new Promise((resolve) => {
+      line.once('close', resolve)
+    })
   }
   const server = createServer((client) => {
     keep(client)
     client.once('data', (first) => {
       if (first.readInt32BE(4) === CANCEL) {
         counts.cancels++
-        client.end()
-        setTimeout(passOn, lateness(), first)
+        if (!pooler.silent) client.end()
+        onCancel(() => passOn(first))
         return
       }
       counts.connections++
       const upstream = open()
       const own = 1_000_000 + counts.connections
       upstream.write(first)
-      client.on('data', (data) => {
-        if (latency === 0) upstream.write(data)
-        else setTimeout(() => upstream.write(data), latency)
-      })
+      client.on('data', (data) => pooler.silent || upstream.write(data))
       client.on('close', () => {
         backends.delete(own)
         upstream.destroy()
@@ -97,9 +99,10 @@ export async function startPooler(target: Access, lateness: () => number, latenc
     server.listen(0, '127.0.0.1', resolve)
   })
   const address = server.address()
-  return {
+  const pooler: Pooler = {
     access: { ...target, port: typeof address === 'object' && address ? address.port : 0 },
     counts,
+    silent: false,
     close: () => {
       for (const socket of sockets) socket.destroy()
       return new Promise((resolve) => {
@@ -107,6 +110,7 @@ export async function startPooler(target: Access, lateness: () => number, latenc
       })
     },
   }
+  return pooler
 }
 
 /** The position of the process number, if the server has sent that before `end`. */

@@ -7,7 +7,7 @@ import { afterFunc } from '../../callbacks.ts'
 import type { Context } from '../../context.ts'
 import { isDeadlineExceeded } from '../../errors.ts'
 import { remaining } from '../../lifetime.ts'
-import type { Params } from '../database.ts'
+import type { Params, Row } from '../database.ts'
 import { stopped } from '../errors.ts'
 import { endsWithin, settlesWithin } from '../grace.ts'
 import { backendOf, isEnding, sendCancel, socketOf } from './cancel.ts'
@@ -57,10 +57,13 @@ export class Connection {
   #lost: unknown
   /** The context of our transaction; undefined if there is none. */
   #within: Context | undefined
-  #limit = new Limit()
+  readonly #limit = new Limit()
   /** Whether a cancel was sent that may still be in flight. */
   #isCanceled = false
-  /** Whether it may be in a transaction though its status says otherwise: an error arrives before the new status. */
+  /**
+   * Whether its status may be out of date: an error of the server arrives before the new status, and one of the client
+   * before the statement has ended.
+   */
   #isUnsure = false
 
   constructor(client: PostgresClient, grace: number, release: Release) {
@@ -84,7 +87,7 @@ export class Connection {
 
   /** Whether our transaction is open, as of the server's last answer. */
   get isOpen(): boolean {
-    return this.#within !== undefined && this.loss === undefined && isInTransaction(this.#client) !== false
+    return this.loss === undefined && isInTransaction(this.#client) !== false
   }
 
   /** Runs a statement. The end of `ctx` cancels it, and the server itself stops it at the deadline of `ctx`. */
@@ -114,25 +117,23 @@ export class Connection {
       this.#limit.noteCommand(result.command)
       return result
     } catch (error) {
+      if (isAnswer(error)) throw error
       // Without an answer of the server, the statement may still be running.
-      if (!isAnswer(error)) this.destroy(error)
-      throw error
+      this.destroy(error)
+      throw this.#lost
     }
   }
 
   /** Whether no cancel is in flight that could hit the next statement. Do not call it in a failed transaction. */
   async isSettled(): Promise<boolean> {
-    if (!this.#isCanceled) return true
     // The server closes the connection of a cancel after handling it; a pooler may still have to forward it.
-    const isThrough = isDirect.get(this.#client) ?? (await this.#findDirect())
-    if (isThrough) this.#isCanceled = false
-    return isThrough
+    return !this.#isCanceled || (isDirect.get(this.#client) ?? (await this.#findDirect()))
   }
 
   /** Releases the connection in its original state. Never rejects. */
   async free(): Promise<void> {
-    if (this.loss === undefined && (this.#isUnsure || this.#isLeftOpen)) await this.#inTime(this.#leaveTransaction())
-    const isSettled = !this.#isCanceled || (this.loss === undefined && (await this.#inTime(this.isSettled())))
+    if (this.#isUnsure || this.#isLeftOpen) await this.#inTime(this.#leaveTransaction())
+    const isSettled = !this.#isCanceled || (await this.#inTime(this.isSettled()))
     this.#client.removeListener('end', this.#onEnd)
     this.#release(this.loss !== undefined ? 'lost' : isSettled ? 'usable' : 'doubtful')
     this.#client.removeListener('error', this.#onError)
@@ -148,11 +149,16 @@ export class Connection {
     const left = Math.min(millisecondsLeft(ctx), millisecondsLeft(within))
     const isInPlace = this.#limit.isInPlace(left)
     const isDue = !isInPlace && canPair(this.#client) && takesLimit(text, 'transaction')
-    const result = isDue
-      ? await this.#runLimited(ctx, left, text, values)
-      : await this.#runPlain(ctx, isInPlace && left < Infinity, text, values)
-    this.#limit.noteCommand(result.command)
-    return result
+    try {
+      const result = isDue
+        ? await this.#runLimited(ctx, left, text, values)
+        : await this.#runPlain(ctx, isInPlace && left < Infinity, text, values)
+      this.#limit.noteCommand(result.command)
+      return result
+    } catch (error) {
+      if (this.#isUnsure) await this.#inTime(this.#makeSure())
+      throw error
+    }
   }
 
   async #runAlone(ctx: Context, text: string, values?: Params): Promise<PostgresResult> {
@@ -164,8 +170,6 @@ export class Connection {
     } catch (error) {
       // Everything was rolled back, so it can run again without a timeout.
       if (isLimited && isCode(error, NOT_ALONE)) return this.#runOnce(ctx, Infinity, text, values)
-      // One of several statements may have begun a transaction, whatever its words are.
-      this.#isUnsure = !this.#isUsers && values === undefined && text.includes(';')
       throw error
     }
   }
@@ -173,8 +177,11 @@ export class Connection {
   async #runOnce(ctx: Context, left: number, text: string, values?: Params): Promise<PostgresResult> {
     const isLimited = left < Infinity
     const run = isLimited ? this.#runLimited(ctx, left, text, values) : this.#runPlain(ctx, false, text, values)
-    const result = await run
-    this.#limit = new Limit()
+    const result = await run.catch((error: unknown) => {
+      // One of several statements may have begun a transaction, whatever its words are.
+      if (values === undefined && text.includes(';')) this.#isUnsure = true
+      throw error
+    })
     if (this.#isLeftOpen) throw leftOpen()
     return result
   }
@@ -184,10 +191,9 @@ export class Connection {
   }
 
   async #runLimited(ctx: Context, left: number, text: string, values?: Params): Promise<PostgresResult> {
-    const sql = this.#limit.ahead(left)
-    const { ahead, rest } = await this.#send(ctx, true, () => sendPair(this.#client, sql, text, values && [...values]))
-    this.#limit.note(ahead, left)
-    return single(rest)
+    const ahead = this.#limit.ahead(left)
+    const note = (row: Row): void => this.#limit.note(row, left)
+    return single(await this.#send(ctx, true, () => sendPair(this.#client, ahead, note, text, values && [...values])))
   }
 
   /** @param hasLimit whether the server stops the statement itself at the deadline */
@@ -215,7 +221,7 @@ export class Connection {
     this.#assess(error)
     const { code } = error as { code?: unknown }
     // The server's clock may be slightly ahead of ours.
-    if (code === CANCELED && !ctx.err && (remaining(ctx) ?? Infinity) <= AHEAD) await endsWithin(ctx, 2 * AHEAD)
+    if (code === CANCELED && (remaining(ctx) ?? Infinity) <= AHEAD) await endsWithin(ctx, 2 * AHEAD)
     if (ctx.err && (code === CANCELED || this.#lost !== undefined)) throw stopped(ctx, this.#lost ?? error)
     throw error
   }
@@ -258,9 +264,14 @@ export class Connection {
     return !this.#isUsers && isInTransaction(this.#client) === true
   }
 
+  /** Sends an empty statement, whose answer updates the status of the client and has all others before it. */
+  async #makeSure(): Promise<void> {
+    await this.finish('')
+    this.#isUnsure = false
+  }
+
   async #leaveTransaction(): Promise<void> {
-    // An empty statement updates the status of the client.
-    if (this.#isUnsure) await this.finish('')
+    if (this.#isUnsure) await this.#makeSure()
     if (this.#isLeftOpen) await this.finish('ROLLBACK')
   }
 
@@ -272,10 +283,11 @@ export class Connection {
 
   /** Destroys the connection if `error` means that it is unusable. */
   #assess(error: unknown): void {
+    if (isAnswer(error)) return
     const { code } = error as { code?: unknown }
-    // An error before the statement was sent, such as a value that cannot be serialized, has no code.
-    if (isAnswer(error) || (code === undefined && socketOf(this.#client)?.destroyed !== true)) return
-    this.destroy(error)
+    // An error of the client has no code: a value that cannot be read or written, or its own timeout.
+    if (code === undefined && socketOf(this.#client)?.destroyed !== true) this.#isUnsure = true
+    else this.destroy(error)
   }
 
   readonly #onError = (error: unknown): void => this.destroy(error)

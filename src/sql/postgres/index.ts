@@ -94,7 +94,8 @@ function borrow(ctx: Context, pool: PostgresPool, grace: number): Promise<Connec
         resolve(borrow(ctx, pool, grace))
       },
       (error: unknown) => {
-        if (stop()) reject(error)
+        stop()
+        reject(error)
       },
     )
   })

@@ -59,9 +59,9 @@ export class Limit {
     return `SELECT users, ${ours} AS ours FROM (SELECT ${users} AS users) AS timeout`
   }
 
-  /** Stores the result of `ahead(ms)`. */
-  note({ rows }: PostgresResult, ms: number): void {
-    this.#last = rows[0] as unknown as Timeout
+  /** Stores the row of `ahead(ms)`. */
+  note(row: Row, ms: number): void {
+    this.#last = row as unknown as Timeout
     this.#ms = ms
   }
 

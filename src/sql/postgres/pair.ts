@@ -5,17 +5,12 @@
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
 
+import type { Row } from '../database.ts'
 import type { PostgresClient, PostgresResult } from './client.ts'
 import { isSeveral } from './statements.ts'
 
-/** The results of both. */
-export interface PairResult {
-  readonly ahead: PostgresResult
-  /** In the format of node-postgres: a list if there were several statements. */
-  readonly rest: PostgresResult | PostgresResult[]
-}
-
-type TextResult = PostgresResult | PostgresResult[]
+/** In the format of node-postgres: a list if there were several statements. */
+type Answer = PostgresResult | PostgresResult[]
 
 /** The part of a connection of node-postgres that writes to the server. */
 interface Line {
@@ -28,11 +23,12 @@ interface Line {
 
 /** The part of the class `Query` of node-postgres that we use. */
 interface Query {
+  once(event: 'row', listener: (row: Row) => void): unknown
   submit(line: Line): unknown
   requiresPreparation(): boolean
 }
 
-type Callback = (error: Error | null | undefined, answer: TextResult) => void
+type Callback = (error: Error | null | undefined, answer: Answer) => void
 type QueryClass = new (config: { text: string; values?: unknown[] }, callback: Callback) => Query
 
 /** Whether `client` can send two statements at once; the one of `pg-native` cannot. */
@@ -41,26 +37,38 @@ export function canPair(client: PostgresClient): boolean {
   return typeof (prototype as Partial<Query> | undefined)?.requiresPreparation === 'function'
 }
 
-/** Sends `ahead`, one statement with rows, together with `text`. If either fails, both are rolled back. */
+/**
+ * Sends `ahead`, one statement with one row, together with `text`. If either fails, both are rolled back.
+ *
+ * @param note called with the row of `ahead`, also if the client fails later, as it reads the rows of `text`
+ * @returns the answer to `text`
+ */
 export async function sendPair(
   client: PostgresClient,
   ahead: string,
+  note: (row: Row) => void,
   text: string,
   values?: unknown[],
-): Promise<PairResult> {
-  const isText = values === undefined && isSeveral(text)
-  const answer = isText ? await asText(client, ahead, text) : await asPipeline(client, ahead, text, values)
-  const [first, ...rest] = Array.isArray(answer) ? answer : [answer]
-  const none: PostgresResult = { rows: [], rowCount: null, command: '' }
-  return { ahead: first ?? none, rest: rest.length > 1 ? rest : (rest[0] ?? none) }
-}
-
-/** For several statements: they have no parameters, so `ahead` can be one more in the same text. */
-async function asText(client: PostgresClient, ahead: string, text: string): Promise<TextResult> {
-  const before = `${ahead};`
+): Promise<Answer> {
+  // Several statements have no parameters, so `ahead` can be one more in the same text.
+  const before = isSeveral(text) ? `${ahead};` : ''
+  const QueryClass = queryClassOf(client) as QueryClass
   try {
-    return await client.query(before + text)
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      const query = new QueryClass({ text: before + text, ...(values && { values }) }, (error, answer) => {
+        if (error) reject(error)
+        else resolve(answer)
+      })
+      query.once('row', note)
+      if (before === '') putAhead(query, ahead)
+      void (client as unknown as { query(query: Query): unknown }).query(query)
+    })
+    const rest = Array.isArray(answer) ? answer.slice(1) : []
+    return rest.length === 1 ? (rest[0] as PostgresResult) : rest
   } catch (error) {
+    // As node-postgres does: the original stack shows only the socket's event handler.
+    const { captureStackTrace } = Error as { captureStackTrace?(error: unknown): void }
+    captureStackTrace?.(error)
     const { position } = error as { position?: unknown }
     // The server's position is relative to the combined text.
     const own = String(Number(position) - before.length)
@@ -69,35 +77,22 @@ async function asText(client: PostgresClient, ahead: string, text: string): Prom
   }
 }
 
-/** For one statement: makes a query of node-postgres send `ahead` before itself, in the same pipeline. */
-function asPipeline(client: PostgresClient, ahead: string, text: string, values?: unknown[]): Promise<TextResult> {
-  const QueryClass = queryClassOf(client) as QueryClass
-  return new Promise<TextResult>((resolve, reject) => {
-    const query = new QueryClass({ text, ...(values && { values }) }, (error, answer) => {
-      if (error) reject(error)
-      else resolve(answer)
-    })
-    const submit = query.submit.bind(query)
-    query.requiresPreparation = () => true
-    query.submit = (line) => {
-      line.stream.cork?.()
-      try {
-        line.parse({ text: ahead })
-        line.bind({})
-        line.describe({ type: 'P' })
-        line.execute({})
-        return submit(line)
-      } finally {
-        line.stream.uncork?.()
-      }
+/** Makes a query send `ahead` before itself, in the same pipeline. */
+function putAhead(query: Query, ahead: string): void {
+  const submit = query.submit.bind(query)
+  query.requiresPreparation = () => true
+  query.submit = (line) => {
+    line.stream.cork?.()
+    try {
+      line.parse({ text: ahead })
+      line.bind({})
+      line.describe({ type: 'P' })
+      line.execute({})
+      return submit(line)
+    } finally {
+      line.stream.uncork?.()
     }
-    void (client as unknown as { query(query: Query): unknown }).query(query)
-  }).catch((error: unknown) => {
-    // As node-postgres does: the original stack shows only the socket's event handler.
-    const { captureStackTrace } = Error as { captureStackTrace?(error: unknown): void }
-    captureStackTrace?.(error)
-    throw error
-  })
+  }
 }
 
 function queryClassOf(client: PostgresClient): QueryClass | undefined {

@@ -79,7 +79,6 @@ export class PostgresTransactionPort implements OuterPort {
     try {
       if (!(await isAnswered(ctx, committing, connection.grace))) {
         connection.destroy(new Error(`the commit was not answered within ${connection.grace} ms`))
-        await committing.catch(() => {})
         throw new CommitUnknownError(ctx.err)
       }
       const { command } = await committing.catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { background, isDeadlineExceeded, sleep, withCancel, withTimeout } from '
 import { engineError, TransactionDoneError, withTransaction } from 'rescind/sql'
 import { stores } from 'rescind/sql/indexeddb'
 import type { StoreTransaction } from 'rescind/sql/indexeddb'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { failOnUnhandled, outcome } from '../../support.ts'
 import { until } from '../conformance.ts'
 
@@ -139,6 +139,8 @@ describe('withTransaction over stores', () => {
   })
 
   it('passes errors of the database on, and the function can continue', async () => {
+    const unhandled: unknown[] = []
+    idb.onerror = (event) => unhandled.push(event)
     await withTransaction(bg, albums(), async (tx) => {
       await expect(tx.request('album', (store) => store.add(first))).rejects.toMatchObject({ name: 'ConstraintError' })
       await expect(tx.request('nowhere', (store) => store.count())).rejects.toMatchObject({ name: 'NotFoundError' })
@@ -149,6 +151,7 @@ describe('withTransaction over stores', () => {
       name: 'ReadOnlyError',
     })
     await holds(first, second)
+    expect(unhandled).toEqual([])
   })
 })
 
@@ -162,6 +165,9 @@ describe('a context that has ended before the start', () => {
     })
     await expect(transaction).rejects.toBe(ctx.err)
     expect(called).toBe(false)
+    const begin = vi.spyOn(idb, 'transaction')
+    await expect(albums().begin(ctx)).rejects.toBe(ctx.err)
+    expect(begin).not.toHaveBeenCalled()
   })
 })
 
@@ -265,6 +271,64 @@ describe('the values of a cursor', () => {
   })
 })
 
+describe('a transaction that is aborted by other code', () => {
+  const aborting: [how: string, cause: unknown, abort: (store: IDBObjectStore) => unknown][] = [
+    ['a call', undefined, (store) => store.transaction.abort()],
+    ['an error that is not handled', expect.objectContaining({ name: 'ConstraintError' }), (store) => store.add(first)],
+  ]
+
+  it.each(aborting)('rejects all requests, and its function, after %s', async (_, cause, abort) => {
+    const errors: unknown[] = []
+    const transaction = withTransaction(bg, albums(), async (tx) => {
+      await put(tx, second)
+      const requests = [
+        tx.request('album', (store) => {
+          const request = store.get(1)
+          abort(store)
+          return request
+        }),
+        // Waits until the transaction is active, which it never is again.
+        Promise.resolve().then(() => all(tx)),
+        sleep(bg, 0).then(() => all(tx)),
+        sleep(bg, 20).then(() => all(tx)),
+      ]
+      for (const { reason } of (await Promise.allSettled(requests)) as PromiseRejectedResult[]) errors.push(reason)
+    })
+    const error: unknown = await transaction.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(TransactionDoneError)
+    expect((error as Error).cause).toEqual(cause)
+    expect(errors.at(-1)).toBeInstanceOf(TransactionDoneError)
+    expect((errors.at(-1) as Error).cause).toEqual(cause)
+    await holds(first)
+  })
+
+  it.each(aborting)('rejects its commit, and the requests before it, after %s', async (_, cause, abort) => {
+    const requests: { readonly error?: unknown }[] = []
+    const transaction = withTransaction(bg, albums(), async (tx) => {
+      await put(tx, second)
+      await sleep(bg, 0)
+      const aborted = tx.request('album', (store) => {
+        abort(store)
+        return store.get(1)
+      })
+      requests.push(outcome(aborted), outcome(all(tx)))
+    })
+    const error: unknown = await transaction.catch((error: unknown) => error)
+    await until(() => requests.every((request) => request.error !== undefined))
+    expect(error).toEqual(cause ?? new TransactionDoneError())
+    await holds(first)
+  })
+
+  it('is over when its rollback resolves', async () => {
+    const log: string[] = []
+    const tx = await albums().begin(bg)
+    await all(tx)
+    idb.addEventListener('abort', () => log.push('aborted'), { capture: true })
+    await tx.rollback()
+    expect(log).toEqual(['aborted'])
+  })
+})
+
 describe('a transaction that is over', () => {
   it('rejects all further use', async () => {
     const [ctx, cancel] = withCancel(bg)
@@ -287,6 +351,7 @@ describe('a transaction that is over', () => {
   })
 })
 
-it('stores throws a TypeError without a database', () => {
-  expect(() => stores({} as IDBDatabase, 'album')).toThrow(TypeError)
+it.each([{}, undefined])('stores throws a TypeError without a database: %s', (db) => {
+  expect(() => stores(db as IDBDatabase, 'album')).toThrow(TypeError)
+  expect(() => stores(db as IDBDatabase, 'album')).toThrow('rescind: db must be')
 })

@@ -15,7 +15,7 @@ import {
 import type { Database, Queryable } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { failOnUnhandled, outcome, task } from '../../support.ts'
 import { certificate } from '../../../scripts/certificate.ts'
 import { until } from '../conformance.ts'
@@ -170,6 +170,22 @@ describe('a pool', () => {
     expect(await next).toEqual([{ one: 1 }])
     await isFree()
     expect(await observer.query('SELECT * FROM account')).toEqual([])
+  })
+
+  it('lends no connection to a context that has ended, or for a statement that is refused', async () => {
+    const connect = vi.spyOn(pool, 'connect')
+    const [ctx, cancel] = withCancel(bg)
+    cancel()
+    await expect(queryContext(ctx, db, 'SELECT 1')).rejects.toBe(ctx.err)
+    await expect(queryStream(bg, db, 'BEGIN').next()).rejects.toThrow('BEGIN is refused')
+    expect(connect).not.toHaveBeenCalled()
+    connect.mockRestore()
+  })
+
+  it('passes on why it cannot connect, and can be closed twice', async () => {
+    const locked = postgres(new Pool({ ...access, password: 'wrong', max: 1 }))
+    await expect(queryContext(bg, locked, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' })
+    await Promise.all([locked.close(), locked.close()])
   })
 
   it('does not regain a lost connection, and passes the error of the loss on', async () => {
@@ -455,6 +471,30 @@ describe('a stream whose statement writes', () => {
     expect(await accounts()).toEqual([])
   })
 
+  it('has a cursor that commits once, with the last row, and repeats the error of that', async () => {
+    const cursor = await db.open(bg, puts, [8])
+    expect([await cursor.next(bg), await cursor.next(bg), await cursor.next(bg)]).toEqual([
+      [{ id: 7 }],
+      [{ id: 8 }],
+      [],
+    ])
+    expect(await accounts()).toEqual([{ id: 7 }, { id: 8 }])
+    expect(await cursor.next(bg)).toEqual([])
+    await cursor.close()
+    const failing = await db.open(bg, puts, [7])
+    await failing.next(bg)
+    await expect(failing.next(bg)).rejects.toMatchObject({ code: '23505' })
+    await expect(failing.close()).rejects.toMatchObject({ code: '23505' })
+    const [ctx, cancel] = withCancel(bg)
+    const ended = await db.open(ctx, puts, [9])
+    cancel()
+    await task()
+    await expect(ended.next(ctx)).rejects.toBe(ctx.err)
+    await ended.close()
+    const empty = await db.open(bg, 'SELECT 1 WHERE false')
+    expect(await Promise.all([empty.next(bg), empty.close()])).toEqual([[], undefined])
+  })
+
   it('does not reject when it is left after the end of its context', async () => {
     const [ctx, cancel] = withCancel(bg)
     await readFirst(ctx, puts, [9], cancel)
@@ -492,15 +532,18 @@ describe('a commit', () => {
     const lost = new Promise<Error>((resolve) => {
       client.on('error', resolve)
     })
+    const sent = vi.spyOn(client, 'query')
     const transaction = withTransaction(bg, postgres(client), async (tx) => {
       await execContext(bg, tx, 'INSERT INTO account VALUES (5, 5)')
       const busy = (await observer.sessions(NAME)).find(({ state }) => state === 'idle in transaction')
       await observer.query(`SELECT pg_terminate_backend(${busy?.pid ?? 0})`)
       await lost
+      await expect(execContext(bg, tx, 'SELECT 1')).rejects.toBe(await lost)
     })
     const error = await transaction.catch((error: unknown) => error)
     expect(error).toBeInstanceOf(TransactionDoneError)
     expect((error as Error).cause).toBe(await lost)
+    expect(sent.mock.calls.map(([text]) => text)).not.toContain('ROLLBACK')
     expect(await lost).toMatchObject({ code: '57P01' })
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
@@ -536,11 +579,15 @@ describe('a commit', () => {
   it('is reported as unknown after a timeout of the client, and the connection is destroyed', async () => {
     const forget = await atCommit('pg_advisory_xact_lock(1)')
     await observer.query('SELECT pg_advisory_lock(1)')
-    const hasty = new Pool({ ...access, application_name: NAME, max: 1, query_timeout: 300 })
+    const hasty = new Pool({ ...access, application_name: NAME, max: 1 })
+    const clients: { connectionParameters: { query_timeout?: number } }[] = []
+    hasty.on('connect', (client) => clients.push(client as never))
     const on = postgres(hasty)
-    const error = await withTransaction(bg, on, (tx) => execContext(bg, tx, 'INSERT INTO account VALUES (6, 6)')).catch(
-      (error: unknown) => error,
-    )
+    const transaction = withTransaction(bg, on, async (tx) => {
+      await execContext(bg, tx, 'INSERT INTO account VALUES (6, 6)')
+      for (const { connectionParameters } of clients) connectionParameters.query_timeout = 20
+    })
+    const error = await transaction.catch((error: unknown) => error)
     expect(error).toBeInstanceOf(CommitUnknownError)
     await until(() => hasty.totalCount === 0)
     await on.close()
@@ -550,8 +597,16 @@ describe('a commit', () => {
   })
 })
 
-it('postgres throws a TypeError for an invalid pool or client', () => {
-  expect(() => postgres(wrong<Pool>(undefined))).toThrow(TypeError)
-  expect(() => postgres(wrong<Pool>({}))).toThrow(TypeError)
-  for (const grace of [Number.NaN, -1]) expect(() => postgres(pool, { grace })).toThrow(TypeError)
+it.each([
+  ['source', undefined, {}],
+  ['source', {}, {}],
+  ['options', {}, 1],
+  ['grace', {}, { grace: Number.NaN }],
+  ['grace', {}, { grace: -1 }],
+  ['grace', {}, { grace: '1' }],
+])('postgres throws a TypeError for invalid %s: %j, %j', (name, source, options) => {
+  const given = name === 'source' ? source : pool
+  const wrap = () => postgres(wrong<Pool>(given), wrong<object>(options))
+  expect(wrap).toThrow(TypeError)
+  expect(wrap).toThrow(`rescind: ${name} must be`)
 })

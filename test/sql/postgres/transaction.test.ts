@@ -1,18 +1,28 @@
 /** Transactions and deadlines with PostgreSQL's own features: snapshots, settings, and the state of connections. */
 
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import { Client, Pool } from 'pg'
 import { background, rearm, sleep, withCancel, withTimeout } from 'rescind'
 import type { Context } from 'rescind'
-import { execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
+import {
+  CommitUnknownError,
+  engineError,
+  execContext,
+  queryContext,
+  queryStream,
+  TransactionDoneError,
+  withTransaction,
+} from 'rescind/sql'
 import type { Database, Isolation } from 'rescind/sql'
 import { postgres } from 'rescind/sql/postgres'
 import type { PostgresClient } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
-import { failOnUnhandled, outcome } from '../../support.ts'
+import { failOnUnhandled, outcome, task } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { startPooler } from '../pooler.ts'
-import type { Pooler } from '../pooler.ts'
+import type { Pass, Pooler } from '../pooler.ts'
 import { endless, observe } from '../postgres.ts'
 import type { Observer } from '../postgres.ts'
 
@@ -148,6 +158,20 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '22012' } })
     }))
 
+  it('sets its timeout again after a nested one has failed', () =>
+    limited(async (ctx) => {
+      const [inner] = withTimeout(fakeClock(0).root, 30_000)
+      const text = "SELECT current_setting('statement_timeout') AS ms"
+      await withTransaction(ctx, db, async (outer) => {
+        const failing = withTransaction(inner, outer, async (tx) => {
+          expect(await queryContext(inner, tx, text)).toEqual([{ ms: '29999ms' }])
+          throw new Error('no')
+        })
+        await expect(failing).rejects.toThrow('no')
+        expect(await queryContext(inner, outer, text)).toEqual([{ ms: '29999ms' }])
+      })
+    }))
+
   it("keeps the user's timeout if it is nested", () =>
     limited(async (ctx) => {
       await withTransaction(ctx, db, async (outer) => {
@@ -167,6 +191,26 @@ describe.each(limits)('a transaction %s', (_, ms) => {
       })
     }))
 })
+
+/** A client with no more than we require: it does not report whether it is in a transaction. */
+const otherClass = (client: Client, query: PostgresClient['query'] = (...args) => client.query(...args)) => ({
+  query,
+  on: (event: 'error' | 'end', listener: (error: Error) => void) => client.on(event, listener),
+  removeListener: (event: 'error' | 'end', listener: (error: Error) => void) => client.removeListener(event, listener),
+  end: () => client.end(),
+})
+
+const connected = async (): Promise<Client> => {
+  const client = new Client({ ...access, application_name: NAME })
+  await client.connect()
+  return client
+}
+
+/** Stops real time, as rescind sees it, until it is restored. */
+const freeze = () => {
+  const now = performance.now()
+  return vi.spyOn(performance, 'now').mockReturnValue(now)
+}
 
 const limited = (): Context => withTimeout(bg, 60_000)[0]
 
@@ -233,17 +277,11 @@ describe('a statement under a deadline', () => {
   })
 
   it('has no timeout in the server on a client of a class that cannot send two statements at once', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
-    const other: PostgresClient = {
-      query: (text, values) => client.query(text, values),
-      on: (event, listener) => client.on(event, listener),
-      removeListener: (event, listener) => client.removeListener(event, listener),
-      end: () => client.end(),
-    }
-    const on = postgres(other)
+    const client = await connected()
+    const on = postgres(otherClass(client))
     const text = "SELECT current_setting('statement_timeout') AS ms"
     expect(await queryContext(limited(), on, text)).toEqual([{ ms: '0' }])
+    expect(await withTransaction(bg, on, (tx) => queryContext(limited(), tx, text))).toEqual([{ ms: '0' }])
     await on.close()
   })
 
@@ -293,61 +331,176 @@ describe('a statement under a deadline', () => {
   })
 
   it('is stopped by the server itself, without a cancel', async () => {
-    // Delays the start of the server's timer.
-    const pooler = await startPooler(access, () => 0, 15)
-    const patient = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }), { grace: 5_000 })
-    for (let round = 0; round < 5; round++) {
-      // Connects, so that the next statement does not wait for that.
-      await queryContext(bg, patient, 'SELECT 1')
-      const [ctx] = withTimeout(bg, 40)
-      const error = await queryContext(ctx, patient, endless).catch((error: unknown) => error)
-      expect(error).toBe(ctx.err)
-    }
-    // A loaded machine may still send some.
-    expect(pooler.counts.cancels).toBeLessThan(3)
-    await patient.close()
+    const pooler = await startPooler(access, (pass) => void pass())
+    const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
+    // Connects, so that the next statement does not wait for that.
+    await queryContext(bg, on, 'SELECT 1')
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60)
+    // A cancel would be sent at a time that does not come, however slow this machine is.
+    const frozen = freeze()
+    const query = queryContext(ctx, on, endless)
+    await task()
+    await clock.advance(60)
+    await expect(query).rejects.toBe(ctx.err)
+    frozen.mockRestore()
+    expect(engineError(ctx)).toMatchObject({ code: '57014' })
+    expect(pooler.counts.cancels).toBe(0)
+    await on.close()
     await pooler.close()
   })
 })
 
-/** Cancels statements, some of which complete before, and counts later statements that were hit. */
-async function cancelSome(on: Database, rounds: number): Promise<number> {
-  let hit = 0
-  for (let round = 0; round < rounds; round++) {
+describe('a statement that the server stops', () => {
+  it('slightly before its deadline rejects at the deadline, with the err of its context', async () => {
+    const client = await connected()
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 50)
+    const frozen = freeze()
+    const query = outcome(queryContext(ctx, postgres(client), endless))
+    await once((client as unknown as { connection: EventEmitter }).connection, 'errorMessage')
+    await task()
+    expect(query.settled).toBe(false)
+    await clock.advance(50)
+    frozen.mockRestore()
+    await until(() => query.settled)
+    expect(query.error).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ code: '57014' })
+    await client.end()
+  })
+
+  it('for another reason rejects at once, with its error', async () => {
+    const client = await connected()
+    const on = postgres(client)
+    const [short, long] = [40, 60_000].map((ms) => withTimeout(fakeClock(0).root, ms)[0]) as [Context, Context]
+    const frozen = freeze()
+    await expect(queryContext(short, on, 'SELECT nothing')).rejects.toMatchObject({ code: '42703' })
+    await client.query("SET statement_timeout = '20ms'")
+    for (const ctx of [bg, long]) await expect(queryContext(ctx, on, endless)).rejects.toMatchObject({ code: '57014' })
+    frozen.mockRestore()
+    await client.end()
+  })
+
+  it('by a cancel is canceled at once at its deadline', async () => {
+    const client = await connected()
+    const clock = fakeClock(0)
+    const [ctx] = withTimeout(clock.root, 60_000)
+    const query = queryContext(ctx, postgres(client), "DO 'BEGIN PERFORM pg_sleep(100); END'")
+    await until(async () => (await observer.active(NAME)).length === 1)
+    const frozen = freeze()
+    await clock.advance(60_000)
+    await expect(query).rejects.toBe(ctx.err)
+    frozen.mockRestore()
+    await client.end()
+  })
+
+  it('rejects with its error if that arrives when its context ends', async () => {
+    const client = await connected()
     const [ctx, cancel] = withCancel(bg)
-    const racing = queryContext(ctx, on, 'SELECT pg_sleep(0.004)').catch(() => {})
-    await sleep(bg, 3)
-    cancel()
-    await racing
-    await queryContext(bg, on, 'SELECT pg_sleep(0.02)').catch(() => hit++)
-  }
-  return hit
+    const endsMeanwhile: PostgresClient['query'] = (text, values) => client.query(text, values).finally(cancel)
+    const query = queryContext(ctx, postgres(otherClass(client, endsMeanwhile)), 'SELECT 1 / 0')
+    await expect(query).rejects.toMatchObject({ code: '22012' })
+    expect(ctx.err).toBeDefined()
+    expect(engineError(ctx)).toBeUndefined()
+    await client.end()
+  })
+})
+
+describe('a client', () => {
+  it('is sent nothing but the statements, unless one may have left a transaction open', async () => {
+    const client = await connected()
+    const sent = vi.spyOn(client, 'query')
+    const on = postgres(client)
+    const fails = (ctx: Context, text: string, code: string) =>
+      expect(queryContext(ctx, on, text)).rejects.toMatchObject({ code })
+    expect(await queryContext(bg, on, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await fails(bg, 'SELECT 1 / 0', '22012')
+    await fails(limited(), 'SELECT 1 / 0', '22012')
+    const dividing = queryContext(bg, on, 'SELECT 1 / $1::int;', [0])
+    await expect(dividing).rejects.toMatchObject({ code: '22012' })
+    await fails(bg, 'SELECT 1; VACUUM', '25001')
+    await withTransaction(limited(), on, () => {})
+    const failing = withTransaction(bg, on, (tx) => queryContext(bg, tx, 'SELECT nothing'))
+    await expect(failing).rejects.toMatchObject({ code: '42703' })
+    const texts = sent.mock.calls.map(([query]: unknown[]) => (typeof query === 'string' ? query : 'a pair'))
+    const begin = expect.stringMatching(/^BEGIN; SHOW/) as unknown
+    const alone = ['SELECT 1 AS one', 'SELECT 1 / 0', 'a pair', 'SELECT 1 / $1::int;', 'SELECT 1; VACUUM', '']
+    expect(texts).toEqual([...alone, begin, 'COMMIT', 'BEGIN', 'SELECT nothing', 'ROLLBACK'])
+    await client.end()
+  })
+})
+
+/** Cancels a statement that the pooler hides from the cancel, until it has completed. */
+const completesThoughCanceled = async (on: Database, held: Pass[]): Promise<void> => {
+  await observer.query('SELECT pg_advisory_lock(2)')
+  const [ctx, cancel] = withCancel(bg)
+  const racing = queryContext(ctx, on, 'SELECT FROM pg_advisory_xact_lock(2)')
+  await until(async () => (await observer.active(NAME)).length === 1)
+  const frozen = freeze()
+  cancel()
+  await expect.poll(() => held.length).toBe(1)
+  await observer.query('SELECT pg_advisory_unlock(2)')
+  expect(await racing).toEqual([{}])
+  frozen.mockRestore()
+  expect(held.length).toBe(1)
 }
 
 describe('a pooler that delays cancels', () => {
   it('hits no other statement of a pool, which destroys canceled connections', async () => {
-    const pooler = await startPooler(access, () => 15)
-    const on = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
-    expect(await cancelSome(postgres(on), 15)).toBe(0)
-    expect(pooler.counts.cancels).toBeGreaterThan(0)
-    expect(pooler.counts.connections).toBeGreaterThan(1)
-    await on.end()
+    const held: Pass[] = []
+    const pooler = await startPooler(access, (pass) => held.push(pass))
+    const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
+    await completesThoughCanceled(on, held)
+    await observer.query('SELECT pg_advisory_lock(2)')
+    const next = queryContext(bg, on, 'SELECT FROM pg_advisory_xact_lock(2)')
+    await until(async () => (await observer.active(NAME)).length === 1)
+    for (const pass of held) await pass()
+    await observer.query('SELECT pg_advisory_unlock(2)')
+    expect(await next).toEqual([{}])
+    expect(pooler.counts.connections).toBe(2)
+    await on.close()
     await pooler.close()
   })
 
   it('hits no other statement of a client, which waits for the cancel', async () => {
-    const pooler = await startPooler(access, () => 15)
+    const held: Pass[] = []
+    const pooler = await startPooler(access, (pass) => held.push(pass))
     const client = new Client({ ...pooler.access, application_name: NAME })
     await client.connect()
-    expect(await cancelSome(postgres(client), 10)).toBe(0)
-    expect(pooler.counts).toMatchObject({ connections: 1 })
-    expect(pooler.counts.cancels).toBeGreaterThan(0)
+    const on = postgres(client)
+    const sent = vi.spyOn(client, 'query')
+    await completesThoughCanceled(on, held)
+    // Stops the clock of the wait, however slow this machine is.
+    const frozen = freeze()
+    const next = queryContext(bg, on, 'SELECT 1 AS one')
+    for (const pass of held) await pass()
+    await task()
+    expect(sent.mock.calls.map(([text]) => text)).not.toContain('SELECT 1 AS one')
+    frozen.mockRestore()
+    expect(await next).toEqual([{ one: 1 }])
+    expect(pooler.counts.connections).toBe(1)
     await client.end()
     await pooler.close()
   })
 
+  it('may hit a statement of our own, after which the client can still be used', async () => {
+    const client = await connected()
+    const { query } = client
+    const late = Object.assign(new Error('late'), { code: '57014' })
+    vi.spyOn(client, 'query').mockImplementation(((...args: Parameters<typeof query>) =>
+      String(args[0]).includes('pg_backend_pid') ? Promise.reject(late) : query.apply(client, args)) as never)
+    const on = postgres(client)
+    const [ctx, cancel] = withCancel(bg)
+    const canceled = queryContext(ctx, on, endless)
+    await until(async () => (await observer.active(NAME)).length === 1)
+    cancel()
+    await expect(canceled).rejects.toBe(ctx.err)
+    expect(await queryContext(bg, on, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await client.end()
+  })
+
   it('ends an outer transaction together with a nested one', async () => {
-    const pooler = await startPooler(access, () => 15)
+    const pooler = await startPooler(access, (pass) => setTimeout(pass, 15))
     const on = postgres(new Pool({ ...pooler.access, application_name: NAME, max: 1 }))
     const [ctx, cancel] = withCancel(bg)
     const transaction = withTransaction(bg, on, async (outer) => {
@@ -365,6 +518,26 @@ describe('a pooler that delays cancels', () => {
     await pooler.close()
   })
 
+  it('is distinguished from the server, whose client waits for nothing after a cancel', async () => {
+    const client = await connected()
+    const sent = vi.spyOn(client, 'query')
+    const direct = postgres(client)
+    for (const text of [endless, "DO 'BEGIN PERFORM pg_sleep(100); END'"]) {
+      const [ctx, cancel] = withTimeout(bg, 60_000)
+      const query = queryContext(ctx, direct, text)
+      await until(async () => (await observer.active(NAME)).length === 1)
+      const frozen = freeze()
+      cancel()
+      await expect(query).rejects.toBe(ctx.err)
+      for (let count = 0; count < 2; count++) {
+        expect(await queryContext(bg, direct, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+      }
+      frozen.mockRestore()
+    }
+    expect(sent.mock.calls.filter(([text]) => String(text).includes('pg_backend_pid')).length).toBe(1)
+    await direct.close()
+  })
+
   it('is distinguished from the server, whose connections survive a cancel', async () => {
     const [ctx, cancel] = withCancel(bg)
     const direct = postgres(new Pool({ ...access, application_name: NAME, max: 1 }))
@@ -379,6 +552,9 @@ describe('a pooler that delays cancels', () => {
   })
 })
 
+/** Whether the connection is in no transaction. */
+const alone = 'SELECT now() = statement_timestamp() AS alone'
+
 /** With this setting a backslash escapes in every string, so we misread where strings end. */
 const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
@@ -386,7 +562,7 @@ const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 describe('a connection of the pool', () => {
   it.each([
     ['arrives with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
-    ['arrives after the answer', () => startPooler(access, () => 0)],
+    ['arrives after the answer', () => startPooler(access, (pass) => setTimeout(pass))],
   ])('is not returned inside a transaction that our parser missed, if the status %s', async (_, start) => {
     const pooler = await start()
     const tainted = new Pool({ ...(pooler?.access ?? access), ...lax, application_name: NAME, max: 1 })
@@ -395,11 +571,20 @@ describe('a connection of the pool', () => {
     await expect(execContext(bg, on, begins)).rejects.toThrow('a statement that leaves a transaction open')
     const fails = hidden('BEGIN; SELECT 1 / 0')
     await expect(execContext(bg, on, fails)).rejects.toMatchObject({ code: '22012' })
-    const { rows } = await tainted.query('SELECT now() = statement_timestamp() AS alone')
+    const { rows } = await tainted.query(alone)
     expect(rows).toEqual([{ alone: true }])
     expect(await entries()).toEqual([])
     await on.close()
     await pooler?.close()
+  })
+
+  it('is a single client, and is left by the transaction that our parser missed', async () => {
+    const client = new Client({ ...access, ...lax, application_name: NAME })
+    await client.connect()
+    const on = postgres(client)
+    await expect(execContext(bg, on, hidden('BEGIN'))).rejects.toThrow('a statement that leaves a transaction open')
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await on.close()
   })
 
   it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
@@ -423,6 +608,213 @@ describe('a connection of the pool', () => {
   })
 })
 
+/** Runs `work` on a pool with a short grace time, and expects that it has destroyed its connection, and no changes. */
+async function isLost(
+  work: (on: Database, pooler: Pooler) => Promise<void>,
+  onCancel: (pass: Pass, pooler: Pooler) => void = () => {},
+): Promise<void> {
+  const pooler = await startPooler(access, (pass) => onCancel(pass, pooler))
+  const own = new Pool({ ...pooler.access, application_name: NAME, max: 1 })
+  await work(postgres(own, { grace: 20 }), pooler)
+  await until(() => own.totalCount === 0)
+  await own.end()
+  await pooler.close()
+  await isFree()
+  expect(await entries()).toEqual([])
+}
+
+describe('a client of another class', () => {
+  it('has no transaction once its connection has ended', async () => {
+    const client = await connected()
+    const transaction = withTransaction(bg, postgres(otherClass(client)), async (tx) => {
+      await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+      await client.end()
+    })
+    const error = await transaction.catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(TransactionDoneError)
+    expect(error).toMatchObject({ cause: { message: 'the connection has ended' } })
+    expect(await entries()).toEqual([])
+  })
+})
+
+describe('a nested transaction', () => {
+  it('rejects if its savepoint is gone, and the outer one is over', async () => {
+    const transaction = withTransaction(bg, db, async (outer) => {
+      await execContext(bg, outer, 'SAVEPOINT one')
+      const inner = withTransaction(bg, outer, (tx) => execContext(bg, tx, 'ROLLBACK TO one'))
+      await expect(inner).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '3B001' } })
+      await execContext(bg, outer, 'INSERT INTO entry VALUES (1)')
+    })
+    await expect(transaction).rejects.toMatchObject({ name: 'TransactionDoneError', cause: { code: '3B001' } })
+    await isFree()
+    expect(await entries()).toEqual([])
+  })
+})
+
+describe('a server that does not answer', () => {
+  it.each([
+    // A slow machine may not confirm it in time either.
+    ['stop', false, /^(the server did not answer|a cancel was not confirmed) within 20 ms$/],
+    ['confirm', true, /^a cancel was not confirmed within 20 ms$/],
+  ])('gets the grace time for a cancel that it does not %s', (_, silent, message) =>
+    isLost(async (on, pooler) => {
+      await observer.query('SELECT pg_advisory_lock(2)')
+      const [ctx, cancel] = withCancel(bg)
+      const query = queryContext(ctx, on, 'SELECT pg_advisory_xact_lock(2)')
+      await until(async () => (await observer.active(NAME)).length === 1)
+      pooler.silent = silent
+      cancel()
+      await expect(query).rejects.toBe(ctx.err)
+      await observer.query('SELECT pg_advisory_unlock(2)')
+      expect((engineError(ctx) as Error).message).toMatch(message)
+    }),
+  )
+
+  it('gets the grace time for the statement that follows a cancel', () =>
+    isLost(
+      async (on) => {
+        const [ctx, cancel] = withCancel(bg)
+        const query = queryContext(ctx, on, endless)
+        await until(async () => (await observer.active(NAME)).length === 1)
+        const frozen = freeze()
+        cancel()
+        await expect(query).rejects.toBe(ctx.err)
+        frozen.mockRestore()
+        expect(engineError(ctx)).toMatchObject({ code: '57014' })
+      },
+      (pass, pooler) => {
+        pooler.silent = true
+        void pass()
+      },
+    ))
+
+  it('gets the grace time for a rollback', () =>
+    isLost(async (on, pooler) => {
+      const transaction = withTransaction(bg, on, async (tx) => {
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+        pooler.silent = true
+        throw new Error('no')
+      })
+      await expect(transaction).rejects.toThrow('no')
+    }))
+
+  it('gets the grace time for a commit, from the end of its context', () =>
+    isLost(async (on, pooler) => {
+      const [ctx, cancel] = withCancel(bg)
+      const transaction = withTransaction(ctx, on, async (tx) => {
+        await execContext(ctx, tx, 'INSERT INTO entry VALUES (1)')
+        pooler.silent = true
+        setTimeout(cancel, 5)
+      })
+      const error = await transaction.catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(CommitUnknownError)
+      expect(error).toMatchObject({ cause: ctx.err })
+    }))
+
+  it.each([
+    ['release', () => {}],
+    [
+      'rollback',
+      () => {
+        throw new Error('no')
+      },
+    ],
+  ])('gets the grace time for the %s of a savepoint, and the outer transaction is over', (name, end) =>
+    isLost(async (on, pooler) => {
+      const [ctx, cancel] = withCancel(bg)
+      const outer = withTransaction(bg, on, async (tx) => {
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (1)')
+        const inner = withTransaction(ctx, tx, () => {
+          pooler.silent = true
+          setTimeout(cancel, 5)
+          end()
+        })
+        await expect(inner).rejects.toThrow(name === 'release' ? TransactionDoneError : 'no')
+        await execContext(bg, tx, 'INSERT INTO entry VALUES (2)')
+      })
+      const error = (await outer.catch((error: unknown) => error)) as Error
+      expect(error).toBeInstanceOf(TransactionDoneError)
+      const { cause } = name === 'release' ? (error.cause as Error) : error
+      expect(cause).toMatchObject({ message: `the ${name} was not answered within 20 ms` })
+    }),
+  )
+})
+
+/** Reads the values of all types but boolean. */
+const read = (oid: number) => (text: string) => {
+  if (oid === 16) throw new Error('cannot be read')
+  return text
+}
+
+describe('the connection of a pool', () => {
+  it.each([
+    ['22012', 'ERROR', false],
+    ['40001', 'ERROR', false],
+    ['40001', 'FATAL', true],
+    ['XX000', 'PANIC', true],
+    ['08006', 'ERROR', true],
+    ['57P01', 'ERROR', true],
+    ['25P03', 'ERROR', true],
+    ['25P04', 'ERROR', true],
+    ['ECONNRESET', undefined, true],
+    [undefined, undefined, true],
+  ])('after an error with code %s and severity %s is destroyed: %s', async (code, severity, isDestroyed) => {
+    const released: unknown[] = []
+    const error = Object.assign(new Error('no'), { code, severity })
+    const client = {
+      ...otherClass(new Client(), () => Promise.reject(error)),
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const on = postgres({ totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() })
+    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toBe(error)
+    await until(() => released.length > 0)
+    expect(released).toEqual([isDestroyed])
+  })
+
+  it('is destroyed if it could not be rolled back', async () => {
+    const released: unknown[] = []
+    const result = { rows: [], rowCount: 0, command: '' }
+    const error = Object.assign(new Error('no'), { code: '57014' })
+    const client = {
+      ...otherClass(new Client(), (text) => (text === 'ROLLBACK' ? Promise.reject(error) : Promise.resolve(result))),
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const on = postgres({ totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() })
+    await (await on.begin(bg)).rollback()
+    expect(released).toEqual([true])
+  })
+})
+
+describe('an error of the client', () => {
+  it('leaves no timeout in its transaction', async () => {
+    const on = postgres(new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } }))
+    const write = {
+      toPostgres: () => {
+        throw new Error('cannot be written')
+      },
+    }
+    await withTransaction(bg, on, async (tx) => {
+      const timeout = "SELECT current_setting('statement_timeout') AS ms"
+      await expect(queryContext(limited(), tx, 'SELECT $1', [write])).rejects.toThrow('cannot be written')
+      expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
+      await expect(queryContext(limited(), tx, 'SELECT true')).rejects.toThrow('cannot be read')
+      expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
+    })
+    await on.close()
+  })
+
+  it('does not return a connection whose statement still runs', async () => {
+    await observer.query('SELECT pg_advisory_lock(2)')
+    const hasty = new Pool({ ...access, application_name: NAME, max: 1, query_timeout: 40 })
+    const on = postgres(hasty, { grace: 20 })
+    await expect(queryContext(bg, on, 'SELECT pg_advisory_xact_lock(2)')).rejects.toThrow('Query read timeout')
+    await until(() => hasty.totalCount === 0)
+    await observer.query('SELECT pg_advisory_unlock(2)')
+    await on.close()
+    await isFree()
+  })
+})
+
 describe('the error of a transaction that has failed', () => {
   it('has the first failure since the last rollback to a savepoint as its cause', async () => {
     const transaction = withTransaction(bg, db, async (tx) => {
@@ -439,10 +831,47 @@ describe('the error of a transaction that has failed', () => {
   })
 })
 
+describe('the begin of a transaction', () => {
+  it('is undone if it was stopped after the server has begun, also on a client that does not report it', async () => {
+    const client = await connected()
+    const [ctx, cancel] = withCancel(bg)
+    const stopsBegin: PostgresClient['query'] = async (text, values) => {
+      const result = await client.query(text, values)
+      if (text !== 'BEGIN' || ctx.err) return result
+      cancel()
+      throw Object.assign(new Error('canceled'), { code: '57014' })
+    }
+    const on = postgres(otherClass(client, stopsBegin))
+    const error = await withTransaction(ctx, on, () => {}).catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await withTransaction(bg, on, (tx) => execContext(bg, tx, 'INSERT INTO entry VALUES (1)'))
+    expect(await entries()).toEqual([1])
+    await on.close()
+  })
+
+  it('is undone for a stream whose context ends with the answer', async () => {
+    const client = await connected()
+    const [ctx, cancel] = withCancel(bg)
+    const { query } = client
+    vi.spyOn(client, 'query').mockImplementation((async (text: string) => {
+      const result: unknown = await (query as (text: string) => Promise<unknown>).call(client, text)
+      cancel()
+      return result
+    }) as never)
+    const on = postgres(client)
+    const error = await queryStream(ctx, on, 'SELECT 1')
+      .next()
+      .catch((error: unknown) => error)
+    expect(error).toBe(ctx.err)
+    expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
+    await on.close()
+  })
+})
+
 describe('a client in a transaction of the user', () => {
   it('runs statements in that, keeps it open, and leaves no timeout', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const on = postgres(client)
     await client.query('BEGIN')
     const [ctx, cancel] = withTimeout(bg, 60_000)
@@ -450,6 +879,7 @@ describe('a client in a transaction of the user', () => {
     expect(await show(bg, on, 'statement_timeout')).toBe('0')
     const inner = withTransaction(ctx, on, () => {})
     await expect(inner).rejects.toThrow('rescind: the client is in a transaction that was begun outside of rescind')
+    expect(await show(bg, on, 'transaction_isolation')).toBe('read committed')
     expect(await entries()).toEqual([])
     await client.query('COMMIT')
     expect(await entries()).toEqual([1, 2])
@@ -460,8 +890,7 @@ describe('a client in a transaction of the user', () => {
 
 describe('a stream', () => {
   it('reads twice as many rows at once while they arrive fast, and half as many while they do not', async () => {
-    const client = new Client({ ...access, application_name: NAME })
-    await client.connect()
+    const client = await connected()
     const sent = vi.spyOn(client, 'query')
     let now = performance.now()
     let step = 0
