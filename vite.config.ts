@@ -58,8 +58,8 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       ...(pages && { rolldownOptions: { input: pages.input } }),
       ...(isWorker && WORKER_BUILD),
     },
-    // Two more than Vitest's default: most tests wait for sockets and timers.
-    test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() + 1 },
+    // One more than Vitest's default: most tests wait for sockets and timers.
+    test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() },
   }
 }
 
