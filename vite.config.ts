@@ -95,10 +95,7 @@ const inChromiumToo = [
 /** Tests that measure the heap, or load a second copy of the package: each file has its own realm. */
 const ownRealm = 'test/node/{copies,import,inspect,job,memory,polyfills,stream}.test.ts'
 
-/**
- * The test projects. Tests of the core run in several of them. The end-to-end tests need the whole machine, so they run
- * last.
- */
+/** The test projects. Tests of the core run in several of them; projects that need the whole machine run last. */
 async function projects(mode: string): Promise<TestProjectConfiguration[]> {
   if (mode === 'engines') return Promise.all(engines.map(inEngine))
   if (mode === 'release') return [ofPackage('release')]
@@ -151,6 +148,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         globalSetup: ['test/browser/server.ts', 'test/pages/setup.ts'],
         isolate: false,
         provide: { react: 19 },
+        sequence: { groupOrder: 2 },
         testTimeout: 60_000,
         hookTimeout: 120_000,
       },
@@ -162,7 +160,7 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         name: 'e2e',
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
-        sequence: { groupOrder: 1 },
+        sequence: { groupOrder: 3 },
         // The files of a worker share their tabs, and all files one browser.
         isolate: false,
         maxWorkers: 2,
@@ -192,6 +190,7 @@ function ofPackage(name: 'package' | 'release'): TestProjectConfiguration {
       include: [`test/${name}/*.test.ts`],
       globalSetup: 'test/package/setup.ts',
       isolate: false,
+      sequence: { groupOrder: 2 },
       testTimeout: 60_000,
       hookTimeout: 120_000,
     },
@@ -278,6 +277,7 @@ function inChromium(name: string, include: string[], executablePath: string | un
       isolate: false,
       setupFiles: 'test/realm.ts',
       provide: { react: 19 },
+      sequence: { groupOrder: 1 },
       testTimeout: 30_000,
       browser: {
         enabled: true,

@@ -26,6 +26,6 @@ it('the panel is a tab of TanStack Devtools, and shows what happened before it w
       expect(names).toContainEqual(expect.stringContaining('withCancel(search), canceled: the reader pressed Stop'))
       expect(host?.getBoundingClientRect().height).toBeGreaterThan(100)
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 25_000, interval: 20 },
   )
 })

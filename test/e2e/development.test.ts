@@ -61,13 +61,16 @@ describe('the development build', () => {
     await outcome(page, 'the server has “Kind of Blue”, pinned')
     const writes = (await demo.entries()).map(({ name }) => name)
     expect(new Set(writes).size).toBe(writes.length)
-    const before = demo.requests.length
     await page.goto(`${dev.url}#/uploads?latency=50&cancel=1000`)
-    await outcome(page, '20 of 20 files stored')
-    expect(demo.requests).toHaveLength(before + 20)
+    // On a slow machine, the fifth file is still under way when it is canceled.
+    await outcome(page, /^(19|20) of 20 files stored/)
+    const sent = (await demo.entries()).map(({ name }) => name)
+    expect(new Set(sent).size).toBe(sent.length)
+    expect(sent.length - writes.length).toBeGreaterThanOrEqual(19)
+    const before = demo.requests.length
     await page.goto(`${dev.url}#/stop-the-answer?latency=200&stop=8000&first=5000&idle=5000`)
     await outcome(page, 'complete')
-    expect(demo.requests).toHaveLength(before + 21)
+    expect(demo.requests).toHaveLength(before + 1)
     expect(demo.complaints).toEqual([])
   })
 })
