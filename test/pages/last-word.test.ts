@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Browser } from 'playwright'
+import type { Browser, BrowserContext } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launch, serve } from './site.ts'
 import type { Site } from './site.ts'
@@ -38,6 +38,8 @@ const server = createServer(async (req, res) => {
 
 let site: Site
 let browser: Browser
+/** Outlives its pages, and so do their requests. */
+let context: BrowserContext
 let target: string
 
 beforeAll(async () => {
@@ -46,6 +48,7 @@ beforeAll(async () => {
   const files = { 'index.html': page, 'main.js': MAIN, 'last-word.ts': RECIPE }
   site = await serve(files, 'built')
   browser = await launch()
+  context = await browser.newContext()
 })
 
 afterAll(async () => {
@@ -56,7 +59,7 @@ afterAll(async () => {
 
 /** Opens the page, makes it store `word`, and leaves it. */
 async function leave(word: string, search: string): Promise<void> {
-  const tab = await browser.newPage()
+  const tab = await context.newPage()
   await tab.goto(`${site.url}?say=${word}&server=${encodeURIComponent(target)}${search}`)
   await expect.poll(() => tab.title()).toBe('said')
   await tab.goto('about:blank')
