@@ -4,6 +4,7 @@
  */
 
 import {
+  afterFunc,
   background,
   cause,
   contextError,
@@ -693,8 +694,8 @@ describe('a silence', () => {
     const { source, give } = tap<string>()
     const chunks = stream(ctx, source, { first: 5, idle: 60_000 })
     const [mark] = withTimeout(background(), 5)
-    const told = new Promise((resolve) => {
-      mark.signal.addEventListener('abort', resolve)
+    const told = new Promise<void>((resolve) => {
+      afterFunc(mark, resolve)
     })
     const first = chunks.next()
     await microtasks()
