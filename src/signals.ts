@@ -73,9 +73,10 @@ export function following(
   for (const { parent: hub } of links) {
     const { ended } = settled(hub)
     if (ended) end(node, ended)
-    // Skip a signal that the parent follows already: every read of `err` checks all sources.
-    if (node.sources?.hub === hub) continue
-    node.sources = { hub, node, outer: node.sources }
+    const { sources } = node
+    // Omit a signal that the parent follows too: every read of `err` checks all sources.
+    const inner = sources?.hub === hub ? sources : undefined
+    node.sources = { hub, node, same: inner, outer: inner ? inner.outer : sources }
   }
   if (!node.ended) {
     for (const link of links) attach(link)

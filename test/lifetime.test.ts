@@ -63,6 +63,29 @@ describe('remaining', () => {
     cancelChild()
     cancel()
   })
+
+  it.each([
+    [
+      'its parent followed until it was disarmed',
+      ([parent]: Context[]) => disarm(parent as Context),
+      [undefined, 0, 0],
+    ],
+    ['only its parent follows since it was disarmed', ([, ctx]: Context[]) => disarm(ctx as Context), [0, 0, 0]],
+  ])('is zero once a signal has aborted that %s, before anything else notices', (_, change, expected) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const left: unknown[] = []
+    // Called before the listener that ends the contexts.
+    signal.addEventListener('abort', () => left.push(...all.map(remaining), child.err !== undefined))
+    const [parent] = withSignal(background(), signal)
+    const [ctx] = withSignal(parent, [signal, new AbortController().signal])
+    const [child] = withSignal(ctx, [new AbortController().signal])
+    const all: Context[] = [parent, ctx, child]
+    change(all)
+    controller.abort('why')
+    expect(left).toEqual([...expected, true])
+    expect(all.map(cause)).toEqual(expected.map((left) => (left === 0 ? 'why' : undefined)))
+  })
 })
 
 describe('disarm', () => {
