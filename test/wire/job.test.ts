@@ -28,6 +28,7 @@ closePorts()
 const stops: (() => void)[] = []
 
 afterEach(() => {
+  vi.unstubAllGlobals()
   for (const stop of stops.splice(0)) stop()
 })
 
@@ -338,6 +339,27 @@ describe('serveJobs', () => {
     ['resize', 'background.withCancel(jobs).fromPort(resize)'],
   ])('with the label %s shows the context of a job as %s', async (label, text) => {
     expect(await job(background(), workerOf(String, { label }), 1)).toBe(text)
+  })
+
+  it.each([
+    ['whose bundler defines `process`', {}],
+    ['whose platform has the modules of Node', { getBuiltinModule: () => ({ parentPort: null }) }],
+  ])('listens to the page that started it in a worker %s', async (_, imitation) => {
+    const used: string[] = []
+    vi.stubGlobal('WorkerGlobalScope', class extends EventTarget {})
+    for (const name of ['addEventListener', 'removeEventListener']) vi.stubGlobal(name, () => used.push(name))
+    const { process } = globalThis
+    vi.stubGlobal('process', imitation)
+    let stop: (() => void) | undefined
+    try {
+      stop = serveJobs(fail)
+    } finally {
+      vi.stubGlobal('process', process)
+    }
+    expect(new Set(used)).toEqual(new Set(['addEventListener']))
+    stop()
+    await task()
+    expect(new Set(used)).toEqual(new Set(['addEventListener', 'removeEventListener']))
   })
 
   it('throws a TypeError for an invalid argument, and outside a worker without a port', () => {

@@ -1,7 +1,8 @@
 /** What both kinds of worker report, and how they are used. Their events are made here: no real worker has all. */
 
 import { EventEmitter } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { SqliteError } from '../../../src/sql/sqlite/channel.ts'
 import { lineTo, startWorker } from '../../../src/sql/sqlite/line.ts'
 import type { NodeWorker } from '../../../src/sql/sqlite/line.ts'
 
@@ -68,11 +69,20 @@ describe('a line', () => {
   })
 })
 
-it('no worker can be started where there are none', ({ onTestFinished }) => {
-  const { getBuiltinModule } = process
-  onTestFinished(() => void Object.assign(process, { getBuiltinModule }))
-  for (const missing of [undefined, () => undefined]) {
-    Object.assign(process, { getBuiltinModule: missing })
-    expect(() => startWorker()).toThrow('this environment has no workers')
+it.each([
+  ['', undefined],
+  [' and a bundler imitates `process`', {}],
+  [' and `process` has other modules', { getBuiltinModule: () => undefined }],
+])('no worker can be started where there are none%s', (_, imitation) => {
+  vi.stubGlobal('process', imitation)
+  let error: unknown
+  try {
+    startWorker()
+  } catch (thrown) {
+    error = thrown
+  } finally {
+    vi.unstubAllGlobals()
   }
+  expect(error).toBeInstanceOf(SqliteError)
+  expect(String(error)).toContain('this environment has no workers')
 })

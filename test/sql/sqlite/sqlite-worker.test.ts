@@ -76,8 +76,8 @@ describe('the worker of SQLite', () => {
 
   it('names the version of SQLite if that is too old, and then is silent', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-    const old = async () => ({ oo1: {}, version: { libVersion: '3.46.1' } })
-    vi.doMock('@sqlite.org/sqlite-wasm', () => ({ default: old }))
+    const old = { oo1: {}, version: { libVersion: '3.46.1' } }
+    vi.doMock('@sqlite.org/sqlite-wasm', () => ({ default: () => Promise.resolve(old) }))
     await start()
     post(1, OPEN)
     const message = '@sqlite.org/sqlite-wasm 3.46.1 is too old: 3.51 or newer is needed'
@@ -126,7 +126,7 @@ describe('the worker of SQLite', () => {
   it.each([
     ['not in a thread that no other has started', { parentPort: null }, undefined, []],
     ['not in a page whose bundler imitates `process`', undefined, undefined, []],
-    ['in a worker whose bundler imitates `process`', undefined, class {}, ['postMessage', 'addEventListener']],
+    ['in a worker whose bundler imitates `process`', undefined, {}, ['postMessage', 'addEventListener']],
   ])('has a port only in a worker: %s', async (_, threads, WorkerGlobalScope, expected) => {
     const used: string[] = []
     vi.stubGlobal('WorkerGlobalScope', WorkerGlobalScope)
