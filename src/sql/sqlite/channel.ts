@@ -144,15 +144,21 @@ export class Channel {
     const reply = this.#post(order, id, Math.min(remaining(ctx) ?? Infinity, remaining(within) ?? Infinity), alive)
     const result = new Promise<Result>((resolve, reject) => {
       let stopTimer: (() => void) | undefined
+      let isLate = false
       const stop = afterFunc(ctx, () => {
         this.#stop(id, alive)
         const silent = new SqliteError(`the statement is still running: it did not stop within ${this.#grace} ms`)
-        stopTimer = inRealTime(this.#grace, () => reject(stopped(ctx, silent)))
+        stopTimer = inRealTime(this.#grace, () => {
+          isLate = true
+          reject(stopped(ctx, silent))
+        })
       })
       void reply.then(async ({ failure, result }) => {
         stop()
         stopTimer?.()
         if (alive !== undefined) URL.revokeObjectURL(alive)
+        // Nothing else closes it: the caller has got an error instead.
+        if (isLate && result?.cursor !== undefined) void this.giveBack({ kind: 'discard', cursor: result.cursor })
         if (!failure) return resolve(result as Result)
         const error = errorOf(failure)
         const isOurs = failure.interrupted && (ctx.err !== undefined || (await endsWithin(ctx, AHEAD)))

@@ -32,8 +32,8 @@ export type { Mechanism, Storage } from './protocol.ts'
 /** Options of {@link openSqlite}. */
 export interface SqliteOptions {
   /**
-   * Where the database is stored; by default `memory`. `opfs` (needs cross-origin isolation) and `opfs-sahpool` (one
-   * tab at a time) store it in the browser's origin private file system.
+   * Where the database is stored; by default `memory`. `opfs` (needs cross-origin isolation) and `opfs-sahpool` (for
+   * one open database of the whole origin at a time) store it in the browser's origin private file system.
    */
   readonly storage?: Storage | undefined
   /** The name of the file; by default `rescind.sqlite3`. Ignored in memory. */
@@ -50,7 +50,7 @@ export interface SqliteOptions {
    */
   readonly silence?: number | undefined
   /**
-   * Starts the worker, which must run `rescind/sql/sqlite-worker`: that entry itself, or a file that imports it. The
+   * Starts a new worker, which must run `rescind/sql/sqlite-worker`: that entry itself, or a file that imports it. The
    * default is the file `sqlite-worker.js` beside the module that starts it. Vite and webpack bundle it automatically;
    * for esbuild and Rollup, add an entry of that name, and copy `sqlite3.wasm` of the package `@sqlite.org/sqlite-wasm`
    * beside it.
@@ -100,8 +100,14 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
   }
   assertFunction('worker', worker)
   context.throwIfDone()
+  const started = worker()
+  // Two databases would take each other's replies for their own.
+  if (typeof started?.postMessage !== 'function' || used.has(started)) {
+    throw invalid('worker()', 'a new Worker for each database', started)
+  }
+  used.add(started)
   const flag = canShare() ? new SharedArrayBuffer(4) : undefined
-  const channel = new Channel(lineTo(worker()), grace, flag)
+  const channel = new Channel(lineTo(started), grace, flag)
   try {
     await until(context, channel.open({ kind: 'open', storage, file, ...(flag && { flag }) }, silence))
   } catch (error) {
@@ -110,6 +116,9 @@ export async function openSqlite(ctx: ContextLike, options: SqliteOptions = {}):
   }
   return new SqliteConnection(channel, grace)
 }
+
+/** The workers of all databases, open and closed. */
+const used = /* @__PURE__ */ new WeakSet<object>()
 
 /** Whether threads can share memory: always in Node, and in a page if it is cross-origin isolated. */
 function canShare(): boolean {

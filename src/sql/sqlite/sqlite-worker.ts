@@ -34,6 +34,9 @@ interface WorkerGlobals {
 
 const INTERRUPT = 'SQLITE_INTERRUPT'
 
+/** The number of new files that a pool has room for: the database, those that it attaches, and their journals. */
+const SPARE = 6
+
 /** The interval of signs of life while the worker loads SQLite over the network, in milliseconds. */
 const SIGN_MS = 1_000
 
@@ -118,8 +121,17 @@ async function openFile({ file, storage }: Extract<Request, { kind: 'open' }>): 
     if (!sqlite3.oo1.OpfsDb) throw new Error('storage "opfs" needs a page that is cross-origin isolated')
     return new sqlite3.oo1.OpfsDb(file)
   }
-  const pool = await sqlite3.installOpfsSAHPoolVfs({})
-  return new pool.OpfsSAHPoolDb(file)
+  try {
+    const pool = await sqlite3.installOpfsSAHPoolVfs({})
+    // A full pool does not grow. Even a file that it has cannot be written to, since that needs a journal.
+    await pool.reserveMinimumCapacity(pool.getFileCount() + SPARE)
+    return new pool.OpfsSAHPoolDb(file)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new Error(`storage "opfs-sahpool" cannot be used here, or another open database uses it: ${message}`, {
+      cause,
+    })
+  }
 }
 
 function isOpen(): boolean {

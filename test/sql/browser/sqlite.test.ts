@@ -1,8 +1,9 @@
 /** SQLite in a worker of an ordinary page: no shared memory, so a revoked blob URL is the cancel. */
 
 import { background, withCancel, withTimeout } from 'rescind'
-import { engineError, queryContext } from 'rescind/sql'
+import { engineError, execContext, queryContext } from 'rescind/sql'
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
+import type { SqliteDatabase } from 'rescind/sql/sqlite'
 import { describe, expect, it } from 'vitest'
 import { startWorker } from '../../../src/sql/sqlite/line.ts'
 import { conforms } from '../conformance.ts'
@@ -20,6 +21,23 @@ it('SQLite polls for a cancel in an ordinary page', async () => {
 // WebKitGTK has no origin private file system.
 describe.runIf('FileSystemFileHandle' in globalThis)('a file', () => {
   keepsFiles('opfs-sahpool')
+
+  it('can be made in opfs-sahpool however many there are, by one open database at a time', async () => {
+    let db: SqliteDatabase | undefined
+    const open = (name: string) => openSqlite(background(), { storage: 'opfs-sahpool', file: `/${name}` })
+    for (const name of ['first', 'second']) {
+      await db?.close()
+      db = await open(name)
+      await execContext(background(), db, `CREATE TABLE IF NOT EXISTS ${name} (i)`)
+      expect(await queryContext(background(), db, 'SELECT name FROM sqlite_schema')).toEqual([{ name }])
+      for (let count = 0; count < 4; count++) {
+        await execContext(background(), db, `ATTACH '/${name}-${count}' AS more${count}`)
+        await execContext(background(), db, `CREATE TABLE IF NOT EXISTS more${count}.kept (i)`)
+      }
+    }
+    await expect(open('third')).rejects.toThrow('another open database uses it')
+    await db?.close()
+  })
 })
 
 it('explains what the storage "opfs" needs', async () => {

@@ -2,6 +2,7 @@
 
 import { EventEmitter, once } from 'node:events'
 import init from '@sqlite.org/sqlite-wasm'
+import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ALIVE } from '../../../src/sql/sqlite/protocol.ts'
 import type { Order } from '../../../src/sql/sqlite/protocol.ts'
@@ -97,22 +98,28 @@ describe('the worker of SQLite', () => {
     port.emit('message', { kind: 'stop', id: 2 })
     expect(await replies(3)).toMatchObject([
       { id: 1 },
-      { id: 2, failure: { code: 'SQLITE_INTERRUPT', interrupted: true } },
+      { id: 2, failure: { message: 'SQLITE_INTERRUPT: interrupted', code: 'SQLITE_INTERRUPT', interrupted: true } },
       { id: 3, result: { rows: [{ three: 3 }] } },
     ])
   })
 
   it('writes nothing to the console when a statement is stopped', async () => {
     const written = [vi.spyOn(console, 'warn'), vi.spyOn(console, 'error')]
+    let sqlite3: Sqlite3Static | undefined
+    vi.doMock('@sqlite.org/sqlite-wasm', () => ({ default: async () => (sqlite3 = await init()) }))
     await start()
     post(1, OPEN)
     await replies(1)
     post(2, run(endless), 30)
     expect((await replies(2))[1]).toMatchObject({ failure: { code: 'SQLITE_INTERRUPT', interrupted: true } })
+    sqlite3?.config.error('a message of SQLite')
     for (const write of written) expect(write).not.toHaveBeenCalled()
   })
 
   it('refuses requests once it has closed the database', async () => {
+    const sqlite3 = await init()
+    const close = vi.spyOn(sqlite3.oo1.DB.prototype, 'close')
+    vi.doMock('@sqlite.org/sqlite-wasm', () => ({ default: () => Promise.resolve(sqlite3) }))
     await start()
     post(1, OPEN)
     post(2, { kind: 'close' })
@@ -121,6 +128,7 @@ describe('the worker of SQLite', () => {
       { id: 2, result: { rows: [], changes: 0 }, isOpen: false },
       { id: 3, failure: { message: 'the database is not open' }, isOpen: false },
     ])
+    expect(close).toHaveBeenCalledTimes(1)
   })
 
   it.each([

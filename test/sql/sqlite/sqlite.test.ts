@@ -86,6 +86,7 @@ describe('openSqlite', () => {
     const immediate = await openSqlite(bg, { grace: 0 })
     await immediate.close()
     await expect(openSqlite(bg, { storage: 'opfs' })).rejects.toThrow('needs a page that is cross-origin isolated')
+    await expect(openSqlite(bg, { storage: 'opfs-sahpool' })).rejects.toThrow('storage "opfs-sahpool" cannot be used')
   })
 
   it.each([Infinity, 2 ** 40])('does not shorten a grace time of %d ms', async (grace) => {
@@ -143,6 +144,19 @@ describe('openSqlite', () => {
     const db = await openSqlite(bg, { worker: () => thread })
     expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await db.close()
+  })
+
+  it('refuses a worker that another database has or had, and what is no worker', async () => {
+    const thread = startWorker() as NodeWorker
+    const again = () => openSqlite(bg, { worker: () => thread })
+    const db = await again()
+    await expect(again()).rejects.toThrow('worker() must be a new Worker for each database')
+    expect(await queryContext(bg, db, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await db.close()
+    await expect(again()).rejects.toThrow(TypeError)
+    for (const wrong of [undefined, null, {}, Promise.resolve(thread)]) {
+      await expect(openSqlite(bg, { worker: () => wrong as never })).rejects.toThrow('worker() must be a new Worker')
+    }
   })
 
   it('gives a database whose statements and transactions reject once it is closed', async () => {

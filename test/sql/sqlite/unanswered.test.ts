@@ -110,6 +110,21 @@ it('returns the rows of a statement that wrote once, under a context that has no
   expect(await received()).toEqual(['cursor'])
 })
 
+it('discards a cursor that is opened only after its call has rejected', async () => {
+  const [ctx, cancel] = withCancel(bg)
+  const opening = outcome(db.open(ctx, 'SELECT 1'))
+  expect(await received()).toEqual(['cursor'])
+  cancel()
+  await until(() => opening.settled)
+  expect(opening.error).toBe(ctx.err)
+  const next = outcome(queryContext(bg, db, 'SELECT 1'))
+  answer({ result: { rows: [], changes: 0, cursor: 7 } })
+  expect(await received()).toEqual(['discard', 'run'])
+  expect(posted.find(({ kind }) => kind === 'discard')).toMatchObject({ cursor: 7 })
+  while (posted.length > 0) answer()
+  await until(() => next.settled)
+})
+
 it('sends the deadline of a transaction with its statements', async () => {
   const [ctx, cancel] = withTimeout(bg, 60_000)
   const tx = await begun(ctx)
