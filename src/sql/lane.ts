@@ -11,8 +11,8 @@ export type Leave = () => void
 
 export class Lane {
   #taken = false
-  /** The waiting callers, oldest first. Each function lets one enter; it returns false if the caller has left. */
-  readonly #waiting = new Set<() => boolean>()
+  /** The waiting callers, oldest first. A key lets one enter, and returns false if it has left; the value rejects it. */
+  readonly #waiting = new Map<() => boolean, (error: unknown) => void>()
 
   /** Resolves when the lane is free; rejects with `ctx.err` if `ctx` ends first. */
   enter(ctx: Context): Promise<Leave> {
@@ -31,8 +31,16 @@ export class Lane {
         this.#waiting.delete(admit)
         reject(ctx.err)
       })
-      this.#waiting.add(admit)
+      this.#waiting.set(admit, (error) => {
+        if (stop()) reject(error)
+      })
     })
+  }
+
+  /** Rejects all waiting callers with `error`. */
+  clear(error: unknown): void {
+    for (const refuse of this.#waiting.values()) refuse(error)
+    this.#waiting.clear()
   }
 
   #key(): Leave {
@@ -45,7 +53,7 @@ export class Lane {
   }
 
   #next(): void {
-    for (const admit of this.#waiting) {
+    for (const admit of this.#waiting.keys()) {
       this.#waiting.delete(admit)
       if (admit()) return
     }

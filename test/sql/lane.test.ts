@@ -66,6 +66,22 @@ describe('a lane', () => {
     expect([next.settled, last.settled]).toEqual([true, false])
   })
 
+  it('rejects all callers that wait when it is cleared, except with the error of a context that has ended', async () => {
+    const lane = new Lane()
+    const leave = await lane.enter(bg)
+    const [ctx, cancel] = withCancel(bg)
+    const callers = [bg, ctx, bg].map((ctx) => outcome(lane.enter(ctx)))
+    const error = new Error('closed')
+    cancel()
+    lane.clear(error)
+    await task()
+    expect(callers.map(({ error }) => error)).toEqual([error, ctx.err, error])
+    const next = outcome(lane.enter(bg))
+    leave()
+    await task()
+    expect(next.settled).toBe(true)
+  })
+
   it('retains no caller whose context has ended, and none that has entered', async () => {
     const lane = new Lane()
     const leave = await lane.enter(bg)

@@ -18,7 +18,7 @@ const LOOKS = 10
 
 const WRONG = 'it must run rescind/sql/sqlite-worker: check its URL, and that your bundler includes that module'
 
-const CLOSED = 'the database is closed'
+export const CLOSED = 'the database is closed'
 
 /** By how many milliseconds the clock of the worker may be ahead of ours. */
 const AHEAD = 50

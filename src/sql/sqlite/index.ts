@@ -15,7 +15,7 @@ import { CommitUnknownError, TransactionDoneError } from '../errors.ts'
 import { assertGrace, GRACE, settlesWithin } from '../grace.ts'
 import { Lane } from '../lane.ts'
 import type { Leave } from '../lane.ts'
-import { Channel, SqliteError } from './channel.ts'
+import { Channel, CLOSED, SqliteError } from './channel.ts'
 import { lineTo, startWorker } from './line.ts'
 import type { NodeWorker } from './line.ts'
 import type { Mechanism, Order, Result, Storage } from './protocol.ts'
@@ -185,11 +185,14 @@ class SqliteConnection implements SqliteDatabase {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= this.#channel.close())
+    this.#closing ??= this.#channel.close()
+    // An open transaction may never let them enter.
+    this.#lane.clear(closed())
+    return this.#closing
   }
 
   #enter(ctx: Context): Promise<Leave> {
-    if (this.#closing) throw new SqliteError('the database is closed')
+    if (this.#closing) throw closed()
     return this.#lane.enter(ctx)
   }
 
@@ -213,6 +216,10 @@ class SqliteConnection implements SqliteDatabase {
     leave()
     return true
   }
+}
+
+function closed(): SqliteError {
+  return new SqliteError(CLOSED)
 }
 
 /** Throws if `ctx` has ended in the turn in which its call could enter. */

@@ -4,7 +4,7 @@
  * this module does nothing.
  */
 
-import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
+import type { Database, SAHPoolUtil, Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { ALIVE } from './protocol.ts'
 import type { Alive, Failure, Reply, Request, Result, Stop } from './protocol.ts'
 import { canScript } from './script.ts'
@@ -121,16 +121,19 @@ async function openFile({ file, storage }: Extract<Request, { kind: 'open' }>): 
     if (!sqlite3.oo1.OpfsDb) throw new Error('storage "opfs" needs a page that is cross-origin isolated')
     return new sqlite3.oo1.OpfsDb(file)
   }
+  const pool = await openPool()
+  return new pool.OpfsSAHPoolDb(file)
+}
+
+async function openPool(): Promise<SAHPoolUtil> {
   try {
     const pool = await sqlite3.installOpfsSAHPoolVfs({})
     // A full pool does not grow. Even a file that it has cannot be written to, since that needs a journal.
     await pool.reserveMinimumCapacity(pool.getFileCount() + SPARE)
-    return new pool.OpfsSAHPoolDb(file)
+    return pool
   } catch (cause) {
-    const { message } = cause as Error
-    throw new Error(`storage "opfs-sahpool" cannot be used here, or another open database uses it: ${message}`, {
-      cause,
-    })
+    const words = 'storage "opfs-sahpool" cannot be used here, or another open database uses it'
+    throw new Error(`${words}: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -18,13 +18,14 @@ it('SQLite polls for a cancel in an ordinary page', async () => {
   await db.close()
 })
 
+const open = (name: string) => openSqlite(background(), { storage: 'opfs-sahpool', file: `/${name}` })
+
 // WebKitGTK has no origin private file system.
 describe.runIf('FileSystemFileHandle' in globalThis)('a file', () => {
   keepsFiles('opfs-sahpool')
 
   it('can be made in opfs-sahpool however many there are, by one open database at a time', async () => {
     let db: SqliteDatabase | undefined
-    const open = (name: string) => openSqlite(background(), { storage: 'opfs-sahpool', file: `/${name}` })
     for (const name of ['first', 'second']) {
       await db?.close()
       db = await open(name)

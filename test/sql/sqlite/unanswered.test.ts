@@ -96,6 +96,18 @@ it('waits for a statement in progress however often it is closed', async () => {
   for (const { error, settled } of [query, ...closing]) expect([error, settled]).toEqual([undefined, true])
 })
 
+it('rejects statements that wait behind an open transaction when it is closed', async () => {
+  const tx = await begun()
+  const waiting = [outcome(queryContext(bg, db, 'SELECT 1')), outcome(db.begin(bg))]
+  await task()
+  const closing = outcome(db.close())
+  expect(await received()).toEqual(['close'])
+  for (const { error } of waiting) expect(String(error)).toBe('SqliteError: the database is closed')
+  answer()
+  await until(() => closing.settled)
+  await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
+})
+
 it('returns the rows of a statement that wrote once, under a context that has not ended', async () => {
   const opening = db.open(bg, 'INSERT INTO t VALUES (1) RETURNING i')
   await task()
