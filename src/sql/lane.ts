@@ -11,6 +11,7 @@ export type Leave = () => void
 
 export class Lane {
   #taken = false
+  #closed: Error | undefined
   /** The waiting callers, oldest first. A key lets one enter, and returns false if it has left; the value rejects it. */
   readonly #waiting = new Map<() => boolean, (error: unknown) => void>()
 
@@ -18,6 +19,7 @@ export class Lane {
   enter(ctx: Context): Promise<Leave> {
     return new Promise((resolve, reject) => {
       ctx.throwIfDone()
+      if (this.#closed) throw this.#closed
       if (!this.#taken) {
         this.#taken = true
         return resolve(this.#key())
@@ -37,10 +39,10 @@ export class Lane {
     })
   }
 
-  /** Rejects all waiting callers with `error`. */
-  clear(error: unknown): void {
-    for (const refuse of this.#waiting.values()) refuse(error)
-    this.#waiting.clear()
+  /** Rejects all waiting and all later callers with `error`. The first call decides. */
+  close(error: Error): void {
+    this.#closed ??= error
+    for (const refuse of this.#waiting.values()) refuse(this.#closed)
   }
 
   #key(): Leave {

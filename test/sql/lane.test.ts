@@ -66,20 +66,20 @@ describe('a lane', () => {
     expect([next.settled, last.settled]).toEqual([true, false])
   })
 
-  it('rejects all callers that wait when it is cleared, except with the error of a context that has ended', async () => {
+  it('rejects waiting and later callers once it is closed, those whose context has ended with its error', async () => {
     const lane = new Lane()
     const leave = await lane.enter(bg)
     const [ctx, cancel] = withCancel(bg)
-    const callers = [bg, ctx, bg].map((ctx) => outcome(lane.enter(ctx)))
     const error = new Error('closed')
+    const callers = [bg, ctx, bg].map((ctx) => outcome(lane.enter(ctx)))
     cancel()
-    lane.clear(error)
-    await task()
-    expect(callers.map(({ error }) => error)).toEqual([error, ctx.err, error])
-    const next = outcome(lane.enter(bg))
+    lane.close(error)
+    lane.close(new Error('closed twice'))
+    callers.push(outcome(lane.enter(bg)), outcome(lane.enter(ctx)))
     leave()
+    callers.push(outcome(lane.enter(bg)))
     await task()
-    expect(next.settled).toBe(true)
+    expect(callers.map(({ error }) => error)).toEqual([error, ctx.err, error, error, ctx.err, error])
   })
 
   it('retains no caller whose context has ended, and none that has entered', async () => {

@@ -72,7 +72,11 @@ export function postgres(source: PostgresPool | PostgresClient, options: Postgre
   return new Server(
     'client',
     (ctx) => enter(ctx, source, lane, grace),
-    () => source.end(),
+    () => {
+      // Or they would wait for an open transaction, which may never end.
+      lane.close(new Error('the database is closed'))
+      return source.end()
+    },
   )
 }
 

@@ -166,7 +166,7 @@ class SqliteConnection implements SqliteDatabase {
   async begin(ctx: Context, options: TransactionOptions = {}): Promise<Transaction> {
     assertTransactionOptions(options)
     refuseDeferrable(options, 'SQLite')
-    const leave = await this.#enter(ctx)
+    const leave = await this.#lane.enter(ctx)
     leaveIfDone(ctx, leave)
     const begun = this.#channel.send({ kind: 'begin', readOnly: options.readOnly })
     if (!(await this.#channel.isAnswered(ctx, begun))) {
@@ -185,19 +185,13 @@ class SqliteConnection implements SqliteDatabase {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#channel.close()
-    // An open transaction may never let them enter.
-    this.#lane.clear(closed())
-    return this.#closing
-  }
-
-  #enter(ctx: Context): Promise<Leave> {
-    if (this.#closing) throw closed()
-    return this.#lane.enter(ctx)
+    // Or they would wait for an open transaction, which may never end.
+    this.#lane.close(new SqliteError(CLOSED))
+    return (this.#closing ??= this.#channel.close())
   }
 
   async #run(ctx: Context, order: Order): Promise<Result> {
-    const leave = await this.#enter(ctx)
+    const leave = await this.#lane.enter(ctx)
     leaveIfDone(ctx, leave)
     const { over, result } = this.#channel.call(ctx, order)
     // Waits for `over`, not for the result: after the grace time, the worker may still be busy.
@@ -216,10 +210,6 @@ class SqliteConnection implements SqliteDatabase {
     leave()
     return true
   }
-}
-
-function closed(): SqliteError {
-  return new SqliteError(CLOSED)
 }
 
 /** Throws if `ctx` has ended in the turn in which its call could enter. */

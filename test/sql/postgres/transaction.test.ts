@@ -587,6 +587,15 @@ describe('a connection of the pool', () => {
     await on.close()
   })
 
+  it('is a single client, and rejects statements behind an open transaction once it is closed', async () => {
+    const on = postgres(await connected())
+    await on.begin(bg)
+    const waiting = outcome(queryContext(bg, on, 'SELECT 1'))
+    await on.close()
+    expect(String(waiting.error)).toBe('Error: the database is closed')
+    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toThrow('the database is closed')
+  })
+
   it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
     const on = postgres(new Pool({ ...access, ...lax, application_name: NAME, max: 1 }))
     const transaction = withTransaction(bg, on, async (tx) => {
