@@ -61,12 +61,21 @@ export function postgres(source: PostgresPool | PostgresClient, options: Postgre
   assertOptions(options)
   const { grace = GRACE } = options
   assertGrace(grace)
-  if ('totalCount' in source)
+  if ('totalCount' in source) {
+    const waiting: Waiting = new Set()
     return new Server(
       'pool',
-      (ctx) => borrow(ctx, source, grace),
-      () => source.end(),
+      (ctx) => borrow(ctx, source, grace, waiting),
+      async () => {
+        try {
+          await source.end()
+        } finally {
+          // The pool has forgotten them.
+          for (const refuse of waiting) refuse(closed())
+        }
+      },
     )
+  }
   if (typeof source.query !== 'function') throw invalid('source', 'a Pool or a Client of node-postgres', source)
   const lane = new Lane()
   return new Server(
@@ -74,34 +83,44 @@ export function postgres(source: PostgresPool | PostgresClient, options: Postgre
     (ctx) => enter(ctx, source, lane, grace),
     () => {
       // Or they would wait for an open transaction, which may never end.
-      lane.close(new Error('the database is closed'))
+      lane.close(closed())
       return source.end()
     },
   )
 }
 
+function closed(): Error {
+  return new Error('the database is closed')
+}
+
+/** The callers that wait for a connection of a pool. Each function rejects one. */
+type Waiting = Set<(error: Error) => void>
+
 /**
  * Takes a connection from the pool. A caller whose context has ended returns its connection as soon as it arrives. If
  * other code has released a connection inside a transaction, it is destroyed: our changes would depend on that one.
  */
-function borrow(ctx: Context, pool: PostgresPool, grace: number): Promise<Connection> {
+function borrow(ctx: Context, pool: PostgresPool, grace: number, waiting: Waiting): Promise<Connection> {
   return new Promise((resolve, reject) => {
     ctx.throwIfDone()
-    const stop = afterFunc(ctx, () => reject(ctx.err))
-    pool.connect().then(
-      (client) => {
-        if (!stop()) return client.release()
-        if (!isInTransaction(client)) {
-          return resolve(new Connection(client, grace, (state) => client.release(state !== 'usable')))
-        }
-        client.release(true)
-        resolve(borrow(ctx, pool, grace))
-      },
-      (error: unknown) => {
-        stop()
-        reject(error)
-      },
-    )
+    const refuse = (error: unknown) => {
+      waiting.delete(refuse)
+      if (stop()) reject(error)
+    }
+    const stop = afterFunc(ctx, () => {
+      waiting.delete(refuse)
+      reject(ctx.err)
+    })
+    waiting.add(refuse)
+    pool.connect().then((client) => {
+      waiting.delete(refuse)
+      if (!stop()) return client.release()
+      if (!isInTransaction(client)) {
+        return resolve(new Connection(client, grace, (state) => client.release(state !== 'usable')))
+      }
+      client.release(true)
+      resolve(borrow(ctx, pool, grace, waiting))
+    }, refuse)
   })
 }
 

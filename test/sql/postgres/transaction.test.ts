@@ -559,7 +559,7 @@ const alone = 'SELECT now() = statement_timestamp() AS alone'
 const lax = { options: '-c standard_conforming_strings=off' }
 const hidden = (text: string): string => `SELECT '\\''; ${text}; SELECT '\\''`
 
-describe('a connection of the pool', () => {
+describe('a connection', () => {
   it.each([
     ['arrives with the answer', (): Promise<Pooler | undefined> => Promise.resolve(undefined)],
     ['arrives after the answer', () => startPooler(access, (pass) => setTimeout(pass))],
@@ -587,13 +587,22 @@ describe('a connection of the pool', () => {
     await on.close()
   })
 
-  it('is a single client, and rejects statements behind an open transaction once it is closed', async () => {
-    const on = postgres(await connected())
-    await on.begin(bg)
+  it.each([
+    ['Client', 'at once', connected],
+    ['Pool', 'when it ends', () => Promise.resolve(new Pool({ ...access, application_name: NAME, max: 1 }))],
+  ])('of a %s is refused %s to callers that wait for it when the database is closed', async (_, time, open) => {
+    const on = postgres(await open())
+    const tx = await on.begin(bg)
     const waiting = outcome(queryContext(bg, on, 'SELECT 1'))
-    await on.close()
+    await task()
+    const closing = on.close()
+    await task()
+    expect(waiting.settled).toBe(time === 'at once')
+    await tx.rollback()
+    await closing
+    await task()
     expect(String(waiting.error)).toBe('Error: the database is closed')
-    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toThrow('the database is closed')
+    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toThrow(/closed|after calling end/)
   })
 
   it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
