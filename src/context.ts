@@ -229,8 +229,6 @@ export interface Source {
   readonly hub: Hub | undefined
   /** The node that follows the signal, unless it was disarmed. */
   readonly node: ContextNode
-  /** The source of the same signal in an ancestor, if `outer` omits that. */
-  readonly same?: Source | undefined
   outer: Source | undefined
 }
 

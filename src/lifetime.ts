@@ -208,7 +208,7 @@ function move(deadline: Deadline, ms: number, born: number, began?: number): voi
 export function remaining(ctx: ContextLike): number | undefined {
   const { node } = resolve(ctx)
   if (node.ended) return 0
-  for (let { sources } = node; sources; sources = sources.same ?? sources.outer) {
+  for (let { sources } = node; sources; sources = sources.outer) {
     if (sources.hub?.source.aborted && sources.node.own !== DISARMED) return 0
   }
   let left = Infinity

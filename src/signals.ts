@@ -73,10 +73,7 @@ export function following(
   for (const { parent: hub } of links) {
     const { ended } = settled(hub)
     if (ended) end(node, ended)
-    const { sources } = node
-    // Omit a signal that the parent follows too: every read of `err` checks all sources.
-    const inner = sources?.hub === hub ? sources : undefined
-    node.sources = { hub, node, same: inner, outer: inner ? inner.outer : sources }
+    node.sources = { hub, node, outer: node.sources }
   }
   if (!node.ended) {
     for (const link of links) attach(link)

@@ -180,16 +180,6 @@ describe('withSignal', () => {
     expect(cause(child)).toBe('why')
   })
 
-  it('reads a signal once for its `err`, however many of its ancestors follow that signal', () => {
-    const { signal } = new AbortController()
-    let [ctx]: [ctx: Context, ...unknown[]] = withCancel(background())
-    for (let depth = 0; depth < 10; depth++) [ctx] = withSignal(ctx, signal)
-    let looks = 0
-    Object.defineProperty(signal, 'aborted', { get: () => (looks++, false) })
-    expect(ctx.err).toBeUndefined()
-    expect(looks).toBe(1)
-  })
-
   it('ends contexts that are derived from it by listeners that run before ours', () => {
     const controller = new AbortController()
     const derived: Context[] = []

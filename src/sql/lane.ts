@@ -12,7 +12,7 @@ export type Leave = () => void
 export class Lane {
   #taken = false
   #closed: Error | undefined
-  /** The waiting callers, oldest first. A key lets one enter, and returns false if it has left; the value rejects it. */
+  /** The waiting callers, oldest first. A key lets one enter, or returns false if it has left. The value rejects it. */
   readonly #waiting = new Map<() => boolean, (error: unknown) => void>()
 
   /** Resolves when the lane is free; rejects with `ctx.err` if `ctx` ends first. */
