@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import { background, withCancel, withTimeout } from 'rescind'
+import type { Context } from 'rescind'
 import { CommitUnknownError, queryContext, TransactionDoneError } from 'rescind/sql'
 import { openSqlite, SqliteError } from 'rescind/sql/sqlite'
 import type { NodeWorker, SqliteDatabase } from 'rescind/sql/sqlite'
@@ -122,19 +123,24 @@ it('returns the rows of a statement that wrote once, under a context that has no
   expect(await received()).toEqual(['cursor'])
 })
 
-it('discards a cursor that is opened only after its call has rejected', async () => {
-  const [ctx, cancel] = withCancel(bg)
-  const opening = outcome(db.open(ctx, 'SELECT 1'))
-  expect(await received()).toEqual(['cursor'])
-  cancel()
-  await until(() => opening.settled)
-  expect(opening.error).toBe(ctx.err)
-  const next = outcome(queryContext(bg, db, 'SELECT 1'))
-  answer({ result: { rows: [], changes: 0, cursor: 7 } })
-  expect(await received()).toEqual(['discard', 'run'])
-  expect(posted.find(({ kind }) => kind === 'discard')).toMatchObject({ cursor: 7 })
-  while (posted.length > 0) answer()
-  await until(() => next.settled)
+it('discards a cursor that is opened only after its call has rejected, and nothing else', async () => {
+  for (const [call, kind, cursor, then] of [
+    [(ctx: Context) => db.open(ctx, 'SELECT 1'), 'cursor', 7, ['discard', 'run']],
+    [(ctx: Context) => queryContext(ctx, db, 'SELECT 1'), 'run', undefined, ['run']],
+  ] as const) {
+    const [ctx, cancel] = withCancel(bg)
+    const late = outcome<unknown>(call(ctx))
+    expect(await received()).toEqual([kind])
+    cancel()
+    await until(() => late.settled)
+    expect(late.error).toBe(ctx.err)
+    const next = outcome(queryContext(bg, db, 'SELECT 1'))
+    answer({ result: { rows: [], changes: 0, cursor } })
+    expect(await received()).toEqual(then)
+    expect((posted[0] as { cursor?: number }).cursor).toBe(cursor)
+    while (posted.length > 0) answer()
+    await until(() => next.settled)
+  }
 })
 
 it('sends the deadline of a transaction with its statements', async () => {
