@@ -107,10 +107,7 @@ function borrow(ctx: Context, pool: PostgresPool, grace: number, waiting: Waitin
       waiting.delete(refuse)
       if (stop()) reject(error)
     }
-    const stop = afterFunc(ctx, () => {
-      waiting.delete(refuse)
-      reject(ctx.err)
-    })
+    const stop = afterFunc(ctx, () => reject(ctx.err))
     waiting.add(refuse)
     pool.connect().then((client) => {
       waiting.delete(refuse)

@@ -19,7 +19,7 @@ import { postgres } from 'rescind/sql/postgres'
 import type { PostgresClient } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
-import { failOnUnhandled, outcome, task } from '../../support.ts'
+import { failOnUnhandled, isCollected, outcome, task } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { startPooler } from '../pooler.ts'
 import type { Pass, Pooler } from '../pooler.ts'
@@ -603,6 +603,26 @@ describe('a connection', () => {
     await task()
     expect(String(waiting.error)).toBe('Error: the database is closed')
     await expect(queryContext(bg, on, 'SELECT 1')).rejects.toThrow(/closed|after calling end/)
+  })
+
+  it('of a Pool retains no caller that it has served, and none whose context has ended', async () => {
+    const on = postgres(new Pool({ ...access, application_name: NAME, max: 1 }))
+    const callers: Context[] = []
+    let settled = 0
+    const count = () => void settled++
+    const call = (ends: 'ends' | 'lives') => {
+      const [ctx, cancel] = withCancel(bg)
+      callers.push(ctx)
+      void queryContext(ctx, on, 'SELECT 1').then(count, count)
+      if (ends === 'ends') cancel()
+    }
+    const tx = await on.begin(bg)
+    call('lives')
+    call('ends')
+    await tx.rollback()
+    await until(() => settled === 2)
+    for (let left = 2; left > 0; left--) expect(await isCollected(() => callers.pop() as Context)).toBe(true)
+    await on.close()
   })
 
   it('is no longer used by a transaction that a statement has ended unnoticed', async () => {
