@@ -8,7 +8,7 @@ import type { Context } from 'rescind'
 import { engineError, execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation, Queryable, Stops, Transaction } from 'rescind/sql'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { failOnUnhandled, outcome, task } from '../support.ts'
+import { failOnUnhandled, microtasks, outcome, task } from '../support.ts'
 
 /** Lets a value of a wrong type past the compiler. */
 const wrong = <T>(value: unknown) => value as T
@@ -483,6 +483,29 @@ export function conforms(name: string, subject: Subject): void {
           await execContext(bg, tx, "INSERT INTO album VALUES (1, 'again')")
         })
         await expect(transaction).rejects.toMatchObject({ code: codes.duplicate })
+        await isUnharmed()
+      })
+    })
+
+    describe('a context that ends while the function of a transaction returns', () => {
+      it('does not end the transaction, or has it rolled back and reject with its err', async () => {
+        const outcomes = new Set<string>()
+        for (const nested of [false, true]) {
+          for (let turns = 0; turns < 9; turns++) {
+            const [ctx, cancel] = withCancel(bg)
+            const endsLater = async (tx: Queryable) => {
+              await execContext(ctx, tx, "UPDATE album SET title = 'changed'")
+              void microtasks(turns).then(() => cancel())
+            }
+            const given = (tx: Pick<Database, 'begin'>) => withTransaction(ctx, tx, endsLater).catch((e: unknown) => e)
+            const error = await (nested ? withTransaction(bg, db, given) : given(db))
+            expect(error === undefined || error === ctx.err, `${turns} turns: ${String(error)}`).toBe(true)
+            expect(await titles()).toEqual([error ? 'first' : 'changed'])
+            await execContext(bg, db, "UPDATE album SET title = 'first'")
+            outcomes.add(error ? 'rolled back' : 'committed')
+          }
+        }
+        expect(outcomes.size).toBe(2)
         await isUnharmed()
       })
     })
