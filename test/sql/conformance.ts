@@ -723,7 +723,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'inner'])
       })
 
-      it('rejects all use after its end, and closes its streams', async () => {
+      it('rejects all use after its end', async () => {
         await withTransaction(bg, db, async (outer) => {
           const tx = await outer.begin(bg)
           const rows = queryStream(bg, tx, endlessRows)
@@ -734,17 +734,26 @@ export function conforms(name: string, subject: Subject): void {
           await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(tx.begin(bg)).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(all(rows)).rejects.toBeInstanceOf(TransactionDoneError)
-          // The table could not be dropped while a stream is open.
-          await withTransaction(bg, outer, async (tx) => {
-            const inside = queryStream(bg, tx, `SELECT title FROM album, (${endlessRows}) AS n`)
-            await inside.next()
-          })
-          await execContext(bg, outer, 'DROP TABLE album')
-          await execContext(bg, outer, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
-          await write(bg, outer, 'outer')
         })
-        await isUnharmed(['outer'])
+        await isUnharmed()
       })
+
+      it.each(['committed', 'rolled back'])(
+        'can read a stream to its end, and closes others when it is %s',
+        async (how) => {
+          await withTransaction(bg, db, async (outer) => {
+            const inner = await outer.begin(bg)
+            expect(await all(queryStream(bg, inner, 'SELECT title FROM album'))).toEqual([{ title: 'first' }])
+            await queryStream(bg, inner, `SELECT title FROM album, (${endlessRows}) AS n`).next()
+            await (how === 'committed' ? inner.commit() : inner.rollback())
+            // The table could not be dropped while a stream is open.
+            await execContext(bg, outer, 'DROP TABLE album')
+            await execContext(bg, outer, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
+            await write(bg, outer, 'outer')
+          })
+          await isUnharmed(['outer'])
+        },
+      )
 
       it('refuses options, which belong to the outermost one', async () => {
         await withTransaction(bg, db, async (outer) => {
@@ -862,13 +871,27 @@ export function conforms(name: string, subject: Subject): void {
       })
     })
 
-    it('refuses an invalid database, statement or context', async () => {
-      await expect(queryContext(wrong<Context>({}), db, 'SELECT 1')).rejects.toThrow(TypeError)
-      await expect(queryContext(bg, wrong<Database>({}), 'SELECT 1')).rejects.toThrow(TypeError)
-      await expect(execContext(bg, db, wrong<string>(1))).rejects.toThrow(TypeError)
-      await expect(queryContext(bg, db, 'SELECT 1', wrong<unknown[]>('x'))).rejects.toThrow(TypeError)
-      await expect(withTransaction(bg, db, wrong<() => void>(1))).rejects.toThrow(TypeError)
-      await expect(withTransaction(bg, wrong<Database>({}), () => {})).rejects.toThrow(TypeError)
+    it('refuses an invalid database, statement, function or context by name', async () => {
+      const select = 'SELECT 1'
+      const calls: [name: string, call: () => Promise<unknown>][] = [
+        ['ctx', () => queryContext(wrong({}), db, select)],
+        ['ctx', () => withTransaction(wrong({}), db, () => {})],
+        ['sql', () => execContext(bg, db, wrong(1))],
+        ['sql', () => queryStream(bg, db, wrong(undefined)).next()],
+        ['params', () => queryContext(bg, db, select, wrong('x'))],
+        ['params', () => queryContext(bg, db, select, wrong(null))],
+        ['fn', () => withTransaction(bg, db, wrong(1))],
+      ]
+      for (const other of [undefined, null, 1, {}]) {
+        calls.push(['db', () => queryContext(bg, wrong(other), select)])
+        calls.push(['db', () => withTransaction(bg, wrong<Database>(other), () => {})])
+      }
+      for (const [name, call] of calls) {
+        const error = await call().catch((error: unknown) => error)
+        expect(error).toBeInstanceOf(TypeError)
+        expect(String(error)).toMatch(`rescind: ${name} must be`)
+      }
+      await isUnharmed()
     })
   })
 }
