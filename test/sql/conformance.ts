@@ -382,11 +382,19 @@ export function conforms(name: string, subject: Subject): void {
 
       it('is rolled back when its context ends during a statement under another context', async () => {
         const [ctx, cancel] = withCancel(bg)
-        const transaction = outcome(withTransaction(ctx, db, (tx) => execContext(bg, tx, endlessWrite)))
+        let writing: { readonly error?: unknown } = {}
+        const transaction = outcome(
+          withTransaction(ctx, db, (tx) => {
+            const writes = execContext(bg, tx, endlessWrite)
+            writing = outcome(writes)
+            return writes
+          }),
+        )
         await subject.running(1)
         cancel()
         await until(() => transaction.settled)
-        expect(transaction.error).toBe(ctx.err)
+        expect([transaction.error, writing.error]).toEqual([ctx.err, ctx.err])
+        expect(writing.error).toBe(ctx.err)
         await isUnharmed()
       })
 

@@ -52,9 +52,13 @@ describe('a statement', () => {
   })
 })
 
-it('statements and transactions leave no live context', async () => {
+it('statements and transactions leave no live context, also while the transaction is open', async () => {
   using inspector = inspect()
   const [ctx, cancel] = withCancel(background(), { label: 'report' })
+  const live = () =>
+    inspector.rows
+      .filter(({ parent, ended }) => parent !== undefined && ended === undefined)
+      .map(({ label, kind }) => label ?? kind)
   const read = async (on: Queryable) => {
     await queryContext(ctx, on, 'SELECT 1')
     await drain(queryStream(ctx, on, 'SELECT 1'))
@@ -63,8 +67,8 @@ it('statements and transactions leave no live context', async () => {
   await withTransaction(ctx, db, async (tx) => {
     await read(tx)
     await withTransaction(ctx, tx, read)
+    expect(live()).toEqual(['report', 'transaction'])
   })
-  const live = inspector.rows.filter(({ parent, ended }) => parent !== undefined && ended === undefined)
-  expect(live.map(({ label, kind }) => label ?? kind)).toEqual(['report'])
+  expect(live()).toEqual(['report'])
   cancel()
 })
