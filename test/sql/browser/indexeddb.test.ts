@@ -5,7 +5,7 @@ import { engineError, TransactionDoneError, withTransaction } from 'rescind/sql'
 import { stores } from 'rescind/sql/indexeddb'
 import type { StoreTransaction } from 'rescind/sql/indexeddb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { failOnUnhandled, microtasks, outcome } from '../../support.ts'
+import { failOnUnhandled, isCollected, microtasks, outcome } from '../../support.ts'
 import { until } from '../conformance.ts'
 
 const bg = background()
@@ -366,6 +366,19 @@ describe('a transaction that is over', () => {
     await expect(values.next()).rejects.toBeInstanceOf(TransactionDoneError)
     await holds(first)
   })
+})
+
+it('a transaction that is over is not retained by its context', async () => {
+  const [ctx, cancel] = withCancel(bg)
+  const over = async (end: 'commit' | 'rollback'): Promise<WeakRef<object>> => {
+    const tx = await albums().begin(ctx)
+    await tx[end]()
+    return new WeakRef(tx)
+  }
+  for (const ref of [await over('commit'), await over('rollback')]) {
+    expect(await isCollected(() => ref.deref() ?? {})).toBe(true)
+  }
+  cancel()
 })
 
 it.each([{}, undefined])('stores throws a TypeError without a database: %s', (db) => {
