@@ -8,7 +8,7 @@ import type { Context } from 'rescind'
 import { engineError, execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation, Queryable, Stops, Transaction } from 'rescind/sql'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { failOnUnhandled, microtasks, outcome, task } from '../support.ts'
+import { failOnUnhandled, isCollected, microtasks, outcome, task } from '../support.ts'
 
 /** Lets a value of a wrong type past the compiler. */
 const wrong = <T>(value: unknown) => value as T
@@ -251,6 +251,19 @@ export function conforms(name: string, subject: Subject): void {
         expect(await withTransaction(ctx, db, (tx) => execContext(ctx, tx, insert, ['second']))).toEqual({ changes: 1 })
         cancel()
         await isUnharmed(['first', 'second'])
+      })
+    })
+
+    describe('a context', () => {
+      it('does not retain what its statements have read', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const read = async (on: Queryable) => new WeakRef(await queryContext(ctx, on, 'SELECT 1 AS one'))
+        const refs = [await read(db)]
+        await withTransaction(ctx, db, async (tx) => {
+          refs.push(await read(tx))
+          for (const ref of refs) expect(await isCollected(() => ref.deref() ?? {})).toBe(true)
+        })
+        cancel()
       })
     })
 

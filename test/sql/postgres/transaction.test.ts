@@ -807,7 +807,14 @@ describe('the connection of a pool', () => {
 
 describe('an error of the client', () => {
   it('leaves no timeout in its transaction', async () => {
-    const on = postgres(new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } }))
+    const own = new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } })
+    const sent: unknown[] = []
+    own.on('connect', (client) => {
+      const { query } = client
+      const noted = (...args: Parameters<typeof query>): unknown => (sent.push(args[0]), query.apply(client, args))
+      client.query = noted as never
+    })
+    const on = postgres(own)
     const write = {
       toPostgres: () => {
         throw new Error('cannot be written')
@@ -820,6 +827,8 @@ describe('an error of the client', () => {
       await expect(queryContext(limited(), tx, 'SELECT true')).rejects.toThrow('cannot be read')
       expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
     })
+    // One after each error, to learn the status.
+    expect(sent.filter((text) => text === '').length).toBe(2)
     await on.close()
   })
 
