@@ -11,6 +11,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { certificate, privateKey } from '../../../scripts/certificate.ts'
 import { sendCancel } from '../../../src/sql/postgres/cancel.ts'
 import type { PostgresClient } from '../../../src/sql/postgres/client.ts'
+import { systemClock } from '../../../src/timers.ts'
 
 /** What a server does with a connection: answers, closes after so many bytes, or neither. */
 interface Manner {
@@ -84,10 +85,14 @@ const REQUEST = [0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 1, 2, 0, 0, 3, 4]
 const running = () => false
 
 describe('a cancel', () => {
-  it('is over when the server has closed its connection', async () => {
-    const { port, received } = await listen({ closesAfter: REQUEST.length })
+  it.each([
+    ['closed its connection', undefined],
+    ['said something and closed its connection', 'E'],
+  ])('is over when the server has %s, and leaves no timer', async (_, answer) => {
+    const { port, received } = await listen({ closesAfter: REQUEST.length, ...(answer && { answer }) })
     expect(await sendCancel(client({ port }), running, 20_000)).toBe(true)
     expect(received).toEqual(REQUEST)
+    expect(systemClock.next()).toBe(Infinity)
   })
 
   it('has a key of any length', async () => {
