@@ -232,6 +232,20 @@ describe('a context that ends while the transaction runs', () => {
     await holds(first)
   })
 
+  it('rejects requests that wait until the transaction is active, as its rollback does', async () => {
+    for (const end of ['cancel', 'rollback'] as const) {
+      const [ctx, cancel] = withCancel(bg)
+      const tx = await albums().begin(ctx)
+      await sleep(bg, 0)
+      const waiting = outcome(all(tx))
+      if (end === 'cancel') cancel()
+      await tx.rollback()
+      await until(() => waiting.settled)
+      if (end === 'cancel') expect(waiting.error).toBe(ctx.err)
+      else expect(waiting.error).toBeInstanceOf(TransactionDoneError)
+    }
+  })
+
   it('rejects a commit in the same turn', async () => {
     const [ctx, cancel] = withCancel(bg)
     const tx = await albums().begin(ctx)
