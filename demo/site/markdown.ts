@@ -152,7 +152,15 @@ function comment(html: string, env: Env): string {
 
 /** Draws a diagram in the colours of the page. The text beside it says the same. */
 function diagram(code: string): string {
-  const svg = renderMermaidSVG(code, { bg: 'var(--card)', fg: 'var(--ink)', transparent: true, font: 'system-ui' })
+  const svg = renderMermaidSVG(code, {
+    bg: 'var(--card)',
+    fg: 'var(--ink)',
+    // By default the page's own `--line`, which is too faint for arrows.
+    line: 'var(--soft)',
+    border: 'var(--cut)',
+    transparent: true,
+    font: 'system-ui',
+  })
   const labels = [...code.matchAll(/\["?([^"\]]+)"?\]/g)].map(([, label = '']) => label)
   return `<figure class="diagram">${svg
     // The import would load a font from another host.
