@@ -2,7 +2,7 @@
 
 import { background, withCancel } from 'rescind'
 import { CommitUnknownError, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
-import type { Cursor, Queryable, Transaction, TransactionOptions } from 'rescind/sql'
+import type { Cursor, Queryable, Row, Transaction, TransactionOptions } from 'rescind/sql'
 import { describe, expect, it } from 'vitest'
 import { task, wrong } from '../support.ts'
 
@@ -15,12 +15,23 @@ const readable = (cursor: Cursor): Queryable => ({
   open: async () => cursor,
 })
 
+/** An engine that logs how a transaction ends. */
+const logging = (log: string[], onCommit = () => {}) => ({
+  begin: async () => ({
+    commit: async () => {
+      log.push('commit')
+      onCommit()
+    },
+    rollback: async () => void log.push('rollback'),
+  }),
+})
+
 describe('queryStream', () => {
   it('closes its cursor once when it has been read, and no longer waits for the end of its context', async () => {
     const batches = [[{ i: 1 }, { i: 2 }], [{ i: 3 }], []]
     let closed = 0
     const cursor: Cursor = {
-      next: async () => batches.shift() ?? expect.unreachable(),
+      next: async () => batches.shift() as Row[],
       close: async () => void closed++,
     }
     const [ctx, cancel] = withCancel(bg)
@@ -53,17 +64,6 @@ describe('queryStream', () => {
 })
 
 describe('withTransaction', () => {
-  /** An engine that logs how a transaction ends. */
-  const logging = (log: string[], onCommit = () => {}) => ({
-    begin: async () => ({
-      commit: async () => {
-        log.push('commit')
-        onCommit()
-      },
-      rollback: async () => void log.push('rollback'),
-    }),
-  })
-
   it('commits when its function returns, and rolls back when it throws', async () => {
     const log: string[] = []
     const options: TransactionOptions = { isolation: 'serializable', readOnly: true, deferrable: false }
