@@ -33,9 +33,9 @@ export function microtask(): Promise<void> {
   return Promise.resolve()
 }
 
-/** Resolves after chains of promises that settle within this turn. */
-export async function microtasks(): Promise<void> {
-  for (let count = 0; count < 10; count++) await microtask()
+/** Resolves after chains of promises that settle within this turn, or after `count` microtasks. */
+export async function microtasks(count = 10): Promise<void> {
+  for (; count > 0; count--) await microtask()
 }
 
 /** Resolves after all microtasks, when uncaught errors have been reported. Needs real timers. */

@@ -12,6 +12,7 @@ import type { Context, ContextLike } from '../context.ts'
 import { waiting } from '../observer.ts'
 import { wait } from '../tasks.ts'
 import type { Changes, Committable, Cursor, Params, Queryable, Row } from './database.ts'
+import { TransactionDoneError } from './errors.ts'
 import { assertTransactionOptions } from './transaction-options.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -156,7 +157,9 @@ export async function withTransaction<T, Tx extends Committable>(
     return result
   } catch (error) {
     await tx.rollback()
-    throw error
+    const { err } = context
+    // After `fn` has returned, the end of its context can still roll it back before the commit is sent.
+    throw err && error instanceof TransactionDoneError && error.cause === err ? err : error
   }
 }
 

@@ -101,7 +101,7 @@ class OpenStores implements StoreTransaction {
       tx.addEventListener('complete', () => resolve({ aborted: false }))
       tx.addEventListener('abort', () => {
         this.#finish(tx.error)
-        this.#refuse(new TransactionDoneError(tx.error ?? this.#why))
+        this.#refuse(new TransactionDoneError(this.#why))
         resolve({ aborted: true })
       })
       // Firefox and WebKit report the abort of a queued transaction only when its turn comes.

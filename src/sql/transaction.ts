@@ -126,10 +126,8 @@ export class OpenTransaction implements Transaction {
     const cursor = await this.#use(ctx, (inner) => this.#port.open(inner, sql, params))
     return {
       next: (ctx) => this.#use(ctx, (inner) => cursor.next(inner)),
-      close: async () => {
-        // The end of the transaction closes its cursors.
-        if (!this.#over) await this.#use(this.#ctx, (inner) => cursor.close(inner)).catch(() => {})
-      },
+      // Rejects if the transaction is over, which has closed its cursors.
+      close: () => this.#use(this.#ctx, (inner) => cursor.close(inner)).catch(() => {}),
     }
   }
 
@@ -200,7 +198,7 @@ export class OpenTransaction implements Transaction {
       return result
     } catch (error) {
       const wasStopped = error === inner.err
-      if (wasStopped && inner !== ctx) stopped(ctx, engineError(inner))
+      if (wasStopped) stopped(ctx, engineError(inner))
       if (wasStopped || !this.#port.isOpen) void this.#rollBack(error)
       throw error
     }

@@ -8,7 +8,7 @@ import type { Context } from 'rescind'
 import { engineError, execContext, queryContext, queryStream, TransactionDoneError, withTransaction } from 'rescind/sql'
 import type { Database, Isolation, Queryable, Stops, Transaction } from 'rescind/sql'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { failOnUnhandled, outcome, task } from '../support.ts'
+import { failOnUnhandled, isCollected, microtasks, outcome, task } from '../support.ts'
 
 /** Lets a value of a wrong type past the compiler. */
 const wrong = <T>(value: unknown) => value as T
@@ -254,6 +254,19 @@ export function conforms(name: string, subject: Subject): void {
       })
     })
 
+    describe('a context', () => {
+      it('does not retain what its statements have read', async () => {
+        const [ctx, cancel] = withCancel(bg)
+        const read = async (on: Queryable) => new WeakRef(await queryContext(ctx, on, 'SELECT 1 AS one'))
+        const refs = [await read(db)]
+        await withTransaction(ctx, db, async (tx) => {
+          refs.push(await read(tx))
+          for (const ref of refs) expect(await isCollected(() => ref.deref() ?? {})).toBe(true)
+        })
+        cancel()
+      })
+    })
+
     describe('a stream', () => {
       it('yields rows as they arrive, and stops when the loop is left', async () => {
         const [ctx, cancel] = withTimeout(bg, 60_000)
@@ -382,11 +395,19 @@ export function conforms(name: string, subject: Subject): void {
 
       it('is rolled back when its context ends during a statement under another context', async () => {
         const [ctx, cancel] = withCancel(bg)
-        const transaction = outcome(withTransaction(ctx, db, (tx) => execContext(bg, tx, endlessWrite)))
+        let writing: { readonly error?: unknown } = {}
+        const transaction = outcome(
+          withTransaction(ctx, db, (tx) => {
+            const writes = execContext(bg, tx, endlessWrite)
+            writing = outcome(writes)
+            return writes
+          }),
+        )
         await subject.running(1)
         cancel()
         await until(() => transaction.settled)
-        expect(transaction.error).toBe(ctx.err)
+        expect([transaction.error, writing.error]).toEqual([ctx.err, ctx.err])
+        expect(writing.error).toBe(ctx.err)
         await isUnharmed()
       })
 
@@ -483,6 +504,29 @@ export function conforms(name: string, subject: Subject): void {
           await execContext(bg, tx, "INSERT INTO album VALUES (1, 'again')")
         })
         await expect(transaction).rejects.toMatchObject({ code: codes.duplicate })
+        await isUnharmed()
+      })
+    })
+
+    describe('a context that ends while the function of a transaction returns', () => {
+      it('does not end the transaction, or has it rolled back and reject with its err', async () => {
+        const outcomes = new Set<string>()
+        for (const nested of [false, true]) {
+          for (let turns = 0; turns < 9; turns++) {
+            const [ctx, cancel] = withCancel(bg)
+            const endsLater = async (tx: Queryable) => {
+              await execContext(ctx, tx, "UPDATE album SET title = 'changed'")
+              void microtasks(turns).then(() => cancel())
+            }
+            const given = (tx: Pick<Database, 'begin'>) => withTransaction(ctx, tx, endsLater).catch((e: unknown) => e)
+            const error = await (nested ? withTransaction(bg, db, given) : given(db))
+            expect(error === undefined || error === ctx.err, `${turns} turns: ${String(error)}`).toBe(true)
+            expect(await titles()).toEqual([error ? 'first' : 'changed'])
+            await execContext(bg, db, "UPDATE album SET title = 'first'")
+            outcomes.add(error ? 'rolled back' : 'committed')
+          }
+        }
+        expect(outcomes.size).toBe(2)
         await isUnharmed()
       })
     })
@@ -700,7 +744,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'inner'])
       })
 
-      it('rejects all use after its end, and closes its streams', async () => {
+      it('rejects all use after its end', async () => {
         await withTransaction(bg, db, async (outer) => {
           const tx = await outer.begin(bg)
           const rows = queryStream(bg, tx, endlessRows)
@@ -711,17 +755,26 @@ export function conforms(name: string, subject: Subject): void {
           await expect(tx.commit()).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(tx.begin(bg)).rejects.toBeInstanceOf(TransactionDoneError)
           await expect(all(rows)).rejects.toBeInstanceOf(TransactionDoneError)
-          // The table could not be dropped while a stream is open.
-          await withTransaction(bg, outer, async (tx) => {
-            const inside = queryStream(bg, tx, `SELECT title FROM album, (${endlessRows}) AS n`)
-            await inside.next()
-          })
-          await execContext(bg, outer, 'DROP TABLE album')
-          await execContext(bg, outer, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
-          await write(bg, outer, 'outer')
         })
-        await isUnharmed(['outer'])
+        await isUnharmed()
       })
+
+      it.each(['committed', 'rolled back'])(
+        'can read a stream to its end, and closes others when it is %s',
+        async (how) => {
+          await withTransaction(bg, db, async (outer) => {
+            const inner = await outer.begin(bg)
+            expect(await all(queryStream(bg, inner, 'SELECT title FROM album'))).toEqual([{ title: 'first' }])
+            await queryStream(bg, inner, `SELECT title FROM album, (${endlessRows}) AS n`).next()
+            await (how === 'committed' ? inner.commit() : inner.rollback())
+            // The table could not be dropped while a stream is open.
+            await execContext(bg, outer, 'DROP TABLE album')
+            await execContext(bg, outer, 'CREATE TABLE album (id INTEGER PRIMARY KEY, title TEXT)')
+            await write(bg, outer, 'outer')
+          })
+          await isUnharmed(['outer'])
+        },
+      )
 
       it('refuses options, which belong to the outermost one', async () => {
         await withTransaction(bg, db, async (outer) => {
@@ -839,13 +892,27 @@ export function conforms(name: string, subject: Subject): void {
       })
     })
 
-    it('refuses an invalid database, statement or context', async () => {
-      await expect(queryContext(wrong<Context>({}), db, 'SELECT 1')).rejects.toThrow(TypeError)
-      await expect(queryContext(bg, wrong<Database>({}), 'SELECT 1')).rejects.toThrow(TypeError)
-      await expect(execContext(bg, db, wrong<string>(1))).rejects.toThrow(TypeError)
-      await expect(queryContext(bg, db, 'SELECT 1', wrong<unknown[]>('x'))).rejects.toThrow(TypeError)
-      await expect(withTransaction(bg, db, wrong<() => void>(1))).rejects.toThrow(TypeError)
-      await expect(withTransaction(bg, wrong<Database>({}), () => {})).rejects.toThrow(TypeError)
+    it('refuses an invalid database, statement, function or context by name', async () => {
+      const select = 'SELECT 1'
+      const calls: [name: string, call: () => Promise<unknown>][] = [
+        ['ctx', () => queryContext(wrong({}), db, select)],
+        ['ctx', () => withTransaction(wrong({}), db, () => {})],
+        ['sql', () => execContext(bg, db, wrong(1))],
+        ['sql', () => queryStream(bg, db, wrong(undefined)).next()],
+        ['params', () => queryContext(bg, db, select, wrong('x'))],
+        ['params', () => queryContext(bg, db, select, wrong(null))],
+        ['fn', () => withTransaction(bg, db, wrong(1))],
+      ]
+      for (const other of [undefined, null, 1, {}]) {
+        calls.push(['db', () => queryContext(bg, wrong(other), select)])
+        calls.push(['db', () => withTransaction(bg, wrong<Database>(other), () => {})])
+      }
+      for (const [name, call] of calls) {
+        const error = await call().catch((error: unknown) => error)
+        expect(error).toBeInstanceOf(TypeError)
+        expect(String(error)).toMatch(`rescind: ${name} must be`)
+      }
+      await isUnharmed()
     })
   })
 }

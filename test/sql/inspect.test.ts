@@ -44,14 +44,21 @@ describe('a statement', () => {
     using inspector = inspect()
     const [ctx, cancel] = withCancel(background(), { label: 'report' })
     await queryContext(ctx, db, 'SELECT 1')
+    await execContext(ctx, db, 'SELECT 1')
+    await drain(queryStream(ctx, db, 'SELECT 1'))
+    await withTransaction(ctx, db, () => {})
     expect(inspector.rows.find(({ label }) => label === 'report')?.waits).toEqual([])
     cancel()
   })
 })
 
-it('statements and transactions leave no live context', async () => {
+it('statements and transactions leave no live context, also while the transaction is open', async () => {
   using inspector = inspect()
   const [ctx, cancel] = withCancel(background(), { label: 'report' })
+  const live = () =>
+    inspector.rows
+      .filter(({ parent, ended }) => parent !== undefined && ended === undefined)
+      .map(({ label, kind }) => label ?? kind)
   const read = async (on: Queryable) => {
     await queryContext(ctx, on, 'SELECT 1')
     await drain(queryStream(ctx, on, 'SELECT 1'))
@@ -60,8 +67,8 @@ it('statements and transactions leave no live context', async () => {
   await withTransaction(ctx, db, async (tx) => {
     await read(tx)
     await withTransaction(ctx, tx, read)
+    expect(live()).toEqual(['report', 'transaction'])
   })
-  const live = inspector.rows.filter(({ parent, ended }) => parent !== undefined && ended === undefined)
-  expect(live.map(({ label, kind }) => label ?? kind)).toEqual(['report'])
+  expect(live()).toEqual(['report'])
   cancel()
 })

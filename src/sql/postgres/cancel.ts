@@ -67,7 +67,7 @@ export function sendCancel(client: PostgresClient, isOver: () => boolean, ms: nu
     plain.on('error', () => {})
     plain.on('close', () => finish(true))
     void secured(client as Internals, plain).then((socket) => {
-      if (!socket || isOver()) return finish(true)
+      if (isOver()) return finish(true)
       sent = true
       socket.write(cancelRequest(processID, secretKey))
       socket.resume()
@@ -82,10 +82,9 @@ function dial({ host = 'localhost', port = 5432, connection }: Internals): Socke
   return connect(remotePort, remoteAddress)
 }
 
-/** Returns the socket to write to, encrypted if the client's connection is; undefined if that failed. */
-function secured({ host = 'localhost', ssl, sslNegotiation }: Internals, plain: Socket): Promise<Socket | undefined> {
+/** Resolves to the socket to write to, encrypted if the client's connection is. If that fails, `plain` is closed. */
+function secured({ host = 'localhost', ssl, sslNegotiation }: Internals, plain: Socket): Promise<Socket> {
   return new Promise((resolve) => {
-    plain.on('close', () => resolve(undefined))
     plain.once('connect', () => {
       if (!ssl) return resolve(plain)
       const encrypt = () => {

@@ -5,7 +5,7 @@ import { engineError, TransactionDoneError, withTransaction } from 'rescind/sql'
 import { stores } from 'rescind/sql/indexeddb'
 import type { StoreTransaction } from 'rescind/sql/indexeddb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { failOnUnhandled, outcome } from '../../support.ts'
+import { failOnUnhandled, isCollected, outcome } from '../../support.ts'
 import { until } from '../conformance.ts'
 
 const bg = background()
@@ -232,6 +232,32 @@ describe('a context that ends while the transaction runs', () => {
     await holds(first)
   })
 
+  it('rejects requests that wait until the transaction is active, as its rollback does', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const waiting: ReturnType<typeof outcome>[] = []
+    for (const end of [cancel, () => {}]) {
+      const tx = await albums().begin(end === cancel ? ctx : bg)
+      await sleep(bg, 0)
+      const request = outcome(all(tx))
+      end()
+      await tx.rollback()
+      waiting.push(request)
+    }
+    await until(() => waiting.every(({ settled }) => settled))
+    expect(waiting[0]?.error).toBe(ctx.err)
+    expect(waiting[1]?.error).toBeInstanceOf(TransactionDoneError)
+  })
+
+  it('rejects a commit in the same turn', async () => {
+    const [ctx, cancel] = withCancel(bg)
+    const tx = await albums().begin(ctx)
+    await put(tx, second)
+    cancel()
+    await expect(tx.commit()).rejects.toBe(ctx.err)
+    await tx.rollback()
+    await holds(first)
+  })
+
   it('has no effect after the commit', async () => {
     const [ctx, cancel] = withCancel(bg)
     expect(await withTransaction(ctx, albums(), (tx) => put(tx, second))).toBe(2)
@@ -349,6 +375,19 @@ describe('a transaction that is over', () => {
     await expect(values.next()).rejects.toBeInstanceOf(TransactionDoneError)
     await holds(first)
   })
+})
+
+it('a transaction that is over is not retained by its context', async () => {
+  const [ctx, cancel] = withCancel(bg)
+  const over = async (end: 'commit' | 'rollback'): Promise<WeakRef<object>> => {
+    const tx = await albums().begin(ctx)
+    await tx[end]()
+    return new WeakRef(tx)
+  }
+  for (const ref of [await over('commit'), await over('rollback')]) {
+    expect(await isCollected(() => ref.deref() ?? {})).toBe(true)
+  }
+  cancel()
 })
 
 it.each([{}, undefined])('stores throws a TypeError without a database: %s', (db) => {

@@ -517,11 +517,14 @@ describe('a commit', () => {
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })
 
-  it('rejects with the constraint that it violates', async () => {
-    const transaction = withTransaction(bg, db, (tx) =>
-      execContext(bg, tx, 'INSERT INTO account VALUES (4, 1), (4, 2)'),
-    )
-    await expect(transaction).rejects.toMatchObject({ code: '23505' })
+  it('rejects with the constraint that it violates, which is the cause of all later errors', async () => {
+    const tx = await db.begin(bg)
+    await execContext(bg, tx, 'INSERT INTO account VALUES (4, 1), (4, 2)')
+    const error: unknown = await tx.commit().catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: '23505' })
+    const late: unknown = await queryContext(bg, tx, 'SELECT 1').catch((error: unknown) => error)
+    expect(late).toBeInstanceOf(TransactionDoneError)
+    expect((late as Error).cause).toBe(error)
     await isFree()
     expect(await observer.query('SELECT * FROM account')).toEqual([])
   })

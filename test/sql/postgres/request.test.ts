@@ -6,9 +6,12 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
+import { certificate, privateKey } from '../../../scripts/certificate.ts'
 import { sendCancel } from '../../../src/sql/postgres/cancel.ts'
 import type { PostgresClient } from '../../../src/sql/postgres/client.ts'
+import { systemClock } from '../../../src/timers.ts'
 
 /** What a server does with a connection: answers, closes after so many bytes, or neither. */
 interface Manner {
@@ -46,6 +49,34 @@ async function listen({ path, answer, closesAfter = Infinity }: Manner = {}) {
   return { port, received, connections: () => connections }
 }
 
+/** A server with TLS, from the start or after it was asked. It notes the names of each handshake. */
+async function listenTls(isDirect: boolean) {
+  const received: number[] = []
+  const names: unknown[] = []
+  const options = { cert: certificate, key: privateKey, ALPNProtocols: ['postgresql'] }
+  const secure = createTlsServer(options, (socket) => {
+    socket.on('error', () => {})
+    names.push(socket.servername, socket.alpnProtocol)
+    socket.on('data', (data) => {
+      received.push(...data)
+      socket.destroy()
+    })
+  })
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    if (isDirect) return void secure.emit('connection', socket)
+    socket.once('data', () => {
+      socket.write('S')
+      secure.emit('connection', socket)
+    })
+  })
+  servers.push(server)
+  server.listen({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { stream: { remoteAddress: '127.0.0.1', remotePort: port }, received, names }
+}
+
 /** A client of node-postgres, as far as a cancel reads it. */
 const client = (fields: object): PostgresClient =>
   ({ host: '127.0.0.1', processID: 258, secretKey: 772, ...fields }) as unknown as PostgresClient
@@ -54,10 +85,14 @@ const REQUEST = [0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 1, 2, 0, 0, 3, 4]
 const running = () => false
 
 describe('a cancel', () => {
-  it('is over when the server has closed its connection', async () => {
-    const { port, received } = await listen({ closesAfter: REQUEST.length })
+  it.each([
+    ['closed its connection', undefined],
+    ['said something and closed its connection', 'E'],
+  ])('is over when the server has %s, and leaves no timer', async (_, answer) => {
+    const { port, received } = await listen({ closesAfter: REQUEST.length, ...(answer && { answer }) })
     expect(await sendCancel(client({ port }), running, 20_000)).toBe(true)
     expect(received).toEqual(REQUEST)
+    expect(systemClock.next()).toBe(Infinity)
   })
 
   it('has a key of any length', async () => {
@@ -117,6 +152,30 @@ describe('a cancel', () => {
       expect(received.slice(0, 8)).toEqual([0, 0, 0, 8, 4, 210, 22, 47])
       expect(String(received)).not.toContain(String(REQUEST.slice(4)))
     }
+  })
+
+  const unverified = { rejectUnauthorized: false, servername: 'db' }
+  it.each<[what: string, fields: object, servername: unknown, protocol: unknown]>([
+    ['the name of the host', { host: 'localhost', ssl: { ca: certificate } }, 'localhost', false],
+    ['no name for an address', { ssl: { ca: certificate } }, false, false],
+    ['the name that the user has given', { host: 'localhost', ssl: unverified }, 'db', false],
+    ['its protocol if TLS starts at once', { ssl: { ca: certificate }, sslNegotiation: 'direct' }, false, 'postgresql'],
+  ])('is encrypted as the connection is, and tells the server %s', async (_, fields, servername, protocol) => {
+    const { stream, received, names } = await listenTls('sslNegotiation' in fields)
+    expect(await sendCancel(client({ ...fields, connection: { stream } }), running, 20_000)).toBe(true)
+    expect(received).toEqual(REQUEST)
+    expect(names).toEqual([servername, protocol])
+  })
+
+  it.each<[fault: string, ssl: unknown]>([
+    ['is not trusted', true],
+    ['is not one that the user trusts', { ca: [] }],
+    ['is for another name', { ca: certificate, servername: 'elsewhere' }],
+  ])('is not sent to a server whose certificate %s', async (_, ssl) => {
+    const { stream, received } = await listenTls(false)
+    const suspicious = client({ host: 'localhost', ssl, connection: { stream } })
+    expect(await sendCancel(suspicious, running, 20_000)).toBe(true)
+    expect(received).toEqual([])
   })
 
   it('was not sent if the server does not answer the question for TLS in time', async () => {

@@ -19,7 +19,7 @@ import { postgres } from 'rescind/sql/postgres'
 import type { PostgresClient } from 'rescind/sql/postgres'
 import { fakeClock } from 'rescind/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
-import { failOnUnhandled, isCollected, outcome, task } from '../../support.ts'
+import { failOnUnhandled, isCollected, microtasks, outcome, task } from '../../support.ts'
 import { until } from '../conformance.ts'
 import { startPooler } from '../pooler.ts'
 import type { Pass, Pooler } from '../pooler.ts'
@@ -676,6 +676,26 @@ describe('a client of another class', () => {
 })
 
 describe('a nested transaction', () => {
+  it('is rolled back before its rollback resolves, and not by itself if the outer one is rolled back', async () => {
+    const client = await connected()
+    const answered: string[] = []
+    const noted: PostgresClient['query'] = async (text, values) => {
+      const result = await client.query(text, values)
+      answered.push(text)
+      return result
+    }
+    const [ctx, cancel] = withCancel(bg)
+    const outer = await postgres(otherClass(client, noted)).begin(ctx)
+    await (await outer.begin(bg)).rollback()
+    const back = 'ROLLBACK TO rescind_1; RELEASE rescind_1'
+    expect(answered).toEqual(['BEGIN', 'SAVEPOINT rescind_1', back])
+    await outer.begin(bg)
+    cancel()
+    await outer.rollback()
+    expect(answered.slice(3)).toEqual(['SAVEPOINT rescind_1', 'ROLLBACK'])
+    await client.end()
+  })
+
   it('rejects if its savepoint is gone, and the outer one is over', async () => {
     const transaction = withTransaction(bg, db, async (outer) => {
       await execContext(bg, outer, 'SAVEPOINT one')
@@ -825,7 +845,14 @@ describe('the connection of a pool', () => {
 
 describe('an error of the client', () => {
   it('leaves no timeout in its transaction', async () => {
-    const on = postgres(new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } }))
+    const own = new Pool({ ...access, application_name: NAME, max: 1, types: { getTypeParser: read } })
+    const sent: unknown[] = []
+    own.on('connect', (client) => {
+      const { query } = client
+      const noted = (...args: Parameters<typeof query>): unknown => (sent.push(args[0]), query.apply(client, args))
+      client.query = noted as never
+    })
+    const on = postgres(own)
     const write = {
       toPostgres: () => {
         throw new Error('cannot be written')
@@ -838,6 +865,8 @@ describe('an error of the client', () => {
       await expect(queryContext(limited(), tx, 'SELECT true')).rejects.toThrow('cannot be read')
       expect(await queryContext(bg, tx, timeout)).toEqual([{ ms: '0' }])
     })
+    // One after each error, to learn the status.
+    expect(sent.filter((text) => text === '').length).toBe(2)
     await on.close()
   })
 
@@ -904,6 +933,24 @@ describe('the begin of a transaction', () => {
     expect(error).toBe(ctx.err)
     expect(await queryContext(bg, on, alone)).toEqual([{ alone: true }])
     await on.close()
+  })
+})
+
+describe('the commit of a transaction', () => {
+  it('is not sent after the end of its context, however soon it follows', async () => {
+    const client = await connected()
+    const late: string[] = []
+    for (let turns = 0; turns < 9; turns++) {
+      const [ctx, cancel] = withCancel(bg)
+      const noted: PostgresClient['query'] = (text, values) => {
+        if (ctx.err) late.push(text)
+        return client.query(text, values)
+      }
+      const ends = () => void microtasks(turns).then(() => cancel())
+      await withTransaction(ctx, postgres(otherClass(client, noted)), ends).catch(() => {})
+    }
+    expect(new Set(late)).toEqual(new Set(['ROLLBACK']))
+    await client.end()
   })
 })
 

@@ -388,8 +388,12 @@ describe('a statement of SQLite', () => {
         await execContext(bg, tx, text).catch((error: unknown) => errors.push(error))
       }
     })
-    await expect(transaction).rejects.toBeInstanceOf(TransactionDoneError)
+    const [failure] = (await Promise.allSettled([transaction])) as [PromiseRejectedResult]
     expect(errors).toMatchObject([{ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' }, { name: 'TransactionDoneError' }])
+    for (const error of [failure.reason, errors[1]] as Error[]) {
+      expect(error).toBeInstanceOf(TransactionDoneError)
+      expect(error.cause).toBe(errors[0])
+    }
     expect(await queryContext(bg, db, 'SELECT i FROM once')).toEqual([{ i: 1 }])
   })
 
