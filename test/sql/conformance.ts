@@ -890,6 +890,23 @@ export function conforms(name: string, subject: Subject): void {
         })
         await isUnharmed(['first', 'second'])
       })
+
+      it('rolls back both if a savepoint between two nested transactions has removed the inner one', async () => {
+        await withTransaction(bg, db, async (tx) => {
+          await execContext(bg, tx, insert, ['second'])
+          const outer = withTransaction(bg, tx, async (outer) => {
+            await execContext(bg, outer, "INSERT INTO album VALUES (3, 'no')")
+            await execContext(bg, outer, 'SAVEPOINT middle')
+            const inner = withTransaction(bg, outer, async (inner) => {
+              await execContext(bg, inner, 'ROLLBACK TO middle')
+              await execContext(bg, inner, "INSERT INTO album VALUES (4, 'no')")
+            })
+            await expect(inner).rejects.toThrow()
+          })
+          await expect(outer).rejects.toBeInstanceOf(TransactionDoneError)
+        })
+        await isUnharmed(['first', 'second'])
+      })
     })
 
     it('refuses an invalid database, statement, function or context by name', async () => {
