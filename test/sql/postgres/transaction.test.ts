@@ -841,6 +841,51 @@ describe('the connection of a pool', () => {
     await (await on.begin(bg)).rollback()
     expect(released).toEqual([true])
   })
+
+  it('is destroyed if a late cancel hits the rollback of what a statement has left open', async () => {
+    const released: unknown[] = []
+    const result = { rows: [], rowCount: 0, command: '' }
+    const error = Object.assign(new Error('no'), { code: '57014' })
+    let status: 'I' | 'T' = 'I'
+    const run = (text: string) => {
+      status = 'T'
+      return text === 'ROLLBACK' ? Promise.reject(error) : Promise.resolve(result)
+    }
+    const client = {
+      ...otherClass(new Client(), run),
+      getTransactionStatus: () => status,
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const on = postgres({ totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() })
+    await expect(queryContext(bg, on, 'SELECT 1')).rejects.toThrow('leaves a transaction open')
+    await until(() => released.length > 0)
+    expect(released).toEqual([true])
+  })
+
+  it.each<[what: string, grace: number, error: object, isClosed: boolean, words: string]>([
+    ['it is lost meanwhile', 1_000, { code: '57P01', severity: 'FATAL' }, false, 'it is gone'],
+    ['it is closed meanwhile', 1_000, {}, true, 'it is gone'],
+    ['there is no grace time', 0, {}, true, 'the server did not answer within 0 ms'],
+  ])('is destroyed at the end of the context of its statement if %s', async (_, grace, fields, isClosed, words) => {
+    const released: unknown[] = []
+    let fail: ((error: Error) => void) | undefined
+    const client = {
+      ...otherClass(new Client(), () => new Promise((_, reject) => (fail = reject))),
+      connection: { stream: { destroyed: isClosed, destroy() {} } },
+      release: (destroy: unknown) => released.push(destroy),
+    }
+    const pool = { totalCount: 1, connect: () => Promise.resolve(client), end: () => Promise.resolve() }
+    const [ctx, cancel] = withCancel(bg)
+    const query = outcome(queryContext(ctx, postgres(pool, { grace }), 'SELECT 1'))
+    await until(() => fail !== undefined)
+    cancel()
+    await task()
+    fail?.(Object.assign(new Error('it is gone'), fields))
+    await until(() => released.length > 0)
+    expect(query.error).toBe(ctx.err)
+    expect(engineError(ctx)).toMatchObject({ message: words })
+    expect(released).toEqual([true])
+  })
 })
 
 describe('an error of the client', () => {
