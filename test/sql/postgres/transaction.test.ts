@@ -212,6 +212,9 @@ const freeze = () => {
   return vi.spyOn(performance, 'now').mockReturnValue(now)
 }
 
+/** A pool that cannot connect. */
+const refusing = () => ({ totalCount: 0, connect: () => Promise.reject(new Error('no')), end: async () => {} })
+
 const limited = (): Context => withTimeout(bg, 60_000)[0]
 
 describe('a statement under a deadline', () => {
@@ -622,6 +625,30 @@ describe('a connection', () => {
     await tx.rollback()
     await until(() => settled === 2)
     for (let left = 2; left > 0; left--) expect(await isCollected(() => callers.pop() as Context)).toBe(true)
+    await on.close()
+  })
+
+  it('of a Pool that could not be made retains neither the caller nor the pool', async () => {
+    const on = postgres(refusing())
+    const [lasting] = withCancel(bg)
+    const callers: Context[] = []
+    const pools: object[] = []
+    const callOne = () => {
+      const [ctx] = withCancel(bg)
+      callers.push(ctx)
+      return queryContext(ctx, on, 'SELECT 1')
+    }
+    const useOne = () => {
+      const pool = refusing()
+      pools.push(pool)
+      return queryContext(lasting, postgres(pool), 'SELECT 1')
+    }
+    let failed = 0
+    for (const run of [callOne, useOne]) await run().catch(() => failed++)
+    expect(failed).toBe(2)
+    expect(await isCollected(() => callers.pop() as Context)).toBe(true)
+    expect(await isCollected(() => pools.pop() as object)).toBe(true)
+    lasting.throwIfDone()
     await on.close()
   })
 
