@@ -31,12 +31,14 @@ export interface Subject {
   readonly afterStoppedWrite: 'all' | 'nothing'
   /** Resolves when `count` endless statements run, by the engine's own report where it has one. */
   running(count: number): Promise<void>
+  /** How often a test runs again if it fails: without a report, a slow machine may stop a statement before it begins. */
+  readonly retry: number
   /** Closes the suite's own connections. */
   close?(): Promise<void>
 }
 
 export function conforms(name: string, subject: Subject): void {
-  const { capacity, codes, endless, endlessRows, parameter } = subject
+  const { capacity, codes, endless, endlessRows, parameter, retry } = subject
   const bg = background()
   const insert = `INSERT INTO album VALUES (2, ${parameter})`
   const endlessWrite = `INSERT INTO album SELECT i + 100, 'half' FROM (${endlessRows}) AS n`
@@ -175,7 +177,7 @@ export function conforms(name: string, subject: Subject): void {
     })
 
     describe('a context that ends while the statement runs', () => {
-      it('stops the statement, which rejects with its err', async () => {
+      it('stops the statement, which rejects with its err', { retry }, async () => {
         const [ctx, cancel] = withCancel(bg)
         const query = outcome(queryContext(ctx, db, endless))
         await subject.running(1)
@@ -411,7 +413,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed()
       })
 
-      it('is rolled back if the context of one of its statements stops that', async () => {
+      it('is rolled back if the context of one of its statements stops that', { retry }, async () => {
         const [ctx, cancel] = withCancel(bg)
         const errors: unknown[] = []
         const transaction = withTransaction(bg, db, async (tx) => {
@@ -614,7 +616,7 @@ export function conforms(name: string, subject: Subject): void {
         await isUnharmed(['first', 'outer', 'after'])
       })
 
-      it('rolls back the outer one when a write is stopped, if the engine does so', async () => {
+      it('rolls back the outer one when a write is stopped, if the engine does so', { retry }, async () => {
         const [ctx, cancel] = withCancel(bg)
         const errors: unknown[] = []
         const transaction = withTransaction<void, Transaction>(bg, db, async (outer) => {

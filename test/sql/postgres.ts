@@ -64,6 +64,7 @@ export function postgresSubject(
     parameter: '$1',
     codes: { stopped: '57014', duplicate: '23505', readOnly: '25006' },
     afterStoppedWrite: 'all',
+    retry: 0,
     running: async (count) => {
       const { active } = await (observer ??= observe(access))
       await until(async () => (await active(name)).length === count)

@@ -24,6 +24,7 @@ export function sqliteSubject(options?: SqliteOptions): Subject {
     afterStoppedWrite: 'nothing',
     // SQLite cannot be queried while a statement runs. The suite's next statement shows that none does.
     running: (count) => sleep(background(), count > 0 ? 15 : 0),
+    retry: 2,
   }
 }
 
