@@ -31,7 +31,7 @@ export interface Subject {
   readonly afterStoppedWrite: 'all' | 'nothing'
   /** Resolves when `count` endless statements run, by the engine's own report where it has one. */
   running(count: number): Promise<void>
-  /** How often a test runs again if it fails: without a report, a slow machine may stop a statement before it begins. */
+  /** How often a test runs again: without a report, a slow machine may stop a statement before it begins. */
   readonly retry: number
   /** Closes the suite's own connections. */
   close?(): Promise<void>
