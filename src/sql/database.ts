@@ -56,7 +56,10 @@ export interface Database extends Queryable {
    * TypeError that names it.
    */
   begin(ctx: Context, options?: TransactionOptions): Promise<Transaction>
-  /** Closes the connection, after the statements in progress. */
+  /**
+   * Closes the connection, after the statements in progress. Those that still wait for the connection reject: at once,
+   * or with a Pool of pg when it has ended. Idempotent.
+   */
   close(): Promise<void>
 }
 
