@@ -1,9 +1,12 @@
-/** The lock file has all that a clone installs, for every platform, with hashes and without hosts. */
+/** The lock file has all that a clone installs, for every platform, with hashes and without the host of a registry. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { run } from './run.ts'
 
 interface Locked {
+  /** The name in the registry, if `package.json` has another. */
+  readonly name?: string
   readonly version: string
   readonly integrity?: string
   readonly resolved?: string
@@ -20,8 +23,18 @@ describe('the lock', () => {
     expect(names.filter((name) => !/^sha512-[\w+/]{86}==$/.test(installed[name]?.integrity ?? ''))).toEqual([])
   })
 
-  it('has no address of any package', () => {
-    expect(names.filter((name) => installed[name]?.resolved !== undefined)).toEqual([])
+  it('has the path of every package, at no real host', () => {
+    const misplaced = Object.entries(installed).filter(([path, { name = nameAt(path), version, resolved }]) => {
+      return resolved !== `https://registry.invalid/${name}/-/${name.replace(/^.*\//, '')}-${version}.tgz`
+    })
+    expect(misplaced.map(([path]) => path)).toEqual([])
+    expect(readFileSync('.npmrc', 'utf8')).toContain('\nreplace-registry-host=registry.invalid\n')
+  })
+
+  it('stays the same when its script runs again', async () => {
+    const before = readFileSync('package-lock.json', 'utf8')
+    await run('npm', ['run', 'dependencies', '--silent'])
+    expect(readFileSync('package-lock.json', 'utf8')).toBe(before)
   })
 
   it('has the binaries of every platform, not only of the one that wrote it', () => {
@@ -35,6 +48,10 @@ describe('the lock', () => {
     expect(manifest).toMatchObject({ ...root, license: 'MIT' })
   })
 })
+
+function nameAt(path: string): string {
+  return path.replace(/^.*node_modules\//, '')
+}
 
 describe('the settings of npm', () => {
   it('have reasons in comments above them', () => {
