@@ -58,8 +58,8 @@ const config: ViteUserConfigFnPromise = async ({ command, mode, isSsrBuild = fal
       ...(pages && { rolldownOptions: { input: pages.input } }),
       ...(isWorker && WORKER_BUILD),
     },
-    // One more than Vitest's default: most tests wait for sockets and timers.
-    test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() },
+    // Two more than Vitest's default: most tests wait for sockets, timers and browsers.
+    test: { projects: isTest ? await projects(mode) : [], maxWorkers: availableParallelism() + 1 },
   }
 }
 
@@ -160,10 +160,9 @@ async function projects(mode: string): Promise<TestProjectConfiguration[]> {
         name: 'e2e',
         include: ['test/e2e/**/*.test.ts'],
         globalSetup: 'test/e2e/setup.ts',
-        sequence: { groupOrder: 3 },
+        sequence: { groupOrder: 2 },
         // The files of a worker share their tabs, and all files one browser.
         isolate: false,
-        maxWorkers: 2,
         maxConcurrency: 2,
         // Under load, a page can freeze for a second and miss events.
         retry: 1,

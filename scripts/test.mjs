@@ -5,13 +5,14 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import { startVitest } from 'vitest/node'
 import { tally } from './tally.mjs'
 
 let passed = 0
 let failed = 0
 
-// Beside the tests, whose setup leaves a core idle.
+// At the start of the tests, whose setup leaves a core idle.
 const checks = Promise.all(['check', 'format:check', 'lint', 'knip'].map(run))
 
 const vitest = await startVitest('test', [], { watch: false })
@@ -40,6 +41,8 @@ async function run(script) {
     shell: process.platform === 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // So that the setup does not wait for the checks.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
   const output = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk))
   const [code] = await once(child, 'close')

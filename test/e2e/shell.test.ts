@@ -237,8 +237,11 @@ describe.concurrent('without a server', () => {
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor()
     await page.getByRole('button', { name: 'Run' }).click()
     await outcome(page, 'no answer from the server')
+    // The browser itself reconnects every few seconds, which would remove the button.
+    const release = await hold(page, /\/api\/events/)
     await using _ = await serveDemo(Number(new URL(first.url).port))
     await page.getByRole('button', { name: 'Retry' }).click()
+    await release()
     await outcome(page, 'response received')
     expect(await page.getByRole('alert').count()).toBe(0)
   })
