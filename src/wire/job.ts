@@ -2,7 +2,7 @@
  * Jobs in workers: a message and a context go to the worker, and a result or an error comes back. Each job has two
  * channels, one for its context and one for its messages, so messages of different jobs cannot be confused, and closing
  * the channels releases everything. Every message is checked before it is used. If a worker dies, its jobs fail at
- * once.
+ * once, except those whose results it has sent.
  */
 
 import { assertFunction, assertOptions, invalid, isObject } from '../arguments.ts'
@@ -15,6 +15,7 @@ import { deserializeError, PortError, serializeError } from './parcel.ts'
 import { fromPort, isPort, PortClosed, subscribe, toPort } from './port.ts'
 import type { EventPort, Port, PortOptions } from './port.ts'
 import { wait } from '../tasks.ts'
+import { turn } from '../turn.ts'
 
 /** Increased when the format of a message changes: the two sides may have different versions of the package. */
 const VERSION = 1
@@ -101,8 +102,14 @@ export async function job<Result = unknown, Progress = unknown>(
           // Not the ports that were transferred: in WebKit, closing one here also closes it in the worker.
           const kept = new Set([ours.port1, ours.port2, theirs.port2])
           leaving.push(() => kept.forEach((port) => port.close()))
-          leaving.push(subscribe(ours.port1, (event) => hear(event, resolve, reject, onProgress)))
-          leaving.push(watch(worker, reject))
+          let death: WorkerError | undefined
+          const fail = (error: WorkerError) => {
+            death ??= error
+            // A result that the worker sent before may arrive in the same turn.
+            void turn().then(() => reject(death))
+          }
+          leaving.push(subscribe(ours.port1, (event) => hear(event, { resolve, reject, fail, onProgress })))
+          leaving.push(watch(worker, fail))
           leaving.push(toPort(context, theirs.port1, { ...options, label }))
           // Send the message first, since cloning it may throw. The channel keeps it until the worker has its port.
           send(ours.port1, { rescind: 'run', context: theirs.port2, message }, [theirs.port2, ...transfer])
@@ -116,14 +123,20 @@ export async function job<Result = unknown, Progress = unknown>(
   }
 }
 
+interface Hearing<Result, Progress> {
+  resolve(result: Result): void
+  reject(error: unknown): void
+  /** Rejects unless a result arrives before the next turn. The first error counts. */
+  fail(error: WorkerError): void
+  readonly onProgress: ((progress: Progress) => void) | undefined
+}
+
 /** Handles one event of a job's port. */
 function hear<Result, Progress>(
   { type, data }: MessageEvent<unknown>,
-  resolve: (result: Result) => void,
-  reject: (error: unknown) => void,
-  onProgress: ((progress: Progress) => void) | undefined,
+  { resolve, reject, fail, onProgress }: Hearing<Result, Progress>,
 ): void {
-  if (type === 'close') return reject(new WorkerError('the worker has closed the port', { cause: PortClosed }))
+  if (type === 'close') return fail(new WorkerError('the worker has closed the port', { cause: PortClosed }))
   if (type === 'messageerror') return reject(new PortError('a message of the worker cannot be deserialized'))
   const { rescind, error, value } = fieldsOf(data)
   if (rescind === 'progress') attempt(() => onProgress?.(value as Progress))

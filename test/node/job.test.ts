@@ -16,7 +16,7 @@ import type { Context } from 'rescind'
 import { job, PortClosed, PortError, serveJobs, WorkerError } from 'rescind/wire'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Order } from '../wire/job-handler.ts'
-import { failOnUnhandled, microtasks, outcome, task } from '../support.ts'
+import { block, failOnUnhandled, outcome, task } from '../support.ts'
 import { cleanUp } from './sockets.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -118,11 +118,10 @@ describe('a thread that dies', () => {
     await Promise.all(jobs.map(({ began }) => began))
     const exit = once(worker, 'exit').catch(() => {})
     await act(worker)
-    // Fulfills at the error, if there is one, and the jobs settle in the same turn.
+    // Fulfills at the error, if there is one, and the jobs settle in the next turn.
     await exit
-    await microtasks()
     for (const { result } of jobs) {
-      expect(result.error).toBeInstanceOf(WorkerError)
+      await vi.waitFor(() => expect(result.error).toBeInstanceOf(WorkerError))
       expect(result.error).toMatchObject(error)
     }
     // The end of a job does not end its context.
@@ -144,10 +143,23 @@ describe('a thread that dies', () => {
       expect(await job(background(), worker, { does: 'answer', with: 1 })).toBe(1)
       const result = early ?? (await begin())
       await job(background(), worker, { does: 'throw outside' }).catch(() => {})
-      await microtasks()
-      expect(result.error).toMatchObject({ name: 'WorkerError', message: 'the worker has failed: thrown outside' })
+      const error = { name: 'WorkerError', message: 'the worker has failed: thrown outside' }
+      await vi.waitFor(() => expect(result.error).toMatchObject(error))
     },
   )
+
+  it.each<[when: string, order: Order, value: string]>([
+    ['has exited', { does: 'stop' }, 'stopping'],
+    ['has failed', { does: 'answer and throw' }, 'answered'],
+  ])('keeps a result that is read after the thread %s', async (_, order, value) => {
+    const worker = start()
+    cleanUp(() => worker.terminate())
+    await job(background(), worker, { does: 'answer', with: 1 })
+    worker.on('error', () => {})
+    const result = job(background(), worker, order)
+    block(300)
+    expect(await result).toBe(value)
+  })
 
   it('fails a job at once that is sent after its death', async () => {
     const worker = start()

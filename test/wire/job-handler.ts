@@ -5,13 +5,13 @@ import type { Context } from '../../src/index.ts'
 
 /**
  * Requests to a worker: to answer, or to answer with data that only its own agent cluster can read; to fail; to wait
- * for the end; to compute until then, with or without pauses; how that ended; to stop; or to die.
+ * for the end; to compute until then, with or without pauses; how that ended; to stop; to die; or to answer and die.
  */
 export type Order =
   | { readonly does: 'answer'; readonly with: unknown }
   | { readonly does: 'fail' | 'wait' | 'compute' | 'compute and pause' | 'how it ended' }
   | { readonly does: 'answer with code' }
-  | { readonly does: 'throw outside' | 'exit' | 'stop' }
+  | { readonly does: 'throw outside' | 'exit' | 'stop' | 'answer and throw' }
 
 /** How the last order to wait, or to compute without pauses, ended. */
 let ended: string | undefined
@@ -45,11 +45,18 @@ export async function handle(
     case 'exit':
       process.exit(3)
     case 'throw outside':
-      setTimeout(() => {
-        throw new RangeError('thrown outside')
-      })
+      throwLater()
       return sleep(ctx, Infinity)
+    case 'answer and throw':
+      throwLater()
+      return 'answered'
   }
+}
+
+function throwLater(): void {
+  setTimeout(() => {
+    throw new RangeError('thrown outside')
+  })
 }
 
 /** A module of WebAssembly: no other agent cluster may read it, such as that of the page of a shared worker. */

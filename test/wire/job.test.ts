@@ -282,8 +282,8 @@ describe('job', () => {
     const worker = Object.assign(new EventTarget(), { postMessage() {} })
     const pending = outcome(job(background(), worker, 1))
     worker.dispatchEvent(Object.assign(new Event('error'), { message: 'it broke', ...fields }))
-    await task()
-    expect(pending.error).toMatchObject({ name: 'WorkerError', message: 'the worker has failed: it broke' })
+    const error = { name: 'WorkerError', message: 'the worker has failed: it broke' }
+    await vi.waitFor(() => expect(pending.error).toMatchObject(error))
     expect((pending.error as Error).cause).toEqual(cause)
   })
 
