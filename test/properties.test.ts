@@ -449,7 +449,7 @@ describe.each([
         expect(vi.getTimerCount()).toBe(0)
         life.stop()
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 })
