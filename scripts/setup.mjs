@@ -19,7 +19,7 @@ if (major < 20 || (major === 20 && minor < 19)) fail(`rescind needs Node 20.19 o
 
 if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
   // Includes the development dependencies, which NODE_ENV=production would omit. Engines were checked above.
-  if (!run('npm', ['ci', '--include=dev', '--ignore-scripts', '--loglevel=error'])) {
+  if (!run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-fund', '--loglevel=error'])) {
     fail('The dependencies could not be installed: see the output of npm above.')
   }
 }

@@ -123,6 +123,7 @@ export async function job<Result = unknown, Progress = unknown>(
   }
 }
 
+/** What the events of a job's port lead to. */
 interface Hearing<Result, Progress> {
   resolve(result: Result): void
   reject(error: unknown): void
