@@ -140,7 +140,7 @@ describe.concurrent('Database query timeout', () => {
     await using demo = await visit(`#/database-timeout?engine=${POSTGRES}&query=1&timeout=5000`)
     await outcome(demo.page, 'there is no PostgreSQL: npm run demo:postgres starts one')
     expect((await engines(demo.page)).at(-1)).toBe('PostgreSQL: npm run demo:postgres (disabled)')
-    expect(await demo.entry('query')).toMatchObject({ outcome: 'failed' })
+    await expect.poll(() => demo.entry('query'), patiently).toMatchObject({ outcome: 'failed' })
     expect(demo.complaints).toEqual([])
   })
 })

@@ -9,7 +9,7 @@ describe.concurrent('Is this code safe to run?', () => {
   it('sends the receipt with withoutCancel', async ({ expect }) => {
     await using demo = await visit(HASH)
     await outcome(demo.page, 'order placed, receipt sent')
-    expect(await demo.entry('order')).toMatchObject({ outcome: 'finished' })
+    await expect.poll(() => demo.entry('order'), patiently).toMatchObject({ outcome: 'finished' })
     await expect.poll(() => demo.entry('receipt'), patiently).toMatchObject({ outcome: 'finished' })
     expect(demo.complaints).toEqual([])
   })
@@ -17,7 +17,7 @@ describe.concurrent('Is this code safe to run?', () => {
   it('loses the receipt with the context of the order', async ({ expect }) => {
     await using demo = await visit(`${HASH}&rescind=off`)
     await outcome(demo.page, 'order placed, receipt lost')
-    expect(await demo.entry('order')).toMatchObject({ outcome: 'finished' })
+    await expect.poll(() => demo.entry('order'), patiently).toMatchObject({ outcome: 'finished' })
     // A request that is canceled in transit does not arrive.
     await expect.poll(async () => (await demo.entry('receipt'))?.outcome ?? 'stopped', patiently).toBe('stopped')
     const result = demo.page.getByRole('region', { name: 'ctx passed on' })

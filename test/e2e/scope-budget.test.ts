@@ -45,7 +45,8 @@ describe.concurrent("A scope's budget", () => {
     await using demo = await visit(`#/scope-budget?latency=100&timeout=5000&rescind=${rescind}`)
     await outcome(demo.page, 'everything arrived within the budget')
     for (const name of PARTS) {
-      expect(await demo.entry(name)).toMatchObject({ outcome: 'finished', wasted: { ms: 0, bytes: 0 } })
+      const finished = { outcome: 'finished', wasted: { ms: 0, bytes: 0 } }
+      await expect.poll(() => demo.entry(name), patiently).toMatchObject(finished)
     }
     expect(demo.requests).toHaveLength(PARTS.length)
     expect(demo.complaints).toEqual([])

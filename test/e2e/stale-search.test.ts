@@ -59,7 +59,8 @@ describe.concurrent('Stale search', () => {
     await using demo = await visit(hash)
     await outcome(demo.page, '“mexico” shows its results')
     expect(demo.requests).toHaveLength(1)
-    expect(await demo.entry('mexico')).toMatchObject({ outcome: 'finished', wasted: { ms: 0, bytes: 0 } })
+    const finished = { outcome: 'finished', wasted: { ms: 0, bytes: 0 } }
+    await expect.poll(() => demo.entry('mexico'), patiently).toMatchObject(finished)
   })
 
   it('searches for what the user types', async ({ expect }) => {
