@@ -26,8 +26,11 @@ export type RequestOptions = FromHeadersOptions
 /**
  * Derives a context for a request on a server of `node:http`, `node:https` or `node:http2`, or of a framework built on
  * them. It ends when the client leaves before `res` has ended, with {@link ClientGone} as the cause: the tab was
- * closed, the fetch aborted, or the connection lost. If `res` is destroyed with an error, that error is the cause. The
- * context has the deadline and the `values` that `fromHeaders` finds in the headers. If a header is refused, the
+ * closed, the fetch aborted, or the connection lost. If `res` is destroyed with an error, that error is the cause. Node
+ * notices a client that leaves while it still sends a large body only if the body is read, or discarded by
+ * `req.resume()`.
+ *
+ * The context has the deadline and the `values` that `fromHeaders` finds in the headers. If a header is refused, the
  * context has ended from the start with a {@link HeaderError} as the cause: no request makes `withRequest` throw.
  *
  * When the response has been sent, the context ends without a cause. Work that continues after the response needs

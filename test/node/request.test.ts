@@ -130,6 +130,18 @@ describe('withRequest', () => {
     expect(await ended(ctx)).toBe(ClientGone)
   })
 
+  it('ends with ClientGone when the client leaves after a large upload, if the body is discarded', async () => {
+    const { url, requests } = await serve({}, ({ req }) => req.resume().on('error', () => {}))
+    const controller = new AbortController()
+    const body = 'x'.repeat(1_000_000)
+    const response = outcome(fetch(url, { method: 'PUT', body, signal: controller.signal }))
+    const { ctx, req } = await requests.next()
+    if (!req.readableEnded) await once(req, 'end')
+    controller.abort()
+    expect(await ended(ctx)).toBe(ClientGone)
+    expect(response.error).toMatchObject({ name: 'AbortError' })
+  })
+
   it('ends without a cause when the response has been sent, like completed work', async () => {
     const { url, requests } = await serve({}, ({ res }) => res.end('done'))
     expect(await (await fetch(url)).text()).toBe('done')
