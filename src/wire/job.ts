@@ -64,9 +64,9 @@ export interface ServeOptions<Result> extends PortOptions {
  * Runs one job in a worker: calls the handler that the worker passed to {@link serveJobs} with `message` and a context
  * that ends with `ctx`, as {@link toPort} describes. Several jobs may run on one worker at the same time.
  *
- * When a worker fires `error`, `messageerror` or `exit`, its jobs fail with a {@link WorkerError}. Browsers fire no
- * event after `terminate()`, so cancel `ctx` when you call it. A handler that ignores its context continues after the
- * job has settled; terminate the worker to stop it.
+ * When a worker fires `error`, `messageerror` or `exit`, its jobs fail with a {@link WorkerError}, except those whose
+ * results arrive in the same turn. Browsers fire no event after `terminate()`, so cancel `ctx` when you call it. A
+ * handler that ignores its context continues after the job has settled; terminate the worker to stop it.
  *
  * @returns resolves to the result of the handler. Rejects with `ctx.err` when `ctx` ends first, with the handler's
  * error as {@link deserializeError} reads it, with a WorkerError, with a {@link PortError} if a message of the worker
